@@ -1,0 +1,98 @@
+import type { FieldError } from '../machinery/field-error.ts'
+import type { KubernetesObject, Writable } from '../machinery/meta.ts'
+import type { Resource } from '../machinery/resource.ts'
+
+/**
+ * All that the API server needs to serve one built-in resource, beside the facts in the generated table. One file per
+ * kind exports one; registry.ts lists them all. Custom resources get one made from their CustomResourceDefinition, so
+ * there is one pipeline.
+ */
+export interface ResourceDefinition<T extends KubernetesObject = KubernetesObject> {
+  /** The version that is stored and that the strategy sees. */
+  readonly resource: Resource<T>
+  readonly singular: string
+  readonly shortNames?: readonly string[]
+  /** `all` puts it into `kubectl get all`. */
+  readonly categories?: readonly string[]
+  /** Other versions and groups under which the same objects are served. */
+  readonly alsoServedAs?: readonly Conversion<T>[]
+  /** Only these verbs (`create` for reviews); all of them when absent. */
+  readonly verbs?: readonly string[]
+  readonly strategy: Strategy<T>
+  /** `kubectl get`: what Table responses hold, after upstream's printers. */
+  readonly columns?: readonly Column<T>[]
+  /** Field labels for field selectors beside metadata.name and metadata.namespace, each with its value. */
+  readonly selectableFields?: (object: T) => Readonly<Record<string, string>>
+  /** Seconds after which a stored object expires (events). */
+  readonly ttlSeconds?: number
+}
+
+export interface Conversion<
+  Stored extends KubernetesObject,
+  Served extends KubernetesObject = KubernetesObject,
+> {
+  readonly resource: Resource<Served>
+  fromStored(object: Stored): Served
+  toStored(object: Served): Stored
+}
+
+/**
+ * What differs between kinds on the one way every write takes: decode, default, prepare, admit, validate, store. The
+ * registry does what is the same for all: metadata, uid, generation (raised exactly when spec changes), keeping `status`
+ * out of ordinary writes and everything else out of status writes, finalizers, managed fields, dry run.
+ * Objects handed over as Writable are fresh: nobody else holds them.
+ */
+export interface Strategy<T extends KubernetesObject = KubernetesObject> {
+  /** Defaults that the table cannot say as constants. Runs on every decoded object. Idempotent. */
+  defaults?(object: Writable<T>): void
+  /** Clears or sets what clients may not choose. Status is already removed for kinds that have the subresource. */
+  prepareForCreate?(object: Writable<T>): void
+  prepareForUpdate?(object: Writable<T>, previous: T): void
+  /** Everything but metadata, which the registry validates. */
+  validate?(object: T): readonly FieldError[]
+  /** Immutable fields and allowed transitions; `validate` has run too unless it says otherwise in `validatesUpdateAlone`. */
+  validateUpdate?(object: T, previous: T): readonly FieldError[]
+  /** Kinds whose update validation is not create's plus more (pods). */
+  readonly validatesUpdateAlone?: boolean
+  /** Warning headers for what is deprecated or probably a mistake. */
+  warnings?(object: T, previous?: T): readonly string[]
+  /** `dns1123Subdomain` when absent. */
+  readonly nameRule?: 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'pathSegment'
+  /** PUT to a name that does not exist creates it (upstream: few kinds, for example Lease, Event, Endpoints). */
+  readonly allowCreateOnUpdate?: boolean
+  /** PUT without resourceVersion is refused when false (upstream: a few kinds). Default true. */
+  readonly allowUnconditionalUpdate?: boolean
+  /** metadata.generation is kept when true: kinds with a spec and a status. Default: whether the schema has `spec`. */
+  readonly tracksGeneration?: boolean
+  /** Present exactly when the kind has a `status` subresource. */
+  readonly status?: {
+    prepareForUpdate?(object: Writable<T>, previous: T): void
+    validateUpdate?(object: T, previous: T): readonly FieldError[]
+  }
+  /** Present when the kind has a `scale` subresource. */
+  readonly scale?: {
+    replicas(object: T): number
+    withReplicas(object: Writable<T>, replicas: number): void
+    statusReplicas(object: T): number
+    /** In string form, as ScaleStatus.selector. */
+    selector(object: T): string
+  }
+  /**
+   * Graceful deletion (pods): the grace period in seconds for deleting `object`, 0 for at once. `requested` is the
+   * client's gracePeriodSeconds.
+   */
+  graceSeconds?(object: T, requested: number | undefined): number
+  /** Which propagation a DELETE means that names none. Default background. */
+  readonly defaultPropagation?: 'Background' | 'Orphan' | 'Foreground'
+}
+
+export interface Column<T extends KubernetesObject = KubernetesObject> {
+  /** As upstream's header: `Name`, `Ready`. */
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  readonly format?: string
+  readonly description: string
+  /** 0 is always shown, 1 only with `-o wide`. */
+  readonly priority?: number
+  cell(object: T, now: number): string | number | boolean | null
+}

@@ -1,0 +1,29 @@
+import type { User } from '../authentication/authenticator.ts'
+
+/** One action, as rules see it. Source: k8s.io/apiserver/pkg/authorization/authorizer. */
+export interface Attributes {
+  readonly user: User
+  readonly verb: string
+  readonly isResourceRequest: boolean
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  /** For requests that name no resource. */
+  readonly path: string
+  readonly fieldSelector?: string
+  readonly labelSelector?: string
+}
+
+export type Decision =
+  | { readonly type: 'allow'; readonly reason: string }
+  | { readonly type: 'deny'; readonly reason: string }
+  | { readonly type: 'noOpinion'; readonly reason: string }
+
+/** The first authoriser in the ordered list that allows or denies decides; nobody's opinion is a refusal. */
+export interface Authorizer {
+  readonly name: string
+  authorize(attributes: Attributes): Decision | Promise<Decision>
+}

@@ -1,0 +1,74 @@
+import type { JsonValue } from './meta.ts'
+
+/**
+ * The shape of a value, the same for built-in types (from the table of facts) and for custom resources (from their
+ * structural schema). Decoding, strict field validation, constant defaults, pruning, strategic merge, apply, protobuf
+ * and OpenAPI all read it. Schemas may be recursive; they are built once and shared.
+ */
+export type Schema = ScalarSchema | ObjectSchema | MapSchema | ListSchema | AnySchema
+
+export interface ScalarSchema {
+  readonly type:
+    | 'string'
+    | 'boolean'
+    | 'integer'
+    | 'number'
+    | 'bytes'
+    | 'quantity'
+    | 'intOrString'
+    | 'time'
+    | 'microTime'
+    | 'duration'
+  /** OpenAPI format: `int32`, `int64`, `double`, `byte`, `date-time`, ... */
+  readonly format?: string
+}
+
+/** A struct: named fields, each with its own shape. */
+export interface ObjectSchema {
+  readonly type: 'object'
+  /** Go type as upstream names it in OpenAPI: `io.k8s.api.core.v1.PodSpec`. Absent in custom resources. */
+  readonly name?: string
+  readonly fields: Readonly<Record<string, Field>>
+  /** `atomic`: owned and replaced as one value. Default `granular`. */
+  readonly structType?: 'granular' | 'atomic'
+  /** Unknown fields are kept (x-kubernetes-preserve-unknown-fields). */
+  readonly preserveUnknown?: boolean
+  /** This value is a whole API object (x-kubernetes-embedded-resource). */
+  readonly embeddedResource?: boolean
+  /** Discriminated or plain unions (k8s:union markers), where upstream declares them. */
+  readonly required?: readonly string[]
+}
+
+/** String keys, all values of one shape. */
+export interface MapSchema {
+  readonly type: 'map'
+  readonly values: Schema
+  readonly mapType?: 'granular' | 'atomic'
+}
+
+export interface ListSchema {
+  readonly type: 'list'
+  readonly items: Schema
+  readonly listType: 'atomic' | 'set' | 'map'
+  /** Keys of a `map` list. */
+  readonly mapKeys?: readonly string[]
+}
+
+/** Any JSON: RawExtension, JSON, x-kubernetes-preserve-unknown-fields without a type. */
+export interface AnySchema {
+  readonly type: 'any'
+}
+
+export interface Field {
+  readonly schema: Schema
+  /** Set when the field is absent (a constant; computed defaults are code in api/). */
+  readonly default?: JsonValue
+  /** Go `omitempty` is absent: the field is serialised even when it has the zero value. */
+  readonly alwaysSerialized?: boolean
+  /** Strategic merge: `merge`, `replace`, `retainKeys`, or both of the last joined by a comma. */
+  readonly patchStrategy?: string
+  readonly patchMergeKey?: string
+  /** Protobuf field number, and type where the schema does not say it. */
+  readonly protobuf?: { readonly number: number; readonly type: string }
+  readonly nullable?: boolean
+}
