@@ -56,6 +56,7 @@ export default defineConfig({
         'src/machinery/clock.ts',
         'src/machinery/random.ts',
         'src/**/*.test.ts',
+        'src/**/testing/**',
         'src/cluster/**',
         'test/**',
         'bench/**',
