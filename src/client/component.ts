@@ -1,5 +1,6 @@
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
+import type { Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Client } from './client.ts'
 import type { Informers } from './informer.ts'
@@ -12,6 +13,8 @@ export interface ComponentContext {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Of the process: what its /metrics serves. */
+  readonly metrics: Metrics
 }
 
 /** A started component. Every component's module exports `startX(context, options): Promise<RunningComponent>`. */
