@@ -79,11 +79,17 @@ export interface Client {
   ): Promise<Answer>
 
   /** Whatever the API server serves at an absolute path (`/readyz`, discovery): its body as text. */
-  raw(path: string, options?: { readonly signal?: AbortSignal }): Promise<string>
+  raw(path: string, options?: RawOptions): Promise<string>
 }
 
 export interface GetOptions {
   readonly resourceVersion?: string
+}
+
+export interface RawOptions {
+  /** Media types as in an Accept header; JSON where the server has it, when absent. */
+  readonly accept?: string
+  readonly signal?: AbortSignal
 }
 
 export interface ListOptions {
@@ -95,6 +101,8 @@ export interface ListOptions {
   readonly continue?: string
   readonly resourceVersion?: string
   readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan'
+  /** Only apiVersion, kind and metadata are read; a client may leave out the rest (PartialObjectMetadata). */
+  readonly metadataOnly?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -107,6 +115,8 @@ export interface WatchOptions {
   readonly allowWatchBookmarks?: boolean
   readonly sendInitialEvents?: boolean
   readonly timeoutSeconds?: number
+  /** As in ListOptions. */
+  readonly metadataOnly?: boolean
   readonly signal: AbortSignal
 }
 

@@ -14,6 +14,8 @@ export interface InformerScope {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
+  /** Only metadata is read: the cache may hold objects that are nothing but apiVersion, kind and metadata. */
+  readonly metadataOnly?: boolean
 }
 
 /** A list-and-watch cache of one resource: always a state that the API server had. */
