@@ -7,6 +7,8 @@ export interface Informers {
   informer<T extends KubernetesObject>(resource: Resource<T>, scope?: InformerScope): Informer<T>
   /** Resolves when every informer started so far has its first full list. */
   synced(): Promise<void>
+  /** Ends an informer for all who share it: for resources that the API server has ceased to serve. */
+  release(informer: Informer<never>): Promise<void>
   stop(): Promise<void>
 }
 
