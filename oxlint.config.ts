@@ -29,7 +29,18 @@ export default defineConfig({
   options: { typeAware: true },
   rules: {
     'typescript/no-explicit-any': 'error',
-    'typescript/no-floating-promises': 'error',
+    'typescript/no-floating-promises': [
+      'error',
+      {
+        allowForKnownSafeCalls: [
+          {
+            from: 'package',
+            package: 'node:test',
+            name: ['test', 'it', 'describe', 'suite', 'before', 'after', 'beforeEach', 'afterEach'],
+          },
+        ],
+      },
+    ],
     'typescript/consistent-type-imports': 'error',
     'typescript/no-unsafe-type-assertion': 'off',
     'typescript/no-base-to-string': 'off',

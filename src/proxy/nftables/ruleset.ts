@@ -1,0 +1,127 @@
+import type { Family } from '../frontends.ts'
+
+/** The table that is ours alone; nothing outside it is read or written. */
+export const tableName = 'kube-proxy'
+
+/** A packet with this bit in its mark leaves with the node's address as source. The bit that upstream uses. */
+const masqueradeMark = '0x4000'
+
+/** How one nftables address family writes things. */
+export interface Dialect {
+  readonly family: Family
+  /** Of the table: `ip` or `ip6`. */
+  readonly table: 'ip' | 'ip6'
+  readonly addressType: 'ipv4_addr' | 'ipv6_addr'
+  readonly loopback: string
+}
+
+export const dialects: Readonly<Record<Family, Dialect>> = {
+  IPv4: { family: 'IPv4', table: 'ip', addressType: 'ipv4_addr', loopback: '127.0.0.0/8' },
+  IPv6: { family: 'IPv6', table: 'ip6', addressType: 'ipv6_addr', loopback: '::1' },
+}
+
+/** How packets find their frontend. `inside` ones are tried first, by packets of pods and of the node itself. */
+export const lookups = ['services', 'node-ports', 'services-inside', 'node-ports-inside'] as const
+export type Lookup = (typeof lookups)[number]
+
+export const masquerades = ['always', 'outside', 'never'] as const
+export type Masquerade = (typeof masquerades)[number]
+
+export function isNodePort(lookup: Lookup): boolean {
+  return lookup.startsWith('node-ports')
+}
+
+export function matchOf({ table }: Dialect, lookup: Lookup): string {
+  return isNodePort(lookup) ? 'meta l4proto . th dport' : `${table} daddr . meta l4proto . th dport`
+}
+
+/** Chain that sends a packet to one of `count` endpoints at random. */
+export function spreadChain(lookup: Lookup, masquerade: Masquerade, count: number): string {
+  return `${lookup}-${masquerade}-${count}`
+}
+
+/** Map from frontend and index to endpoint, for frontends with `count` endpoints. */
+export function endpointMap(lookup: Lookup, count: number): string {
+  return `${lookup}-endpoints-${count}`
+}
+
+/** Where the rules that mark a packet for masquerading are written. */
+export function masqueradeRule({ table }: Dialect, masquerade: Masquerade): string[] {
+  if (masquerade === 'never') return []
+  if (masquerade === 'always') return ['jump mark-masquerade']
+  return [`${table} saddr != @pod-networks jump mark-masquerade`]
+}
+
+/** The fixed part of the table: replaces whatever stood there, in one transaction with what follows it. */
+export function baseRuleset(dialect: Dialect, podNetworks: readonly string[]): string {
+  const { table, addressType, loopback } = dialect
+  const service = `${addressType} . inet_proto . inet_service`
+  const key = matchOf(dialect, 'services')
+  return `table ${table} ${tableName}
+delete table ${table} ${tableName}
+table ${table} ${tableName} {
+  set pod-networks { type ${addressType}; flags interval; auto-merge; ${elements(podNetworks)} }
+  set hairpins { type ${addressType} . ${addressType}; }
+  set guarded { type ${service}; }
+  set allowed-sources { type ${service} . ${addressType}; flags interval; }
+  map services { type ${service} : verdict; }
+  map services-inside { type ${service} : verdict; }
+  map node-ports { type inet_proto . inet_service : verdict; }
+  map node-ports-inside { type inet_proto . inet_service : verdict; }
+  map refused-services { type ${service} : verdict; }
+  map refused-node-ports { type inet_proto . inet_service : verdict; }
+
+  chain mark-masquerade { meta mark set meta mark or ${masqueradeMark}; }
+  chain reject-packet { meta l4proto tcp reject with tcp reset; reject; }
+
+  chain inside {
+    ${key} vmap @services-inside
+    fib daddr type local ${table} daddr != ${loopback} meta l4proto . th dport vmap @node-ports-inside
+  }
+  chain find-endpoint {
+    ${table} saddr @pod-networks jump inside
+    fib saddr type local jump inside
+    ${key} vmap @services
+    fib daddr type local ${table} daddr != ${loopback} meta l4proto . th dport vmap @node-ports
+  }
+  chain refuse {
+    ct state new ${key} vmap @refused-services
+    ct state new fib daddr type local ${table} daddr != ${loopback} meta l4proto . th dport vmap @refused-node-ports
+  }
+
+  chain guard {
+    type filter hook prerouting priority dstnat - 10; policy accept;
+    ct state new ${key} @guarded ${key} . ${table} saddr != @allowed-sources drop
+  }
+  chain nat-prerouting { type nat hook prerouting priority dstnat; policy accept; jump find-endpoint; }
+  chain nat-output { type nat hook output priority -100; policy accept; jump find-endpoint; }
+  chain nat-postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    meta mark & ${masqueradeMark} != 0 meta mark set meta mark xor ${masqueradeMark} masquerade fully-random
+    ${table} saddr . ${table} daddr @hairpins masquerade fully-random
+  }
+  chain filter-input { type filter hook input priority -110; policy accept; jump refuse; }
+  chain filter-forward { type filter hook forward priority -110; policy accept; jump refuse; }
+  chain filter-output { type filter hook output priority -110; policy accept; jump refuse; }
+}
+`
+}
+
+/** The chains and maps that frontends with `count` endpoints need. */
+export function countRuleset(dialect: Dialect, count: number): string {
+  const blocks = lookups.map((lookup) => {
+    const key = `${matchOf(dialect, lookup)} . numgen random mod`
+    const map = endpointMap(lookup, count)
+    const chains = masquerades.map((masquerade) => {
+      const rules = [...masqueradeRule(dialect, masquerade), `dnat to ${key} ${count} map @${map}`]
+      return `  chain ${spreadChain(lookup, masquerade, count)} { ${rules.map((rule) => `${rule};`).join(' ')} }\n`
+    })
+    const mapType = `typeof ${key} 2 : ${dialect.table} daddr . th dport`
+    return `  map ${map} { ${mapType}; }\n${chains.join('')}`
+  })
+  return `table ${dialect.table} ${tableName} {\n${blocks.join('')}}\n`
+}
+
+function elements(values: readonly string[]): string {
+  return values.length === 0 ? '' : `elements = { ${values.join(', ')} };`
+}

@@ -1,0 +1,176 @@
+import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
+import { endpointSlices, nodes, services } from '../api/generated/resources.ts'
+import type { ComponentContext, RunningComponent } from '../client/component.ts'
+import type { Cancel } from '../machinery/clock.ts'
+import { keyOf } from '../machinery/resource.ts'
+import { familyOf, frontendsOf, type Frontend, type ProxyNode } from './frontends.ts'
+import { dialects, tableName } from './nftables/ruleset.ts'
+import { run, runNft, type Nft } from './nftables/nft.ts'
+import { staleFlows } from './stale-flows.ts'
+import { createClaims, createProxyTable } from './table.ts'
+
+export interface ProxyOptions {
+  /** Name of the node whose packets are directed. */
+  readonly nodeName: string
+  /** CIDRs of all pods; packets from elsewhere to a cluster address are masqueraded. */
+  readonly podNetworks: readonly string[]
+  /** How `nft` is run; for tests. */
+  readonly nft?: Nft
+}
+
+/** Changes that come within this time are applied together. */
+const gatherMs = 10
+const retryMs = 1000
+
+const byService = 'proxy/service'
+const serviceNameLabel = 'kubernetes.io/service-name'
+
+/** Directs Service traffic of this node's network namespace, in an nftables table of its own, until stopped. */
+export function startProxy(context: ComponentContext, options: ProxyOptions): Promise<RunningComponent> {
+  const { informers, clock, log } = context
+  const { nodeName, podNetworks, nft = runNft } = options
+  const serviceCache = informers.informer(services)
+  const sliceCache = informers.informer(endpointSlices)
+  const nodeCache = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` })
+  sliceCache.addIndex(byService, serviceKeys)
+
+  const families = Object.values(dialects).map((dialect) => ({
+    dialect,
+    podNetworks: podNetworks.filter((network) => familyOf(network.split('/')[0]!) === dialect.family),
+  }))
+  let tables = newTables()
+  let claims = createClaims()
+  let known = new Map<string, readonly Frontend[]>()
+  const dirty = new Set<string>()
+  let scheduled: Cancel | undefined
+  let running: Promise<void> | undefined
+  let fault: string | undefined = 'not synced yet'
+  let hasSynced = false
+  let stopped = false
+  const firstSync = Promise.withResolvers<void>()
+
+  function newTables() {
+    return families.map(({ dialect, podNetworks: networks }) => createProxyTable(dialect, networks))
+  }
+
+  function mark(key: string): void {
+    dirty.add(key)
+    schedule(gatherMs)
+  }
+
+  function markAll(): void {
+    for (const service of serviceCache.list()) dirty.add(keyOf(service))
+    for (const key of known.keys()) dirty.add(key)
+    schedule(gatherMs)
+  }
+
+  function schedule(delayMs: number): void {
+    if (stopped || !hasSynced || scheduled || running) return
+    scheduled = clock.after(delayMs, () => {
+      scheduled = undefined
+      running = sync().finally(() => {
+        running = undefined
+        if (dirty.size > 0) schedule(fault ? retryMs : gatherMs)
+      })
+    })
+  }
+
+  async function sync(): Promise<void> {
+    const frontends = settleDirty()
+    const flows = [...frontends].flatMap(([key, after]) => staleFlows(known.get(key) ?? [], after))
+    try {
+      const script = tables.map((table) => table.plan(frontends)).join('')
+      if (script) await nft(script)
+      for (const [key, list] of frontends) {
+        if (list.length === 0) known.delete(key)
+        else known.set(key, list)
+      }
+      for (const flow of flows) await forgetFlow(flow)
+      fault = undefined
+      firstSync.resolve()
+    } catch (error) {
+      fault = String(error)
+      log.error('service rules were refused; starting the table anew', { error })
+      startAnew()
+    }
+  }
+
+  /** What the dirty Services are reached at now. */
+  function settleDirty(): Map<string, readonly Frontend[]> {
+    const node = thisNode()
+    const frontends = new Map<string, readonly Frontend[]>()
+    for (const key of dirty) {
+      const service = serviceCache.get(key)
+      const wanted = service ? frontendsOf(service, sliceCache.byIndex(byService, key), node) : []
+      const { granted, freed } = claims.settle(key, wanted)
+      frontends.set(key, granted)
+      for (const other of freed) dirty.add(other)
+    }
+    dirty.clear()
+    return frontends
+  }
+
+  function startAnew(): void {
+    tables = newTables()
+    claims = createClaims()
+    known = new Map()
+    for (const service of serviceCache.list()) dirty.add(keyOf(service))
+  }
+
+  function thisNode(): ProxyNode {
+    const zone = nodeCache.get(nodeName)?.metadata?.labels?.['topology.kubernetes.io/zone']
+    return { name: nodeName, ...(zone && { zone }) }
+  }
+
+  /** conntrack answers 1 when there was no such flow, and may not be installed: neither stops the traffic that is new. */
+  async function forgetFlow(flow: readonly string[]): Promise<void> {
+    try {
+      await run('conntrack', flow)
+    } catch (error) {
+      log.debug('no flow was forgotten', { flow: flow.join(' '), error: String(error) })
+    }
+  }
+
+  const unsubscribe = [
+    serviceCache.onChange(({ object }) => mark(keyOf(object))),
+    sliceCache.onChange((change) => {
+      const objects = change.type === 'updated' ? [change.object, change.previous] : [change.object]
+      for (const key of objects.flatMap(serviceKeys)) mark(key)
+    }),
+    nodeCache.onChange((change) => {
+      const zoneOf = (node: typeof change.object) => node.metadata?.labels?.['topology.kubernetes.io/zone']
+      if (change.type !== 'updated' || zoneOf(change.object) !== zoneOf(change.previous)) markAll()
+    }),
+  ]
+  // Until all is known, rules would refuse Services whose endpoints are only not here yet.
+  const ready = Promise.all([serviceCache.synced, sliceCache.synced, nodeCache.synced]).then(() => {
+    hasSynced = true
+    markAll()
+    return firstSync.promise
+  })
+
+  return Promise.resolve({
+    name: 'kube-proxy',
+    ready,
+    health: () => fault,
+    async stop() {
+      stopped = true
+      scheduled?.()
+      for (const end of unsubscribe) end()
+      await running
+      firstSync.resolve()
+    },
+  })
+}
+
+/** Removes every rule that a proxy made in this network namespace. */
+export async function removeProxyRules(nft: Nft = runNft): Promise<void> {
+  for (const { table } of Object.values(dialects)) {
+    await nft(`table ${table} ${tableName}\ndelete table ${table} ${tableName}\n`)
+  }
+}
+
+function serviceKeys({ metadata }: EndpointSlice): readonly string[] {
+  const service = metadata?.labels?.[serviceNameLabel]
+  return service ? [`${metadata.namespace}/${service}`] : []
+}
