@@ -47,6 +47,7 @@ export default defineConfig({
     'typescript/unbound-method': 'off',
     'import/no-cycle': 'error',
     'import/no-unassigned-import': 'off',
+    'import/no-named-as-default-member': 'off',
     'no-restricted-globals': ['error', ...rawGlobals],
     'no-restricted-properties': [
       'error',
