@@ -47,7 +47,7 @@ const scalars = new Map([
   ['float64', 'double'],
 ])
 /** Types of the meta package that no request or response carries. */
-const internal = new Set(['TypeMeta', 'Timestamp', 'List', 'Patch', 'InternalEvent'])
+const internal = new Set(['TypeMeta', 'Timestamp', 'Patch', 'InternalEvent'])
 
 /** Reads the facts of all packages below `root`, a GOPATH's `src` folder. */
 export function readFacts(root: string): Facts {
@@ -149,6 +149,21 @@ class Resolver {
     return { form: 'name', name: this.#nameIn(source, name) }
   }
 
+  /** Go's name of the type, if it is, or holds, a named type that the table does not name. */
+  goTypeOf(expression: string, path: string, imports: ReadonlyMap<string, string>): string | undefined {
+    const pointee = expression.replace(/^\*/, '')
+    const named = /^(?:\[\]|map\[[\w.]+\])*\*?([\w.]+)$/.exec(pointee)?.[1]
+    if (!named || scalars.has(named) || named === 'byte') return undefined
+    const [qualifier, local] = named.includes('.') ? named.split('.') : ['', named]
+    const from = (qualifier ? imports.get(qualifier) : path) ?? ''
+    const type = this.read.get(from)?.go.types.get(local!)
+    const isPlain = type?.definition.form === 'struct' || type?.markers.includes('+enum')
+    if (isPlain || (`${from}.${local}` in special && local !== 'UID')) return undefined
+    const name = `${from.slice(from.lastIndexOf('/') + 1)}.${local}`
+    const map = pointee.replace(/^map\[[\w.]+\]/, 'map[string]')
+    return map.slice(0, map.length - named.length) + name
+  }
+
   #constant(reference: string, imports: ReadonlyMap<string, string>): string {
     const [qualifier = '', name = ''] = reference.split('.')
     const constant = this.read.get(imports.get(qualifier) ?? '')?.go.constants.get(name)
@@ -203,6 +218,7 @@ function fieldsOf(
   const patchStrategy = field.tag.get('patchStrategy')
   const patchMergeKey = field.tag.get('patchMergeKey')
   const value = defaultOf(markers, source, resolver)
+  const goType = resolver.goTypeOf(field.type, source.path, type.imports)
   const fact: FactField = {
     name: jsonName,
     number,
@@ -217,6 +233,7 @@ function fieldsOf(
     ...(patchStrategy && { patchStrategy }),
     ...(patchMergeKey && { patchMergeKey }),
     ...(value !== undefined && { default: value }),
+    ...(goType && { goType }),
   }
   return [fact]
 }

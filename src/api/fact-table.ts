@@ -32,6 +32,8 @@ export interface FactField {
   readonly patchMergeKey?: string
   /** JSON text. */
   readonly default?: string
+  /** Go's name of the type, where the table's type does not say it: `types.UID`. */
+  readonly goType?: string
 }
 
 export type FactType =
@@ -90,6 +92,7 @@ function formatFactField(field: FactField): string {
     field.patchStrategy && `P:${field.patchStrategy}`,
     field.patchMergeKey && `K:${field.patchMergeKey}`,
     field.default !== undefined && `D:${field.default}`,
+    field.goType && `G:${field.goType}`,
   ]
     .filter((part) => typeof part === 'string' && part !== '')
     .join(' ')
@@ -153,6 +156,9 @@ function setAttribute(
       break
     case 'D':
       field.default = value
+      break
+    case 'G':
+      field.goType = value
       break
     default:
       throw new Error(`unknown attribute ${letter} of fact ${field.name}`)

@@ -21,6 +21,8 @@ export interface ScalarSchema {
     | 'duration'
   /** OpenAPI format: `int32`, `int64`, `double`, `byte`, `date-time`, ... */
   readonly format?: string
+  /** The closed set of strings, for OpenAPI; decoding lets others pass, so that validation can name them. */
+  readonly enum?: readonly string[]
 }
 
 /** A struct: named fields, each with its own shape. */
@@ -57,18 +59,37 @@ export interface ListSchema {
 /** Any JSON: RawExtension, JSON, x-kubernetes-preserve-unknown-fields without a type. */
 export interface AnySchema {
   readonly type: 'any'
+  /**
+   * The Go type, where protobuf or OpenAPI must know it: an object of any kind, managed fields, plain JSON, or one of
+   * apiextensions' unions of a JSON schema and something else.
+   */
+  readonly holds?: 'object' | 'fieldsV1' | 'json' | 'schemaOrArray' | 'schemaOrBool' | 'schemaOrStringArray'
+  /** The JSON schema of those unions. */
+  readonly schema?: ObjectSchema
 }
 
 export interface Field {
   readonly schema: Schema
   /** Set when the field is absent (a constant; computed defaults are code in api/). */
   readonly default?: JsonValue
-  /** Go `omitempty` is absent: the field is serialised even when it has the zero value. */
+  /**
+   * Serialised even when it has the zero value: Go's `omitempty` is absent, or has no effect because the field is a
+   * struct and no pointer.
+   */
   readonly alwaysSerialized?: boolean
+  /** The Go field is a pointer: a zero value that is set differs from an absent one. */
+  readonly pointer?: boolean
   /** Strategic merge: `merge`, `replace`, `retainKeys`, or both of the last joined by a comma. */
   readonly patchStrategy?: string
   readonly patchMergeKey?: string
-  /** Protobuf field number, and type where the schema does not say it. */
-  readonly protobuf?: { readonly number: number; readonly type: string }
+  readonly protobuf?: {
+    readonly number: number
+    /** The field belongs to an embedded struct: inline in JSON, in protobuf a message under this number. */
+    readonly within?: { readonly number: number; readonly name: string }
+    /** The list, or each list in the map, is a message with the items under number 1. */
+    readonly wrapped?: boolean
+  }
+  /** How upstream's decoding errors call the type, where it is not plain from the schema: `types.UID`. */
+  readonly goType?: string
   readonly nullable?: boolean
 }

@@ -188,7 +188,7 @@ namespaced 2 bool
 group 8 string o
 version 9 string o
 kind 3 string
-verbs 4 ()[]string
+verbs 4 ()[]string G:v1.Verbs
 shortNames 5 []string o L:atomic
 categories 7 []string o L:atomic
 storageVersionHash 10 string o
@@ -208,7 +208,7 @@ fieldManager 3 string
 
 meta.v1.Condition
 type 1 string
-status 2 string
+status 2 string G:v1.ConditionStatus
 observedGeneration 3 int64 o
 lastTransitionTime 4 time
 reason 5 string
@@ -223,13 +223,13 @@ meta.v1.DeleteOptions kind
 gracePeriodSeconds 1 *int64 o
 preconditions 2 *Preconditions o
 orphanDependents 3 *bool o
-propagationPolicy 4 *string o
+propagationPolicy 4 *string o G:v1.DeletionPropagation
 dryRun 5 []string o L:atomic
 ignoreStoreReadErrorWithClusterBreakingPotential 6 *bool o
 
 meta.v1.FieldSelectorRequirement
 key 1 string
-operator 2 string
+operator 2 string G:v1.FieldSelectorOperator
 values 3 []string o L:atomic
 
 meta.v1.GetOptions kind
@@ -267,8 +267,12 @@ matchExpressions 2 []LabelSelectorRequirement o L:atomic
 
 meta.v1.LabelSelectorRequirement
 key 1 string
-operator 2 string
+operator 2 string G:v1.LabelSelectorOperator
 values 3 []string o L:atomic
+
+meta.v1.List kind
+metadata 1 ListMeta o
+items 2 []raw
 
 meta.v1.ListMeta
 selfLink 1 string o
@@ -283,7 +287,7 @@ fieldSelector 2 string o
 watch 3 bool o
 allowWatchBookmarks 9 bool o
 resourceVersion 4 string o
-resourceVersionMatch 10 string o
+resourceVersionMatch 10 string o G:v1.ResourceVersionMatch
 timeoutSeconds 5 *int64 o
 limit 7 int64 o
 continue 8 string o
@@ -292,7 +296,7 @@ shardSelector 15 string o
 
 meta.v1.ManagedFieldsEntry
 manager 1 string o
-operation 2 string o
+operation 2 string o G:v1.ManagedFieldsOperationType
 apiVersion 3 string o
 time 4 *time o
 fieldsType 6 string o
@@ -304,7 +308,7 @@ name 1 string o
 generateName 2 string o
 namespace 3 string o
 selfLink 4 string o
-uid 5 string o
+uid 5 string o G:types.UID
 resourceVersion 6 string o
 generation 7 int64 o
 creationTimestamp 8 time o z
@@ -320,7 +324,7 @@ meta.v1.OwnerReference S:atomic
 apiVersion 5 string
 kind 1 string
 name 3 string
-uid 4 string
+uid 4 string G:types.UID
 controller 6 *bool o
 blockOwnerDeletion 7 *bool o
 
@@ -338,7 +342,7 @@ fieldManager 3 string o
 fieldValidation 4 string o
 
 meta.v1.Preconditions
-uid 1 *string o
+uid 1 *string o G:types.UID
 resourceVersion 2 *string o
 
 meta.v1.RootPaths
@@ -355,12 +359,12 @@ meta.v1.Status kind
 metadata 1 ListMeta o
 status 2 string o
 message 3 string o
-reason 4 string o
+reason 4 string o G:v1.StatusReason
 details 5 *StatusDetails o
 code 6 int32 o
 
 meta.v1.StatusCause
-reason 1 string o
+reason 1 string o G:v1.CauseType
 message 2 string o
 field 3 string o
 
@@ -368,7 +372,7 @@ meta.v1.StatusDetails
 name 1 string o
 group 2 string o
 kind 3 string o
-uid 6 string o
+uid 6 string o G:types.UID
 causes 4 []StatusCause o L:atomic
 retryAfterSeconds 5 int32 o
 
@@ -385,7 +389,7 @@ description 0 string
 priority 0 int32
 
 meta.v1.TableOptions kind
-includeObject 1 string o
+includeObject 1 string o G:v1.IncludeObjectPolicy
 
 meta.v1.TableRow
 cells 0 []any L:atomic
@@ -393,8 +397,8 @@ conditions 0 []TableRowCondition o L:atomic
 object 0 raw o
 
 meta.v1.TableRowCondition
-type 0 string
-status 0 string
+type 0 string G:v1.RowConditionType
+status 0 string G:v1.ConditionStatus
 reason 0 string o
 message 0 string o
 
@@ -438,7 +442,7 @@ type 1 AppArmorProfileType
 localhostProfile 2 *string o
 
 core.v1.AttachedVolume
-name 1 string
+name 1 string G:v1.UniqueVolumeName
 devicePath 2 string
 
 core.v1.AvoidPods
@@ -487,8 +491,8 @@ volumeAttributes 4 {}string o
 nodePublishSecretRef 5 *LocalObjectReference o
 
 core.v1.Capabilities
-add 1 []string o L:atomic
-drop 2 []string o L:atomic
+add 1 []string o L:atomic G:[]v1.Capability
+drop 2 []string o L:atomic G:[]v1.Capability
 
 core.v1.CephFSPersistentVolumeSource
 monitors 1 []string L:atomic
@@ -529,8 +533,8 @@ optional 5 *bool o
 path 4 string
 
 core.v1.ComponentCondition
-type 1 string
-status 2 string
+type 1 string G:v1.ComponentConditionType
+status 2 string G:v1.ConditionStatus
 message 3 string o
 error 4 string o
 
@@ -564,7 +568,7 @@ items 2 []ConfigMap
 core.v1.ConfigMapNodeConfigSource
 namespace 1 string
 name 2 string
-uid 3 string o
+uid 3 string o G:types.UID
 resourceVersion 4 string o
 kubeletConfigKey 5 string
 
@@ -590,7 +594,7 @@ envFrom 19 []EnvFromSource o L:atomic
 env 7 []EnvVar o L:map:name P:merge K:name
 resources 8 ResourceRequirements o
 resizePolicy 23 []ContainerResizePolicy o L:atomic
-restartPolicy 24 *string o
+restartPolicy 24 *string o G:v1.ContainerRestartPolicy
 restartPolicyRules 25 []ContainerRestartRule o L:atomic
 volumeMounts 9 []VolumeMount o L:map:mountPath P:merge K:mountPath
 volumeDevices 21 []VolumeDevice o L:map:devicePath P:merge K:devicePath
@@ -623,15 +627,15 @@ protocol 4 Protocol o D:"TCP"
 hostIP 5 string o
 
 core.v1.ContainerResizePolicy
-resourceName 1 string
-restartPolicy 2 string
+resourceName 1 string G:v1.ResourceName
+restartPolicy 2 string G:v1.ResourceResizeRestartPolicy
 
 core.v1.ContainerRestartRule
-action 1 string o !
+action 1 string o ! G:v1.ContainerRestartRuleAction
 exitCodes 2 *ContainerRestartRuleOnExitCodes o
 
 core.v1.ContainerRestartRuleOnExitCodes
-operator 1 string o !
+operator 1 string o ! G:v1.ContainerRestartRuleOnExitCodesOperator
 values 2 []int32 o L:set
 
 core.v1.ContainerState
@@ -665,7 +669,7 @@ image 6 string
 imageID 7 string
 containerID 8 string o
 started 9 *bool o
-allocatedResources 10 {}quantity o
+allocatedResources 10 {}quantity o G:v1.ResourceList
 resources 11 *ResourceRequirements o
 volumeMounts 12 []VolumeMountStatus o L:map:mountPath P:merge K:mountPath
 user 13 *ContainerUser o
@@ -692,7 +696,7 @@ items 1 []DownwardAPIVolumeFile o L:atomic
 defaultMode 2 *int32 o
 
 core.v1.EmptyDirVolumeSource
-medium 1 string o
+medium 1 string o G:v1.StorageMedium
 sizeLimit 2 *quantity o
 
 core.v1.EndpointAddress S:atomic
@@ -752,7 +756,7 @@ envFrom 19 []EnvFromSource o L:atomic
 env 7 []EnvVar o L:map:name P:merge K:name
 resources 8 ResourceRequirements o
 resizePolicy 23 []ContainerResizePolicy o L:atomic
-restartPolicy 24 *string o
+restartPolicy 24 *string o G:v1.ContainerRestartPolicy
 restartPolicyRules 25 []ContainerRestartRule o L:atomic
 volumeMounts 9 []VolumeMount o L:map:mountPath P:merge K:mountPath
 volumeDevices 21 []VolumeDevice o L:map:devicePath P:merge K:devicePath
@@ -936,12 +940,12 @@ metadata 1 meta.v1.ObjectMeta o
 spec 2 LimitRangeSpec o
 
 core.v1.LimitRangeItem
-type 1 string
-max 2 {}quantity o
-min 3 {}quantity o
-default 4 {}quantity o
-defaultRequest 5 {}quantity o
-maxLimitRequestRatio 6 {}quantity o
+type 1 string G:v1.LimitType
+max 2 {}quantity o G:v1.ResourceList
+min 3 {}quantity o G:v1.ResourceList
+default 4 {}quantity o G:v1.ResourceList
+defaultRequest 5 {}quantity o G:v1.ResourceList
+maxLimitRequestRatio 6 {}quantity o G:v1.ResourceList
 
 core.v1.LimitRangeList kind
 metadata 1 meta.v1.ListMeta o
@@ -958,7 +962,7 @@ supplementalGroups 3 []int64 o L:atomic
 core.v1.LoadBalancerIngress
 ip 1 string o
 hostname 2 string o
-ipMode 3 *string o
+ipMode 3 *string o G:v1.LoadBalancerIPMode
 ports 4 []PortStatus o L:atomic
 
 core.v1.LoadBalancerStatus
@@ -986,8 +990,8 @@ spec 2 NamespaceSpec o
 status 3 NamespaceStatus o
 
 core.v1.NamespaceCondition
-type 1 string
-status 2 string
+type 1 string G:v1.NamespaceConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 4 time o
 reason 5 string o
 message 6 string o
@@ -997,7 +1001,7 @@ metadata 1 meta.v1.ListMeta o
 items 2 []Namespace
 
 core.v1.NamespaceSpec
-finalizers 1 []string o L:atomic
+finalizers 1 []string o L:atomic G:[]v1.FinalizerName
 
 core.v1.NamespaceStatus
 phase 1 NamespacePhase o
@@ -1009,7 +1013,7 @@ spec 2 NodeSpec o
 status 3 NodeStatus o
 
 core.v1.NodeAddress
-type 1 string
+type 1 string G:v1.NodeAddressType
 address 2 string
 
 core.v1.NodeAffinity
@@ -1022,8 +1026,8 @@ containers 2 []string o L:set
 resources 3 {}quantity
 
 core.v1.NodeCondition
-type 1 string
-status 2 string
+type 1 string G:v1.NodeConditionType
+status 2 string G:v1.ConditionStatus
 lastHeartbeatTime 3 time o
 lastTransitionTime 4 time o
 reason 5 string o
@@ -1081,15 +1085,15 @@ configSource 6 *NodeConfigSource o
 externalID 2 string o
 
 core.v1.NodeStatus
-capacity 1 {}quantity o
-allocatable 2 {}quantity o
+capacity 1 {}quantity o G:v1.ResourceList
+allocatable 2 {}quantity o G:v1.ResourceList
 phase 3 NodePhase o
 conditions 4 []NodeCondition o L:map:type P:merge K:type
 addresses 5 []NodeAddress o L:map:type P:merge K:type
 daemonEndpoints 6 NodeDaemonEndpoints o
 nodeInfo 7 NodeSystemInfo o
 images 8 []ContainerImage o L:atomic
-volumesInUse 9 []string o L:atomic
+volumesInUse 9 []string o L:atomic G:[]v1.UniqueVolumeName
 volumesAttached 10 []AttachedVolume o L:atomic
 config 11 *NodeConfigStatus o
 runtimeHandlers 12 []NodeRuntimeHandler o L:atomic
@@ -1120,7 +1124,7 @@ core.v1.ObjectReference S:atomic
 kind 1 string o
 namespace 2 string o
 name 3 string o
-uid 4 string o
+uid 4 string o G:types.UID
 apiVersion 5 string o
 resourceVersion 6 string o
 fieldPath 7 string o
@@ -1136,8 +1140,8 @@ spec 2 PersistentVolumeClaimSpec o
 status 3 PersistentVolumeClaimStatus o
 
 core.v1.PersistentVolumeClaimCondition
-type 1 string
-status 2 string
+type 1 string G:v1.PersistentVolumeClaimConditionType
+status 2 string G:v1.ConditionStatus
 lastProbeTime 3 time o
 lastTransitionTime 4 time o
 reason 5 string o
@@ -1161,9 +1165,9 @@ volumeAttributesClassName 9 *string o
 core.v1.PersistentVolumeClaimStatus
 phase 1 PersistentVolumeClaimPhase o
 accessModes 2 []PersistentVolumeAccessMode o L:atomic
-capacity 3 {}quantity o
+capacity 3 {}quantity o G:v1.ResourceList
 conditions 4 []PersistentVolumeClaimCondition o L:map:type P:merge K:type
-allocatedResources 5 {}quantity o
+allocatedResources 5 {}quantity o G:v1.ResourceList
 allocatedResourceStatuses 7 {}ClaimResourceStatus o M:granular
 currentVolumeAttributesClassName 8 *string o
 modifyVolumeStatus 9 *ModifyVolumeStatus o
@@ -1205,7 +1209,7 @@ storageos 21 *StorageOSPersistentVolumeSource o
 csi 22 *CSIPersistentVolumeSource o
 
 core.v1.PersistentVolumeSpec
-capacity 1 {}quantity o
+capacity 1 {}quantity o G:v1.ResourceList
 ~ 2 PersistentVolumeSource
 accessModes 3 []PersistentVolumeAccessMode o L:atomic
 claimRef 4 *ObjectReference o S:granular
@@ -1264,9 +1268,9 @@ certificateChainPath 6 string o
 userAnnotations 7 {}string o
 
 core.v1.PodCondition
-type 1 string
+type 1 string G:v1.PodConditionType
 observedGeneration 7 int64 o
-status 2 string
+status 2 string G:v1.ConditionStatus
 lastProbeTime 3 time o
 lastTransitionTime 4 time o
 reason 5 string o
@@ -1313,7 +1317,7 @@ insecureSkipTLSVerifyBackend 9 bool o
 stream 10 *string o
 
 core.v1.PodOS
-name 1 string
+name 1 string G:v1.OSName
 
 core.v1.PodPortForwardOptions kind
 ports 1 []int32 o L:atomic
@@ -1322,7 +1326,7 @@ core.v1.PodProxyOptions kind
 path 1 string o
 
 core.v1.PodReadinessGate
-conditionType 1 string
+conditionType 1 string G:v1.PodConditionType
 
 core.v1.PodResourceClaim
 name 1 string
@@ -1352,7 +1356,7 @@ sysctls 7 []Sysctl o L:atomic
 fsGroupChangePolicy 9 *PodFSGroupChangePolicy o
 seccompProfile 10 *SeccompProfile o
 appArmorProfile 11 *AppArmorProfile o
-seLinuxChangePolicy 13 *string o
+seLinuxChangePolicy 13 *string o G:v1.PodSELinuxChangePolicy
 
 core.v1.PodSignature
 podController 1 *meta.v1.OwnerReference o
@@ -1390,7 +1394,7 @@ readinessGates 28 []PodReadinessGate o L:atomic
 runtimeClassName 29 *string o
 enableServiceLinks 30 *bool o
 preemptionPolicy 31 *PreemptionPolicy o
-overhead 32 {}quantity o
+overhead 32 {}quantity o G:v1.ResourceList
 topologySpreadConstraints 33 []TopologySpreadConstraint o L:map:topologyKey,whenUnsatisfiable P:merge K:topologyKey
 setHostnameAsFQDN 35 *bool o
 os 36 *PodOS o
@@ -1417,10 +1421,10 @@ initContainerStatuses 10 []ContainerStatus o L:atomic
 containerStatuses 8 []ContainerStatus o L:atomic
 qosClass 9 PodQOSClass o
 ephemeralContainerStatuses 13 []ContainerStatus o L:atomic
-resize 14 string o
+resize 14 string o G:v1.PodResizeStatus
 resourceClaimStatuses 15 []PodResourceClaimStatus o L:map:name P:merge,retainKeys K:name
 extendedResourceClaimStatus 18 *PodExtendedResourceClaimStatus o
-allocatedResources 19 {}quantity o
+allocatedResources 19 {}quantity o G:v1.ResourceList
 resources 20 *ResourceRequirements o
 nodeAllocatableResourceClaimStatuses 21 []NodeAllocatableResourceClaimStatus o L:atomic
 
@@ -1451,7 +1455,7 @@ fsType 2 string o
 readOnly 3 bool o
 
 core.v1.Preconditions
-uid 1 *string o
+uid 1 *string o G:types.UID
 
 core.v1.PreferAvoidPodsEntry
 podSignature 1 PodSignature
@@ -1521,8 +1525,8 @@ spec 2 ReplicationControllerSpec o
 status 3 ReplicationControllerStatus o
 
 core.v1.ReplicationControllerCondition
-type 1 string
-status 2 string
+type 1 string G:v1.ReplicationControllerConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -1555,8 +1559,8 @@ resource 2 string
 divisor 3 quantity o
 
 core.v1.ResourceHealth
-resourceID 1 string
-health 2 string o
+resourceID 1 string G:v1.ResourceID
+health 2 string o G:v1.ResourceHealthStatus
 message 6 *string o
 
 core.v1.ResourceQuota kind
@@ -1569,21 +1573,21 @@ metadata 1 meta.v1.ListMeta o
 items 2 []ResourceQuota
 
 core.v1.ResourceQuotaSpec
-hard 1 {}quantity o
+hard 1 {}quantity o G:v1.ResourceList
 scopes 2 []ResourceQuotaScope o L:atomic
 scopeSelector 3 *ScopeSelector o
 
 core.v1.ResourceQuotaStatus
-hard 1 {}quantity o
-used 2 {}quantity o
+hard 1 {}quantity o G:v1.ResourceList
+used 2 {}quantity o G:v1.ResourceList
 
 core.v1.ResourceRequirements
-limits 1 {}quantity o
-requests 2 {}quantity o
+limits 1 {}quantity o G:v1.ResourceList
+requests 2 {}quantity o G:v1.ResourceList
 claims 3 []ResourceClaim o L:map:name
 
 core.v1.ResourceStatus
-name 1 string
+name 1 string G:v1.ResourceName
 resources 2 []ResourceHealth o L:map:resourceID
 
 core.v1.SELinuxOptions
@@ -1633,7 +1637,7 @@ metadata 1 meta.v1.ObjectMeta o
 immutable 5 *bool o
 data 2 {}bytes o
 stringData 4 {}string o
-type 3 string o
+type 3 string o G:v1.SecretType
 
 core.v1.SecretEnvSource
 ~ 1 LocalObjectReference
@@ -1821,7 +1825,7 @@ devicePath 2 string
 core.v1.VolumeMount
 name 1 string
 readOnly 2 bool o
-recursiveReadOnly 7 *string o
+recursiveReadOnly 7 *string o G:v1.RecursiveReadOnlyMode
 mountPath 3 string
 subPath 4 string o
 mountPropagation 5 *MountPropagationMode o
@@ -1831,7 +1835,7 @@ core.v1.VolumeMountStatus
 name 1 string
 mountPath 2 string
 readOnly 3 bool o
-recursiveReadOnly 4 *string o
+recursiveReadOnly 4 *string o G:v1.RecursiveReadOnlyMode
 volumeStatus 5 *VolumeStatus o
 
 core.v1.VolumeNodeAffinity
@@ -1846,8 +1850,8 @@ clusterTrustBundle 5 *ClusterTrustBundleProjection o
 podCertificate 6 *PodCertificateProjection o
 
 core.v1.VolumeResourceRequirements
-limits 1 {}quantity o
-requests 2 {}quantity o
+limits 1 {}quantity o G:v1.ResourceList
+requests 2 {}quantity o G:v1.ResourceList
 
 core.v1.VolumeSource
 hostPath 1 *HostPathVolumeSource o
@@ -1901,7 +1905,7 @@ runAsUserName 3 *string o
 hostProcess 4 *bool o
 
 admission.v1.AdmissionRequest
-uid 1 string ?
+uid 1 string ? G:types.UID
 kind 2 meta.v1.GroupVersionKind ?
 resource 3 meta.v1.GroupVersionResource ?
 subResource 4 string o
@@ -1910,7 +1914,7 @@ requestResource 14 *meta.v1.GroupVersionResource o
 requestSubResource 15 string o
 name 5 string o
 namespace 6 string o
-operation 7 string ?
+operation 7 string ? G:v1.Operation
 userInfo 8 authentication.v1.UserInfo ?
 object 9 raw o
 oldObject 10 raw o
@@ -1918,11 +1922,11 @@ dryRun 11 *bool o
 options 12 raw o
 
 admission.v1.AdmissionResponse
-uid 1 string ?
+uid 1 string ? G:types.UID
 allowed 2 bool ?
 status 3 *meta.v1.Status o
 patch 4 bytes o
-patchType 5 *string o
+patchType 5 *string o G:v1.PatchType
 auditAnnotations 6 {}string o
 warnings 7 []string o L:atomic
 
@@ -2024,7 +2028,7 @@ admissionregistration.v1.ParamRef S:atomic
 name 1 string o
 namespace 2 string o
 selector 3 *meta.v1.LabelSelector o
-parameterNotFoundAction 4 *string o
+parameterNotFoundAction 4 *string o G:v1.ParameterNotFoundActionType
 
 admissionregistration.v1.Rule
 apiGroups 1 []string o L:atomic
@@ -2106,7 +2110,7 @@ items 2 []ValidatingWebhookConfiguration
 admissionregistration.v1.Validation
 expression 1 string
 message 2 string o
-reason 3 *string o
+reason 3 *string o G:v1.StatusReason
 messageExpression 4 string o
 
 admissionregistration.v1.Variable S:atomic
@@ -2119,12 +2123,12 @@ service 1 *ServiceReference o
 caBundle 2 bytes o
 
 apiextensions.v1.ConversionRequest
-uid 1 string
+uid 1 string G:types.UID
 desiredAPIVersion 2 string
 objects 3 []raw L:atomic
 
 apiextensions.v1.ConversionResponse
-uid 1 string
+uid 1 string G:types.UID
 convertedObjects 2 []raw L:atomic
 result 3 meta.v1.Status
 
@@ -2141,7 +2145,7 @@ priority 5 int32 o
 jsonPath 6 string
 
 apiextensions.v1.CustomResourceConversion
-strategy 1 string
+strategy 1 string G:v1.ConversionStrategyType
 webhook 2 *WebhookConversion o
 
 apiextensions.v1.CustomResourceDefinition kind
@@ -2150,8 +2154,8 @@ spec 2 CustomResourceDefinitionSpec
 status 3 CustomResourceDefinitionStatus o
 
 apiextensions.v1.CustomResourceDefinitionCondition
-type 1 string
-status 2 string
+type 1 string G:v1.CustomResourceDefinitionConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -2172,7 +2176,7 @@ categories 6 []string o L:atomic
 apiextensions.v1.CustomResourceDefinitionSpec
 group 1 string
 names 3 CustomResourceDefinitionNames
-scope 4 string
+scope 4 string G:v1.ResourceScope
 versions 7 []CustomResourceDefinitionVersion L:atomic
 conversion 9 *CustomResourceConversion o
 preserveUnknownFields 10 bool o
@@ -2214,7 +2218,7 @@ url 2 string o
 
 apiextensions.v1.JSONSchemaProps
 id 1 string o
-$schema 2 string o
+$schema 2 string o G:v1.JSONSchemaURL
 $ref 3 *string o
 description 4 string o
 type 5 string o
@@ -2244,9 +2248,9 @@ not 28 *JSONSchemaProps o
 properties 29 {}JSONSchemaProps o
 additionalProperties 30 *schemaOrBool o
 patternProperties 31 {}JSONSchemaProps o
-dependencies 32 {}schemaOrStringArray o
+dependencies 32 {}schemaOrStringArray o G:v1.JSONSchemaDependencies
 additionalItems 33 *schemaOrBool o
-definitions 34 {}JSONSchemaProps o
+definitions 34 {}JSONSchemaProps o G:v1.JSONSchemaDefinitions
 externalDocs 35 *ExternalDocumentation o
 example 36 *json o
 nullable 37 bool o
@@ -2256,7 +2260,7 @@ x-kubernetes-int-or-string 40 bool o
 x-kubernetes-list-map-keys 41 []string o L:atomic
 x-kubernetes-list-type 42 *string o
 x-kubernetes-map-type 43 *string o
-x-kubernetes-validations 44 []ValidationRule o L:map:rule P:merge K:rule
+x-kubernetes-validations 44 []ValidationRule o L:map:rule P:merge K:rule G:v1.ValidationRules
 
 apiextensions.v1.SelectableField
 jsonPath 1 string
@@ -2295,7 +2299,7 @@ items 2 []APIGroupDiscovery
 apidiscovery.v2.APIResourceDiscovery
 resource 1 string
 responseKind 2 *meta.v1.GroupVersionKind o
-scope 3 string
+scope 3 string G:v2.ResourceScope
 singularResource 4 string
 verbs 5 []string L:set
 shortNames 6 []string o L:set
@@ -2311,7 +2315,7 @@ verbs 4 []string L:set
 apidiscovery.v2.APIVersionDiscovery
 version 1 string
 resources 2 []APIResourceDiscovery o L:map:resource
-freshness 3 string o
+freshness 3 string o G:v2.DiscoveryFreshness
 
 apps.v1.ControllerRevision kind
 metadata 1 meta.v1.ObjectMeta o
@@ -2328,8 +2332,8 @@ spec 2 DaemonSetSpec o
 status 3 DaemonSetStatus o
 
 apps.v1.DaemonSetCondition
-type 1 string
-status 2 string
+type 1 string G:v1.DaemonSetConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -2367,8 +2371,8 @@ spec 2 DeploymentSpec o
 status 3 DeploymentStatus o
 
 apps.v1.DeploymentCondition
-type 1 string
-status 2 string
+type 1 string G:v1.DeploymentConditionType
+status 2 string G:v1.ConditionStatus
 lastUpdateTime 6 time o
 lastTransitionTime 7 time o
 reason 4 string o
@@ -2409,8 +2413,8 @@ spec 2 ReplicaSetSpec o
 status 3 ReplicaSetStatus o
 
 apps.v1.ReplicaSetCondition
-type 1 string
-status 2 string
+type 1 string G:v1.ReplicaSetConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -2452,8 +2456,8 @@ spec 2 StatefulSetSpec o
 status 3 StatefulSetStatus o
 
 apps.v1.StatefulSetCondition
-type 1 string
-status 2 string
+type 1 string G:v1.StatefulSetConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -2466,8 +2470,8 @@ apps.v1.StatefulSetOrdinals
 start 1 int32 ?
 
 apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy
-whenDeleted 1 string o
-whenScaled 2 string o
+whenDeleted 1 string o G:v1.PersistentVolumeClaimRetentionPolicyType
+whenScaled 2 string o G:v1.PersistentVolumeClaimRetentionPolicyType
 
 apps.v1.StatefulSetSpec
 replicas 1 *int32 o
@@ -2502,7 +2506,7 @@ authentication.v1.BoundObjectReference
 kind 1 string o
 apiVersion 2 string o
 name 3 string o
-uid 4 string o
+uid 4 string o G:types.UID
 
 authentication.v1.SelfSubjectReview kind
 metadata 1 meta.v1.ObjectMeta o
@@ -2544,7 +2548,7 @@ authentication.v1.UserInfo
 username 1 string o
 uid 2 string o
 groups 3 []string o L:atomic
-extra 4 {}()[]string o
+extra 4 {}()[]string o G:map[string]v1.ExtraValue
 
 authorization.v1.FieldSelectorAttributes
 rawSelector 1 string o
@@ -2611,7 +2615,7 @@ resourceAttributes 1 *ResourceAttributes o
 nonResourceAttributes 2 *NonResourceAttributes o
 user 3 string o
 groups 4 []string o L:atomic
-extra 5 {}()[]string o
+extra 5 {}()[]string o G:map[string]v1.ExtraValue
 uid 6 string o
 
 authorization.v1.SubjectAccessReviewStatus
@@ -2627,13 +2631,13 @@ incomplete 3 bool
 evaluationError 4 string o
 
 autoscaling.v1.ContainerResourceMetricSource
-name 1 string
+name 1 string G:v1.ResourceName
 targetAverageUtilization 2 *int32 o
 targetAverageValue 3 *quantity o
 container 5 string
 
 autoscaling.v1.ContainerResourceMetricStatus
-name 1 string
+name 1 string G:v1.ResourceName
 currentAverageUtilization 2 *int32 o
 currentAverageValue 3 quantity
 container 4 string
@@ -2661,8 +2665,8 @@ spec 2 HorizontalPodAutoscalerSpec o !
 status 3 HorizontalPodAutoscalerStatus o
 
 autoscaling.v1.HorizontalPodAutoscalerCondition
-type 1 string
-status 2 string
+type 1 string G:v1.HorizontalPodAutoscalerConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -2725,12 +2729,12 @@ currentAverageValue 2 quantity
 selector 3 *meta.v1.LabelSelector o
 
 autoscaling.v1.ResourceMetricSource
-name 1 string
+name 1 string G:v1.ResourceName
 targetAverageUtilization 2 *int32 o
 targetAverageValue 3 *quantity o
 
 autoscaling.v1.ResourceMetricStatus
-name 1 string
+name 1 string G:v1.ResourceName
 currentAverageUtilization 2 *int32 o
 currentAverageValue 3 quantity
 
@@ -2747,12 +2751,12 @@ replicas 1 int32
 selector 2 string o
 
 autoscaling.v2.ContainerResourceMetricSource
-name 1 string
+name 1 string G:v1.ResourceName
 target 2 MetricTarget
 container 3 string
 
 autoscaling.v2.ContainerResourceMetricStatus
-name 1 string
+name 1 string G:v1.ResourceName
 current 2 MetricValueStatus
 container 3 string
 
@@ -2770,13 +2774,13 @@ metric 1 MetricIdentifier
 current 2 MetricValueStatus
 
 autoscaling.v2.HPAScalingPolicy
-type 1 string
+type 1 string G:v2.HPAScalingPolicyType
 value 2 int32
 periodSeconds 3 int32
 
 autoscaling.v2.HPAScalingRules
 stabilizationWindowSeconds 3 *int32 o
-selectPolicy 1 *string o
+selectPolicy 1 *string o G:v2.ScalingPolicySelect
 policies 2 []HPAScalingPolicy o L:atomic
 tolerance 4 *quantity o
 
@@ -2790,8 +2794,8 @@ scaleUp 1 *HPAScalingRules o
 scaleDown 2 *HPAScalingRules o
 
 autoscaling.v2.HorizontalPodAutoscalerCondition
-type 1 string
-status 2 string
+type 1 string G:v2.HorizontalPodAutoscalerConditionType
+status 2 string G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -2820,7 +2824,7 @@ name 1 string
 selector 2 *meta.v1.LabelSelector o
 
 autoscaling.v2.MetricSpec
-type 1 string
+type 1 string G:v2.MetricSourceType
 object 2 *ObjectMetricSource o
 pods 3 *PodsMetricSource o
 resource 4 *ResourceMetricSource o
@@ -2828,7 +2832,7 @@ containerResource 7 *ContainerResourceMetricSource o
 external 5 *ExternalMetricSource o
 
 autoscaling.v2.MetricStatus
-type 1 string
+type 1 string G:v2.MetricSourceType
 object 2 *ObjectMetricStatus o
 pods 3 *PodsMetricStatus o
 resource 4 *ResourceMetricStatus o
@@ -2836,7 +2840,7 @@ containerResource 7 *ContainerResourceMetricStatus o
 external 5 *ExternalMetricStatus o
 
 autoscaling.v2.MetricTarget
-type 1 string
+type 1 string G:v2.MetricTargetType
 value 2 *quantity o
 averageValue 3 *quantity o
 averageUtilization 4 *int32 o
@@ -2865,11 +2869,11 @@ metric 1 MetricIdentifier
 current 2 MetricValueStatus
 
 autoscaling.v2.ResourceMetricSource
-name 1 string
+name 1 string G:v1.ResourceName
 target 2 MetricTarget
 
 autoscaling.v2.ResourceMetricStatus
-name 1 string
+name 1 string G:v1.ResourceName
 current 2 MetricValueStatus
 
 batch.v1.CronJob kind
@@ -2902,8 +2906,8 @@ spec 2 JobSpec o
 status 3 JobStatus o
 
 batch.v1.JobCondition
-type 1 string
-status 2 string
+type 1 string G:v1.JobConditionType
+status 2 string G:v1.ConditionStatus
 lastProbeTime 3 time o
 lastTransitionTime 4 time o
 reason 5 string o
@@ -2957,8 +2961,8 @@ operator 2 PodFailurePolicyOnExitCodesOperator
 values 3 []int32 L:set
 
 batch.v1.PodFailurePolicyOnPodConditionsPattern
-type 1 string
-status 2 string ?
+type 1 string G:v1.PodConditionType
+status 2 string ? G:v1.ConditionStatus
 
 batch.v1.PodFailurePolicyRule
 action 1 PodFailurePolicyAction
@@ -2973,8 +2977,8 @@ succeededIndexes 1 *string o
 succeededCount 2 *int32 o
 
 batch.v1.UncountedTerminatedPods
-succeeded 1 []string o L:set
-failed 2 []string o L:set
+succeeded 1 []string o L:set G:[]types.UID
+failed 2 []string o L:set G:[]types.UID
 
 certificates.v1.CertificateSigningRequest kind
 metadata 1 meta.v1.ObjectMeta o
@@ -2982,8 +2986,8 @@ spec 2 CertificateSigningRequestSpec
 status 3 CertificateSigningRequestStatus o
 
 certificates.v1.CertificateSigningRequestCondition
-type 1 string
-status 6 string
+type 1 string G:v1.RequestConditionType
+status 6 string G:v1.ConditionStatus
 reason 2 string o
 message 3 string o
 lastUpdateTime 4 time o
@@ -3001,7 +3005,7 @@ usages 5 []KeyUsage o L:atomic
 username 2 string o
 uid 3 string o
 groups 4 []string o L:atomic
-extra 6 {}()[]string o
+extra 6 {}()[]string o G:map[string]v1.ExtraValue
 
 certificates.v1.CertificateSigningRequestStatus
 conditions 1 []CertificateSigningRequestCondition o L:map:type
@@ -3021,7 +3025,7 @@ leaseDurationSeconds 2 *int32 o
 acquireTime 3 *microTime o
 renewTime 4 *microTime o
 leaseTransitions 5 *int32 o
-strategy 6 *string o
+strategy 6 *string o G:v1.CoordinatedLeaseStrategy
 preferredHolder 7 *string o
 
 discovery.v1.Endpoint
@@ -3095,7 +3099,7 @@ nominalConcurrencyShares 1 *int32 o
 lendablePercent 2 *int32 o
 
 flowcontrol.v1.FlowDistinguisherMethod
-type 1 string
+type 1 string G:v1.FlowDistinguisherMethodType
 
 flowcontrol.v1.FlowSchema kind
 metadata 1 meta.v1.ObjectMeta o
@@ -3103,8 +3107,8 @@ spec 2 FlowSchemaSpec o
 status 3 FlowSchemaStatus o
 
 flowcontrol.v1.FlowSchemaCondition
-type 1 string o
-status 2 string o
+type 1 string o G:v1.FlowSchemaConditionType
+status 2 string o G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -3126,7 +3130,7 @@ flowcontrol.v1.GroupSubject
 name 1 string
 
 flowcontrol.v1.LimitResponse
-type 1 string
+type 1 string G:v1.LimitResponseType
 queuing 2 *QueuingConfiguration o
 
 flowcontrol.v1.LimitedPriorityLevelConfiguration
@@ -3150,8 +3154,8 @@ spec 2 PriorityLevelConfigurationSpec o
 status 3 PriorityLevelConfigurationStatus o
 
 flowcontrol.v1.PriorityLevelConfigurationCondition
-type 1 string o
-status 2 string o
+type 1 string o G:v1.PriorityLevelConfigurationConditionType
+status 2 string o G:v1.ConditionStatus
 lastTransitionTime 3 time o
 reason 4 string o
 message 5 string o
@@ -3164,7 +3168,7 @@ flowcontrol.v1.PriorityLevelConfigurationReference
 name 1 string
 
 flowcontrol.v1.PriorityLevelConfigurationSpec
-type 1 string
+type 1 string G:v1.PriorityLevelEnablement
 limited 2 *LimitedPriorityLevelConfiguration o
 exempt 3 *ExemptPriorityLevelConfiguration o
 
@@ -3188,7 +3192,7 @@ namespace 1 string
 name 2 string
 
 flowcontrol.v1.Subject
-kind 1 string
+kind 1 string G:v1.SubjectKind
 user 2 *UserSubject o
 group 3 *GroupSubject o
 serviceAccount 4 *ServiceAccountSubject o
@@ -3198,13 +3202,13 @@ name 1 string
 
 metrics.v1beta1.ContainerMetrics
 name 1 string
-usage 2 {}quantity
+usage 2 {}quantity G:v1.ResourceList
 
 metrics.v1beta1.NodeMetrics kind
 metadata 1 meta.v1.ObjectMeta o
 timestamp 2 time
 window 3 duration
-usage 4 {}quantity
+usage 4 {}quantity G:v1.ResourceList
 
 metrics.v1beta1.NodeMetricsList kind
 metadata 1 meta.v1.ListMeta o
@@ -3370,7 +3374,7 @@ networking.v1.ServiceCIDRStatus
 conditions 1 []meta.v1.Condition o L:map:type P:merge K:type
 
 node.v1.Overhead
-podFixed 1 {}quantity o
+podFixed 1 {}quantity o G:v1.ResourceList
 
 node.v1.RuntimeClass kind
 metadata 1 meta.v1.ObjectMeta o
@@ -3575,8 +3579,8 @@ opaque 1 *OpaqueDeviceConfiguration o
 
 resource.v1.DeviceConstraint
 requests 1 []string o L:atomic
-matchAttribute 2 *string o
-distinctAttribute 3 *string o
+matchAttribute 2 *string o G:v1.FullyQualifiedName
+distinctAttribute 3 *string o G:v1.FullyQualifiedName
 
 resource.v1.DeviceCounterConsumption
 counterSet 1 string
@@ -3596,7 +3600,7 @@ adminAccess 5 *bool o
 tolerations 6 []DeviceToleration o L:atomic
 bindingConditions 7 []string o L:atomic
 bindingFailureConditions 8 []string o L:atomic
-shareID 9 *string o
+shareID 9 *string o G:types.UID
 consumedCapacity 10 {}quantity o
 
 resource.v1.DeviceSelector
@@ -3639,7 +3643,7 @@ ips 2 []string o L:atomic
 hardwareAddress 3 string o
 
 resource.v1.NodeAllocatableResourceMapping
-capacityKey 1 *string o
+capacityKey 1 *string o G:v1.QualifiedName
 allocationMultiplier 2 *quantity o
 
 resource.v1.OpaqueDeviceConfiguration
@@ -3655,7 +3659,7 @@ resource.v1.ResourceClaimConsumerReference
 apiGroup 1 string o
 resource 3 string
 name 4 string
-uid 5 string
+uid 5 string G:types.UID
 
 resource.v1.ResourceClaimList kind
 metadata 1 meta.v1.ListMeta o
@@ -3726,9 +3730,9 @@ items 2 []CSIDriver
 storage.v1.CSIDriverSpec
 attachRequired 1 *bool o
 podInfoOnMount 2 *bool o
-volumeLifecycleModes 3 []string o L:set
+volumeLifecycleModes 3 []string o L:set G:[]v1.VolumeLifecycleMode
 storageCapacity 4 *bool o
-fsGroupPolicy 5 *string o
+fsGroupPolicy 5 *string o G:v1.FSGroupPolicy
 tokenRequests 6 []TokenRequest o L:atomic
 requiresRepublish 7 *bool o
 seLinuxMount 8 *bool o

@@ -78,6 +78,11 @@ export interface GroupVersionResource {
   readonly resource: string
 }
 
+export interface List extends TypeMeta {
+  readonly metadata?: ListMeta
+  readonly items: readonly RawExtension[]
+}
+
 export interface ListOptions extends TypeMeta {
   readonly labelSelector?: string
   readonly fieldSelector?: string
