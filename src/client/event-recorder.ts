@@ -2,5 +2,17 @@ import type { KubernetesObject } from '../machinery/meta.ts'
 
 /** Writes Events about objects, aggregated and rate-limited as upstream's client-go record package. Never throws, never waits. */
 export interface EventRecorder {
-  event(about: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void
+  event(
+    about: KubernetesObject,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    options?: EventOptions,
+  ): void
+}
+
+export interface EventOptions {
+  /** The part of the object that the event is about: `spec.containers{app}`. */
+  readonly fieldPath?: string
+  readonly annotations?: Readonly<Record<string, string>>
 }

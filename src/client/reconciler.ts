@@ -15,6 +15,8 @@ import type { Informer } from './informer.ts'
 export interface Reconciler {
   /** As upstream names the controller: `replicaset`, `endpointslice`. */
   readonly name: string
+  /** The source of its events. `<name>-controller` when absent. */
+  readonly eventSource?: string
   /** Every resource whose cache reconcile() reads, with the keys that a change in it asks to look at again. */
   readonly watches: readonly Trigger[]
   /** How many keys at once. Default 5, as upstream's concurrent syncs. */
