@@ -1,0 +1,116 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where everything of one cluster is. Nothing of it is anywhere else. */
+export interface ClusterFolder {
+  readonly name: string
+  readonly path: string
+  /** What must not outlive the machine's boot: sockets, the journal, runtime state. */
+  readonly runPath: string
+  /** The cluster's settings and nodes (cluster-state.ts). */
+  readonly stateFile: string
+  readonly pki: string
+  /** The embedded store's files. */
+  readonly data: string
+  /** The administrator's. */
+  readonly kubeconfig: string
+  /** Those of the components. */
+  readonly kubeconfigs: string
+  readonly logs: string
+  /** Archives that every node has been or will be given. */
+  readonly images: string
+  readonly journalFile: string
+  /** Where a running server takes requests of the command line. */
+  readonly controlSocket: string
+  node(name: string): NodeFolder
+}
+
+/** What one node keeps. */
+export interface NodeFolder {
+  readonly path: string
+  readonly containerdRoot: string
+  readonly kubeletRoot: string
+  readonly podLogs: string
+  readonly staticPods: string
+  readonly cniConfiguration: string
+  readonly resolvConf: string
+  readonly runPath: string
+  readonly containerdState: string
+  readonly containerdSocket: string
+  readonly containerdPidFile: string
+  /** Addresses given to pods; they are gone with the node's network. */
+  readonly cniData: string
+  readonly agentConfiguration: string
+}
+
+export const defaultClusterName = 'default'
+
+/** A name becomes part of paths and of network names. */
+export function isClusterName(name: string): boolean {
+  return /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/.test(name)
+}
+
+/** Where clusters are unless `--data-dir` says otherwise. */
+export function clustersHome(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment['K8TS_HOME'] ?? join(environment['HOME'] ?? homedir(), '.k8ts')
+}
+
+/** With root, run state is where the system expects it. */
+export function runHome(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  if (process.getuid?.() === 0) return '/run/k8ts'
+  const own = environment['XDG_RUNTIME_DIR']
+  return own !== undefined && existsSync(own) ? join(own, 'k8ts') : undefined
+}
+
+export function clusterFolder(name: string, path = join(clustersHome(), name)): ClusterFolder {
+  const runRoot = runHome()
+  const runPath = runRoot === undefined ? join(path, 'run') : join(runRoot, name)
+  return {
+    name,
+    path,
+    runPath,
+    stateFile: join(path, 'state.json'),
+    pki: join(path, 'pki'),
+    data: join(path, 'data'),
+    kubeconfig: join(path, 'kubeconfig'),
+    kubeconfigs: join(path, 'kubeconfigs'),
+    logs: join(path, 'logs'),
+    images: join(path, 'images'),
+    journalFile: join(runPath, 'journal.json'),
+    controlSocket: join(runPath, 'control.sock'),
+    node: (node) => nodeFolder(join(path, 'nodes', node), join(runPath, node)),
+  }
+}
+
+function nodeFolder(path: string, runPath: string): NodeFolder {
+  return {
+    path,
+    containerdRoot: join(path, 'containerd'),
+    kubeletRoot: join(path, 'kubelet'),
+    podLogs: join(path, 'pod-logs'),
+    staticPods: join(path, 'manifests'),
+    cniConfiguration: join(path, 'cni'),
+    resolvConf: join(path, 'resolv.conf'),
+    runPath,
+    containerdState: join(runPath, 'containerd'),
+    containerdSocket: join(runPath, 'containerd.sock'),
+    containerdPidFile: join(runPath, 'containerd.pid'),
+    cniData: join(runPath, 'cni'),
+    agentConfiguration: join(path, 'agent.json'),
+  }
+}
+
+/** Makes the cluster's folders. Only their owner may read them: keys are inside. */
+export function createClusterFolder(folder: ClusterFolder): void {
+  for (const path of [
+    folder.path,
+    folder.pki,
+    folder.kubeconfigs,
+    folder.logs,
+    folder.images,
+    folder.runPath,
+  ]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  }
+}

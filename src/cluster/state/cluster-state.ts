@@ -1,0 +1,87 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AddressPlan } from '../machine/address-plan.ts'
+import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
+import { clustersHome, type ClusterFolder } from './cluster-folder.ts'
+
+/** What a cluster is, kept in its folder so that it comes up again as it was. */
+export interface ClusterState {
+  readonly version: 1
+  readonly name: string
+  readonly addresses: AddressPlan
+  /** Of the API server. */
+  readonly port: number
+  readonly runtime: NodeRuntime
+  readonly store: StoreChoice
+  readonly nodes: readonly NodeRecord[]
+  readonly simulatedNodes: number
+}
+
+/** What runs the containers of the nodes that are not simulated beside others. */
+export type NodeRuntime = 'containerd' | 'simulated'
+
+export type StoreChoice =
+  | { readonly type: 'embedded' }
+  | { readonly type: 'memory' }
+  | {
+      readonly type: 'etcd'
+      readonly endpoints: readonly string[]
+      readonly caFile?: string
+      readonly certFile?: string
+      readonly keyFile?: string
+    }
+
+export interface NodeRecord {
+  readonly name: string
+  /** From 1, never given to another node while this one exists: its address follows from it. */
+  readonly number: number
+  /** Stopped by the user: `up` leaves it so. */
+  readonly stopped: boolean
+}
+
+/** Undefined where no cluster has been made yet; throws when the file is not one of ours. */
+export function loadState(folder: ClusterFolder): ClusterState | undefined {
+  return readState(folder.stateFile)
+}
+
+export function saveState(folder: ClusterFolder, state: ClusterState): void {
+  writeAtomically(folder.stateFile, `${JSON.stringify(state, undefined, 2)}\n`, 0o600)
+}
+
+/** The states of all clusters in their usual place. */
+export function knownClusters(home = clustersHome()): ClusterState[] {
+  if (!existsSync(home)) return []
+  return readdirSync(home)
+    .map((name) => readState(join(home, name, 'state.json')))
+    .filter((state) => state !== undefined)
+}
+
+/** `node1`, `node2`, ... with the lowest numbers that no node has. */
+export function withNodes(nodes: readonly NodeRecord[], count: number): NodeRecord[] {
+  const all = [...nodes]
+  for (let number = 1; all.length < count; number++) {
+    const name = `node${number}`
+    if (!all.some((node) => node.number === number || node.name === name)) {
+      all.push({ name, number, stopped: false })
+    }
+  }
+  return all.sort((a, b) => a.number - b.number)
+}
+
+function readState(file: string): ClusterState | undefined {
+  const text = readIfExists(file)
+  if (text === undefined) return undefined
+  const state = parseJson(text) as Partial<ClusterState> | undefined
+  if (state?.version !== 1 || !state.addresses || !Array.isArray(state.nodes)) {
+    throw new Error(`${file} is not the state of a cluster that this k8ts can read`)
+  }
+  return state as ClusterState
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
