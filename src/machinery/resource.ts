@@ -24,6 +24,16 @@ export function apiVersionOf(resource: { readonly group: string; readonly versio
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
 }
 
+/** Inverse of apiVersionOf; undefined when there is more than one slash. */
+export function parseApiVersion(
+  apiVersion: string,
+): { readonly group: string; readonly version: string } | undefined {
+  if (apiVersion === '' || apiVersion === '/') return { group: '', version: '' }
+  const [first = '', second, ...more] = apiVersion.split('/')
+  if (more.length > 0) return undefined
+  return second === undefined ? { group: '', version: first } : { group: first, version: second }
+}
+
 /** `deployments.apps`, or `pods` for the core group: how messages and RBAC name a resource. */
 export function groupResource(resource: { readonly group: string; readonly resource: string }): string {
   return resource.group === '' ? resource.resource : `${resource.resource}.${resource.group}`

@@ -34,7 +34,11 @@ const rules: readonly (readonly [Rule, readonly string[], readonly string[]])[] 
   ],
   [names.labelValueErrors, ['', 'simple', 'a.b_c-d', '1'], ['-', 'a-', '_a', 'a b', 'a'.repeat(64)]],
   [names.cIdentifierErrors, ['a', '_1', 'A_b'], ['', '1a', 'a-b', 'a.b']],
-  [names.portNameErrors, ['telnet', 're-mail-ck', 'pop3', '9pfs'], ['', '1', 'a--b', '-a', 'a-', 'A', 'a'.repeat(16)]],
+  [
+    names.portNameErrors,
+    ['telnet', 're-mail-ck', 'pop3', '9pfs'],
+    ['', '1', 'a--b', '-a', 'a-', 'A', 'a'.repeat(16)],
+  ],
   [names.percentErrors, ['0%', '100%'], ['', '%', '1', '-1%', '1.5%']],
   [names.httpHeaderNameErrors, ['X-A', '1'], ['', 'a b', 'a:']],
   [names.envVarNameErrors, ['a', '.a', '-a', '_', 'A.B'], ['', '1a', 'a b', '..', '..a', '.']],
@@ -72,10 +76,7 @@ test('rules speak in upstream words', () => {
           `'${labelFormat}(\\.${labelFormat})*')`,
       ],
     ],
-    [
-      names.qualifiedNameErrors('/a'),
-      ['prefix part must be non-empty'],
-    ],
+    [names.qualifiedNameErrors('/a'), ['prefix part must be non-empty']],
     [
       names.qualifiedNameErrors('a/'),
       [

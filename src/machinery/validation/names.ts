@@ -263,7 +263,9 @@ export function pathSegmentNameErrors(name: string): string[] {
 
 /** What may begin such a name. */
 export function pathSegmentPrefixErrors(prefix: string): string[] {
-  return ['/', '%'].filter((illegal) => prefix.includes(illegal)).map((illegal) => `may not contain '${illegal}'`)
+  return ['/', '%']
+    .filter((illegal) => prefix.includes(illegal))
+    .map((illegal) => `may not contain '${illegal}'`)
 }
 
 /** `0`, `-12`: no plus sign, no leading zeros. */
