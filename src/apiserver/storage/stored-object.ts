@@ -1,0 +1,144 @@
+import { deepFreeze } from '../../machinery/freeze.ts'
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { Resource } from '../../machinery/resource.ts'
+import { arrangeObject, encodeArranged, resourceVersionPosition, typeHeader } from './object-encoding.ts'
+
+/** What all objects of one resource share. */
+export interface StoredType<T extends KubernetesObject = KubernetesObject> {
+  readonly resource: Resource<T>
+  /** `{"kind":"Pod","apiVersion":"v1",` */
+  readonly header: Buffer
+  /** Values for field selectors, beside metadata.name and metadata.namespace. */
+  selectableFields?(object: T): Readonly<Record<string, string>>
+  /** Brings bytes that this code did not write (another version, another server) to an object of `resource`. */
+  decode?(value: Uint8Array): T
+}
+
+export function storedType<T extends KubernetesObject>(
+  resource: Resource<T>,
+  more: Pick<StoredType<T>, 'selectableFields' | 'decode'> = {},
+): StoredType<T> {
+  return { resource, header: Buffer.from(typeHeader(resource)), ...more }
+}
+
+/**
+ * One version of one object: there is one in the process, shared by the cache, all lists, all watches and all components
+ * of the process. It keeps the bytes that the store has; the object is made of them when it is first asked for, unless
+ * it was written here. Frozen throughout.
+ */
+export class StoredObject<T extends KubernetesObject = KubernetesObject> {
+  readonly type: StoredType<T>
+  /** `namespace/name`, or `name`. */
+  readonly key: string
+  readonly revision: bigint
+  readonly resourceVersion: string
+  /** As stored: without resourceVersion. */
+  readonly value: Buffer
+  #object: T | undefined
+  #position = 0
+  #fields: Readonly<Record<string, string>> | undefined
+
+  constructor(type: StoredType<T>, key: string, revision: bigint, value: Uint8Array, object?: Writable<T>) {
+    this.type = type
+    this.key = key
+    this.revision = revision
+    this.resourceVersion = revision.toString()
+    const bytes = asBuffer(value)
+    this.#position = resourceVersionPosition(bytes, type.header)
+    if (object) this.#object = withResourceVersion(object, this.resourceVersion)
+    if (this.#position >= 0) {
+      this.value = bytes
+      return
+    }
+    const decoded = (object ?? type.decode?.(value) ?? parse(bytes)) as T
+    const arranged = arrangeObject(type.resource, decoded)
+    this.value = encodeArranged(arranged)
+    this.#position = resourceVersionPosition(this.value, type.header)
+    this.#object = withResourceVersion(arranged, this.resourceVersion)
+  }
+
+  get object(): T {
+    this.#object ??= withResourceVersion(parse(this.value) as Writable<T>, this.resourceVersion)
+    return this.#object
+  }
+
+  /** `''` for cluster-scoped objects. */
+  get namespace(): string {
+    return this.key.slice(0, Math.max(0, this.key.indexOf('/')))
+  }
+
+  get name(): string {
+    return this.key.slice(this.key.indexOf('/') + 1)
+  }
+
+  /** The values that field selectors see. */
+  get fields(): Readonly<Record<string, string>> {
+    this.#fields ??= {
+      ...this.type.selectableFields?.(this.object),
+      'metadata.name': this.name,
+      'metadata.namespace': this.namespace,
+    }
+    return this.#fields
+  }
+
+  /** The length of the JSON of the object with kind, apiVersion and resourceVersion, in bytes. */
+  get encodedLength(): number {
+    return this.value.length + resourceVersionLength(this.resourceVersion)
+  }
+
+  /** Writes the JSON of the object to `target` at `offset`; returns the offset behind it. */
+  encodeInto(target: Buffer, offset: number): number {
+    return this.#writeFrom(0, target, offset)
+  }
+
+  /** The length of the JSON without kind and apiVersion: as an item of a list. */
+  get itemLength(): number {
+    return this.encodedLength - this.type.header.length + 1
+  }
+
+  encodeItemInto(target: Buffer, offset: number): number {
+    target[offset] = openingBrace
+    return this.#writeFrom(this.type.header.length, target, offset + 1)
+  }
+
+  /** The JSON of the object, in a buffer of its own. */
+  encode(): Buffer {
+    const target = Buffer.allocUnsafe(this.encodedLength)
+    this.encodeInto(target, 0)
+    return target
+  }
+
+  /** The same content under a later revision: what a watch is told when the object is gone. */
+  at(revision: bigint): StoredObject<T> {
+    const object =
+      this.#object && ({ ...this.#object, metadata: { ...this.#object.metadata } } as Writable<T>)
+    return new StoredObject(this.type, this.key, revision, this.value, object)
+  }
+
+  #writeFrom(start: number, target: Buffer, offset: number): number {
+    const position = this.#position
+    let at = offset + this.value.copy(target, offset, start, position)
+    at += target.write(`,"resourceVersion":"${this.resourceVersion}"`, at, 'latin1')
+    return at + this.value.copy(target, at, position)
+  }
+}
+
+const openingBrace = 0x7b
+
+function resourceVersionLength(resourceVersion: string): number {
+  return `,"resourceVersion":""`.length + resourceVersion.length
+}
+
+function withResourceVersion<T extends KubernetesObject>(object: Writable<T>, resourceVersion: string): T {
+  const metadata = object.metadata as { resourceVersion?: string }
+  metadata.resourceVersion = resourceVersion
+  return deepFreeze(object) as T
+}
+
+function asBuffer(value: Uint8Array): Buffer {
+  return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+function parse(value: Buffer): unknown {
+  return JSON.parse(value.toString())
+}

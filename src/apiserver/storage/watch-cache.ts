@@ -1,0 +1,352 @@
+import type { KubernetesObject, Status, Writable } from '../../machinery/meta.ts'
+import { expired, tooOldResourceVersion } from '../../machinery/status-errors.ts'
+import { StoreError, type Entry, type Store, type StoreEvent } from '../../store/store.ts'
+import { CacheEvent, ObjectEvent } from './cache-event.ts'
+import { encodeContinue } from './continue-token.ts'
+import { EventLog } from './event-log.ts'
+import type { ListQuery } from './list-query.ts'
+import { isSelected, isWholeNamespace, keyPrefix, type Selection } from './selection.ts'
+import { SortedMap } from './sorted-map.ts'
+import type { Shelf, StoreFeed } from './store-feed.ts'
+import { StoredObject, type StoredType } from './stored-object.ts'
+import { deliver, WatcherIndex } from './watcher-index.ts'
+import { Watcher } from './watcher.ts'
+
+/** One page of a list, or all of it. */
+export interface ListPage<T extends KubernetesObject = KubernetesObject> {
+  readonly items: readonly StoredObject<T>[]
+  readonly revision: bigint
+  /** Where the next page starts; absent on the last. */
+  readonly continue?: string
+  /** How many objects the next pages hold; only known without selectors. */
+  readonly remainingItemCount?: number
+}
+
+/** Where a watch begins. */
+export interface WatchStart {
+  /**
+   * `changes`: what happens after the revision; `state`: the state first, as additions, which is at least as new as the
+   * revision.
+   */
+  readonly type: 'changes' | 'state'
+  readonly revision: bigint
+  readonly wantsBookmarks: boolean
+  /** Say with a bookmark when the state has been sent. */
+  readonly markInitialEventsEnd: boolean
+}
+
+export interface CacheChange<T extends KubernetesObject = KubernetesObject> {
+  readonly current: StoredObject<T> | undefined
+  readonly previous: StoredObject<T> | undefined
+}
+
+const continueExpired =
+  'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
+  'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
+  'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted ' +
+  'between the time the first chunk was returned and now may show up in the list.'
+const listExpired = 'The resourceVersion for the provided list is too old.'
+
+/**
+ * All objects of one resource in memory, in key order, with the latest changes: every read and every watch is answered
+ * from here. The store's events are its only input.
+ */
+export class WatchCache<T extends KubernetesObject = KubernetesObject> implements Shelf {
+  readonly type: StoredType<T>
+  /** `/registry/<group>/<resource>/` */
+  readonly prefix: string
+  readonly #store: Store
+  readonly #feed: StoreFeed
+  readonly #objects = new SortedMap<StoredObject<T>>()
+  readonly #log: EventLog<T>
+  readonly #watchers = new WatcherIndex<T>()
+  readonly #subscribers = new Set<(change: CacheChange<T>) => void>()
+  /** Objects written by this process, by the bytes it gave to the store: the event that brings these need not decode. */
+  readonly #written = new WeakMap<Uint8Array, Writable<T> | StoredObject<T>>()
+
+  constructor(type: StoredType<T>, prefix: string, store: Store, feed: StoreFeed) {
+    this.type = type
+    this.prefix = prefix
+    this.#store = store
+    this.#feed = feed
+    this.#log = new EventLog(feed.seen)
+    for (const entry of feed.attach(prefix, this)) this.#put(entry)
+  }
+
+  /** The revision of the state that is listed. */
+  get revision(): bigint {
+    return this.#feed.seen
+  }
+
+  get size(): number {
+    return this.#objects.size
+  }
+
+  get watcherCount(): number {
+    return this.#watchers.size
+  }
+
+  get(key: string): StoredObject<T> | undefined {
+    return this.#objects.get(key)
+  }
+
+  /** The objects now, in key order; of one namespace, or of all. */
+  all(namespace = ''): StoredObject<T>[] {
+    const found: StoredObject<T>[] = []
+    this.#objects.visit(namespace === '' ? '' : `${namespace}/`, '', (stored) => void found.push(stored))
+    return found
+  }
+
+  async list(selection: Selection, query: ListQuery): Promise<ListPage<T>> {
+    switch (query.state.type) {
+      case 'latest':
+        await this.#feed.fresh()
+        return this.#listNow(selection, query)
+      case 'atLeast':
+        await this.#feed.waitFor(query.state.revision)
+        return this.#listNow(selection, query)
+      case 'exact': {
+        const { revision } = query.state
+        await this.#feed.waitFor(revision)
+        if (revision === this.revision) return this.#listNow(selection, query)
+        if (revision >= this.#log.floor) return this.#listPast(selection, query, revision)
+        return this.#listFromStore(selection, query, revision)
+      }
+    }
+  }
+
+  /** Begins a watch; a start that is too old gives a watch that says so and ends, as upstream's. */
+  async watch(selection: Selection, start: WatchStart): Promise<Watcher<T>> {
+    if (start.type === 'state') {
+      await this.#feed.waitFor(start.revision)
+      return this.#watchState(selection, start)
+    }
+    const { floor } = this.#log
+    const watcher = this.#addWatcher(selection, start, [])
+    if (start.revision < floor) {
+      watcher.end(tooOldResourceVersion(start.revision, floor).status)
+      return watcher
+    }
+    this.#log.after(start.revision, (event) => deliver(watcher, event))
+    return watcher
+  }
+
+  /** Calls `handler` on every change, synchronously. Returns what ends it. */
+  subscribe(handler: (change: CacheChange<T>) => void): () => void {
+    this.#subscribers.add(handler)
+    return () => void this.#subscribers.delete(handler)
+  }
+
+  /** Gives every watcher that asked for them, and has seen all, a bookmark of the current revision. */
+  sendBookmarks(): void {
+    if (this.#watchers.size === 0) return
+    const resourceVersion = this.revision.toString()
+    for (const watcher of this.#watchers.all()) watcher.bookmark(resourceVersion)
+  }
+
+  /** `value` is about to be written; it is the encoding of `object`, which from now on belongs to the cache. */
+  expect(value: Uint8Array, object: Writable<T>): void {
+    this.#written.set(value, object)
+  }
+
+  /** The object that was written as `value`, now that it stands in the store as `entry`: the one the cache holds. */
+  settle(value: Uint8Array, entry: Entry): StoredObject<T> {
+    const key = entry.key.slice(this.prefix.length)
+    const current = this.#objects.get(key)
+    if (current?.revision === entry.revision) return current
+    return this.#storedFrom(key, value, entry.revision)
+  }
+
+  /** Ends all watches and stops following the store; the objects stay there. */
+  close(error?: Status & { readonly code: number }): void {
+    for (const watcher of this.#watchers.all()) watcher.end(error)
+    const entries = this.all().map(({ key, value, revision }) => {
+      return { key: this.prefix + key, value, revision, createRevision: revision }
+    })
+    this.#feed.detach(this.prefix, entries)
+  }
+
+  onEvent(event: StoreEvent): void {
+    if (event.type === 'put') {
+      const key = event.entry.key.slice(this.prefix.length)
+      const previous = this.#objects.get(key)
+      const current = this.#put(event.entry)
+      this.#announce(new CacheEvent(key, event.entry.revision, current, previous))
+      return
+    }
+    const key = event.key.slice(this.prefix.length)
+    const previous = this.#objects.get(key)
+    // Known to be gone already when the event is older than the state the cache began with.
+    if (!previous) return
+    this.#objects.delete(key)
+    this.#announce(new CacheEvent(key, event.revision, undefined, previous))
+  }
+
+  /** What happened meanwhile is unknown, so all watches end: their clients list anew, or watch on and are told 410. */
+  onReplaced(entries: readonly Entry[], revision: bigint): void {
+    const before = new Map(this.all().map((stored) => [stored.key, stored]))
+    this.#objects.clear()
+    this.#log.reset(revision)
+    for (const watcher of this.#watchers.all()) watcher.end()
+    for (const entry of entries) {
+      const key = entry.key.slice(this.prefix.length)
+      const previous = before.get(key)
+      before.delete(key)
+      if (previous?.revision === entry.revision) {
+        this.#objects.set(key, previous)
+        continue
+      }
+      this.#notify({ current: this.#put(entry), previous })
+    }
+    for (const previous of before.values()) this.#notify({ current: undefined, previous })
+  }
+
+  #put(entry: Entry): StoredObject<T> {
+    const key = entry.key.slice(this.prefix.length)
+    const stored = this.#storedFrom(key, entry.value, entry.revision)
+    this.#objects.set(key, stored)
+    return stored
+  }
+
+  #storedFrom(key: string, value: Uint8Array, revision: bigint): StoredObject<T> {
+    const written = this.#written.get(value)
+    if (written instanceof StoredObject && written.revision === revision) return written
+    const object = written instanceof StoredObject ? undefined : written
+    const stored = new StoredObject(this.type, key, revision, value, object)
+    if (written) this.#written.set(value, stored)
+    return stored
+  }
+
+  #announce(event: CacheEvent<T>): void {
+    this.#log.push(event)
+    this.#watchers.dispatch(event)
+    this.#notify(event)
+  }
+
+  #notify(change: CacheChange<T>): void {
+    for (const handler of this.#subscribers) handler(change)
+  }
+
+  #listNow(selection: Selection, query: ListQuery): ListPage<T> {
+    if (selection.name !== '' && selection.namespace !== '') return this.#listOne(selection)
+    const prefix = keyPrefix(selection)
+    const { limit } = query
+    const items: StoredObject<T>[] = []
+    let nextKey: string | undefined
+    this.#objects.visit(prefix, query.startKey, (stored, key) => {
+      if (limit > 0 && items.length === limit) {
+        nextKey = key
+        return false
+      }
+      if (isSelected(selection, stored)) items.push(stored)
+      return true
+    })
+    const { revision } = this
+    if (nextKey === undefined) return { items, revision }
+    const remaining = isWholeNamespace(selection) ? this.#objects.count(prefix, nextKey) : undefined
+    return page(items, revision, prefix, remaining)
+  }
+
+  #listOne(selection: Selection): ListPage<T> {
+    const stored = this.#objects.get(keyPrefix(selection) + selection.name)
+    return { items: stored && isSelected(selection, stored) ? [stored] : [], revision: this.revision }
+  }
+
+  /** The state at an earlier revision: the state now with the later changes taken back. */
+  #listPast(selection: Selection, query: ListQuery, revision: bigint): ListPage<T> {
+    const prefix = keyPrefix(selection)
+    const was = new Map<string, StoredObject<T> | undefined>()
+    this.#log.backTo(revision, (event) => void was.set(event.key, event.previous))
+    const found = new Map<string, StoredObject<T>>()
+    this.#objects.visit(prefix, query.startKey, (stored, key) => {
+      const then = was.has(key) ? was.get(key) : stored
+      if (then) found.set(key, then)
+    })
+    let keys = [...found.keys()]
+    for (const [key, then] of was) {
+      if (!then || found.has(key) || !key.startsWith(prefix) || key < query.startKey) continue
+      found.set(key, then)
+      keys.push(key)
+    }
+    if (found.size > 0) keys = keys.sort()
+    return paginate(
+      keys.map((key) => found.get(key)!),
+      selection,
+      query,
+      revision,
+    )
+  }
+
+  async #listFromStore(selection: Selection, query: ListQuery, revision: bigint): Promise<ListPage<T>> {
+    const prefix = keyPrefix(selection)
+    const range = await this.#store
+      .list(this.prefix + prefix, { revision, startKey: this.prefix + query.startKey })
+      .catch((error: unknown) => {
+        throw interpretListError(error, query, prefix)
+      })
+    const objects = range.entries.map((entry) => {
+      const key = entry.key.slice(this.prefix.length)
+      const current = this.#objects.get(key)
+      return current?.revision === entry.revision
+        ? current
+        : this.#storedFrom(key, entry.value, entry.revision)
+    })
+    return paginate(objects, selection, query, revision)
+  }
+
+  #watchState(selection: Selection, start: WatchStart): Watcher<T> {
+    const objects = this.#listNow(selection, noLimit).items
+    const initial = objects.map((stored) => new ObjectEvent('ADDED', stored))
+    const watcher = this.#addWatcher(selection, { ...start, revision: this.revision }, initial)
+    if (start.markInitialEventsEnd) watcher.bookmark(this.revision.toString(), true)
+    return watcher
+  }
+
+  #addWatcher(selection: Selection, start: WatchStart, initial: ObjectEvent<T>[]): Watcher<T> {
+    const { revision, wantsBookmarks } = start
+    const watcher = new Watcher<T>({ selection, after: revision, wantsBookmarks, initial }, () => {
+      this.#watchers.remove(watcher)
+    })
+    this.#watchers.add(watcher)
+    return watcher
+  }
+}
+
+const noLimit: ListQuery = { state: { type: 'latest' }, startKey: '', limit: 0, paging: false }
+
+/** The first page of `objects`, which are all that are left, in key order. */
+function paginate<T extends KubernetesObject>(
+  objects: readonly StoredObject<T>[],
+  selection: Selection,
+  query: ListQuery,
+  revision: bigint,
+): ListPage<T> {
+  const selected = objects.filter((stored) => isSelected(selection, stored))
+  if (query.limit === 0 || selected.length <= query.limit) return { items: selected, revision }
+  const remaining = isWholeNamespace(selection) ? selected.length - query.limit : undefined
+  return page(selected.slice(0, query.limit), revision, keyPrefix(selection), remaining)
+}
+
+function page<T extends KubernetesObject>(
+  items: readonly StoredObject<T>[],
+  revision: bigint,
+  prefix: string,
+  remainingItemCount: number | undefined,
+): ListPage<T> {
+  const startKey = `${items.at(-1)!.key.slice(prefix.length)}\0`
+  return {
+    items,
+    revision,
+    continue: encodeContinue({ revision, startKey }),
+    ...(remainingItemCount !== undefined && { remainingItemCount }),
+  }
+}
+
+function interpretListError(error: unknown, query: ListQuery, prefix: string): unknown {
+  if (!(error instanceof StoreError) || error.reason !== 'compacted') return error
+  if (!query.paging) return expired(listExpired)
+  const failure = expired(continueExpired)
+  const token = encodeContinue({ revision: undefined, startKey: query.startKey.slice(prefix.length) })
+  Object.assign(failure.status, { metadata: { continue: token } })
+  return failure
+}
