@@ -50,8 +50,12 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   function offer(key: string): void {
     waiting.push(key)
     metrics.depth(waiting.length)
-    const taker = takers.shift()
-    if (taker) taker(next())
+    if (takers.length > 0) queueMicrotask(dispatch)
+  }
+
+  /** Runs after whoever added is through, so that what one change adds twice is worked on once. */
+  function dispatch(): void {
+    while (takers.length > 0 && waiting.length > 0) takers.shift()!(next())
   }
 
   function next(): string | undefined {
