@@ -1,6 +1,7 @@
 import type { FieldError } from '../machinery/field-error.ts'
 import type { KubernetesObject, Writable } from '../machinery/meta.ts'
 import type { Resource } from '../machinery/resource.ts'
+import type { ObjectSchema } from '../machinery/schema.ts'
 
 /**
  * All that the API server needs to serve one built-in resource, beside the facts in the generated table. One file per
@@ -10,6 +11,8 @@ import type { Resource } from '../machinery/resource.ts'
 export interface ResourceDefinition<T extends KubernetesObject = KubernetesObject> {
   /** The version that is stored and that the strategy sees. */
   readonly resource: Resource<T>
+  /** Of custom resources; that of built-in ones is found by their kind. */
+  readonly schema?: ObjectSchema
   readonly singular: string
   readonly shortNames?: readonly string[]
   /** `all` puts it into `kubectl get all`. */
@@ -22,7 +25,7 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   /** `kubectl get`: what Table responses hold, after upstream's printers. */
   readonly columns?: readonly Column<T>[]
   /** Field labels for field selectors beside metadata.name and metadata.namespace, each with its value. */
-  readonly selectableFields?: (object: T) => Readonly<Record<string, string>>
+  selectableFields?(object: T): Readonly<Record<string, string>>
   /** Seconds after which a stored object expires (events). */
   readonly ttlSeconds?: number
 }
@@ -32,6 +35,8 @@ export interface Conversion<
   Served extends KubernetesObject = KubernetesObject,
 > {
   readonly resource: Resource<Served>
+  /** Of custom resources, as in ResourceDefinition. */
+  readonly schema?: ObjectSchema
   fromStored(object: Stored): Served
   toStored(object: Served): Stored
 }
