@@ -4,15 +4,18 @@ import { dirname } from 'node:path'
 import { CommandError } from './command.ts'
 import { identify, type ProcessIdentity } from './processes.ts'
 
-export interface DetachedProcess {
+export interface Launch {
   readonly program: string
   readonly args: readonly string[]
-  /** Both outputs are appended here. */
-  readonly logFile: string
   /** Entered before the program starts (cgroups.ts, cgroupProcsFile). */
   readonly cgroupProcsFile?: string
   /** A network namespace to start in: `/run/netns/NAME`. */
   readonly networkNamespace?: string
+}
+
+export interface DetachedProcess extends Launch {
+  /** Both outputs are appended here. */
+  readonly logFile: string
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -21,7 +24,8 @@ export async function startDetached(options: DetachedProcess): Promise<ProcessId
   mkdirSync(dirname(options.logFile), { recursive: true })
   const log = openSync(options.logFile, 'a', 0o600)
   try {
-    const child = spawn('sh', ['-c', launchScript, 'sh', ...launchArguments(options)], {
+    const { program, args } = launch(options)
+    const child = spawn(program, args, {
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...process.env, ...options.env },
@@ -39,6 +43,15 @@ export async function startDetached(options: DetachedProcess): Promise<ProcessId
   }
 }
 
+/** The command line that starts a program in its cgroup and namespace. */
+export function launch(options: Launch): { readonly program: string; readonly args: readonly string[] } {
+  const { cgroupProcsFile = '', networkNamespace = '', program, args } = options
+  return {
+    program: 'sh',
+    args: ['-c', launchScript, 'sh', cgroupProcsFile, networkNamespace, program, ...args],
+  }
+}
+
 /** Each step replaces the one before: the process keeps its id. */
 const launchScript = `
 [ -z "$1" ] || echo $$ > "$1" || exit 1
@@ -46,8 +59,3 @@ namespace=$2
 shift 2
 if [ -n "$namespace" ]; then exec nsenter --net="$namespace" -- "$@"; else exec "$@"; fi
 `
-
-function launchArguments(options: DetachedProcess): string[] {
-  const { cgroupProcsFile = '', networkNamespace = '', program, args } = options
-  return [cgroupProcsFile, networkNamespace, program, ...args]
-}

@@ -106,7 +106,7 @@ async function setNodeSysctls(namespace: string): Promise<void> {
 }
 
 /** What fits through the machine's way out, so that packets from pods need no fragmenting. */
-async function uplinkMtu(): Promise<number> {
+export async function uplinkMtu(): Promise<number> {
   const routes = JSON.parse(
     (await run('ip', ['-4', '-json', 'route', 'show', 'default'])) || '[]',
   ) as readonly {

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
+import type { AgentConfiguration } from './agent/agent-configuration.ts'
+import { startAgent } from './agent/agent.ts'
+import type { AgentMessage } from './agent/agent-message.ts'
+import { writeAtomically } from './machine/atomic-file.ts'
+import { identify } from './machine/processes.ts'
+
+/**
+ * The process of one node: `agent CONFIGURATION`. It tells its parent when each component is ready. It outlives the
+ * parent, as a kubelet outlives its API server; the next `up` ends it and starts another.
+ */
+async function main(configurationFile: string): Promise<void> {
+  const configuration = JSON.parse(readFileSync(configurationFile, 'utf8')) as AgentConfiguration
+  writeAtomically(configuration.pidFile, JSON.stringify(identify(process.pid)))
+  const agent = await startAgent(configuration)
+  for (const { name, ready } of agent.components) {
+    void ready.then(() => tell({ type: 'ready', component: name, afterMs: performance.now() }))
+  }
+
+  let stopping = false
+  const stop = async () => {
+    if (stopping) return
+    stopping = true
+    await agent.stop()
+    process.exit(0)
+  }
+  process.on('SIGTERM', () => void stop())
+  process.on('SIGINT', () => void stop())
+  process.on('message', (message: AgentMessage) => {
+    if (message.type === 'health?') {
+      const ills = agent.components.map(({ name, health }) => ({ component: name, ill: health() }))
+      tell({ type: 'health', id: message.id, ills })
+    }
+  })
+}
+
+/** A parent that is gone need not know. */
+function tell(message: AgentMessage): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}
+
+await main(process.argv[2] ?? '')

@@ -1,0 +1,41 @@
+import type { NodeRuntime } from '../state/cluster-state.ts'
+
+/** Everything one node's process is told, in one file. Paths are absolute. */
+export interface AgentConfiguration {
+  readonly cluster: string
+  readonly node: string
+  /** The node's own address. */
+  readonly address: string
+  readonly runtime: Exclude<NodeRuntime, 'simulated'>
+  /** `https://HOST:PORT`, reached from the node. */
+  readonly server: string
+  readonly caFile: string
+  readonly kubeletClient: CertificateFiles
+  readonly kubeletServer: CertificateFiles
+  readonly proxyClient: CertificateFiles
+  readonly dnsClient: CertificateFiles
+  readonly podCidr: string
+  readonly dnsServiceAddress: string
+  readonly clusterDomain: string
+  readonly containerdSocket: string
+  readonly kubeletRoot: string
+  readonly podLogs: string
+  readonly staticPods: string
+  readonly resolvConf: string
+  readonly cniConfiguration: string
+  readonly cniData: string
+  /** Names the node's network to CNI. */
+  readonly cniNetwork: string
+  /** Below it the kubelet keeps the pods' cgroups. */
+  readonly cgroupRoot: string
+  readonly sandboxImage: string
+  /** One log for each component, so that each can be read as that of its pod. */
+  readonly logs: { readonly kubelet: string; readonly kubeProxy: string; readonly coredns: string }
+  /** Written when the process has started: its own identity. */
+  readonly pidFile: string
+}
+
+export interface CertificateFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}

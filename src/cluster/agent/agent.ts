@@ -1,0 +1,94 @@
+import type { RunningComponent } from '../../client/component.ts'
+import { createHttpClient, type HttpClient } from '../../client/http/http-client.ts'
+import { createInformers } from '../../client/informers/informers.ts'
+import { startDns } from '../../dns/start.ts'
+import { systemClock } from '../../machinery/clock.ts'
+import { systemRandom } from '../../machinery/random.ts'
+import { startProxy } from '../../proxy/start.ts'
+import { openLogFile, type LogFile } from '../logging/json-log.ts'
+import { uplinkMtu } from '../machine/network.ts'
+import type { AgentConfiguration, CertificateFiles } from './agent-configuration.ts'
+import { startNodeNetworkConfiguration } from './node-network-configuration.ts'
+import { startNodeRoutes } from './node-routes.ts'
+import { readUpstreams } from './upstreams.ts'
+
+/** A node's components, each with an identity, caches and a log of its own. */
+export interface RunningAgent {
+  readonly components: readonly RunningComponent[]
+  stop(): Promise<void>
+}
+
+/** Starts the node: kubelet, kube-proxy, cluster DNS, and its routes to other nodes' pods. */
+export async function startAgent(configuration: AgentConfiguration): Promise<RunningAgent> {
+  const members: Member[] = []
+  const member = (name: string, certificate: CertificateFiles, logFile: string) => {
+    const made = createMember(configuration, name, certificate, logFile)
+    members.push(made)
+    return made
+  }
+  const { node, logs } = configuration
+  const kubelet = member('kubelet', configuration.kubeletClient, logs.kubelet)
+  const proxy = member('kube-proxy', configuration.proxyClient, logs.kubeProxy)
+  const dns = member('coredns', configuration.dnsClient, logs.coredns)
+
+  const components: RunningComponent[] = [
+    startNodeNetworkConfiguration(kubelet.context, {
+      nodeName: node,
+      folder: configuration.cniConfiguration,
+      network: configuration.cniNetwork,
+      dataFolder: configuration.cniData,
+      mtu: await uplinkMtu(),
+    }),
+    startNodeRoutes(proxy.context, {
+      nodeName: node,
+      reachable: (address) => sameSubnet(address, configuration.address),
+    }),
+    await startProxy(proxy.context, { nodeName: node, podNetworks: [configuration.podCidr] }),
+    await startDns(dns.context, {
+      address: configuration.address,
+      clusterDomain: configuration.clusterDomain,
+      upstreams: readUpstreams(configuration.resolvConf),
+    }),
+  ]
+  return {
+    components,
+    async stop() {
+      for (const component of components.toReversed()) await component.stop()
+      for (const { close } of members) await close()
+    },
+  }
+}
+
+type Member = ReturnType<typeof createMember>
+
+/** What one component speaks to the API server with. */
+function createMember(
+  configuration: AgentConfiguration,
+  name: string,
+  certificate: CertificateFiles,
+  logFile: string,
+) {
+  const file: LogFile = openLogFile(logFile, 'info', systemClock)
+  const log = file.log
+  const client: HttpClient = createHttpClient({
+    server: configuration.server,
+    caFile: configuration.caFile,
+    ...certificate,
+    userAgent: `${name}/k8ts`,
+    log,
+  })
+  const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
+  return {
+    context: { client, informers, clock: systemClock, random: systemRandom, log },
+    async close() {
+      await informers.stop()
+      client.close()
+      file.close()
+    },
+  }
+}
+
+/** The subnet of nodes is a /24. */
+function sameSubnet(one: string, other: string): boolean {
+  return one.slice(0, one.lastIndexOf('.')) === other.slice(0, other.lastIndexOf('.'))
+}
