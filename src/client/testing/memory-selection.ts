@@ -1,3 +1,5 @@
+import { matchesFields, parseFieldSelector } from '../../machinery/field-selector.ts'
+import { matchesLabels, parseLabelSelector } from '../../machinery/label-selector.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 
 export interface Selection {
@@ -6,36 +8,18 @@ export interface Selection {
   readonly fieldSelector?: string
 }
 
-/** Whether a list or watch with these options has the object. Set-based requirements with a list are not read. */
+/** Whether a list or watch with these options has the object. Every path of it can be selected by. */
 export function matches(object: KubernetesObject, selection: Selection): boolean {
   const { namespace, labelSelector = '', fieldSelector = '' } = selection
   if (namespace && object.metadata?.namespace !== namespace) return false
-  const { labels = {} } = object.metadata ?? {}
-  return (
-    requirements(labelSelector).every((requirement) => holds(requirement, (key) => labels[key])) &&
-    requirements(fieldSelector).every((requirement) =>
-      holds(requirement, (path) => fieldAt(object, path) ?? ''),
-    )
-  )
+  if (!matchesLabels(parseLabelSelector(labelSelector), object.metadata?.labels ?? {})) return false
+  const parsed = parseFieldSelector(fieldSelector)
+  const fields = Object.fromEntries(parsed.requirements.map(({ field }) => [field, fieldAt(object, field)]))
+  return matchesFields(parsed, fields)
 }
 
-function requirements(selector: string): readonly string[] {
-  return selector.split(',').filter((requirement) => requirement !== '')
-}
-
-function holds(requirement: string, valueOf: (key: string) => string | undefined): boolean {
-  const parsed = /^([^=!]+?)(==|=|!=)(.*)$/.exec(requirement)
-  if (!parsed) {
-    return requirement.startsWith('!')
-      ? valueOf(requirement.slice(1)) === undefined
-      : valueOf(requirement) !== undefined
-  }
-  const [, key = '', operator, value] = parsed
-  return operator === '!=' ? valueOf(key) !== value : valueOf(key) === value
-}
-
-function fieldAt(object: KubernetesObject, path: string): string | undefined {
+function fieldAt(object: KubernetesObject, path: string): string {
   let value: unknown = object
   for (const step of path.split('.')) value = (value as Readonly<Record<string, unknown>> | undefined)?.[step]
-  return value === undefined ? undefined : String(value)
+  return value === undefined ? '' : String(value)
 }
