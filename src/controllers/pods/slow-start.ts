@@ -1,0 +1,23 @@
+/**
+ * Runs `act` `count` times, in parallel within batches of 1, 2, 4, ...: when every call fails (a quota, a refusing
+ * webhook), one call has found that out, not hundreds. Stops after the first batch with a failure and throws that.
+ */
+export async function slowStart(count: number, act: () => Promise<unknown>): Promise<void> {
+  let left = count
+  for (let size = 1; left > 0; size *= 2) {
+    const batch = Math.min(size, left)
+    const results = await Promise.allSettled(Array.from({ length: batch }, act))
+    throwFirst(results)
+    left -= batch
+  }
+}
+
+/** Runs all at once, waits for all, and throws the first failure. */
+export async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> {
+  throwFirst(await Promise.allSettled(items.map(act)))
+}
+
+function throwFirst(results: readonly PromiseSettledResult<unknown>[]): void {
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason as Error
+}

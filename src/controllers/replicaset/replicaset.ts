@@ -1,0 +1,11 @@
+import { replicaSets } from '../../api/generated/resources.ts'
+import { fromLabelSelector } from '../../machinery/label-selector.ts'
+import { replicaReconciler } from './replica-reconciler.ts'
+
+export const replicaSetReconciler = replicaReconciler({
+  name: 'replicaset',
+  eventSource: 'replicaset-controller',
+  resource: replicaSets,
+  reportsTerminating: true,
+  selector: ({ spec }) => fromLabelSelector(spec?.selector),
+})
