@@ -152,6 +152,7 @@ function fieldOf(fact: FactField, packageName: string): Field {
   const type = fact.type.form === 'pointer' ? fact.type.of : fact.type
   const schema = schemaOfFact(type, fact, packageName)
   const wrapped = type.form === 'message' || (type.form === 'map' && type.of.form === 'message')
+  const goType = fact.goType ?? enumGoType(type, packageName)
   const alwaysSerialized = !fact.omitZero && (!fact.omitEmpty || (!pointer && isGoStruct(schema)))
   return {
     schema,
@@ -161,8 +162,19 @@ function fieldOf(fact: FactField, packageName: string): Field {
     ...(fact.patchStrategy && { patchStrategy: fact.patchStrategy }),
     ...(fact.patchMergeKey && { patchMergeKey: fact.patchMergeKey }),
     ...(fact.number && { protobuf: { number: fact.number, ...(wrapped && { wrapped }) } }),
-    ...(fact.goType && { goType: fact.goType }),
+    ...(goType && { goType }),
   }
+}
+
+/** Go's name of a type that is, or holds, a closed set of strings: `[]v1.IPFamily`. */
+function enumGoType(type: FactType, packageName: string): string | undefined {
+  if (type.form === 'name') {
+    const name = qualified(type.name, packageName)
+    return isEnum(paragraphs().get(name) ?? '') ? name.split('.').slice(-2).join('.') : undefined
+  }
+  const of = enumGoType(type.of, packageName)
+  if (of === undefined || type.form === 'pointer') return of
+  return type.form === 'map' ? `map[string]${of}` : `[]${of}`
 }
 
 /** Go's `omitempty` leaves out no struct. */

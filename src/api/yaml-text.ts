@@ -1,0 +1,130 @@
+import {
+  defineScalarTag,
+  load,
+  mapTag,
+  mergeTag,
+  NOT_RESOLVED,
+  nullYaml11Tag,
+  Schema,
+  seqTag,
+  strTag,
+  YAMLException,
+} from 'js-yaml'
+import { goQuote } from '../machinery/go-format.ts'
+import { DecodeError } from './decode-error.ts'
+
+/**
+ * YAML as the API takes it: one document, read as sigs.k8s.io/yaml reads it (YAML 1.1 words for booleans, no
+ * timestamps, no base 60), with limits on nesting and on what aliases may multiply.
+ */
+
+const maxDepth = 100
+/** Aliases may nest what stands flat in the text, even without end. */
+const maxDepthWithAliases = 1000
+const maxAliases = 1000
+/** A body of a few kilobytes must not become gigabytes. */
+const maxNodesFromAliases = 100_000
+
+const booleans = new Map<string, boolean>([
+  ...['y', 'Y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON'].map(
+    (word) => [word, true] as const,
+  ),
+  ...['n', 'N', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF'].map(
+    (word) => [word, false] as const,
+  ),
+])
+
+const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
+  implicit: true,
+  implicitFirstChars: 'yYnNtTfFoO'.split(''),
+  resolve: (source) => booleans.get(source) ?? NOT_RESOLVED,
+  identify: () => false,
+})
+
+const digits = '+-.0123456789'.split('')
+const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
+  implicit: true,
+  implicitFirstChars: digits,
+  resolve(source) {
+    const match = /^([-+]?)(?:0x([0-9a-f]+)|0b([01]+)|0o?([0-7]+)|(0|[1-9]\d*))$/i.exec(
+      source.replaceAll('_', ''),
+    )
+    if (!match) return NOT_RESOLVED
+    const [, sign, hexadecimal, binary, octal, decimal = ''] = match
+    const prefixed = hexadecimal
+      ? `0x${hexadecimal}`
+      : binary
+        ? `0b${binary}`
+        : octal
+          ? `0o${octal}`
+          : decimal
+    return Number(prefixed) * (sign === '-' ? -1 : 1)
+  },
+  identify: () => false,
+})
+const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
+  implicit: true,
+  implicitFirstChars: digits,
+  resolve(source) {
+    const plain = source.replaceAll('_', '')
+    if (/^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/.test(plain)) return Number(plain)
+    // JSON has no word for infinity, so these stay what they look like and the decoder refuses them.
+    return NOT_RESOLVED
+  },
+  identify: () => false,
+})
+
+const schema = new Schema([strTag, nullYaml11Tag, boolTag, intTag, floatTag, mergeTag, seqTag, mapTag])
+
+/**
+ * Parses one YAML document (JSON is YAML, too). Of a key that stands twice the last value counts. Throws a
+ * DecodeError.
+ */
+export function parseYaml(text: string): unknown {
+  const value = loadYaml(text, true)
+  refuseMultiplication(value, text.length)
+  return value
+}
+
+/** What upstream says about the first key that stands twice in valid YAML; undefined when there is none. */
+export function duplicateYamlKey(text: string): string | undefined {
+  try {
+    loadYaml(text, false)
+    return undefined
+  } catch (error) {
+    if (error instanceof DecodeError) return error.message
+    throw error
+  }
+}
+
+function loadYaml(text: string, lastWins: boolean): unknown {
+  if (text.trim() === '') return null
+  try {
+    return load(text, { schema, json: lastWins, maxDepth, maxAliases })
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error
+    throw new DecodeError(messageOf(error, text))
+  }
+}
+
+function messageOf(error: YAMLException, text: string): string {
+  const line = (error.mark?.line ?? 0) + 1
+  if (error.reason.includes('duplicated mapping key')) {
+    const key = /^[\s-]*["']?([^"':]*)/.exec(text.split('\n')[line - 1] ?? '')?.[1] ?? ''
+    return `yaml: unmarshal errors:\n  line ${line}: key ${goQuote(key)} already set in map`
+  }
+  return `yaml: line ${line}: ${error.reason}`
+}
+
+/** Counts nodes as often as they are reached: shared ones come from aliases. */
+function refuseMultiplication(root: unknown, textLength: number): void {
+  const limit = Math.max(maxNodesFromAliases, textLength)
+  let count = 0
+  const visit = (value: unknown, depth: number): void => {
+    if (++count > limit) throw new DecodeError('yaml: document contains excessive aliasing')
+    if (typeof value !== 'object' || value === null) return
+    if (depth > maxDepthWithAliases) throw new DecodeError('exceeded max depth')
+    for (const item of Object.values(value)) visit(item, depth + 1)
+  }
+  visit(root, 0)
+}
