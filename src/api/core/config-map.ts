@@ -28,7 +28,10 @@ export const configMapDefinition: ResourceDefinition<ConfigMap> = {
 function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap): FieldError[] {
   const errors: FieldError[] = []
   let totalBytes = 0
-  for (const [field, entries] of [['data', data], ['binaryData', binaryData]] as const) {
+  for (const [field, entries] of [
+    ['data', data],
+    ['binaryData', binaryData],
+  ] as const) {
     for (const [key, value] of Object.entries(entries)) {
       for (const message of configMapKeyErrors(key)) errors.push(invalid(path(field).key(key), key, message))
       if (field === 'data' && Object.hasOwn(binaryData, key)) {

@@ -1,0 +1,19 @@
+import { findUntolerated } from '../../api/core/tolerations.ts'
+import type { Taint } from '../../api/generated/core.v1.ts'
+import type { Plugin } from '../framework.ts'
+
+const unschedulableTaint: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
+
+/** Keeps pods off nodes with spec.unschedulable, unless they tolerate its taint. */
+export const nodeUnschedulable: Plugin = {
+  name: 'NodeUnschedulable',
+  filter({ pod }, { nodes }) {
+    if (!findUntolerated([unschedulableTaint], pod.spec?.tolerations ?? [])) return undefined
+    return {
+      fits: (node) => nodes[node]!.spec?.unschedulable !== true,
+      refusal: () => ({ reasons: ['node(s) were unschedulable'], unresolvable: true }),
+    }
+  },
+  mayHelp: (change) =>
+    change.type === 'nodeAdded' || change.type === 'nodeUpdated' || change.type === 'podUpdated',
+}
