@@ -72,7 +72,7 @@ function diffScalars(patch: Fields, key: string, original: Value[], modified: Va
   )
   if (added.length > 0) patch[key] = added
   if (deleted.length > 0) patch[`${deleteListPrefix}/${key}`] = deleted
-  patch[`${orderPrefix}/${key}`] = modified
+  if (modified.length > 0) patch[`${orderPrefix}/${key}`] = modified
 }
 
 function diffItems(
@@ -100,6 +100,7 @@ function diffItems(
     .map((identity) => ({ [mergeKey]: identity, [directive]: 'delete' }))
   const content = [...changes, ...deletions]
   if (content.length > 0) patch[key] = content
+  if (modified.length === 0) return
   patch[`${orderPrefix}/${key}`] = modified.map((item) => ({ [mergeKey]: identityOf(item, mergeKey) }))
 }
 

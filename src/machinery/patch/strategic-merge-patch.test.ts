@@ -212,6 +212,9 @@ test('createTwoWayMergePatch speaks as kubectl does', () => {
     strategy: { $retainKeys: ['type'], type: 'Recreate', rolling: null },
   })
   assert.deepEqual(createTwoWayMergePatch(live, live, schema), {})
+  assert.deepEqual(createTwoWayMergePatch({ items: [{ name: 'x' }] }, { items: [] }, schema), {
+    items: [{ name: 'x', $patch: 'delete' }],
+  })
 })
 
 const name = fc.constantFrom('a', 'b', 'c', 'd')
