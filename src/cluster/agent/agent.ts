@@ -3,6 +3,7 @@ import { createHttpClient, type HttpClient } from '../../client/http/http-client
 import { createInformers } from '../../client/informers/informers.ts'
 import { startDns } from '../../dns/start.ts'
 import { systemClock } from '../../machinery/clock.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
 import { systemRandom } from '../../machinery/random.ts'
 import { startProxy } from '../../proxy/start.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
@@ -79,7 +80,7 @@ function createMember(
   })
   const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
   return {
-    context: { client, informers, clock: systemClock, random: systemRandom, log },
+    context: { client, informers, clock: systemClock, random: systemRandom, log, metrics: createMetrics() },
     async close() {
       await informers.stop()
       client.close()

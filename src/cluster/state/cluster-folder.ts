@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
 
 /** Where everything of one cluster is. Nothing of it is anywhere else. */
 export interface ClusterFolder {
@@ -56,16 +57,28 @@ export function clustersHome(environment: NodeJS.ProcessEnv = process.env): stri
   return environment['K8TS_HOME'] ?? join(environment['HOME'] ?? homedir(), '.k8ts')
 }
 
-/** With root, run state is where the system expects it. */
-export function runHome(environment: NodeJS.ProcessEnv = process.env): string | undefined {
-  if (process.getuid?.() === 0) return '/run/k8ts'
-  const own = environment['XDG_RUNTIME_DIR']
-  return own !== undefined && existsSync(own) ? join(own, 'k8ts') : undefined
+/**
+ * Where run state of the cluster at `path` is: with root where the system expects it, also for the user on whose behalf
+ * root started it; else in the user's own place.
+ */
+function runPathOf(name: string, path: string): string {
+  const systemPath = join('/run/k8ts', name)
+  if (process.getuid?.() === 0 || ownerOfRunPath(systemPath) === path) return systemPath
+  const own = process.env['XDG_RUNTIME_DIR']
+  return own !== undefined && existsSync(own) ? join(own, 'k8ts', name) : join(path, 'run')
+}
+
+/** The cluster folder that run state belongs to; undefined where there is none, or none that we may see. */
+export function ownerOfRunPath(runPath: string): string | undefined {
+  try {
+    return readIfExists(join(runPath, 'folder'))
+  } catch {
+    return undefined
+  }
 }
 
 export function clusterFolder(name: string, path = join(clustersHome(), name)): ClusterFolder {
-  const runRoot = runHome()
-  const runPath = runRoot === undefined ? join(path, 'run') : join(runRoot, name)
+  const runPath = runPathOf(name, path)
   return {
     name,
     path,
@@ -103,6 +116,10 @@ function nodeFolder(path: string, runPath: string): NodeFolder {
 
 /** Makes the cluster's folders. Only their owner may read them: keys are inside. */
 export function createClusterFolder(folder: ClusterFolder): void {
+  const owner = ownerOfRunPath(folder.runPath)
+  if (owner !== undefined && owner !== folder.path && existsSync(folder.journalFile)) {
+    throw new Error(`a cluster named ${folder.name} is on this machine already, from ${owner}`)
+  }
   for (const path of [
     folder.path,
     folder.pki,
@@ -113,4 +130,5 @@ export function createClusterFolder(folder: ClusterFolder): void {
   ]) {
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }
+  writeAtomically(join(folder.runPath, 'folder'), folder.path)
 }

@@ -1,0 +1,110 @@
+import { resolve } from 'node:path'
+import { CliError } from '../cli/cli-error.ts'
+import type { CommandInput, Option } from '../cli/command.ts'
+import { exitCodes } from '../cli/exit-codes.ts'
+import type { NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
+
+export const upOptions: Readonly<Record<string, Option>> = {
+  detach: { description: 'Return when the cluster is ready, and let it run', short: 'd' },
+  nodes: { description: 'How many nodes (default: 1)', value: 'N' },
+  'simulated-nodes': { description: 'How many simulated nodes beside them (default: 0)', value: 'N' },
+  runtime: {
+    description: 'What runs containers: containerd where this machine can, else simulated',
+    value: 'RUNTIME',
+    choices: ['containerd', 'simulated'],
+  },
+  store: {
+    description: 'Where objects are kept (default: embedded)',
+    value: 'STORE',
+    choices: ['embedded', 'memory', 'etcd'],
+  },
+  'etcd-endpoints': { description: 'Of --store etcd: URL[,URL...]', value: 'URLS' },
+  'etcd-cafile': { description: "Authority that signed etcd's certificate", value: 'FILE' },
+  'etcd-certfile': { description: 'Certificate to show to etcd', value: 'FILE' },
+  'etcd-keyfile': { description: 'Key of that certificate', value: 'FILE' },
+  port: { description: 'Port of the API server (default: 6443, else the next free one)', value: 'PORT' },
+  kubeconfig: {
+    description: 'Also add the cluster to this kubeconfig and make it the current one',
+    value: 'FILE',
+  },
+  wait: {
+    description: 'How long nodes may take to be ready (default: 60; 0: do not wait)',
+    value: 'SECONDS',
+  },
+  demo: { description: 'Apply a small web Deployment with a Service and show its address' },
+}
+
+/** What `up` was told, checked. */
+export interface UpOptions {
+  readonly detach: boolean
+  readonly demo: boolean
+  readonly yes: boolean
+  readonly nodes?: number
+  readonly simulatedNodes?: number
+  readonly runtime?: NodeRuntime
+  readonly store?: StoreChoice
+  readonly port?: number
+  readonly kubeconfig?: string
+  readonly waitSeconds: number
+}
+
+/** Real nodes have addresses in one /24. */
+const mostNodes = 200
+const mostSimulatedNodes = 20_000
+
+export function parseUpOptions(input: CommandInput): UpOptions {
+  const nodes = input.number('nodes', 1)
+  const simulatedNodes = input.number('simulated-nodes', 0)
+  const port = input.number('port', 1)
+  const kubeconfig = input.text('kubeconfig')
+  const runtime = input.text('runtime') as NodeRuntime | undefined
+  const store = parseStore(input)
+  atMost('nodes', nodes, mostNodes)
+  atMost('simulated-nodes', simulatedNodes, mostSimulatedNodes)
+  atMost('port', port, 65_535)
+  return {
+    detach: input.isSet('detach'),
+    demo: input.isSet('demo'),
+    yes: input.isSet('yes'),
+    ...(nodes !== undefined && { nodes }),
+    ...(simulatedNodes !== undefined && { simulatedNodes }),
+    ...(runtime && { runtime }),
+    ...(store && { store }),
+    ...(port !== undefined && { port }),
+    ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
+    waitSeconds: input.number('wait', 0) ?? 60,
+  }
+}
+
+function parseStore(input: CommandInput): StoreChoice | undefined {
+  const type = input.text('store') as StoreChoice['type'] | undefined
+  const endpoints = input.text('etcd-endpoints')?.split(',').filter(Boolean)
+  if (type !== 'etcd') {
+    if (endpoints) throw new CliError('--etcd-endpoints needs --store etcd', exitCodes.usage)
+    return type && { type }
+  }
+  if (!endpoints?.length) throw new CliError('--store etcd needs --etcd-endpoints', exitCodes.usage)
+  for (const endpoint of endpoints) {
+    if (!/^https?:\/\/[^/]+$/.test(endpoint)) {
+      throw new CliError(`'${endpoint}' is not the URL of an etcd: http://HOST:PORT`, exitCodes.usage)
+    }
+  }
+  const file = (option: string) => {
+    const value = input.text(option)
+    return value === undefined ? undefined : resolve(value)
+  }
+  const [caFile, certFile, keyFile] = [file('etcd-cafile'), file('etcd-certfile'), file('etcd-keyfile')]
+  return {
+    type,
+    endpoints,
+    ...(caFile && { caFile }),
+    ...(certFile && { certFile }),
+    ...(keyFile && { keyFile }),
+  }
+}
+
+function atMost(option: string, value: number | undefined, most: number): void {
+  if (value !== undefined && value > most) {
+    throw new CliError(`--${option} must be at most ${most}, not ${value}`, exitCodes.usage)
+  }
+}

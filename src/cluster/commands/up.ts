@@ -1,0 +1,116 @@
+import { CliError } from '../cli/cli-error.ts'
+import { clusterOption, yesOption, type Command, type CommandInput } from '../cli/command.ts'
+import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
+import { askServer } from '../control/control-client.ts'
+import { missingRequirements, nodeRequirements } from '../machine/requirements.ts'
+import { loadState } from '../state/cluster-state.ts'
+import { canBecomeRoot, runAsRoot } from '../up/become-root.ts'
+import { chooseRuntime } from '../up/choose-runtime.ts'
+import { channelReport, reportChannelVariable, terminalReport } from '../up/report-channel.ts'
+import { startInBackground } from '../up/start-in-background.ts'
+import { folderOf } from './find-cluster.ts'
+import { parseUpOptions, upOptions, type UpOptions } from './up-options.ts'
+
+export const upCommand: Command = {
+  name: 'up',
+  summary: 'Bring a cluster up; Ctrl-C stops it and keeps its data',
+  options: { ...upOptions, ...clusterOption, ...yesOption },
+  examples: [
+    'k8ts up                                   one node with real containers',
+    'k8ts up --detach --nodes 3 --name big     three nodes, in the background',
+    'k8ts up --runtime simulated --simulated-nodes 1000',
+  ],
+  run: up,
+}
+
+async function up(input: CommandInput): Promise<ExitCode> {
+  const options = parseUpOptions(input)
+  const folder = folderOf(input)
+  const running = await askServer(folder.controlSocket, { type: 'status' })
+  if (running) {
+    process.stdout.write(`Cluster ${folder.name} is up already.\n  kubeconfig  ${running.kubeconfig}\n`)
+    return exitCodes.done
+  }
+  const before = loadState(folder)
+  const runtime = options.runtime ?? before?.runtime
+  const args = process.argv.slice(3)
+  if (runtime !== 'simulated' && process.getuid?.() !== 0 && (await canBecomeRoot())) {
+    process.stdout.write(
+      `k8ts needs root for network namespaces, containers${missingRequirements(nodeRequirements).length > 0 ? ', packages' : ''} and cgroups: it goes on with sudo.\n`,
+    )
+    return (await runAsRoot(['up', ...args])) as ExitCode
+  }
+  const isBackground = process.env[reportChannelVariable] !== undefined
+  if (!isBackground) {
+    const report = terminalReport()
+    const chosen = await chooseRuntime({ runtime, yes: options.yes, demo: options.demo }, report)
+    if (options.detach) {
+      await startInBackground(folder, [...args, ...(options.runtime ? [] : ['--runtime', chosen])])
+      process.stdout.write(`It runs in the background; 'k8ts down${nameArgument(input)}' stops it.\n`)
+      return exitCodes.done
+    }
+    return serveUntilStopped(input, options, chosen)
+  }
+  return serveUntilStopped(input, options, runtime ?? 'containerd')
+}
+
+async function serveUntilStopped(
+  input: CommandInput,
+  options: UpOptions,
+  runtime: 'containerd' | 'simulated',
+): Promise<ExitCode> {
+  const folder = folderOf(input)
+  const stop = stopSignals()
+  const channel = process.env[reportChannelVariable]
+  delete process.env[reportChannelVariable]
+  const background = channel === undefined ? undefined : channelReport(Number(channel), stop.request)
+  const { serve } = await import('../up/serve.ts')
+  const { whenReady } = options.demo ? await import('../up/demo.ts') : { whenReady: undefined }
+  const report = background ?? terminalReport()
+  try {
+    return await serve({
+      folder,
+      request: {
+        name: folder.name,
+        runtime,
+        ...(options.nodes !== undefined && { nodes: options.nodes }),
+        ...(options.simulatedNodes !== undefined && { simulatedNodes: options.simulatedNodes }),
+        ...(options.store && { store: options.store }),
+        ...(options.port !== undefined && { port: options.port }),
+      },
+      kubeconfig: options.kubeconfig,
+      waitSeconds: options.waitSeconds,
+      ...(whenReady && { whenReady: (cluster) => whenReady(cluster, folder, report) }),
+      report,
+      stopRequested: stop.requested,
+      isStopRequested: stop.isRequested,
+    })
+  } catch (error) {
+    if (!background) throw error
+    background.failed((error as Error).message, error instanceof CliError ? error.exitCode : exitCodes.failed)
+    throw error
+  }
+}
+
+/** Resolves at the first signal that ends a program; a second one ends this process at once. */
+function stopSignals() {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let requested = false
+  const request = () => {
+    if (requested) return
+    requested = true
+    resolve()
+  }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (requested && name === 'SIGINT') process.exit(exitCodes.cancelled)
+      request()
+    })
+  }
+  return { request, requested: promise, isRequested: () => requested }
+}
+
+function nameArgument(input: CommandInput): string {
+  const name = input.text('name')
+  return name === undefined ? '' : ` --name ${name}`
+}

@@ -1,0 +1,59 @@
+import type { ComponentHealth } from '../agent/agent-message.ts'
+import type { NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
+
+/**
+ * What the command line asks of a running server, over a socket in the cluster's folder for run state. Whoever may open
+ * the socket may do everything.
+ */
+export type ControlRequest =
+  | { readonly type: 'status' }
+  | { readonly type: 'addNode'; readonly node: string }
+  | { readonly type: 'stopNode'; readonly node: string }
+  | { readonly type: 'startNode'; readonly node: string }
+  | { readonly type: 'deleteNode'; readonly node: string }
+  /** `file` is an absolute path. */
+  | { readonly type: 'loadImage'; readonly file: string }
+  | { readonly type: 'listImages' }
+
+export interface ControlAnswers {
+  readonly status: ClusterStatus
+  readonly addNode: NodeStatus
+  readonly stopNode: NodeStatus
+  readonly startNode: NodeStatus
+  readonly deleteNode: null
+  /** Names of the images that were loaded. */
+  readonly loadImage: readonly string[]
+  readonly listImages: readonly NodeImage[]
+}
+
+export interface ClusterStatus {
+  readonly name: string
+  readonly state: 'running' | 'stopped'
+  readonly k8tsVersion: string
+  readonly kubernetesVersion: string
+  readonly server: string
+  readonly kubeconfig: string
+  readonly folder: string
+  readonly runtime: NodeRuntime
+  readonly store: StoreChoice['type']
+  /** Absent when it does not run. */
+  readonly pid?: number
+  readonly components: readonly ComponentHealth[]
+  readonly nodes: readonly NodeStatus[]
+}
+
+export interface NodeStatus {
+  readonly name: string
+  readonly kind: 'containerd' | 'simulated'
+  readonly state: 'running' | 'stopped'
+  readonly address?: string
+  readonly pid?: number
+  /** How often its process was started again after it ended by itself. */
+  readonly restarts?: number
+  readonly components: readonly ComponentHealth[]
+}
+
+export interface NodeImage {
+  readonly node: string
+  readonly name: string
+}

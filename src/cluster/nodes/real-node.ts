@@ -1,0 +1,187 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../machinery/clock.ts'
+import type { Logger } from '../../machinery/log.ts'
+import type { AgentConfiguration } from '../agent/agent-configuration.ts'
+import { nodeResolvConf } from '../agent/upstreams.ts'
+import { importMissingImages } from '../images/import-missing.ts'
+import { pauseImageName } from '../images/pause-image.ts'
+import { dnsServiceAddress, hostAddress, nodeAddress, type AddressPlan } from '../machine/address-plan.ts'
+import { readIfExists, writeIfChanged } from '../machine/atomic-file.ts'
+import { cgroupProcsFile, createCgroup } from '../machine/cgroups.ts'
+import { clearMachine } from '../machine/clear-machine.ts'
+import type { Journal } from '../machine/journal.ts'
+import { createNodeNetwork, namespaceName, namespacePath } from '../machine/network.ts'
+import {
+  dnsIdentity,
+  nodeIdentity,
+  proxyIdentity,
+  type ClientIdentity,
+  type ClusterPki,
+} from '../pki/cluster-pki.ts'
+import { startContainerd } from '../runtime/containerd.ts'
+import type { ClusterFolder } from '../state/cluster-folder.ts'
+import type { NodeRecord } from '../state/cluster-state.ts'
+import { startAgentProcess, type AgentProcess } from './agent-process.ts'
+import type { ClusterNode } from './cluster-node.ts'
+import { cniNetwork, nodeCgroup, nodeTraces } from './node-traces.ts'
+
+export interface RealNodeOptions {
+  readonly folder: ClusterFolder
+  readonly plan: AddressPlan
+  readonly record: NodeRecord
+  readonly port: number
+  readonly pki: ClusterPki
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** A node with real containers: a network namespace with its own containerd, and one process for its components. */
+export function createRealNode(options: RealNodeOptions): ClusterNode {
+  const { folder, plan, record, journal } = options
+  const { name, number } = record
+  const own = folder.node(name)
+  const address = nodeAddress(plan, number)
+  const namespace = namespaceName(folder.name, name)
+  const cgroup = nodeCgroup(folder.name, name)
+  const systemCgroup = `${cgroup}/system`
+  const agentLog = join(folder.logs, `agent-${name}.log`)
+  let agent: AgentProcess | undefined
+
+  async function prepare(): Promise<void> {
+    for (const trace of nodeTraces(folder, name)) journal.record(trace)
+    for (const path of [own.path, own.kubeletRoot, own.podLogs, own.staticPods, own.runPath]) {
+      mkdirSync(path, { recursive: true, mode: 0o700 })
+    }
+    createCgroup(systemCgroup)
+    writeResolvConf(own.resolvConf)
+    await createNodeNetwork({ plan, number, namespace })
+    await startContainerd({
+      folder: own,
+      logFile: join(folder.logs, `containerd-${name}.log`),
+      networkNamespace: namespacePath(namespace),
+      cgroupProcsFile: cgroupProcsFile(systemCgroup),
+    })
+    await importMissingImages(folder, own)
+  }
+
+  function start(): Promise<void> {
+    writeIfChanged(own.agentConfiguration, JSON.stringify(agentConfiguration(options), undefined, 2), 0o600)
+    agent = startAgentProcess({
+      node: name,
+      configurationFile: own.agentConfiguration,
+      networkNamespace: namespacePath(namespace),
+      cgroupProcsFile: cgroupProcsFile(systemCgroup),
+      logFile: agentLog,
+      clock: options.clock,
+      log: options.log,
+      onStart: (process) => {
+        forgetOldProcesses()
+        journal.record({ kind: 'process', role: agentRole(name), process })
+      },
+      onReady: (component) => options.log.info('component of node ready', { node: name, component }),
+    })
+    return Promise.resolve()
+  }
+
+  async function stop(): Promise<void> {
+    await agent?.stop()
+    agent = undefined
+    forgetOldProcesses()
+    const traces = nodeTraces(folder, name)
+    await clearMachine(journal, { cluster: folder.name, graceMs: 0 }, (trace) =>
+      traces.some((own) => isDeepStrictEqual(own, trace)),
+    )
+  }
+
+  function forgetOldProcesses(): void {
+    for (const trace of journal.traces) {
+      if (trace.kind === 'process' && trace.role === agentRole(name)) journal.forget(trace)
+    }
+  }
+
+  return {
+    name,
+    prepare,
+    start,
+    stop,
+    async delete() {
+      await stop()
+      rmSync(own.path, { recursive: true, force: true })
+    },
+    async release() {
+      await agent?.stop()
+      agent = undefined
+    },
+    async status() {
+      const components = await agent?.health()
+      return {
+        name,
+        kind: 'containerd',
+        state: agent ? 'running' : 'stopped',
+        address,
+        ...(agent?.process && { pid: agent.process.pid, restarts: agent.restarts }),
+        components: components ?? [],
+      }
+    },
+  }
+}
+
+/** How the journal calls the process of a node. */
+export function agentRole(node: string): string {
+  return `agent ${node}`
+}
+
+function writeResolvConf(file: string): void {
+  const machine = readFileSync('/etc/resolv.conf', 'utf8')
+  writeIfChanged(file, nodeResolvConf(machine, readIfExists('/run/systemd/resolve/resolv.conf')))
+}
+
+/** What the node's process is told; its certificates are issued on the way. */
+function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions): AgentConfiguration {
+  const { name, number } = record
+  const own = folder.node(name)
+  const address = nodeAddress(plan, number)
+  const files = (file: string) => ({
+    certFile: join(folder.pki, `${file}.crt`),
+    keyFile: join(folder.pki, `${file}.key`),
+  })
+  const client = (identity: ClientIdentity) => {
+    pki.client(identity)
+    return files(identity.file)
+  }
+  pki.kubeletServer(name, [address])
+  return {
+    cluster: folder.name,
+    node: name,
+    address,
+    runtime: 'containerd',
+    server: `https://${hostAddress(plan)}:${port}`,
+    caFile: join(folder.pki, 'ca.crt'),
+    kubeletClient: client(nodeIdentity(name)),
+    kubeletServer: files(`kubelet-server-${name}`),
+    proxyClient: client(proxyIdentity),
+    dnsClient: client(dnsIdentity),
+    podCidr: plan.podCidr,
+    dnsServiceAddress: dnsServiceAddress(plan),
+    clusterDomain: 'cluster.local',
+    containerdSocket: own.containerdSocket,
+    kubeletRoot: own.kubeletRoot,
+    podLogs: own.podLogs,
+    staticPods: own.staticPods,
+    resolvConf: own.resolvConf,
+    cniConfiguration: own.cniConfiguration,
+    cniData: own.cniData,
+    cniNetwork: cniNetwork(folder.name, name),
+    cgroupRoot: nodeCgroup(folder.name, name),
+    sandboxImage: pauseImageName,
+    logs: {
+      kubelet: join(folder.logs, `kubelet-${name}.log`),
+      kubeProxy: join(folder.logs, `kube-proxy-${name}.log`),
+      coredns: join(folder.logs, `coredns-${name}.log`),
+    },
+    pidFile: join(own.runPath, 'agent.pid'),
+  }
+}

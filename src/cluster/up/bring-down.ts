@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs'
+import type { Report } from '../cli/report.ts'
+import { clearMachine } from '../machine/clear-machine.ts'
+import { openJournal } from '../machine/journal.ts'
+import { end, isRunning } from '../machine/processes.ts'
+import type { ClusterFolder } from '../state/cluster-folder.ts'
+import type { ClusterState } from '../state/cluster-state.ts'
+
+/** How long a server may take to stop its nodes and clear the machine. */
+const serverGraceMs = 60_000
+
+/** Whether what the cluster puts on the machine can be taken away by root alone, and we are not root. */
+export function needsRoot(state: ClusterState): boolean {
+  return state.runtime === 'containerd' && process.getuid?.() !== 0
+}
+
+/**
+ * Stops the cluster and takes everything of it off the machine, whether its server runs, was killed, or never was. Its
+ * folder stays. False when there was nothing to do.
+ */
+export async function bringDown(folder: ClusterFolder, report: Report): Promise<boolean> {
+  const before = openJournal(folder.journalFile).traces
+  const server = before.find((trace) => trace.kind === 'process' && trace.role === 'server')
+  if (server?.kind === 'process' && isRunning(server.process)) {
+    await report.step('stopping the server and its nodes', () => end(server.process, serverGraceMs))
+  }
+  // What a server that was killed has left; nothing after one that stopped by itself.
+  const journal = openJournal(folder.journalFile)
+  if (journal.traces.length > 0) {
+    await report.step('clearing the machine', () =>
+      clearMachine(journal, { cluster: folder.name, graceMs: 2_000 }),
+    )
+  }
+  journal.remove()
+  rmSync(folder.runPath, { recursive: true, force: true })
+  return before.length > 0
+}

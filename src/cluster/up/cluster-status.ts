@@ -1,0 +1,26 @@
+import type { ClusterStatus } from '../control/control-protocol.ts'
+import type { ClusterFolder } from '../state/cluster-folder.ts'
+import type { ClusterState } from '../state/cluster-state.ts'
+import { k8tsVersion, kubernetesVersion } from '../version.ts'
+
+/** What is known of a cluster whether it runs or not. */
+export function clusterStatus(folder: ClusterFolder, state: ClusterState): ClusterStatus {
+  return {
+    name: state.name,
+    state: 'stopped',
+    k8tsVersion: k8tsVersion(),
+    kubernetesVersion,
+    server: `https://127.0.0.1:${state.port}`,
+    kubeconfig: folder.kubeconfig,
+    folder: folder.path,
+    runtime: state.runtime,
+    store: state.store.type,
+    components: [],
+    nodes: state.nodes.map(({ name }) => ({
+      name,
+      kind: state.runtime,
+      state: 'stopped',
+      components: [],
+    })),
+  }
+}

@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { nodes } from '../../api/generated/resources.ts'
+import { CliError } from '../cli/cli-error.ts'
+import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
+import { lineReport } from '../cli/report.ts'
+import { startControlServer, type ControlHandlers } from '../control/control-server.ts'
+import { writeAtomically } from '../machine/atomic-file.ts'
+import { isRunning } from '../machine/processes.ts'
+import { openJournal } from '../machine/journal.ts'
+import { adminIdentity } from '../pki/cluster-pki.ts'
+import { kubeconfig, type KubeconfigContent } from '../pki/kubeconfig.ts'
+import { createClusterFolder, type ClusterFolder } from '../state/cluster-folder.ts'
+import { loadState } from '../state/cluster-state.ts'
+import { giveToInvokingUser } from './invoking-user.ts'
+import { loadImage, listImages } from './load-image.ts'
+import type { UpReport } from './report-channel.ts'
+import { runCluster, type RunningCluster } from './running-cluster.ts'
+import { settle, type UpRequest } from './settings.ts'
+
+export interface ServeOptions {
+  readonly folder: ClusterFolder
+  readonly request: UpRequest
+  /** Another kubeconfig that the cluster is added to. */
+  readonly kubeconfig: string | undefined
+  readonly waitSeconds: number
+  /** Called when the cluster is ready, before the last lines. Gives further lines. */
+  readonly whenReady?: (cluster: RunningCluster) => Promise<readonly string[]>
+  readonly report: UpReport
+  /** Resolves when the cluster is to stop. */
+  readonly stopRequested: Promise<void>
+  readonly isStopRequested: () => boolean
+}
+
+/** Runs the cluster in this process until it is asked to stop; then nothing of it is left on the machine but its folder. */
+export async function serve(options: ServeOptions): Promise<ExitCode> {
+  const { folder, request, report } = options
+  const startedAt = performance.now()
+  createClusterFolder(folder)
+  refuseSecondServer(folder)
+  const cluster = await runCluster(folder, await settle(request, loadState(folder)), report)
+  const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
+  try {
+    const content = kubeconfigContent(cluster, folder.name)
+    writeAtomically(folder.kubeconfig, kubeconfig(content), 0o600)
+    if (options.kubeconfig !== undefined) {
+      const { mergeKubeconfig } = await import('../pki/merge-kubeconfig.ts')
+      mergeKubeconfig(options.kubeconfig, content)
+      giveToInvokingUser(options.kubeconfig)
+    }
+    giveToInvokingUser(folder.path, folder.kubeconfig, folder.stateFile, folder.runPath, folder.controlSocket)
+    if (options.waitSeconds > 0) {
+      await report.step('nodes ready', () => untilNodesReady(cluster, options))
+    }
+    const further = options.isStopRequested() ? [] : ((await options.whenReady?.(cluster)) ?? [])
+    report.ready([...readyLines(folder, cluster, performance.now() - startedAt), ...further])
+    await options.stopRequested
+  } finally {
+    await control.close()
+    await cluster.stop(lineReport((line) => void process.stdout.write(`${line}\n`)))
+  }
+  return exitCodes.done
+}
+
+function refuseSecondServer(folder: ClusterFolder): void {
+  const server = openJournal(folder.journalFile).traces.find(
+    (trace) => trace.kind === 'process' && trace.role === 'server' && isRunning(trace.process),
+  )
+  if (server?.kind !== 'process') return
+  throw new CliError(`cluster ${folder.name} is run by process ${server.process.pid} already`)
+}
+
+function handlersOf(cluster: RunningCluster, folder: ClusterFolder): ControlHandlers {
+  return {
+    status: () => cluster.status(),
+    addNode: ({ node }) => cluster.addNode(node),
+    stopNode: ({ node }) => cluster.stopNode(node),
+    startNode: ({ node }) => cluster.startNode(node),
+    deleteNode: async ({ node }) => {
+      await cluster.deleteNode(node)
+      return null
+    },
+    loadImage: ({ file }) => loadImage(folder, cluster.state, file),
+    listImages: () => listImages(folder, cluster.state),
+  }
+}
+
+function kubeconfigContent(cluster: RunningCluster, name: string): KubeconfigContent {
+  return {
+    cluster: `k8ts-${name}`,
+    user: 'admin',
+    server: `https://127.0.0.1:${cluster.controlPlane.port}`,
+    authorityPem: cluster.pki.authority.certificatePem,
+    certificate: cluster.pki.client(adminIdentity),
+  }
+}
+
+/** Waits until every node that should run says that it is Ready. Throws CliError (timeout). */
+async function untilNodesReady(cluster: RunningCluster, options: ServeOptions): Promise<void> {
+  const client = cluster.controlPlane.client(adminIdentity)
+  const wanted = cluster.state.nodes.filter(({ stopped }) => !stopped).length + cluster.state.simulatedNodes
+  const deadline = performance.now() + options.waitSeconds * 1000
+  for (;;) {
+    const { items } = await client.list(nodes)
+    const ready = items.filter((node) =>
+      node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+    )
+    if (ready.length >= wanted || options.isStopRequested()) return
+    if (performance.now() > deadline) {
+      throw new CliError(
+        `${wanted - ready.length} of ${wanted} nodes are not ready after ${options.waitSeconds} s; logs are in ${options.folder.logs}`,
+        exitCodes.timeout,
+      )
+    }
+    await delay(20)
+  }
+}
+
+function readyLines(folder: ClusterFolder, cluster: RunningCluster, tookMs: number): string[] {
+  return [
+    '',
+    `Cluster ${folder.name} is ready, ${(tookMs / 1000).toFixed(1)} s after its start.`,
+    '',
+    `  API server  https://127.0.0.1:${cluster.controlPlane.port}`,
+    `  kubeconfig  ${folder.kubeconfig}`,
+    '',
+    'Next:',
+    `  export KUBECONFIG=${folder.kubeconfig}`,
+    '  kubectl get pods --all-namespaces',
+    '',
+  ]
+}

@@ -1,0 +1,125 @@
+import { createServer } from 'node:net'
+import { CliError } from '../cli/cli-error.ts'
+import { addressPlan, choosePlan, collidingRoute, type AddressPlan } from '../machine/address-plan.ts'
+import { bridgeName, hostRoutes } from '../machine/network.ts'
+import { reservedPlans, reservePlan } from '../machine/plan-reservation.ts'
+import {
+  knownClusters,
+  withNodes,
+  type ClusterState,
+  type NodeRuntime,
+  type StoreChoice,
+} from '../state/cluster-state.ts'
+
+/** What `up` was told; absent is as it was, or the default for a new cluster. */
+export interface UpRequest {
+  readonly name: string
+  readonly runtime: NodeRuntime
+  readonly nodes?: number
+  readonly simulatedNodes?: number
+  readonly store?: StoreChoice
+  readonly port?: number
+}
+
+const defaultPort = 6443
+
+/** The cluster as it is to come up: what was asked for over what it was. Throws CliError where the two do not go together. */
+export async function settle(request: UpRequest, before: ClusterState | undefined): Promise<ClusterState> {
+  if (before) return settleExisting(request, before)
+  const { nodes = 1, simulatedNodes = 0, runtime } = request
+  return {
+    version: 1,
+    name: request.name,
+    addresses: await newAddresses(request.name, runtime, nodes + simulatedNodes),
+    port: request.port ?? (await freePort(defaultPort)),
+    runtime,
+    store: request.store ?? { type: 'embedded' },
+    nodes: withNodes([], nodes),
+    simulatedNodes,
+  }
+}
+
+async function settleExisting(request: UpRequest, before: ClusterState): Promise<ClusterState> {
+  const { nodes = before.nodes.length, simulatedNodes = before.simulatedNodes } = request
+  if (nodes < before.nodes.length) {
+    throw new CliError(
+      `cluster ${before.name} has ${before.nodes.length} nodes; remove one with 'k8ts node delete NAME'`,
+    )
+  }
+  if (simulatedNodes < before.simulatedNodes) {
+    throw new CliError(`cluster ${before.name} has ${before.simulatedNodes} simulated nodes already`)
+  }
+  const largest = addressPlan(before.addresses.index, nodes + simulatedNodes)
+  if (largest.podCidr !== before.addresses.podCidr) {
+    throw new CliError(
+      `cluster ${before.name} was made with pod addresses for fewer nodes; use another --name for ${nodes + simulatedNodes}`,
+    )
+  }
+  if (request.store && request.store.type !== before.store.type) {
+    throw new CliError(
+      `cluster ${before.name} keeps its data in the ${before.store.type} store; use another --name for another store`,
+    )
+  }
+  if (request.runtime !== before.runtime) {
+    throw new CliError(
+      `cluster ${before.name} was made with runtime ${before.runtime}; use another --name for ${request.runtime}`,
+    )
+  }
+  if (before.runtime === 'containerd') await checkAddresses(before.name, before.addresses)
+  return {
+    ...before,
+    port: request.port ?? before.port,
+    store: request.store ?? before.store,
+    nodes: withNodes(before.nodes, nodes),
+    simulatedNodes,
+  }
+}
+
+/** Real nodes need addresses that nobody on the machine has; simulated ones are never routed. */
+async function newAddresses(cluster: string, runtime: NodeRuntime, nodes: number): Promise<AddressPlan> {
+  if (runtime === 'simulated') return addressPlan(0, nodes)
+  const routes = await hostRoutes()
+  const taken = new Set([
+    ...reservedPlans(cluster),
+    ...knownClusters()
+      .filter((state) => state.runtime === 'containerd')
+      .map(({ addresses }) => addresses.index),
+  ])
+  for (;;) {
+    const plan = choosePlan(routes, taken, nodes)
+    if (!plan) throw new CliError('this machine has no private IPv4 addresses left for another cluster')
+    if (reservePlan(plan.index, cluster)) return plan
+    taken.add(plan.index)
+  }
+}
+
+async function checkAddresses(cluster: string, plan: AddressPlan): Promise<void> {
+  const routes = (await hostRoutes(bridgeName(plan))).filter(
+    (route) => Number(route.split('/')[1] ?? 32) >= 16,
+  )
+  const collision = collidingRoute(plan, routes)
+  if (collision !== undefined) {
+    throw new CliError(
+      `the machine now routes ${collision} elsewhere, which cluster ${cluster} needs for itself`,
+    )
+  }
+  if (!reservePlan(plan.index, cluster)) {
+    throw new CliError(`another running cluster has the addresses of cluster ${cluster}; stop it first`)
+  }
+}
+
+/** The first port from `first` that nobody listens on. */
+async function freePort(first: number): Promise<number> {
+  for (let port = first; port < first + 100; port++) {
+    if (await isFree(port)) return port
+  }
+  throw new CliError(`no free port from ${first} to ${first + 99}; choose one with --port`)
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
