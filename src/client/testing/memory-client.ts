@@ -239,7 +239,7 @@ export function createMemoryClient(clock: Clock): MemoryClient {
     ): Promise<T> {
       note('patch', resource, name.name, subresource)
       const previous = find(resource, name)
-      const patched = applyMemoryPatch(previous, patch)
+      const patched = applyMemoryPatch(resource, previous, patch)
       const { uid, resourceVersion } = patched.metadata ?? {}
       if (uid !== previous.metadata?.uid || resourceVersion !== previous.metadata?.resourceVersion)
         throw conflict(resource, name.name)

@@ -1,23 +1,39 @@
-import type { KubernetesObject } from '../../machinery/meta.ts'
+import { schemaOf } from '../../api/scheme.ts'
+import type { JsonValue, KubernetesObject } from '../../machinery/meta.ts'
+import { applyJsonPatch, parseJsonPatch } from '../../machinery/patch/json-patch.ts'
+import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
+import { applyStrategicMergePatch } from '../../machinery/patch/strategic-merge-patch.ts'
+import type { Resource } from '../../machinery/resource.ts'
 import { badRequest } from '../../machinery/status-errors.ts'
 import type { Patch } from '../client.ts'
 
-/** Merge patches (RFC 7396) only: the others need the schemas, which the API server has. */
-export function applyMemoryPatch<T extends KubernetesObject>(object: T, patch: Patch): T {
-  if (patch.type !== 'merge') throw badRequest(`patches of type ${patch.type} are not served from memory`)
-  return merge(object, patch.body) as T
+/** All but server-side apply, which needs the field managers that the API server keeps. */
+export function applyMemoryPatch<T extends KubernetesObject>(
+  resource: Resource<T>,
+  object: T,
+  patch: Patch,
+): T {
+  const document = object as unknown as JsonValue
+  return patched(resource, document, patch) as unknown as T
 }
 
-function merge(target: unknown, patch: unknown): unknown {
-  if (!isRecord(patch)) return patch
-  const result: Record<string, unknown> = isRecord(target) ? { ...target } : {}
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key]
-    else if (value !== undefined) result[key] = merge(result[key], value)
+function patched(resource: Resource, document: JsonValue, patch: Patch): JsonValue {
+  switch (patch.type) {
+    case 'json':
+      return applyJsonPatch(document, parseJsonPatch(patch.operations))
+    case 'merge':
+      return applyMergePatch(document, plain(patch.body))
+    case 'strategic': {
+      const schema = schemaOf(resource)
+      if (!schema) throw badRequest(`${resource.kind} has no strategic merge`)
+      return applyStrategicMergePatch(document, plain(patch.body), schema)
+    }
+    case 'apply':
+      throw badRequest('server-side apply is not served from memory')
   }
-  return result
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** As it comes over the wire: without undefined. */
+function plain(body: unknown): JsonValue {
+  return JSON.parse(JSON.stringify(body)) as JsonValue
 }

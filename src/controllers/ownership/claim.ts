@@ -1,11 +1,11 @@
 import type { ReconcileContext } from '../../client/reconciler.ts'
 import { matchesLabels, type ParsedLabelSelector } from '../../machinery/label-selector.ts'
 import type { KubernetesObject, OwnerReference } from '../../machinery/meta.ts'
+import { isDeleting, ownerReferenceTo } from '../../machinery/owner.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import { isInvalid, isNotFound } from '../../machinery/status-errors.ts'
 import { orphans, ownedBy } from './controller-index.ts'
-import { controllerReference } from './controller-of.ts'
-import { identityOf, isBeingDeleted } from './identity.ts'
+import { identityOf } from './identity.ts'
 
 export interface ClaimOptions<Owner extends KubernetesObject, T extends KubernetesObject> {
   readonly owner: Owner
@@ -36,12 +36,12 @@ export function planClaim<Owner extends KubernetesObject, T extends KubernetesOb
 ): ClaimPlan<T> {
   const { owner, selector, mayAdopt = () => true, isMember = () => true } = options
   const isSelected = (object: T) => matchesLabels(selector, object.metadata?.labels ?? {}) && isMember(object)
-  const ownerEnds = isBeingDeleted(owner)
+  const ownerEnds = isDeleting(owner)
   return {
     owned: held.filter(isSelected),
     adopt: ownerEnds
       ? []
-      : orphaned.filter((object) => !isBeingDeleted(object) && mayAdopt(object) && isSelected(object)),
+      : orphaned.filter((object) => !isDeleting(object) && mayAdopt(object) && isSelected(object)),
     release: ownerEnds ? [] : held.filter((object) => !isSelected(object)),
   }
 }
@@ -71,10 +71,10 @@ export async function claim<Owner extends KubernetesObject, T extends Kubernetes
 
   const latest = await client.get(ownerResource, { namespace, name })
   if (latest.metadata?.uid !== uid) throw new Error(`${name} has been replaced by another of its name`)
-  if (isBeingDeleted(latest)) return claimed
+  if (isDeleting(latest)) return claimed
   for (const object of plan.adopt) {
     const references = object.metadata?.ownerReferences ?? []
-    const adopted = await setOwners(object, [...references, controllerReference(owner, ownerResource)])
+    const adopted = await setOwners(object, [...references, ownerReferenceTo(owner, ownerResource)])
     if (adopted) claimed.push(adopted)
   }
   return claimed

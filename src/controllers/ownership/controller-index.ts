@@ -1,6 +1,6 @@
 import type { Informer } from '../../client/informer.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
-import { controllerOf } from './controller-of.ts'
+import { controllerOf } from '../../machinery/owner.ts'
 
 const indexName = 'controller'
 

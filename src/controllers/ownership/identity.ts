@@ -12,7 +12,3 @@ export function identityOf({ metadata = {} }: KubernetesObject): Identity {
   const { name = '', namespace = '', uid = '' } = metadata
   return { name, namespace, uid }
 }
-
-export function isBeingDeleted({ metadata }: KubernetesObject): boolean {
-  return metadata?.deletionTimestamp !== undefined
-}

@@ -1,7 +1,7 @@
 import type { Pod, PodTemplateSpec } from '../../api/generated/core.v1.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
+import { ownerReferenceTo } from '../../machinery/owner.ts'
 import type { Resource } from '../../machinery/resource.ts'
-import { controllerReference } from '../ownership/controller-of.ts'
 import { identityOf } from '../ownership/identity.ts'
 
 /** A new pod after the template, managed by `owner`, with a name that the API server completes. */
@@ -21,7 +21,7 @@ export function podFromTemplate(
       ...(labels && { labels }),
       ...(annotations && { annotations }),
       ...(finalizers && { finalizers }),
-      ownerReferences: [controllerReference(owner, ownerResource)],
+      ownerReferences: [ownerReferenceTo(owner, ownerResource)],
     },
     ...(template.spec && { spec: template.spec }),
   }

@@ -3,11 +3,12 @@ import type { Pod, ReplicationController } from '../../api/generated/core.v1.ts'
 import { pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { matchesLabels, type ParsedLabelSelector } from '../../machinery/label-selector.ts'
+import { controllerOf, isDeleting } from '../../machinery/owner.ts'
 import { keyOf, type Resource } from '../../machinery/resource.ts'
 import { claim } from '../ownership/claim.ts'
 import { indexByController, ownedBy } from '../ownership/controller-index.ts'
-import { controllerKey, controllerOf } from '../ownership/controller-of.ts'
-import { identityOf, isBeingDeleted } from '../ownership/identity.ts'
+import { controllerKey } from '../ownership/controller-key.ts'
+import { identityOf } from '../ownership/identity.ts'
 import { createPod, deletePod, isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { podFromTemplate } from '../pods/pod-from-template.ts'
 import { isActive, isTerminating, nextAvailabilityMs } from '../pods/pod-state.ts'
@@ -64,7 +65,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
         context,
       )
       const active = claimed.filter(isActive)
-      const failure = isBeingDeleted(owner) ? undefined : await manage(owner, active, context)
+      const failure = isDeleting(owner) ? undefined : await manage(owner, active, context)
 
       const { minReadySeconds = 0, replicas: wanted = 1, template } = owner.spec ?? {}
       const nowMs = clock.now()

@@ -1,29 +1,7 @@
 import type { Informer } from '../../client/informer.ts'
 import type { KubernetesObject, OwnerReference } from '../../machinery/meta.ts'
-import { apiVersionOf, keyOf, type Resource } from '../../machinery/resource.ts'
-import { identityOf } from './identity.ts'
-
-/** The reference to the one owner that manages the object, if it has one. */
-export function controllerOf({ metadata }: KubernetesObject): OwnerReference | undefined {
-  return metadata?.ownerReferences?.find(({ controller }) => controller === true)
-}
-
-export function isControlledBy(object: KubernetesObject, owner: KubernetesObject): boolean {
-  return controllerOf(object)?.uid === owner.metadata?.uid
-}
-
-/** The reference by which `owner` manages what it makes. */
-export function controllerReference(owner: KubernetesObject, resource: Resource): OwnerReference {
-  const { name, uid } = identityOf(owner)
-  return {
-    apiVersion: apiVersionOf(resource),
-    kind: resource.kind,
-    name,
-    uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  }
-}
+import { controllerOf, isControlledBy } from '../../machinery/owner.ts'
+import { keyOf, type Resource } from '../../machinery/resource.ts'
 
 /** The key of the object's controller when that is of this resource; versions do not matter. */
 export function controllerKey(object: KubernetesObject, resource: Resource): string | undefined {
