@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../machinery/clock.ts'
@@ -60,7 +61,7 @@ export async function runCluster(
     await report.step('clearing the machine', () =>
       clearMachine(journal, { cluster: state.name, graceMs: 0 }),
     )
-    journal.remove()
+    leaveRunPath(folder, journal)
     throw error
   }
 }
@@ -210,7 +211,7 @@ async function bringUp(
       await stopReport.step('clearing the machine', () =>
         clearMachine(journal, { cluster: state.name, graceMs }),
       )
-      journal.remove()
+      leaveRunPath(folder, journal)
       await stopReport.step('stopping the control plane', () => controlPlane.stop())
       for (const file of logFiles) file.close()
     },
@@ -224,6 +225,12 @@ async function endEarlierProcesses(journal: Journal): Promise<void> {
     await end(trace.process, 5_000)
     journal.forget(trace)
   }
+}
+
+/** Nothing is left on the machine: run state goes too. */
+function leaveRunPath(folder: ClusterFolder, journal: Journal): void {
+  journal.remove()
+  rmSync(folder.runPath, { recursive: true, force: true })
 }
 
 function recordOwnProcess(journal: Journal): void {
