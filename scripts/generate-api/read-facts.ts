@@ -203,8 +203,7 @@ function fieldsOf(
 ): FactField[] {
   const [jsonName = '', ...options] = (field.tag.get('json') ?? '').split(',')
   const inline = options.includes('inline') || jsonName === ''
-  const protoName = /name=(\w+)/.exec(field.tag.get('protobuf') ?? '')?.[1]
-  const number = protoName ? (messages?.get(protoName)?.number ?? 0) : 0
+  const number = protobufNumber(field, messages)
   const resolved = resolver.resolve(field.type, source.path, type.imports)
   if (inline) return [{ name: '~', number, type: resolved }]
   const { markers } = field
@@ -236,6 +235,20 @@ function fieldsOf(
     ...(goType && { goType }),
   }
   return [fact]
+}
+
+/** The number in the field's tag; 0 where the type has no message. They must agree. */
+function protobufNumber(
+  field: GoField,
+  messages: ReadonlyMap<string, { readonly number: number }> | undefined,
+): number {
+  const inTag = /^\w+,(\d+)/.exec(field.tag.get('protobuf') ?? '')?.[1]
+  if (!messages || !inTag) return 0
+  const number = Number(inTag)
+  if (![...messages.values()].some((message) => message.number === number)) {
+    throw new Error(`generated.proto does not know ${field.name} = ${number}`)
+  }
+  return number
 }
 
 function defaultOf(

@@ -5,6 +5,9 @@ import type { ObjectSchema } from '../machinery/schema.ts'
 import { decodeAndCount } from './decode.ts'
 import { DecodeError, jsonKind } from './decode-error.ts'
 import { countJsonKeys, duplicateFields, parseJson } from './json-text.ts'
+import { decodeMessage } from './protobuf/decode.ts'
+import { openProtobuf } from './protobuf/envelope.ts'
+import { hasProtobuf } from './protobuf/message-plan.ts'
 import { duplicateYamlKey, parseYaml } from './yaml-text.ts'
 
 /*
@@ -69,6 +72,23 @@ export function decodeYamlBody(body: Uint8Array, options: BodyOptions): DecodedB
   return decodeParsed(value, text, options, () => {
     const duplicate = duplicateYamlKey(text)
     return duplicate === undefined ? [] : [duplicate]
+  })
+}
+
+/** Protobuf has no unknown fields to tell: what is not known is skipped. */
+export function decodeProtobufBody(body: Uint8Array, options: BodyOptions): DecodedBody {
+  const envelope = wrapped(undefined, () => openProtobuf(body))
+  const kind = interpretKind(envelope, '<protobuf encoded body>', options.defaultKind)
+  return wrapped(kind, () => {
+    const schema = options.schemaOf(kind)
+    if (!schema) throw new DecodeError(notRegistered(kind))
+    if (!hasProtobuf(schema)) throw new DecodeError(`${kind.kind} has no protobuf form`)
+    const object = {
+      kind: kind.kind,
+      apiVersion: apiVersionOf(kind),
+      ...decodeMessage(envelope.message, schema),
+    }
+    return { object, kind, strictErrors: [] }
   })
 }
 

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../machinery/meta.ts'
-import type { Field, ObjectSchema, Schema } from '../machinery/schema.ts'
+import type { Embedding, Field, ObjectSchema, Schema } from '../machinery/schema.ts'
 import { structSchema } from './fact-schemas.ts'
 
 /**
@@ -26,8 +26,8 @@ export interface FieldPlan {
   readonly plan: Plan
   /** Go name of the struct, for messages: `PodSpec`. */
   readonly owner: string
-  /** Go name of the embedded struct that declares the field. */
-  readonly within: string | undefined
+  /** Go names of the embedded structs that lead to the field, outermost first. */
+  readonly embeddings: readonly string[]
   /** Its zero value is left out. */
   readonly dropsZero: boolean
   /** What stands for an absent value of a field that is always there. */
@@ -155,10 +155,14 @@ function planField(name: string, field: Field, index: number, owner: string, len
     index,
     plan,
     owner,
-    within: field.protobuf?.within?.name,
+    embeddings: embeddingsOf(field.protobuf?.within),
     dropsZero: !lenient && !field.alwaysSerialized && !field.pointer,
     zero: zeroOf(field, plan),
   }
+}
+
+function embeddingsOf(within: Embedding | undefined): readonly string[] {
+  return within ? [within.name, ...embeddingsOf(within.within)] : []
 }
 
 function zeroOf(field: Field, plan: Plan): () => JsonValue {

@@ -356,7 +356,7 @@ class Decoding {
     const fields = this.#path.slice(0, this.#depth).filter((part) => typeof part === 'object')
     const last = fields.at(-1)
     if (!last) return `Go value of type ${goType}`
-    const names = fields.flatMap((field) => (field.within ? [field.within, field.name] : [field.name]))
+    const names = fields.flatMap((field) => [...field.embeddings, field.name])
     return `Go struct field ${last.owner}.${names.join('.')} of type ${goType}`
   }
 }

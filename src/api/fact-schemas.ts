@@ -131,10 +131,11 @@ function inlineFields(fact: FactField, packageName: string): Record<string, Fiel
   const name = fact.type.form === 'name' ? fact.type.name : ''
   const embedded = structSchema(qualified(name, packageName)).fields
   return Object.fromEntries(
-    Object.entries(embedded).map(([key, field]) => [
-      key,
-      { ...field, protobuf: { number: 0, ...field.protobuf, within: { number: fact.number, name } } },
-    ]),
+    Object.entries(embedded).map(([key, field]) => {
+      const { number = 0, within: inner, ...rest } = field.protobuf ?? {}
+      const within = { number: fact.number, name, ...(inner && { within: inner }) }
+      return [key, { ...field, protobuf: { number, ...rest, within } }]
+    }),
   )
 }
 

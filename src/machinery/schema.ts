@@ -84,12 +84,20 @@ export interface Field {
   readonly patchMergeKey?: string
   readonly protobuf?: {
     readonly number: number
-    /** The field belongs to an embedded struct: inline in JSON, in protobuf a message under this number. */
-    readonly within?: { readonly number: number; readonly name: string }
+    readonly within?: Embedding
     /** The list, or each list in the map, is a message with the items under number 1. */
     readonly wrapped?: boolean
   }
   /** How upstream's decoding errors call the type, where it is not plain from the schema: `types.UID`. */
   readonly goType?: string
   readonly nullable?: boolean
+}
+
+/** The field belongs to an embedded struct, which is inline in JSON and in protobuf a message under this number. */
+export interface Embedding {
+  readonly number: number
+  /** Go name of the embedded struct. */
+  readonly name: string
+  /** The embedded struct inside that one which declares the field. */
+  readonly within?: Embedding
 }

@@ -742,7 +742,7 @@ secretKeyRef 4 *SecretKeySelector o
 fileKeyRef 5 *FileKeySelector o
 
 core.v1.EphemeralContainer
-~ 0 EphemeralContainerCommon
+~ 1 EphemeralContainerCommon
 targetContainerName 2 string o
 
 core.v1.EphemeralContainerCommon
