@@ -1,0 +1,83 @@
+import type { Deployment, ReplicaSet } from '../../api/generated/apps.v1.ts'
+import { maxSurge } from './rollout-limits.ts'
+
+export const revisionAnnotation = 'deployment.kubernetes.io/revision'
+const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history'
+const desiredReplicasAnnotation = 'deployment.kubernetes.io/desired-replicas'
+const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas'
+
+/** The history of revisions is cut to this many characters. */
+const maxRevisionHistoryLength = 2000
+
+/** What a replica set does not take over from its deployment. */
+const notCopied: ReadonlySet<string> = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  revisionAnnotation,
+  revisionHistoryAnnotation,
+  desiredReplicasAnnotation,
+  maxReplicasAnnotation,
+  'deprecated.deployment.rollback.to',
+])
+
+type Annotations = Readonly<Record<string, string>>
+
+/** The revision of a replica set in its deployment's history; 0 when it has none. */
+export function revisionOf({ metadata }: ReplicaSet | Deployment): number {
+  const revision = Number.parseInt(metadata?.annotations?.[revisionAnnotation] ?? '0', 10)
+  return Number.isNaN(revision) ? 0 : revision
+}
+
+export function maxRevision(replicaSets: readonly ReplicaSet[]): number {
+  return replicaSets.reduce((highest, replicaSet) => Math.max(highest, revisionOf(replicaSet)), 0)
+}
+
+/** spec.replicas of the deployment when the replica set was last scaled; undefined when it does not say. */
+export function desiredReplicasOf(replicaSet: ReplicaSet): number | undefined {
+  return numberIn(replicaSet, desiredReplicasAnnotation)
+}
+
+/** The most pods that the deployment could have when the replica set was last scaled. */
+export function maxReplicasOf(replicaSet: ReplicaSet): number | undefined {
+  return numberIn(replicaSet, maxReplicasAnnotation)
+}
+
+/** What a replica set must say about the size of its deployment. */
+export function sizeAnnotations(deployment: Deployment): Annotations {
+  const { replicas = 1 } = deployment.spec ?? {}
+  return {
+    [desiredReplicasAnnotation]: String(replicas),
+    [maxReplicasAnnotation]: String(replicas + maxSurge(deployment)),
+  }
+}
+
+/**
+ * The annotations of the newest replica set: its own, the deployment's over them, and `revision` where that is higher
+ * than the one it had, which then goes into its history (it is rolled back to).
+ */
+export function newReplicaSetAnnotations(
+  current: Annotations,
+  deployment: Deployment,
+  revision: number,
+): Annotations {
+  const annotations: Record<string, string> = { ...current }
+  for (const [key, value] of Object.entries(deployment.metadata?.annotations ?? {})) {
+    if (!notCopied.has(key)) annotations[key] = value
+  }
+  const previous = current[revisionAnnotation]
+  if (revision <= Number.parseInt(previous ?? '0', 10)) return annotations
+  annotations[revisionAnnotation] = String(revision)
+  if (previous !== undefined)
+    annotations[revisionHistoryAnnotation] = appendRevision(current[revisionHistoryAnnotation], previous)
+  return annotations
+}
+
+function appendRevision(history: string | undefined, revision: string): string {
+  const revisions = [...(history ? history.split(',') : []), revision]
+  while (revisions.length > 1 && revisions.join().length > maxRevisionHistoryLength) revisions.shift()
+  return revisions.join()
+}
+
+function numberIn({ metadata }: ReplicaSet, annotation: string): number | undefined {
+  const text = metadata?.annotations?.[annotation]
+  return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : undefined
+}

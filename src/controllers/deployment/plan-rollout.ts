@@ -1,0 +1,86 @@
+import type { Deployment, ReplicaSet } from '../../api/generated/apps.v1.ts'
+import { maxSurge, maxUnavailable, replicasOf } from './rollout-limits.ts'
+import {
+  all,
+  availableOf,
+  isScaledUp,
+  oldestFirst,
+  sizeOf,
+  totalAvailable,
+  totalSize,
+  type Rollout,
+} from './replica-sets.ts'
+
+/** To give a replica set another size. */
+export interface Scale {
+  readonly replicaSet: ReplicaSet
+  readonly replicas: number
+}
+
+/**
+ * The next step of a rolling update: first the new replica set grows as far as the surge allows, and only when it
+ * cannot, the old ones shrink as far as availability allows. Source: pkg/controller/deployment/rolling.go.
+ */
+export function planRollingUpdate(
+  deployment: Deployment,
+  rollout: Rollout & { readonly current: ReplicaSet },
+): readonly Scale[] {
+  const { current } = rollout
+  const size = rollingSize(deployment, current, all(rollout))
+  if (size !== sizeOf(current)) return [{ replicaSet: current, replicas: size }]
+  return planOldScaleDown(deployment, rollout)
+}
+
+/** How large the new replica set may be now, beside all others. */
+export function rollingSize(
+  deployment: Deployment,
+  current: ReplicaSet,
+  everything: readonly ReplicaSet[],
+): number {
+  const wanted = replicasOf(deployment)
+  const size = sizeOf(current)
+  if (size >= wanted) return wanted
+  const room = wanted + maxSurge(deployment) - totalSize(everything)
+  return room <= 0 ? size : size + Math.min(room, wanted - size)
+}
+
+/** Pods of old replica sets that do not work go first, since nobody misses them; then those that do, the oldest first. */
+function planOldScaleDown(
+  deployment: Deployment,
+  rollout: Rollout & { readonly current: ReplicaSet },
+): readonly Scale[] {
+  const { current } = rollout
+  const old = rollout.old.filter(isScaledUp).toSorted(oldestFirst)
+  if (old.length === 0) return []
+  const minAvailable = replicasOf(deployment) - maxUnavailable(deployment)
+  const unavailableNew = sizeOf(current) - availableOf(current)
+  const maxScaleDown = totalSize(all(rollout)) - minAvailable - unavailableNew
+  if (maxScaleDown <= 0) return []
+
+  const sizes = new Map(old.map((replicaSet) => [replicaSet, sizeOf(replicaSet)]))
+  let broken = maxScaleDown
+  for (const replicaSet of old) {
+    const cut = Math.min(broken, Math.max(0, sizeOf(replicaSet) - availableOf(replicaSet)))
+    sizes.set(replicaSet, sizeOf(replicaSet) - cut)
+    broken -= cut
+  }
+
+  let spare = totalAvailable([...old, current]) - minAvailable
+  for (const replicaSet of old) {
+    if (spare <= 0) break
+    const size = sizes.get(replicaSet)!
+    const cut = Math.min(size, spare)
+    sizes.set(replicaSet, size - cut)
+    spare -= cut
+  }
+  return changed([...sizes].map(([replicaSet, replicas]) => ({ replicaSet, replicas })))
+}
+
+/** Recreate: all old replica sets to nothing. */
+export function planRecreateScaleDown({ old }: Rollout): readonly Scale[] {
+  return old.filter(isScaledUp).map((replicaSet) => ({ replicaSet, replicas: 0 }))
+}
+
+export function changed(scales: readonly Scale[]): readonly Scale[] {
+  return scales.filter(({ replicaSet, replicas }) => sizeOf(replicaSet) !== replicas)
+}
