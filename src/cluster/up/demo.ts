@@ -4,9 +4,7 @@ import type { Deployment } from '../../api/generated/apps.v1.ts'
 import type { Service } from '../../api/generated/core.v1.ts'
 import { deployments, services } from '../../api/generated/resources.ts'
 import type { Client } from '../../client/client.ts'
-import type { KubernetesObject } from '../../machinery/meta.ts'
-import type { Resource } from '../../machinery/resource.ts'
-import { isAlreadyExists } from '../../machinery/status-errors.ts'
+import { ensure } from '../addons/ensure-addons.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { Report } from '../cli/report.ts'
 import { findStaticBusybox } from '../images/busybox-image.ts'
@@ -91,18 +89,6 @@ async function provideImage(cluster: RunningCluster, folder: ClusterFolder): Pro
   const archive = join(folder.runPath, 'demo.tar')
   writeAtomically(archive, webImage(busybox))
   await loadImage(folder, cluster.state, archive)
-}
-
-async function ensure<T extends KubernetesObject>(
-  client: Client,
-  resource: Resource<T>,
-  object: T,
-): Promise<void> {
-  try {
-    await client.create(resource, object)
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error
-  }
 }
 
 async function untilAvailable(client: Client): Promise<void> {
