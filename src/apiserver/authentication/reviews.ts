@@ -1,5 +1,6 @@
 import type { SelfSubjectReview, TokenReview, UserInfo } from '../../api/generated/authentication.v1.ts'
 import { badRequest } from '../../machinery/status-errors.ts'
+import { formatTime } from '../../machinery/time.ts'
 import type { User } from './authenticator.ts'
 import { authenticatedGroup, withGroup } from './known-users.ts'
 import { authenticateTokenInOrder, type TokenAuthenticator } from './token-authenticator.ts'
@@ -69,7 +70,7 @@ function withAuthenticated(user: User): UserInfo {
 export function reviewSelf(review: SelfSubjectReview, user: User, now: number): SelfSubjectReview {
   return {
     ...review,
-    metadata: { creationTimestamp: `${new Date(now).toISOString().slice(0, 19)}Z`, ...review.metadata },
+    metadata: { creationTimestamp: formatTime(now), ...review.metadata },
     status: { userInfo: userInfoOf(user) },
   }
 }

@@ -8,6 +8,7 @@ import type { KubernetesObject } from '../../../machinery/meta.ts'
 import { signToken } from '../../../machinery/pki/json-web-token.ts'
 import type { ObjectName, Resource } from '../../../machinery/resource.ts'
 import { badRequest, conflict, invalid, notFound } from '../../../machinery/status-errors.ts'
+import { formatTime } from '../../../machinery/time.ts'
 import type { Objects } from '../../objects.ts'
 import { encodeClaims, referenceTo, type BoundReference, type ServiceAccountClaims } from './claims.ts'
 import type { TokenKeys } from './token-keys.ts'
@@ -87,19 +88,15 @@ export async function createServiceAccountToken(
     metadata: {
       name: name.name,
       ...(name.namespace && { namespace: name.namespace }),
-      creationTimestamp: timestamp(issuedAt),
+      creationTimestamp: formatTime(issuedAt * 1000),
       ...request.metadata,
     },
     spec: { ...request.spec, audiences, expirationSeconds },
     status: {
       token: signToken(encodeClaims(claims, configuration.issuer), keys.privateKey, keys.signing.id),
-      expirationTimestamp: timestamp(issuedAt + expirationSeconds),
+      expirationTimestamp: formatTime((issuedAt + expirationSeconds) * 1000),
     },
   }
-}
-
-function timestamp(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
 }
 
 /** A request may repeat the account's name, namespace and uid, and nothing else. */

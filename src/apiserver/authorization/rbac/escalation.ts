@@ -6,6 +6,7 @@ import type {
   RoleBinding,
 } from '../../../api/generated/rbac.v1.ts'
 import { clusterRoles, roles } from '../../../api/generated/resources.ts'
+import { jsonEqual } from '../../../machinery/equal.ts'
 import { forbidden, notFound } from '../../../machinery/status-errors.ts'
 import type { User } from '../../authentication/authenticator.ts'
 import { mastersGroup } from '../../authentication/known-users.ts'
@@ -137,15 +138,18 @@ async function findRole(
 }
 
 function sameGrants(role: Role | ClusterRole, previous: Role | ClusterRole): boolean {
-  const content = (one: Role | ClusterRole) =>
-    JSON.stringify([one.rules ?? [], ('aggregationRule' in one && one.aggregationRule) || null])
-  return content(role) === content(previous)
+  const content = (one: Role | ClusterRole) => [
+    one.rules ?? [],
+    'aggregationRule' in one ? one.aggregationRule : undefined,
+  ]
+  return jsonEqual(content(role), content(previous))
 }
 
 function sameBinding(
   binding: RoleBinding | ClusterRoleBinding,
   previous: RoleBinding | ClusterRoleBinding,
 ): boolean {
-  const content = (one: RoleBinding | ClusterRoleBinding) => JSON.stringify([one.roleRef, one.subjects ?? []])
-  return content(binding) === content(previous)
+  return (
+    jsonEqual(binding.roleRef, previous.roleRef) && jsonEqual(binding.subjects ?? [], previous.subjects ?? [])
+  )
 }

@@ -1,0 +1,31 @@
+import type { User } from '../../authentication/authenticator.ts'
+import type { Authorizer } from '../../authorization/authorizer.ts'
+
+/**
+ * Whether a user may approve or sign for a signer: by its name, or by its domain's `*`.
+ * Source: kubernetes/pkg/apis/certificates/authorization (signerNames).
+ */
+export async function maySign(
+  authorizer: Authorizer,
+  user: User,
+  verb: 'approve' | 'sign',
+  signerName: string,
+): Promise<boolean> {
+  const [domain = ''] = signerName.split('/')
+  for (const name of [signerName, `${domain}/*`]) {
+    const decision = await authorizer.authorize({
+      user,
+      verb,
+      isResourceRequest: true,
+      group: 'certificates.k8s.io',
+      version: '*',
+      resource: 'signers',
+      subresource: '',
+      namespace: '',
+      name,
+      path: '',
+    })
+    if (decision.type === 'allow') return true
+  }
+  return false
+}

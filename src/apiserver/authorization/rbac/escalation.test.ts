@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { PolicyRule } from '../../../api/generated/rbac.v1.ts'
+import { clusterRoleBindings, clusterRoles } from '../../../api/generated/resources.ts'
+import { memoryObjects } from '../../admission/testing/memory-objects.ts'
+import { createRbacAuthorizer } from './rbac-authorizer.ts'
+import { compactRules, describeRule, missingRules } from './covers.ts'
+import { checkBindingEscalation, checkRoleEscalation } from './escalation.ts'
+
+const apiGroup = 'rbac.authorization.k8s.io'
+const rule = (verbs: string, groups: string, resources: string, names?: string): PolicyRule => ({
+  verbs: verbs.split(' '),
+  apiGroups: groups.split(' ').map((group) => (group === 'core' ? '' : group)),
+  resources: resources.split(' '),
+  ...(names && { resourceNames: names.split(' ') }),
+})
+const urls = (verbs: string, paths: string): PolicyRule => ({
+  verbs: verbs.split(' '),
+  nonResourceURLs: paths.split(' '),
+})
+
+describe('missingRules', () => {
+  const rows: readonly [string, readonly PolicyRule[], readonly PolicyRule[], boolean][] = [
+    ['the same', [rule('get', 'core', 'pods')], [rule('get', 'core', 'pods')], true],
+    ['one by many', [rule('get list', 'core apps', 'pods secrets')], [rule('get', 'apps', 'pods')], true],
+    [
+      'many by pieces',
+      [rule('get', 'core', 'pods'), rule('list', 'core', 'pods')],
+      [rule('get list', 'core', 'pods')],
+      true,
+    ],
+    ['another verb', [rule('get', 'core', 'pods')], [rule('get list', 'core', 'pods')], false],
+    ['another group', [rule('get', 'core', 'pods')], [rule('get', 'apps', 'pods')], false],
+    ['stars by stars', [rule('*', '*', '*')], [rule('*', '*', '*')], true],
+    ['a star by a list', [rule('get list', 'core', 'pods')], [rule('*', 'core', 'pods')], false],
+    [
+      'a subresource by a star',
+      [rule('get', 'apps', '*/scale')],
+      [rule('get', 'apps', 'deployments/scale')],
+      true,
+    ],
+    ['a name by all names', [rule('get', 'core', 'pods')], [rule('get', 'core', 'pods', 'a')], true],
+    ['all names by a name', [rule('get', 'core', 'pods', 'a')], [rule('get', 'core', 'pods')], false],
+    [
+      'names by pieces',
+      [rule('get', 'core', 'pods', 'a'), rule('get', 'core', 'pods', 'b')],
+      [rule('get', 'core', 'pods', 'a b')],
+      true,
+    ],
+    ['a path by a prefix', [urls('get', '/apis/*')], [urls('get', '/apis/apps /apis/*')], true],
+    ['a prefix by a path', [urls('get', '/apis')], [urls('get', '/apis/*')], false],
+    ['nothing', [], [], true],
+  ]
+  for (const [what, owned, wanted, covered] of rows) {
+    it(`covers ${what}: ${covered}`, () => {
+      assert.equal(missingRules(owned, wanted).length === 0, covered)
+    })
+  }
+
+  it('is described as upstream does', () => {
+    const missing = missingRules([], [rule('get list', 'core', 'pods', 'a'), urls('get', '/x')])
+    assert.deepEqual(compactRules(missing).map(describeRule), [
+      '{NonResourceURLs:["/x"], Verbs:["get"]}',
+      '{APIGroups:[""], Resources:["pods"], ResourceNames:["a"], Verbs:["get" "list"]}',
+    ])
+  })
+})
+
+describe('checkRoleEscalation', () => {
+  function setUp(rules: readonly PolicyRule[]) {
+    const objects = memoryObjects()
+    objects.put(clusterRoles, { metadata: { name: 'own' }, rules })
+    objects.put(clusterRoleBindings, {
+      metadata: { name: 'own' },
+      subjects: [{ kind: 'User', apiGroup, name: 'jane' }],
+      roleRef: { apiGroup, kind: 'ClusterRole', name: 'own' },
+    })
+    const authorizer = createRbacAuthorizer(objects)
+    return { objects, authorizer, rules: authorizer }
+  }
+  const jane = { name: 'jane', groups: ['dev', 'system:authenticated'] }
+  const role = (rules: readonly PolicyRule[]) => ({ metadata: { name: 'new', namespace: 'n' }, rules })
+
+  it('refuses rights that the user has not', async () => {
+    const context = setUp([rule('get', 'core', 'pods')])
+    await assert.rejects(
+      checkRoleEscalation(context, jane, role([rule('get delete', 'core', 'pods')]), undefined, 'roles'),
+      {
+        message:
+          'roles.rbac.authorization.k8s.io "new" is forbidden: user "jane" (groups=["dev" "system:authenticated"]) is ' +
+          'attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
+      },
+    )
+    await checkRoleEscalation(context, jane, role([rule('get', 'core', 'pods')]), undefined, 'roles')
+  })
+
+  it('lets masters and those who may escalate', async () => {
+    const wanted = role([rule('*', '*', '*')])
+    const master = { name: 'root', groups: ['system:masters'] }
+    await checkRoleEscalation(setUp([]), master, wanted, undefined, 'roles')
+    const escalating = setUp([rule('escalate', apiGroup, 'roles')])
+    await checkRoleEscalation(escalating, jane, wanted, undefined, 'roles')
+  })
+
+  it('does not mind an update that changes no rules', async () => {
+    const same = role([rule('*', '*', '*')])
+    await checkRoleEscalation(setUp([]), jane, structuredClone(same), same, 'roles')
+  })
+
+  it('leaves aggregation to cluster-admins', async () => {
+    const aggregated = { metadata: { name: 'new' }, aggregationRule: { clusterRoleSelectors: [{}] } }
+    await assert.rejects(checkRoleEscalation(setUp([]), jane, aggregated, undefined, 'clusterroles'), {
+      message:
+        'clusterroles.rbac.authorization.k8s.io "new" is forbidden: must have cluster-admin privileges to use the aggregationRule',
+    })
+    const admin = setUp([rule('*', '*', '*'), urls('*', '*')])
+    await checkRoleEscalation(admin, jane, aggregated, undefined, 'clusterroles')
+  })
+
+  const binding = (name: string) => ({
+    metadata: { name: 'b', namespace: 'n' },
+    roleRef: { apiGroup, kind: 'ClusterRole', name },
+    subjects: [{ kind: 'User', apiGroup, name: 'joe' }],
+  })
+
+  it('refuses to bind a role that has more rights than the user', async () => {
+    const context = setUp([rule('get', 'core', 'pods')])
+    context.objects.put(clusterRoles, { metadata: { name: 'big' }, rules: [rule('*', 'core', 'pods')] })
+    await assert.rejects(
+      checkBindingEscalation(context, jane, binding('big'), undefined, 'rolebindings'),
+      /^StatusError: rolebindings\.rbac\.authorization\.k8s\.io "b" is forbidden: user "jane"/,
+    )
+    await checkBindingEscalation(context, jane, binding('own'), undefined, 'rolebindings')
+    await assert.rejects(checkBindingEscalation(context, jane, binding('none'), undefined, 'rolebindings'), {
+      message: 'clusterroles.rbac.authorization.k8s.io "none" not found',
+    })
+  })
+
+  it('lets those bind who may', async () => {
+    const context = setUp([rule('bind', apiGroup, 'clusterroles', 'big')])
+    context.objects.put(clusterRoles, { metadata: { name: 'big' }, rules: [rule('*', 'core', 'pods')] })
+    await checkBindingEscalation(context, jane, binding('big'), undefined, 'rolebindings')
+  })
+})
