@@ -1,3 +1,4 @@
+import type { FieldRequirement } from '../../machinery/field-selector.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { StoredObject } from './stored-object.ts'
 
@@ -10,13 +11,7 @@ export interface Selection {
   /** Absent: any labels. */
   readonly matchesLabels?: (labels: Readonly<Record<string, string>>) => boolean
   /** Field requirements beside name and namespace; all must hold. */
-  readonly fields?: readonly FieldTerm[]
-}
-
-export interface FieldTerm {
-  readonly key: string
-  readonly equal: boolean
-  readonly value: string
+  readonly fields?: readonly FieldRequirement[]
 }
 
 export const everything: Selection = { namespace: '', name: '' }
@@ -36,7 +31,9 @@ export function isSelected<T extends KubernetesObject>(
   if (matchesLabels && !matchesLabels(stored.object.metadata?.labels ?? noLabels)) return false
   if (!fields) return true
   const values = stored.fields
-  return fields.every(({ key, equal, value }) => ((values[key] ?? '') === value) === equal)
+  return fields.every(
+    ({ field, operator, value }) => ((values[field] ?? '') === value) === (operator === '='),
+  )
 }
 
 const noLabels: Readonly<Record<string, string>> = {}

@@ -95,8 +95,8 @@ type Place =
 function placeOf({ namespace, name, fields = [] }: Selection): Place {
   if (name !== '' && namespace !== '') return { type: 'key', key: `${namespace}/${name}` }
   if (name !== '') return { type: 'field', key: 'metadata.name', value: name }
-  const term = fields.find(({ equal }) => equal)
-  if (term) return { type: 'field', key: term.key, value: term.value }
+  const term = fields.find(({ operator }) => operator === '=')
+  if (term) return { type: 'field', key: term.field, value: term.value }
   return namespace === '' ? { type: 'everything' } : { type: 'namespace', namespace }
 }
 

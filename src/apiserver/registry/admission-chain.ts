@@ -1,0 +1,83 @@
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { AdmissionPlugin, AdmissionRequest, Operation } from '../admission/plugin.ts'
+import type { RequestScope, WriteOptions } from './request.ts'
+import { isDryRun } from './request.ts'
+
+/** An admission request while it is in the making: the name may still have to be generated. */
+export type OpenAdmissionRequest = { -readonly [Key in keyof AdmissionRequest]: AdmissionRequest[Key] }
+
+/** Runs the admission plugins in their order. */
+export class AdmissionChain {
+  readonly #plugins: readonly AdmissionPlugin[]
+
+  constructor(plugins: readonly AdmissionPlugin[]) {
+    this.#plugins = plugins
+  }
+
+  async mutate(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.#plugins) {
+      if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request)
+    }
+  }
+
+  /** After this, `release` must be called if the request fails after all; when a plugin refuses, that has been done. */
+  async validate(request: AdmissionRequest): Promise<void> {
+    for (const [index, plugin] of this.#plugins.entries()) {
+      if (!plugin.validate || !plugin.handles(request)) continue
+      try {
+        await plugin.validate(request)
+      } catch (error) {
+        await releaseAll(this.#plugins.slice(0, index + 1), request)
+        throw error
+      }
+    }
+  }
+
+  /** Lets plugins take back what they reserved for a request that failed. */
+  async release(request: AdmissionRequest): Promise<void> {
+    await releaseAll(this.#plugins, request)
+  }
+}
+
+async function releaseAll(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Promise<void> {
+  for (const plugin of plugins) {
+    if (plugin.release && plugin.handles(request)) await plugin.release(request)
+  }
+}
+
+export interface AdmissionSubject {
+  readonly operation: Operation
+  readonly name: string
+  readonly object?: Writable<KubernetesObject>
+  readonly oldObject?: KubernetesObject
+  readonly options: KubernetesObject
+  readonly dryRun: boolean
+}
+
+/** What plugins are told of the request in `scope`. */
+export function admissionRequest(scope: RequestScope, subject: AdmissionSubject): OpenAdmissionRequest {
+  return {
+    ...subject,
+    resource: scope.served.definition.resource,
+    subresource: scope.subresource,
+    namespace: scope.namespace,
+    user: scope.user,
+    warn: (message) => scope.warn(message),
+  }
+}
+
+/** CreateOptions, UpdateOptions or PatchOptions as an object. */
+export function optionsObject(
+  kind: 'CreateOptions' | 'UpdateOptions',
+  options: WriteOptions,
+): KubernetesObject {
+  const { dryRun, fieldManager, fieldValidation } = options
+  const object = {
+    kind,
+    apiVersion: 'meta.k8s.io/v1',
+    ...(isDryRun(options) && { dryRun }),
+    ...(fieldManager && { fieldManager }),
+    ...(fieldValidation && { fieldValidation }),
+  }
+  return object
+}

@@ -1,0 +1,99 @@
+import { DecodeError } from '../../api/decode-error.ts'
+import { decode } from '../../api/decode.ts'
+import { applyDefaults } from '../../api/apply-defaults.ts'
+import { strictErrorMessage } from '../../api/decode-body.ts'
+import { duplicateFields, parseJson } from '../../api/json-text.ts'
+import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
+import { invalid as invalidField, path } from '../../machinery/field-error.ts'
+import { goQuote, goValue } from '../../machinery/go-format.ts'
+import type { JsonValue, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import { applyJsonPatch, maxJsonPatchOperations, parseJsonPatch } from '../../machinery/patch/json-patch.ts'
+import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
+import { applyStrategicMergePatch } from '../../machinery/patch/strategic-merge-patch.ts'
+import { badRequest, invalid } from '../../machinery/status-errors.ts'
+import type { PatchBody, PatchOptions, PatchType, RequestScope } from './request.ts'
+import type { ServedResource } from './served-resource.ts'
+
+/** A patch as it was sent, read once for all tries. */
+export interface ReadPatch {
+  readonly type: PatchType
+  readonly value: unknown
+  /** `duplicate field "spec.x"`, when the text was looked at. */
+  readonly strictErrors: readonly string[]
+}
+
+/** Parses the body of a PATCH; faults that upstream finds at this point are a BadRequest. */
+export function readPatch(patch: PatchBody, { fieldValidation = 'Warn' }: PatchOptions): ReadPatch {
+  const { type } = patch
+  if ('value' in patch) return { type, value: patch.value, strictErrors: [] }
+  const text = patch.bytes.toString()
+  const isStrict = fieldValidation !== 'Ignore'
+  try {
+    if (type === 'apply') {
+      const duplicate = isStrict ? duplicateYamlKey(text) : undefined
+      return { type, value: parseYaml(text), strictErrors: duplicate === undefined ? [] : [duplicate] }
+    }
+    const duplicates = isStrict ? duplicateFields(text, { type: 'any' }) : []
+    const prefix = type === 'json' ? 'json patch ' : ''
+    return {
+      type,
+      value: parseJson(text),
+      strictErrors: duplicates.map((at) => `${prefix}duplicate field ${goQuote(at)}`),
+    }
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw badRequest(`${malformedPrefix(type)}${error.message}`)
+  }
+}
+
+function malformedPrefix(type: PatchType): string {
+  if (type === 'apply') return 'error decoding YAML: '
+  return type === 'strategic' ? '' : 'error decoding patch: '
+}
+
+/** What a JSON, merge or strategic merge patch makes of an object as the client sees it: fresh, decoded, with defaults. */
+export function applyPatch(
+  served: Pick<ServedResource, 'schema'>,
+  shown: KubernetesObject,
+  patch: ReadPatch,
+  options: PatchOptions,
+  scope: Pick<RequestScope, 'warn'>,
+): Writable<KubernetesObject> {
+  const { fieldValidation = 'Warn' } = options
+  const strictErrors = [...patch.strictErrors]
+  const patched = patchedValue(served, shown as unknown as JsonValue, patch)
+  const refuse = (detail: string) => {
+    const value = patch.type === 'strategic' ? goValue(patch.value) : JSON.stringify(patched)
+    return invalid('', '', [invalidField(path('patch'), value, detail)])
+  }
+  let object: Writable<KubernetesObject>
+  try {
+    object = decode(patched, served.schema, {
+      onUnknownField: (field) => strictErrors.push(`unknown field ${goQuote(field)}`),
+    }) as Writable<KubernetesObject>
+  } catch (error) {
+    if (error instanceof DecodeError) throw refuse(error.message)
+    throw error
+  }
+  if (fieldValidation === 'Strict' && strictErrors.length > 0) throw refuse(strictErrorMessage(strictErrors))
+  if (fieldValidation !== 'Ignore') for (const message of strictErrors) scope.warn(message)
+  applyDefaults(object, served.schema)
+  return object
+}
+
+function patchedValue(
+  { schema }: Pick<ServedResource, 'schema'>,
+  shown: JsonValue,
+  patch: ReadPatch,
+): JsonValue {
+  switch (patch.type) {
+    case 'json':
+      return applyJsonPatch(shown, parseJsonPatch(patch.value, maxJsonPatchOperations))
+    case 'merge':
+      return applyMergePatch(shown, patch.value as JsonValue)
+    case 'strategic':
+      return applyStrategicMergePatch(shown, patch.value as JsonValue, schema)
+    case 'apply':
+      throw new Error('server-side apply is the field manager’s')
+  }
+}

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
+import { generateName } from '../../machinery/names.ts'
+import { alreadyExists, generateNameConflict, invalid } from '../../machinery/status-errors.ts'
+import { StatusError } from '../../machinery/status.ts'
+import { formatTime } from '../../machinery/time.ts'
+import { KeyExistsError } from '../storage/object-storage.ts'
+import type { StoredObject } from '../storage/stored-object.ts'
+import { admissionRequest, optionsObject, type OpenAdmissionRequest } from './admission-chain.ts'
+import { clearSystemFields, ensureNamespace, metadataErrors, metadataOf } from './object-meta.ts'
+import { deduplicateOwnerReferences } from './owner-references.ts'
+import type { Registry } from './registry.ts'
+import { isDryRun, type Body, type RequestScope, type WriteOptions } from './request.ts'
+import { Undoing } from './write-hooks.ts'
+
+const maxNameAttempts = 8
+
+/** What a create leaves behind: an object in the store, or after a dry run one that never was. */
+export type Created =
+  | { readonly type: 'stored'; readonly stored: StoredObject }
+  | { readonly type: 'dryRun'; readonly object: KubernetesObject }
+
+/** POST of a new object: decode, default, mutate, prepare, validate, admit, store. */
+export async function createObject(
+  registry: Registry,
+  scope: RequestScope,
+  body: Body,
+  options: WriteOptions,
+): Promise<Created> {
+  const { definition } = registry
+  const object = registry.decode(scope, body, options)
+  const metadata = metadataOf(object)
+  clearSystemFields(metadata)
+  const namespace = scope.namespace === '' && registry.isNamespaces ? (metadata.name ?? '') : scope.namespace
+  ensureNamespace(definition, metadata, scope.namespace)
+  deduplicateOwnerReferences(metadata, false, scope.warn)
+  registry.fields.onUpdate(scope, undefined, object, options)
+
+  const admission = admissionRequest(scope, {
+    operation: 'CREATE',
+    name: metadata.name ?? '',
+    object,
+    options: optionsObject('CreateOptions', options),
+    dryRun: isDryRun(options),
+  })
+  admission.namespace = namespace
+  await registry.context.admission.mutate(admission)
+  registry.fields.checkAdmitted(object)
+  deduplicateOwnerReferences(metadataOf(object), true, scope.warn)
+
+  const undoing = new Undoing()
+  try {
+    await prepareNewObject(registry, scope, object, admission, undoing)
+    const created = await store(registry, scope, object, options)
+    await undoing.commit()
+    return created
+  } catch (error) {
+    await undoing.undo()
+    throw error
+  }
+}
+
+/**
+ * Everything between mutating admission and the store for an object that is not there yet. What it reserves is in
+ * `undoing`.
+ */
+export async function prepareNewObject(
+  registry: Registry,
+  scope: RequestScope,
+  object: Writable<KubernetesObject>,
+  admission: OpenAdmissionRequest,
+  undoing: Undoing,
+): Promise<void> {
+  const { definition, hooks, context } = registry
+  const { strategy } = definition
+  const metadata = metadataOf(object)
+  metadata.creationTimestamp = formatTime(context.clock.now())
+  metadata.uid = randomUUID()
+  if (!metadata.name && metadata.generateName) {
+    metadata.name = freeName(registry, metadata.generateName, scope.namespace)
+  }
+  admission.name = metadata.name ?? ''
+  undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
+  ensureNamespace(definition, metadata, scope.namespace)
+  if (registry.tracksGeneration) metadata.generation = 1
+  else delete metadata.generation
+  registry.clearStatus(object)
+  strategy.prepareForCreate?.(object)
+
+  const errors = [...(strategy.validate?.(object) ?? []), ...metadataErrors(definition, metadata)]
+  if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)
+  for (const warning of strategy.warnings?.(object) ?? []) scope.warn(warning)
+
+  await context.admission.validate(admission)
+  undoing.onFailure(() => context.admission.release(admission))
+}
+
+async function store(
+  registry: Registry,
+  scope: RequestScope,
+  object: Writable<KubernetesObject>,
+  options: WriteOptions,
+): Promise<Created> {
+  const metadata = metadataOf(object)
+  if (metadata.resourceVersion && metadata.resourceVersion !== '0') {
+    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created')
+  }
+  const key = registry.keyOf(scope.namespace, metadata.name!)
+  try {
+    if (isDryRun(options)) {
+      const found = await registry.storage.read(key)
+      if (found) throw new KeyExistsError(found)
+      return { type: 'dryRun', object: object }
+    }
+    return {
+      type: 'stored',
+      stored: await registry.storage.create(key, object, definitionTtl(registry)),
+    }
+  } catch (error) {
+    if (error instanceof KeyExistsError) throw existsError(registry, metadata, error)
+    throw error
+  }
+}
+
+export function definitionTtl(registry: Registry): number | undefined {
+  return registry.definition.ttlSeconds
+}
+
+function existsError(registry: Registry, metadata: ObjectMeta, error: KeyExistsError): StatusError {
+  const { name = '', generateName } = metadata
+  const failure = generateName
+    ? generateNameConflict(registry.groupResource, name, 1)
+    : alreadyExists(registry.groupResource, name)
+  if (!error.found?.object.metadata?.deletionTimestamp) return failure
+  const { code, reason, message, details } = failure.status
+  return new StatusError(code, reason, `object is being deleted: ${message}`, details)
+}
+
+function freeName(registry: Registry, base: string, namespace: string): string {
+  for (let attempt = 1; ; attempt++) {
+    const name = generateName(base, registry.context.random)
+    if (attempt === maxNameAttempts || !registry.cache.get(registry.keyOf(namespace, name))) return name
+  }
+}

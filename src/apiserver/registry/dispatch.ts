@@ -1,0 +1,171 @@
+import { StatusError } from '../../machinery/status.ts'
+import { createObject } from './create.ts'
+import { deleteCollection } from './delete-collection.ts'
+import { deletedStatus, deleteObject, type Deleted } from './delete.ts'
+import { patchObject } from './patch.ts'
+import type { Registry } from './registry.ts'
+import { replaceObject } from './replace.ts'
+import type { Answer, RequestScope, ResourceRequest, Verb } from './request.ts'
+import type { ResourceTable } from './resource-table.ts'
+import type { ServedResource } from './served-resource.ts'
+import type { Updated } from './update.ts'
+import type { UpdateRules } from './update-rules.ts'
+
+export const allVerbs: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+]
+
+/** Kinds whose DELETE answers with the object that was, as upstream's registries of the core group do. */
+const returnsDeleted: ReadonlySet<string> = new Set([
+  'pods',
+  'podtemplates',
+  'services',
+  'serviceaccounts',
+  'persistentvolumes',
+  'persistentvolumeclaims',
+  'resourcequotas',
+  'namespaces',
+])
+
+/** Carries out an authorised request. Throws a StatusError. */
+export async function dispatch(
+  table: ResourceTable,
+  request: ResourceRequest,
+  authorizeCreate: RequestScope['authorizeCreate'],
+): Promise<Answer> {
+  const served = table.find(request)
+  if (!served) throw resourceNotFound()
+  const scope: RequestScope = {
+    user: request.user,
+    served,
+    subresource: request.subresource,
+    namespace: request.namespace,
+    userAgent: request.userAgent,
+    signal: request.signal,
+    warn: (message) => request.warn(message),
+    authorizeCreate,
+  }
+  checkScope(served, request)
+  if (request.subresource !== '') return dispatchSubresource(table, scope, request)
+  if (!(served.definition.verbs ?? allVerbs).includes(request.verb)) throw verbNotAllowed()
+  return dispatchObject(served.registry, scope, request)
+}
+
+async function dispatchSubresource(
+  table: ResourceTable,
+  scope: RequestScope,
+  request: ResourceRequest,
+): Promise<Answer> {
+  const { registry } = scope.served
+  const subresource = table.subresourcesOf(registry).find(({ name }) => name === request.subresource)
+  if (!subresource) throw resourceNotFound()
+  if (!subresource.verbs.includes(request.verb)) throw verbNotAllowed()
+  return subresource.handle(registry, scope, request)
+}
+
+async function dispatchObject(
+  registry: Registry,
+  scope: RequestScope,
+  request: ResourceRequest,
+): Promise<Answer> {
+  const { served } = scope
+  switch (request.verb) {
+    case 'get': {
+      const stored = await registry.get(scope, request.name, request.options)
+      return { type: 'stored', code: 200, stored, as: served }
+    }
+    case 'list':
+      return { type: 'list', page: await registry.list(scope, request.options), as: served }
+    case 'watch':
+      return { type: 'watch', watcher: await registry.watch(scope, request.options), as: served }
+    case 'create': {
+      const created = await createObject(registry, scope, request.body, request.options)
+      if (created.type === 'stored') return { ...created, code: 201, as: served }
+      return { type: 'object', code: 201, object: created.object, as: served }
+    }
+    case 'update':
+    case 'patch':
+      return writeExisting(registry, scope, request, registry.rules)
+    case 'delete': {
+      const deleted = await deleteObject(registry, scope, request.name, request.options)
+      const isAccepted = deleted.type !== 'gone' && request.options.orphanDependents === false
+      return deletedAnswer(registry, served, deleted, isAccepted ? 202 : 200)
+    }
+    case 'deletecollection': {
+      const page = await deleteCollection(registry, scope, request.options, request.listOptions)
+      return { type: 'list', page, as: served }
+    }
+  }
+}
+
+/** PUT or PATCH of an object or of a part of it. */
+export async function writeExisting(
+  registry: Registry,
+  scope: RequestScope,
+  request: ResourceRequest,
+  rules: UpdateRules,
+): Promise<Answer> {
+  switch (request.verb) {
+    case 'update': {
+      const { name, body, options } = request
+      return updatedAnswer(scope.served, await replaceObject(registry, scope, name, body, options, rules))
+    }
+    case 'patch': {
+      const { name, patch, options } = request
+      return updatedAnswer(scope.served, await patchObject(registry, scope, name, patch, options, rules))
+    }
+    default:
+      throw verbNotAllowed()
+  }
+}
+
+function updatedAnswer(served: ServedResource, updated: Updated): Answer {
+  const code = updated.created ? 201 : 200
+  if (updated.type === 'stored') return { type: 'stored', code, stored: updated.stored, as: served }
+  return { type: 'object', code, object: updated.object, as: served }
+}
+
+function deletedAnswer(registry: Registry, as: ServedResource, deleted: Deleted, code: number): Answer {
+  switch (deleted.type) {
+    case 'deleting':
+      return { type: 'stored', code, stored: deleted.stored, as }
+    case 'unchanged':
+      return { type: 'object', code, object: deleted.object, as }
+    case 'gone': {
+      const { group, resource } = registry.definition.resource
+      if (group === '' && returnsDeleted.has(resource))
+        return { type: 'object', code, object: deleted.object, as }
+      return { type: 'object', code, object: deletedStatus(registry, deleted.object.metadata ?? {}) }
+    }
+  }
+}
+
+/** Namespaced objects have a namespace in their path, where one object is meant. */
+function checkScope({ resource }: ServedResource, request: ResourceRequest): void {
+  if (!resource.namespaced || request.namespace !== '') return
+  if (request.name !== '' || request.verb === 'create' || request.verb === 'deletecollection') {
+    throw request.name === '' ? verbNotAllowed() : resourceNotFound()
+  }
+}
+
+/** 404 for a path under which nothing is served. */
+export function resourceNotFound(): StatusError {
+  return new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
+}
+
+/** 405 for a path that does not know the method. */
+export function verbNotAllowed(): StatusError {
+  return new StatusError(
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    {},
+  )
+}

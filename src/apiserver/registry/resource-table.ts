@@ -1,0 +1,94 @@
+import type { ResourceDefinition } from '../../api/definition.ts'
+import { apiVersionOf, groupResource, type Resource } from '../../machinery/resource.ts'
+import { Registry, type RegistryContext } from './registry.ts'
+import type { ServedResource } from './served-resource.ts'
+import type { Subresource } from './subresource.ts'
+import type { WriteHooks } from './write-hooks.ts'
+
+/** All that is served: definitions come and go while the server runs. */
+export class ResourceTable {
+  readonly #context: RegistryContext
+  readonly #subresources: readonly Subresource[]
+  readonly #hooks: ReadonlyMap<string, WriteHooks>
+  /** By `apps/v1/deployments`. */
+  readonly #served = new Map<string, ServedResource>()
+  /** By `deployments.apps`. */
+  readonly #registries = new Map<string, Registry>()
+  readonly #parts = new WeakMap<Registry, readonly Subresource[]>()
+  #generation = 0
+
+  /** `hooks` by `services`, `deployments.apps`. */
+  constructor(
+    context: RegistryContext,
+    subresources: readonly Subresource[],
+    hooks: ReadonlyMap<string, WriteHooks>,
+  ) {
+    this.#context = context
+    this.#subresources = subresources
+    this.#hooks = hooks
+  }
+
+  /** Changes with each addition and removal: what discovery says is then out of date. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Serves a resource from now on, with the objects that the store has of it. */
+  add(definition: ResourceDefinition): Registry {
+    const name = groupResource(definition.resource)
+    if (this.#registries.has(name)) throw new Error(`${name} is served already`)
+    const registry = new Registry(this.#context, definition, this.#hooks.get(name))
+    this.#registries.set(name, registry)
+    for (const served of registry.versions) this.#served.set(keyOf(served.resource), served)
+    this.#parts.set(
+      registry,
+      this.#subresources.filter((subresource) => subresource.appliesTo(registry)),
+    )
+    this.#generation++
+    return registry
+  }
+
+  /** Serves a resource by another definition. Its objects stay; its watches end, and go on under the new one. */
+  replace(definition: ResourceDefinition): Registry {
+    this.remove(definition.resource)
+    return this.add(definition)
+  }
+
+  /** Ends serving a resource; the objects stay in the store. */
+  remove(resource: Pick<Resource, 'group' | 'resource'>): void {
+    const name = groupResource(resource)
+    const registry = this.#registries.get(name)
+    if (!registry) return
+    registry.close()
+    this.#registries.delete(name)
+    for (const served of registry.versions) this.#served.delete(keyOf(served.resource))
+    this.#generation++
+  }
+
+  find(resource: Pick<Resource, 'group' | 'version' | 'resource'>): ServedResource | undefined {
+    return this.#served.get(keyOf(resource))
+  }
+
+  /** The registry of a resource under any of its versions. */
+  registry(resource: Pick<Resource, 'group' | 'version' | 'resource'>): Registry {
+    const registry = this.#registries.get(groupResource(resource)) ?? this.find(resource)?.registry
+    if (!registry) throw new Error(`${groupResource(resource)} is not served`)
+    return registry
+  }
+
+  subresourcesOf(registry: Registry): readonly Subresource[] {
+    return this.#parts.get(registry) ?? []
+  }
+
+  all(): readonly ServedResource[] {
+    return [...this.#served.values()]
+  }
+
+  registries(): readonly Registry[] {
+    return [...this.#registries.values()]
+  }
+}
+
+function keyOf(resource: Pick<Resource, 'group' | 'version' | 'resource'>): string {
+  return `${apiVersionOf(resource)}/${resource.resource}`
+}

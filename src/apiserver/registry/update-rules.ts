@@ -1,0 +1,67 @@
+import { jsonEqual } from '../../machinery/equal.ts'
+import type { FieldError } from '../../machinery/field-error.ts'
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { Registry } from './registry.ts'
+import { metadataOf } from './object-meta.ts'
+
+/** What one way of updating may change, and what is checked. */
+export interface UpdateRules {
+  /** Puts back what this write may not change. */
+  prepare(object: Writable<KubernetesObject>, previous: KubernetesObject): void
+  validate(object: KubernetesObject, previous: KubernetesObject): readonly FieldError[]
+  warnings?(object: KubernetesObject, previous: KubernetesObject): readonly string[]
+}
+
+type Fields = Record<string, unknown>
+
+/** PUT and PATCH of the object itself: everything but its status. */
+export function objectRules(registry: Registry): UpdateRules {
+  const { strategy } = registry.definition
+  return {
+    prepare(object, previous) {
+      if (strategy.status) keepField(object, previous, 'status')
+      strategy.prepareForUpdate?.(object, previous)
+      raiseGeneration(registry, object, previous)
+    },
+    validate(object, previous) {
+      const errors = strategy.validateUpdate?.(object, previous) ?? []
+      if (strategy.validatesUpdateAlone) return errors
+      return [...(strategy.validate?.(object) ?? []), ...errors]
+    },
+    warnings: (object, previous) => strategy.warnings?.(object, previous) ?? [],
+  }
+}
+
+/** PUT and PATCH of `status`: nothing else, except labels and annotations. */
+export function statusRules(registry: Registry): UpdateRules {
+  const { status } = registry.definition.strategy
+  return {
+    prepare(object, previous) {
+      const keys = new Set([...Object.keys(object), ...Object.keys(previous)])
+      for (const key of keys) {
+        if (key !== 'status' && key !== 'metadata') keepField(object, previous, key)
+      }
+      keepField(metadataOf(object), previous.metadata ?? {}, 'ownerReferences')
+      status?.prepareForUpdate?.(object, previous)
+    },
+    validate: (object, previous) => status?.validateUpdate?.(object, previous) ?? [],
+  }
+}
+
+/** Makes `field` what it was. */
+export function keepField(object: object, previous: object, field: string): void {
+  const before = (previous as Fields)[field]
+  if (before === undefined) delete (object as Fields)[field]
+  else (object as Fields)[field] = before
+}
+
+/** The generation counts the versions of the spec. */
+export function raiseGeneration(
+  registry: Registry,
+  object: Writable<KubernetesObject>,
+  previous: KubernetesObject,
+): void {
+  if (!registry.tracksGeneration) return
+  if (jsonEqual((object as Fields)['spec'], (previous as Fields)['spec'])) return
+  metadataOf(object).generation = (previous.metadata?.generation ?? 0) + 1
+}

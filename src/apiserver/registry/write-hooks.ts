@@ -1,0 +1,44 @@
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+
+/** Something claimed for an object that is about to be written: addresses, ports. */
+export interface Claim {
+  /** The object has been written. */
+  commit(): Promise<void>
+  /** It has not: give back what was claimed. */
+  release(): Promise<void>
+}
+
+/** What must happen outside the object when it is written, for the few kinds where something must. */
+export interface WriteHooks {
+  /** May edit the object. Throws to refuse; nothing is claimed then. With `dryRun` nothing outlasts the request. */
+  beforeCreate?(object: Writable<KubernetesObject>, dryRun: boolean): Promise<Claim>
+  beforeUpdate?(
+    object: Writable<KubernetesObject>,
+    previous: KubernetesObject,
+    dryRun: boolean,
+  ): Promise<Claim>
+  afterDelete?(object: KubernetesObject): Promise<void>
+}
+
+/** What has to be undone if a write does not come about, and done when it does. */
+export class Undoing {
+  readonly #claims: Claim[] = []
+  readonly #releases: (() => Promise<void>)[] = []
+
+  claim(claim: Claim | undefined): void {
+    if (claim) this.#claims.push(claim)
+  }
+
+  onFailure(release: () => Promise<void>): void {
+    this.#releases.push(release)
+  }
+
+  async commit(): Promise<void> {
+    for (const claim of this.#claims) await claim.commit()
+  }
+
+  async undo(): Promise<void> {
+    for (const release of this.#releases) await release()
+    for (const claim of this.#claims) await claim.release()
+  }
+}
