@@ -14,6 +14,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   /** Of custom resources; that of built-in ones is found by their kind. */
   readonly schema?: ObjectSchema
   readonly singular: string
+  /** `PodList`; the kind followed by `List` when absent. */
+  readonly listKind?: string
   readonly shortNames?: readonly string[]
   /** `all` puts it into `kubectl get all`. */
   readonly categories?: readonly string[]
