@@ -3,6 +3,7 @@ import type { AdmissionPlugin } from './plugin.ts'
 import { isAbout, objectOf } from './request-matching.ts'
 
 const tolerationSeconds = 300
+const stay = { operator: 'Exists', effect: 'NoExecute' } as const
 const taintKeys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
 
 /**
@@ -24,9 +25,6 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
         ),
     )
     if (lacking.length === 0) return
-    spec.tolerations = [
-      ...given,
-      ...lacking.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds })),
-    ]
+    spec.tolerations = [...given, ...lacking.map((key) => ({ key, ...stay, tolerationSeconds }))]
   },
 }

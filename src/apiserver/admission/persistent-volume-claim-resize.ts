@@ -17,7 +17,7 @@ export function createPersistentVolumeClaimResize(objects: Objects): AdmissionPl
     name: 'PersistentVolumeClaimResize',
     handles: (request) => isAbout(request, persistentVolumeClaims, ['UPDATE']),
     async validate(request) {
-      const claim = objectOf(request, persistentVolumeClaims) as PersistentVolumeClaim
+      const claim: PersistentVolumeClaim = objectOf(request, persistentVolumeClaims)
       const previous = oldObjectOf(request, persistentVolumeClaims)
       if (compareQuantity(requestedSize(claim), requestedSize(previous)) <= 0) return
       if (previous.status?.phase !== 'Bound') {

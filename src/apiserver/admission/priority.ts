@@ -77,10 +77,7 @@ function defaultClass(objects: Objects): PriorityClass | undefined {
   return objects
     .list(priorityClasses)
     .filter(({ globalDefault }) => globalDefault)
-    .reduce<PriorityClass | undefined>(
-      (best, next) => (!best || next.value < best.value ? next : best),
-      undefined,
-    )
+    .sort((a, b) => (a.value ?? 0) - (b.value ?? 0))[0]
 }
 
 function checkDefault(objects: Objects, request: AdmissionRequest): void {

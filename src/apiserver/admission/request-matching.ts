@@ -1,6 +1,5 @@
-import type { Writable } from '../../machinery/meta.ts'
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
-import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { AdmissionRequest, Operation } from './plugin.ts'
 
 /** Whether a request is about a resource, in whichever version, and about this subresource (`''`: itself). */
@@ -18,12 +17,23 @@ export function isAbout(
   )
 }
 
-/** The object of the request, which `isAbout` said to be of this resource. */
-export function objectOf<T extends KubernetesObject>(request: AdmissionRequest, _: Resource<T>): Writable<T> {
+/** The object of a request that is about this resource. */
+export function objectOf<T extends KubernetesObject>(
+  request: AdmissionRequest,
+  resource: Resource<T>,
+): Writable<T> {
+  assertAbout(request, resource)
   return request.object as Writable<T>
 }
 
-/** What is stored now. */
-export function oldObjectOf<T extends KubernetesObject>(request: AdmissionRequest, _: Resource<T>): T {
+/** What is stored now, of a request that is about this resource. */
+export function oldObjectOf<T extends KubernetesObject>(request: AdmissionRequest, resource: Resource<T>): T {
+  assertAbout(request, resource)
   return request.oldObject as T
+}
+
+function assertAbout({ resource: actual }: AdmissionRequest, expected: Resource): void {
+  if (actual.resource !== expected.resource || actual.group !== expected.group) {
+    throw new TypeError(`expected a request about ${expected.resource}, not ${actual.resource}`)
+  }
 }

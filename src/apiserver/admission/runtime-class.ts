@@ -27,13 +27,13 @@ export function createRuntimeClass(objects: Objects): AdmissionPlugin {
     handles: (request) => isAbout(request, pods, ['CREATE']),
     async mutate(request) {
       const pod = objectOf(request, pods)
-      const runtimeClass = await find(request, pod as Pod)
+      const runtimeClass = await find(request, pod)
       if (!runtimeClass) return
       setOverhead(request, pod, runtimeClass)
       setScheduling(request, pod, runtimeClass)
     },
     async validate(request) {
-      const pod = objectOf(request, pods) as Pod
+      const pod: Pod = objectOf(request, pods)
       const runtimeClass = await find(request, pod)
       const overhead = pod.spec?.overhead ?? {}
       const declared = runtimeClass?.overhead?.podFixed ?? {}

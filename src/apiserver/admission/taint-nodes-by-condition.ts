@@ -2,7 +2,7 @@ import { nodes } from '../../api/generated/resources.ts'
 import type { AdmissionPlugin } from './plugin.ts'
 import { isAbout, objectOf } from './request-matching.ts'
 
-const notReadyTaint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }
+const notReadyTaint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' } as const
 
 /**
  * A new node gets no pods before the node controller has seen it ready.

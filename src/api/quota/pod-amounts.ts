@@ -1,0 +1,64 @@
+import type { Container, Pod, PodSpec } from '../generated/core.v1.ts'
+import { addResources, maxResources, type ResourceList } from './resource-list.ts'
+
+/*
+ * What a pod asks for altogether, in quantities as users wrote them. (core/pod-resources.ts has the same in numbers,
+ * for the scheduler.) Source: k8s.io/component-helpers/resource.
+ */
+
+export function podRequestTotals(pod: Pod): ResourceList {
+  return pod.spec ? totals(pod.spec, 'requests', (container) => requestsOf(container, pod)) : {}
+}
+
+export function podLimitTotals({ spec }: Pod): ResourceList {
+  return spec ? totals(spec, 'limits', ({ resources }) => resources?.limits ?? {}) : {}
+}
+
+function isPodLevelResource(name: string): boolean {
+  return name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
+}
+
+function totals(
+  spec: PodSpec,
+  kind: 'requests' | 'limits',
+  amountsOf: (container: Container) => ResourceList,
+): ResourceList {
+  let running: ResourceList = {}
+  for (const container of spec.containers) running = addResources(running, amountsOf(container))
+
+  let sidecars: ResourceList = {}
+  let starting: ResourceList = {}
+  for (const container of spec.initContainers ?? []) {
+    const own = amountsOf(container)
+    if (container.restartPolicy === 'Always') {
+      running = addResources(running, own)
+      sidecars = addResources(sidecars, own)
+      starting = maxResources(starting, sidecars)
+    } else {
+      starting = maxResources(starting, addResources(own, sidecars))
+    }
+  }
+  const containers: Record<string, string> = { ...maxResources(running, starting) }
+
+  for (const [name, quantity] of Object.entries(spec.resources?.[kind] ?? {})) {
+    if (isPodLevelResource(name)) containers[name] = quantity
+  }
+  const overhead = Object.entries(spec.overhead ?? {}).filter(
+    // Overhead adds to a limit only where there is one.
+    ([name]) => kind === 'requests' || containers[name] !== undefined,
+  )
+  return addResources(containers, Object.fromEntries(overhead))
+}
+
+/** While a resize is under way, a container counts with the largest of what it has, is to get and asks for. */
+function requestsOf(container: Container, { status }: Pod): ResourceList {
+  const asked = container.resources?.requests ?? {}
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
+  const now = statuses.find(({ name }) => name === container.name)
+  if (!now?.resources) return asked
+  const given = maxResources(now.resources.requests ?? {}, now.allocatedResources ?? {})
+  const infeasible = status?.conditions?.some(
+    ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
+  )
+  return infeasible ? given : maxResources(asked, given)
+}
