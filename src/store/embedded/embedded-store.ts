@@ -1,0 +1,260 @@
+import type { Clock } from '../../machinery/clock.ts'
+import type { Logger } from '../../machinery/log.ts'
+import { eventResult, eventRevision } from '../mvcc/event.ts'
+import { Expirations, type Expiring } from '../mvcc/expirations.ts'
+import { Mvcc } from '../mvcc/mvcc.ts'
+import { defaultHistoryLimits, type HistoryLimits, Retention } from '../mvcc/retention.ts'
+import { checkWrite, planWrite, type Write } from '../mvcc/write.ts'
+import type {
+  Entry,
+  ListOptions,
+  Range,
+  Store,
+  StoreEvent,
+  StoreWatch,
+  WatchHandlers,
+  WriteOptions,
+} from '../store.ts'
+import { StoreError } from '../store.ts'
+import type { LoadedLog } from './loading.ts'
+import { encodeRecord, maxKeyBytes, valueOf } from './record.ts'
+import { RevisionLog } from './revision-log.ts'
+
+export interface EmbeddedStoreOptions {
+  /** Where the data is kept; made if need be. One process at a time can have it open. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly historyLimits?: HistoryLimits
+}
+
+/** A write whose caller waits. */
+interface PendingWrite {
+  readonly write: Write
+  readonly ttlSeconds: number | undefined
+  resolve(event: StoreEvent): void
+  reject(error: unknown): void
+}
+
+/** Writes that become durable, and then visible, together. */
+interface Group {
+  readonly events: StoreEvent[]
+  readonly accepted: PendingWrite[]
+  /** Refused because of what this group writes, which nobody may learn before it is durable. */
+  readonly refused: { readonly pending: PendingWrite; readonly error: unknown }[]
+  /** What will stand at the keys that this group writes. */
+  readonly results: Map<string, Entry | undefined>
+  /** On its way to the disk: further writes wait for the next group. */
+  sealed: boolean
+}
+
+/** How long to wait before trying again to remove expired entries that could not be removed. */
+const expirationRetryMs = 1000
+
+/**
+ * A durable store in a directory of this machine: everything is read from memory, every write is in the log on disk
+ * before anyone sees it. Writes that arrive while the disk is busy share its next commit.
+ */
+export class EmbeddedStore implements Store {
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #revisions: RevisionLog
+  readonly #mvcc: Mvcc
+  readonly #expirations: Expirations
+  readonly #retention: Retention
+  #group: Group | undefined
+  #waiting: PendingWrite[] = []
+  #compaction: Promise<void> = Promise.resolve()
+  #onIdle: (() => void) | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(options: EmbeddedStoreOptions, revisions: RevisionLog, loaded: LoadedLog) {
+    const { clock, log, historyLimits = defaultHistoryLimits } = options
+    this.#clock = clock
+    this.#log = log
+    this.#revisions = revisions
+    this.#mvcc = new Mvcc((error) => log.error('the end of a watch was not handled', { error }), loaded)
+    this.#expirations = new Expirations(clock, (expired) => this.#expire(expired))
+    for (const { expiresAtMs, ...expiring } of loaded.expiring) {
+      this.#expirations.add(expiring, Math.max(0, expiresAtMs - clock.now()))
+    }
+    this.#retention = new Retention(clock, this.#mvcc, historyLimits, (revision) => {
+      this.#compact(revision).catch((error: unknown) => log.warn('history could not be compacted', { error }))
+    })
+    revisions.onSealed((committed) => this.#commit(committed))
+  }
+
+  /** Throws a DataDirectoryError when the directory is in use, or holds what is not a sound store. */
+  static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+    const { log, loaded } = await RevisionLog.open(options.directory)
+    return new EmbeddedStore(options, log, loaded)
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    this.#mustBeOpen()
+    return this.#mvcc.get(key)
+  }
+
+  async list(prefix: string, options?: ListOptions): Promise<Range> {
+    this.#mustBeOpen()
+    return this.#mvcc.list(prefix, options)
+  }
+
+  async create(key: string, value: Uint8Array, options?: WriteOptions): Promise<Entry> {
+    return eventResult(await this.#write({ type: 'create', key, value }, options))!
+  }
+
+  async update(key: string, value: Uint8Array, revision: bigint, options?: WriteOptions): Promise<Entry> {
+    return eventResult(await this.#write({ type: 'update', key, value, revision }, options))!
+  }
+
+  async delete(key: string, revision: bigint): Promise<bigint> {
+    return eventRevision(await this.#write({ type: 'delete', key, revision }))
+  }
+
+  watch(prefix: string, after: bigint, handlers: WatchHandlers): StoreWatch {
+    this.#mustBeOpen()
+    return this.#mvcc.watch(prefix, after, handlers)
+  }
+
+  async compact(revision: bigint): Promise<void> {
+    this.#mustBeOpen()
+    await this.#compact(revision)
+  }
+
+  async currentRevision(): Promise<bigint> {
+    this.#mustBeOpen()
+    return this.#mvcc.revision
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#expirations.close()
+    if (this.#group) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    this.#retention.close()
+    await this.#compaction
+    this.#mvcc.close()
+    await this.#revisions.close()
+  }
+
+  #write(write: Write, options?: WriteOptions): Promise<StoreEvent> {
+    this.#mustBeOpen()
+    checkWrite(write)
+    if (Buffer.byteLength(write.key) > maxKeyBytes) throw new StoreError('tooLarge', 'the key is too long')
+    return new Promise((resolve, reject) => {
+      const pending = { write, ttlSeconds: options?.ttlSeconds, resolve, reject }
+      if (this.#group?.sealed) this.#waiting.push(pending)
+      else this.#accept(pending)
+    })
+  }
+
+  /** Adds the write to the open group, or refuses it. */
+  #accept(pending: PendingWrite): void {
+    const { write } = pending
+    const results = this.#group?.results
+    const contended = results?.has(write.key) ?? false
+    const current = contended ? results!.get(write.key) : this.#mvcc.get(write.key)
+    const revision = this.#mvcc.revision + BigInt((this.#group?.events.length ?? 0) + 1)
+    try {
+      const planned = planWrite(write, current, revision)
+      const event = this.#append(planned, pending.ttlSeconds)
+      const group = (this.#group ??= emptyGroup())
+      group.events.push(event)
+      group.accepted.push(pending)
+      group.results.set(write.key, eventResult(event))
+    } catch (error) {
+      if (contended) this.#group!.refused.push({ pending, error })
+      else pending.reject(error)
+    }
+  }
+
+  /** Gives the event to the log; the event returned shares its bytes with the log instead of the caller. */
+  #append(event: StoreEvent, ttlSeconds: number | undefined): StoreEvent {
+    if (event.type === 'delete') {
+      this.#revisions.append(event.revision, encodeRecord(event, event.revision))
+      return event
+    }
+    const expiresAtMs = ttlSeconds === undefined ? 0 : this.#clock.now() + ttlSeconds * 1000
+    const { key, value, revision, createRevision } = event.entry
+    const record = encodeRecord({ type: 'put', key, value, createRevision, expiresAtMs }, revision)
+    this.#revisions.append(revision, record)
+    return { ...event, entry: { key, value: valueOf(record), revision, createRevision } }
+  }
+
+  #commit(committed: Promise<void>): void {
+    const group = this.#group!
+    group.sealed = true
+    committed.then(
+      () => this.#finish(group),
+      (error: unknown) => this.#fail(group, error),
+    )
+  }
+
+  #finish(group: Group): void {
+    this.#mvcc.apply(group.events)
+    for (const [index, { ttlSeconds, resolve }] of group.accepted.entries()) {
+      const event = group.events[index]!
+      if (ttlSeconds !== undefined && event.type === 'put') {
+        this.#expirations.add({ key: event.entry.key, revision: event.entry.revision }, ttlSeconds * 1000)
+      }
+      resolve(event)
+    }
+    for (const { pending, error } of group.refused) pending.reject(error)
+    this.#retention.committed()
+    this.#startNext()
+  }
+
+  #fail(group: Group, error: unknown): void {
+    for (const pending of group.accepted) pending.reject(error)
+    for (const { pending } of group.refused) pending.reject(error)
+    this.#startNext()
+  }
+
+  #startNext(): void {
+    this.#group = undefined
+    for (const pending of this.#waiting.splice(0)) this.#accept(pending)
+    if (!this.#group) this.#onIdle?.()
+  }
+
+  #expire(expired: readonly Expiring[]): void {
+    for (const expiring of expired) {
+      if (this.#mvcc.get(expiring.key)?.revision !== expiring.revision) continue
+      this.#write({ type: 'delete', ...expiring }).catch((error: unknown) => {
+        if (error instanceof StoreError) return
+        this.#log.warn('an expired entry could not be removed', { key: expiring.key, error })
+        this.#expirations.add(expiring, expirationRetryMs)
+      })
+    }
+  }
+
+  async #compact(revision: bigint): Promise<void> {
+    const before = this.#mvcc.compactedRevision
+    const dropped = this.#mvcc.compact(revision)
+    if (this.#mvcc.compactedRevision === before) return
+    const forgotten = this.#compaction.then(() =>
+      this.#revisions.forget(revision, [...recordsToForget(dropped)]),
+    )
+    this.#compaction = forgotten.catch(() => {})
+    await forgotten
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing) throw new StoreError('closed', 'the store is closed')
+  }
+}
+
+function emptyGroup(): Group {
+  return { events: [], accepted: [], refused: [], results: new Map(), sealed: false }
+}
+
+/** The revisions of the records that nothing refers to once these changes are no longer in the history. */
+function* recordsToForget(dropped: readonly StoreEvent[]): Generator<bigint> {
+  for (const event of dropped) {
+    if (event.previous) yield event.previous.revision
+    if (event.type === 'delete') yield event.revision
+  }
+}
