@@ -1,0 +1,229 @@
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Pod } from '../../api/generated/core.v1.ts'
+import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
+import { cpuQuotaOf, cpuSharesOf } from '../containers/resources.ts'
+import { qosClassOf } from '../../api/core/pod/qos-class.ts'
+import type { PodQOSClass as QOSClass } from '../../api/generated/core.v1.ts'
+
+/**
+ * The cgroups that pods stand in: `<root>/kubepods[/burstable|/besteffort]/pod<uid>`, limited to what the pod as a whole
+ * may use, so that classes of pods share a busy node as their requests say. Containers' own cgroups are the runtime's.
+ */
+export interface CgroupManager {
+  readonly version: 1 | 2
+  /** Makes the parents of all pods' cgroups. */
+  setUp(allocatable: { readonly milliCPU: number; readonly memoryBytes: number }): Promise<void>
+  /** Makes a pod's cgroup; resolves with its path, as runtimes want their parent. */
+  create(pod: Pod): Promise<string>
+  /** Shares CPU between the classes by what their pods ask for. */
+  balance(pods: Iterable<Pod>): Promise<void>
+  /** Removes a pod's cgroups, whatever its class was. */
+  remove(podUID: string): Promise<void>
+}
+
+const mountPoint = '/sys/fs/cgroup'
+const classDirectories: Readonly<Record<QOSClass, string>> = {
+  Guaranteed: '',
+  Burstable: '/burstable',
+  BestEffort: '/besteffort',
+}
+/** Version 1 hierarchies that the kubelet writes limits in; the runtime makes its own way in the others. */
+const limitedControllers = ['cpu', 'memory'] as const
+
+export async function openCgroups(cgroupRoot: string): Promise<CgroupManager> {
+  const unified = await access(join(mountPoint, 'cgroup.controllers')).then(
+    () => true,
+    () => false,
+  )
+  return unified ? unifiedCgroups(cgroupRoot) : legacyCgroups(cgroupRoot)
+}
+
+/** Where there are no cgroups to make: the simulated runtime, or no root. */
+export const noCgroups: CgroupManager = {
+  version: 2,
+  async setUp() {},
+  create: async () => '',
+  async balance() {},
+  async remove() {},
+}
+
+export function cgroupPath(cgroupRoot: string, pod: Pod): string {
+  return `${parentPath(cgroupRoot, qosClassOf(pod))}/pod${pod.metadata?.uid ?? ''}`
+}
+
+function parentPath(cgroupRoot: string, qosClass: QOSClass): string {
+  return `${cgroupRoot.replace(/\/+$/, '')}/kubepods${classDirectories[qosClass]}`
+}
+
+interface PodLimits {
+  readonly shares: number
+  readonly quota: { readonly cpuQuota: number; readonly cpuPeriod: number } | null
+  readonly memoryBytes: number | undefined
+}
+
+/** Sums over the containers; a limit counts only when every container has one. */
+function limitsOf(pod: Pod): PodLimits {
+  const { containers = [], initContainers = [], overhead = {}, resources } = pod.spec ?? {}
+  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')
+  const counted = [...containers, ...sidecars]
+  const sum = (list: 'requests' | 'limits', name: 'cpu' | 'memory', value: (text: string) => number) => {
+    const whole = resources?.[list]?.[name]
+    if (whole !== undefined) return value(whole)
+    return counted.reduce(
+      (total, container) => {
+        const text = container.resources?.[list]?.[name] ?? container.resources?.limits?.[name] ?? '0'
+        return total + value(list === 'limits' ? (container.resources?.limits?.[name] ?? '0') : text)
+      },
+      value(overhead[name] ?? '0'),
+    )
+  }
+  const all = (name: 'cpu' | 'memory') =>
+    resources?.limits?.[name] !== undefined ||
+    counted.every((container) => quantityMilliValue(container.resources?.limits?.[name] ?? '0') > 0)
+  const initPeak = Math.max(
+    0,
+    ...initContainers.map(({ resources }) => quantityValue(resources?.limits?.memory ?? '0')),
+  )
+  const initUnlimited = initContainers.some(({ resources }) => resources?.limits?.memory === undefined)
+  return {
+    shares: cpuSharesOf(sum('requests', 'cpu', quantityMilliValue)),
+    quota: all('cpu') ? cpuQuotaOf(sum('limits', 'cpu', quantityMilliValue)) : null,
+    memoryBytes:
+      all('memory') && !initUnlimited
+        ? Math.max(sum('limits', 'memory', quantityValue), initPeak)
+        : undefined,
+  }
+}
+
+function burstableShares(pods: Iterable<Pod>): number {
+  let milliCPU = 0
+  for (const pod of pods) {
+    if (qosClassOf(pod) !== 'Burstable') continue
+    for (const { resources } of pod.spec?.containers ?? []) {
+      milliCPU += quantityMilliValue(resources?.requests?.cpu ?? '0')
+    }
+  }
+  return cpuSharesOf(milliCPU)
+}
+
+function legacyCgroups(cgroupRoot: string): CgroupManager {
+  const directory = (controller: string, path: string) => join(mountPoint, controller, path)
+  const make = async (path: string) => {
+    for (const controller of limitedControllers) await mkdir(directory(controller, path), { recursive: true })
+  }
+  return {
+    version: 1,
+    async setUp({ milliCPU, memoryBytes }) {
+      for (const qosClass of Object.keys(classDirectories) as QOSClass[]) {
+        await make(parentPath(cgroupRoot, qosClass))
+      }
+      const root = parentPath(cgroupRoot, 'Guaranteed')
+      await write(join(directory('cpu', root), 'cpu.shares'), cpuSharesOf(milliCPU))
+      await write(join(directory('memory', root), 'memory.limit_in_bytes'), memoryBytes)
+      await write(join(directory('cpu', parentPath(cgroupRoot, 'BestEffort')), 'cpu.shares'), cpuSharesOf(0))
+    },
+    async create(pod) {
+      const path = cgroupPath(cgroupRoot, pod)
+      await make(path)
+      const { shares, quota, memoryBytes } = limitsOf(pod)
+      const cpu = directory('cpu', path)
+      await write(join(cpu, 'cpu.shares'), shares)
+      if (quota) {
+        await write(join(cpu, 'cpu.cfs_period_us'), quota.cpuPeriod)
+        await write(join(cpu, 'cpu.cfs_quota_us'), quota.cpuQuota)
+      }
+      if (memoryBytes !== undefined) {
+        await write(join(directory('memory', path), 'memory.limit_in_bytes'), memoryBytes)
+      }
+      return path
+    },
+    async balance(pods) {
+      const path = directory('cpu', parentPath(cgroupRoot, 'Burstable'))
+      await write(join(path, 'cpu.shares'), burstableShares(pods))
+    },
+    async remove(podUID) {
+      const controllers = await readdir(mountPoint)
+      for (const qosClass of Object.keys(classDirectories) as QOSClass[]) {
+        const path = `${parentPath(cgroupRoot, qosClass)}/pod${podUID}`
+        for (const controller of controllers) await removeTree(directory(controller, path))
+      }
+    },
+  }
+}
+
+function unifiedCgroups(cgroupRoot: string): CgroupManager {
+  const directory = (path: string) => join(mountPoint, path)
+  /** A controller limits a cgroup only when every cgroup above hands it down. */
+  const make = async (path: string) => {
+    let current = mountPoint
+    for (const part of path.split('/').filter(Boolean)) {
+      await handDown(current)
+      current = join(current, part)
+      await mkdir(current, { recursive: true })
+    }
+  }
+  const handDown = async (path: string) => {
+    const available = (await readFile(join(path, 'cgroup.controllers'), 'utf8')).trim().split(/\s+/)
+    const enabled = (await readFile(join(path, 'cgroup.subtree_control'), 'utf8')).trim().split(/\s+/)
+    const missing = available.filter((controller) => controller !== '' && !enabled.includes(controller))
+    for (const controller of missing) {
+      // Some controllers cannot be handed down everywhere; limits that need them then fail by name.
+      await write(join(path, 'cgroup.subtree_control'), `+${controller}`).catch(() => undefined)
+    }
+  }
+  return {
+    version: 2,
+    async setUp({ milliCPU, memoryBytes }) {
+      for (const qosClass of Object.keys(classDirectories) as QOSClass[]) {
+        await make(parentPath(cgroupRoot, qosClass))
+        await handDown(directory(parentPath(cgroupRoot, qosClass)))
+      }
+      const root = directory(parentPath(cgroupRoot, 'Guaranteed'))
+      await write(join(root, 'cpu.weight'), weightOf(cpuSharesOf(milliCPU)))
+      await write(join(root, 'memory.max'), memoryBytes)
+      await write(
+        join(directory(parentPath(cgroupRoot, 'BestEffort')), 'cpu.weight'),
+        weightOf(cpuSharesOf(0)),
+      )
+    },
+    async create(pod) {
+      const path = cgroupPath(cgroupRoot, pod)
+      await make(path)
+      await handDown(directory(path))
+      const { shares, quota, memoryBytes } = limitsOf(pod)
+      await write(join(directory(path), 'cpu.weight'), weightOf(shares))
+      if (quota) await write(join(directory(path), 'cpu.max'), `${quota.cpuQuota} ${quota.cpuPeriod}`)
+      if (memoryBytes !== undefined) await write(join(directory(path), 'memory.max'), memoryBytes)
+      return path
+    },
+    async balance(pods) {
+      const path = directory(parentPath(cgroupRoot, 'Burstable'))
+      await write(join(path, 'cpu.weight'), weightOf(burstableShares(pods)))
+    },
+    async remove(podUID) {
+      for (const qosClass of Object.keys(classDirectories) as QOSClass[]) {
+        await removeTree(directory(`${parentPath(cgroupRoot, qosClass)}/pod${podUID}`))
+      }
+    },
+  }
+}
+
+/** Version 1 shares (2 to 262144) on version 2's scale (1 to 10000), as runc does. */
+export function weightOf(shares: number): number {
+  return 1 + Math.floor(((shares - 2) * 9999) / 262_142)
+}
+
+async function write(path: string, value: number | string): Promise<void> {
+  await writeFile(path, String(value))
+}
+
+/** Cgroups are removed from the leaves up; their files go with them. What has gone meanwhile is removed. */
+async function removeTree(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => undefined)
+  if (entries === undefined) return
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(path, entry.name))
+  await rmdir(path).catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error
+  })
+}

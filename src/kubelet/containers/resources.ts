@@ -1,0 +1,71 @@
+import type { Pod } from '../../api/generated/core.v1.ts'
+import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
+import type { AnyContainer } from '../pods/pod.ts'
+import { qosClassOf } from '../../api/core/pod/qos-class.ts'
+import type { LinuxResources } from '../runtime/runtime.ts'
+
+const cpuPeriodMicroseconds = 100_000
+const minimumQuotaMicroseconds = 1000
+const minimumShares = 2
+const maximumShares = 262_144
+const systemCriticalPriority = 2_000_000_000
+
+/** A container's cgroup limits. `memoryCapacityBytes` is the node's, for the OOM score. */
+export function containerResources(
+  pod: Pod,
+  container: AnyContainer,
+  memoryCapacityBytes: number,
+  cgroupVersion: 1 | 2,
+): LinuxResources {
+  const { requests = {}, limits = {} } = container.resources ?? {}
+  const cpuRequest = requests.cpu ?? limits.cpu
+  const memoryLimit = limits.memory === undefined ? 0 : quantityValue(limits.memory)
+  return {
+    cpuShares: cpuSharesOf(cpuRequest === undefined ? 0 : quantityMilliValue(cpuRequest)),
+    ...(limits.cpu !== undefined && cpuQuotaOf(quantityMilliValue(limits.cpu))),
+    ...(memoryLimit > 0 && { memoryLimitBytes: memoryLimit }),
+    oomScoreAdj: oomScoreAdjustment(pod, container, memoryCapacityBytes),
+    hugepageLimits: hugepageLimitsOf(limits),
+    ...(cgroupVersion === 2 && { unified: { 'memory.oom.group': '1' } }),
+  }
+}
+
+/** 1024 shares per CPU. */
+export function cpuSharesOf(milliCPU: number): number {
+  if (milliCPU === 0) return minimumShares
+  return Math.min(maximumShares, Math.max(minimumShares, Math.floor((milliCPU * 1024) / 1000)))
+}
+
+export function cpuQuotaOf(
+  milliCPU: number,
+): { readonly cpuQuota: number; readonly cpuPeriod: number } | null {
+  if (milliCPU === 0) return null
+  return {
+    cpuPeriod: cpuPeriodMicroseconds,
+    cpuQuota: Math.max(minimumQuotaMicroseconds, Math.floor((milliCPU * cpuPeriodMicroseconds) / 1000)),
+  }
+}
+
+/** Who dies first when memory runs out: best effort before burstable, and those that use more than they asked for. */
+export function oomScoreAdjustment(pod: Pod, container: AnyContainer, memoryCapacityBytes: number): number {
+  if ((pod.spec?.priority ?? 0) >= systemCriticalPriority) return -997
+  switch (qosClassOf(pod)) {
+    case 'Guaranteed':
+      return -997
+    case 'BestEffort':
+      return 1000
+    case 'Burstable': {
+      const request = container.resources?.requests?.memory
+      const requestBytes = request === undefined ? 0 : quantityValue(request)
+      const adjustment = 1000 - Math.floor((1000 * requestBytes) / memoryCapacityBytes)
+      return Math.min(999, Math.max(3, adjustment))
+    }
+  }
+}
+
+function hugepageLimitsOf(limits: Readonly<Record<string, string>>) {
+  return Object.entries(limits).flatMap(([name, quantity]) => {
+    const size = /^hugepages-(\d+)([KMG])i$/.exec(name)
+    return size ? [{ pageSize: `${size[1]}${size[2]}B`, limitBytes: quantityValue(quantity) }] : []
+  })
+}

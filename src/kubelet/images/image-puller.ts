@@ -1,0 +1,151 @@
+import type { Secret } from '../../api/generated/core.v1.ts'
+import type { Clock } from '../../machinery/clock.ts'
+import { formatDuration } from '../../machinery/duration.ts'
+import { containerBackoff, nextBackoff, retryAt, type Backoff } from '../pods/backoff.ts'
+import type { NamedContainer, PodEvents } from '../pods/events.ts'
+import type { ContainerRuntime, Image, SandboxConfig } from '../runtime/runtime.ts'
+import { credentialsFor } from './credentials.ts'
+import { withDefaultTag } from './image-reference.ts'
+
+/** No image to start a container from. `reason` is the waiting reason of the container's status. */
+export class ImageError extends Error {
+  readonly reason: string
+  /** When it may be tried again; absent where trying again is no use before something changes. */
+  readonly retryAtMs: number | undefined
+  /** What the status says while it waits for that. */
+  readonly backoff: { readonly reason: string; readonly message: string } | undefined
+
+  constructor(
+    reason: string,
+    message: string,
+    retry?: {
+      readonly atMs: number
+      readonly backoff: { readonly reason: string; readonly message: string }
+    },
+  ) {
+    super(message)
+    this.name = 'ImageError'
+    this.reason = reason
+    this.retryAtMs = retry?.atMs
+    this.backoff = retry?.backoff
+  }
+}
+
+export interface ImageRequest {
+  readonly podUID: string
+  readonly named: NamedContainer
+  readonly events: PodEvents
+  readonly pullSecrets: () => Promise<readonly Secret[]>
+  readonly sandbox: SandboxConfig
+}
+
+export interface ImagePuller {
+  /** Sees that the container's image is here, by its pull policy. Rejects with ImageError. */
+  ensure(request: ImageRequest): Promise<{ readonly ref: string; readonly image: Image }>
+  forget(podUID: string): void
+}
+
+export function createImagePuller(runtime: ContainerRuntime, clock: Clock): ImagePuller {
+  const backoffs = new Map<string, Map<string, Backoff>>()
+
+  async function pull(request: ImageRequest, image: string): Promise<string> {
+    const { named, events, podUID, sandbox } = request
+    const asked = named.container.image ?? ''
+    events.normal('Pulling', `Pulling image "${asked}"`, named)
+    const startedAt = clock.monotonic()
+    try {
+      const ref = await pullWithCredentials(request, image, sandbox)
+      const took = formatDuration(Math.round(clock.monotonic() - startedAt))
+      const size = (await runtime.imageStatus({ image: ref }))?.sizeBytes ?? 0
+      backoffs.get(podUID)?.delete(asked)
+      events.normal(
+        'Pulled',
+        `Successfully pulled image "${asked}" in ${took} (${took} including waiting). Image size: ${size} bytes.`,
+        named,
+      )
+      return ref
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error)
+      events.warning('Failed', `Failed to pull image "${asked}": ${words}`, named)
+      events.warning('Failed', 'Error: ErrImagePull', named)
+      throw failure(podUID, asked, words)
+    }
+  }
+
+  /** The next credentials are tried when the registry refuses the ones before. */
+  async function pullWithCredentials(
+    request: ImageRequest,
+    image: string,
+    sandbox: SandboxConfig,
+  ): Promise<string> {
+    const credentials = credentialsFor(image, await request.pullSecrets())
+    let last: unknown
+    for (const auth of credentials.length === 0 ? [undefined] : credentials) {
+      try {
+        return await runtime.pullImage({ image }, auth, sandbox)
+      } catch (error) {
+        last = error
+      }
+    }
+    throw last
+  }
+
+  function failure(podUID: string, image: string, words: string): ImageError {
+    let images = backoffs.get(podUID)
+    if (images === undefined) backoffs.set(podUID, (images = new Map()))
+    const now = clock.now()
+    const backoff = nextBackoff(containerBackoff, images.get(image), now, now)
+    images.set(image, backoff)
+    return new ImageError('ErrImagePull', words, {
+      atMs: retryAt(containerBackoff, backoff, now),
+      backoff: {
+        reason: 'ImagePullBackOff',
+        message: `Back-off pulling image "${image}": ErrImagePull: ${words}`,
+      },
+    })
+  }
+
+  return {
+    async ensure(request) {
+      const { named, events } = request
+      const asked = named.container.image ?? ''
+      const image = withDefaultTag(asked)
+      if (image === undefined) {
+        const message = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": invalid reference format`
+        events.warning('InspectFailed', message, named)
+        events.warning('Failed', 'Error: InvalidImageName', named)
+        throw new ImageError('InvalidImageName', message)
+      }
+      const present = await runtime.imageStatus({ image }).catch((error: unknown) => {
+        const words = error instanceof Error ? error.message : String(error)
+        const message = `Failed to inspect image "${asked}": ${words}`
+        events.warning('InspectFailed', message, named)
+        events.warning('Failed', 'Error: ImageInspectError', named)
+        throw new ImageError('ImageInspectError', message)
+      })
+      const policy = named.container.imagePullPolicy ?? 'IfNotPresent'
+      if (present && policy !== 'Always') {
+        events.normal(
+          'Pulled',
+          `Container image "${asked}" already present on machine and can be accessed by the pod`,
+          named,
+        )
+        return { ref: present.id, image: present }
+      }
+      if (policy === 'Never') {
+        const message = `Container image "${asked}" is not present with pull policy of Never`
+        events.warning('ErrImageNeverPull', message, named)
+        events.warning('Failed', 'Error: ErrImageNeverPull', named)
+        throw new ImageError('ErrImageNeverPull', message)
+      }
+      const ref = await pull(request, image)
+      const pulled = await runtime.imageStatus({ image: ref })
+      if (pulled === undefined)
+        throw failure(request.podUID, asked, `image ${ref} is gone after it was pulled`)
+      return { ref: pulled.id, image: pulled }
+    },
+    forget(podUID) {
+      backoffs.delete(podUID)
+    },
+  }
+}

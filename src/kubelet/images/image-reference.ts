@@ -1,0 +1,39 @@
+/** The registry and the rest of an image's name; `docker.io` where none is named. */
+export interface ImageReference {
+  readonly registry: string
+  /** Without tag and digest: `library/busybox`. */
+  readonly repository: string
+  readonly tag?: string
+  readonly digest?: string
+}
+
+const component = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*'
+const domain = '(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?'
+const grammar = new RegExp(
+  `^(?:(${domain})/)?(${component}(?:/${component})*)(?::([\\w][\\w.-]{0,127}))?(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$`,
+)
+
+/** Parses as docker's reference package: the first part is a registry when it looks like a host. Undefined for no name. */
+export function parseImageReference(image: string): ImageReference | undefined {
+  const match = grammar.exec(image)
+  if (!match) return undefined
+  let [, registry, repository, tag, digest] = match as unknown as [string, string?, string?, string?, string?]
+  if (repository === undefined) return undefined
+  if (registry !== undefined && !/[.:]/.test(registry) && registry !== 'localhost') {
+    if (registry !== registry.toLowerCase()) return undefined
+    repository = `${registry}/${repository}`
+    registry = undefined
+  }
+  if (registry === undefined || registry === 'index.docker.io') {
+    registry = 'docker.io'
+    if (!repository.includes('/')) repository = `library/${repository}`
+  }
+  return { registry, repository, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) }
+}
+
+/** The image with `:latest` where it has neither tag nor digest; undefined for what is no image name. */
+export function withDefaultTag(image: string): string | undefined {
+  const reference = parseImageReference(image)
+  if (reference === undefined) return undefined
+  return reference.tag === undefined && reference.digest === undefined ? `${image}:latest` : image
+}

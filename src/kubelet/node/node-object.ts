@@ -1,0 +1,182 @@
+import type { ContainerImage, Node, NodeAddress, NodeCondition, Taint } from '../../api/generated/core.v1.ts'
+import { formatTime } from '../../machinery/time.ts'
+import type { Image, RuntimeStatus, RuntimeVersion } from '../runtime/runtime.ts'
+import type { Machine } from './machine.ts'
+
+export const kubeletVersion = 'v1.36.0'
+const maximumImages = 50
+const maximumImageNames = 5
+/** Upstream's hard eviction threshold: what pods may not take. */
+const keptMemoryBytes = 100 * 1024 * 1024
+const storageForPods = 0.9
+
+export interface NodeDescription {
+  readonly name: string
+  readonly addresses: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
+  readonly maxPods: number
+  readonly port: number
+  readonly providerID?: string
+  /** Kept for the system, beside what upstream keeps. */
+  readonly reserved: { readonly milliCPU: number; readonly memoryBytes: number }
+  readonly machine: Machine
+}
+
+export interface NodeState {
+  readonly version: RuntimeVersion
+  readonly runtime: RuntimeStatus | undefined
+  /** Why the node is not ready. */
+  readonly problems: readonly string[]
+  readonly images: readonly Image[]
+  readonly now: number
+}
+
+/** The labels a node has by itself. */
+export function nodeLabels({ name, machine, labels }: NodeDescription): Readonly<Record<string, string>> {
+  return {
+    'beta.kubernetes.io/arch': machine.architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': machine.architecture,
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/os': 'linux',
+    ...labels,
+  }
+}
+
+/** The node as it registers itself. */
+export function newNode(description: NodeDescription, state: NodeState): Node {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: description.name,
+      labels: nodeLabels(description),
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: {
+      ...(description.taints.length > 0 && { taints: description.taints }),
+      ...(description.providerID !== undefined && { providerID: description.providerID }),
+    },
+    status: nodeStatus(description, state, []),
+  }
+}
+
+/** The node's status now. Conditions keep the time of their last change. */
+export function nodeStatus(
+  description: NodeDescription,
+  state: NodeState,
+  previous: readonly NodeCondition[],
+): NonNullable<Node['status']> {
+  const { machine } = description
+  const { capacity, allocatable } = resourcesOf(description)
+  const { version, runtime } = state
+  return {
+    capacity,
+    allocatable,
+    conditions: conditionsOf(state, previous),
+    addresses: addressesOf(description),
+    daemonEndpoints: { kubeletEndpoint: { Port: description.port } },
+    nodeInfo: {
+      machineID: machine.machineID,
+      systemUUID: machine.systemUUID,
+      bootID: machine.bootID,
+      kernelVersion: machine.kernelVersion,
+      osImage: machine.osImage,
+      containerRuntimeVersion: `${version.runtimeName}://${version.runtimeVersion}`,
+      kubeletVersion,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: machine.architecture,
+      swap: { capacity: machine.swapBytes },
+    },
+    images: imagesOf(state.images),
+    ...(runtime?.handlers?.length && {
+      runtimeHandlers: runtime.handlers.map(({ name, recursiveReadOnlyMounts, userNamespaces }) => ({
+        name,
+        features: { recursiveReadOnlyMounts, userNamespaces },
+      })),
+    }),
+    ...(runtime?.features && { features: runtime.features }),
+  }
+}
+
+export function resourcesOf({ machine, maxPods, reserved }: NodeDescription) {
+  const hugepages = Object.fromEntries(
+    Object.entries(machine.hugepages).map(([size, bytes]) => [`hugepages-${size}`, String(bytes)]),
+  )
+  const hugeBytes = Object.values(machine.hugepages).reduce((sum, bytes) => sum + bytes, 0)
+  const milliCPU = machine.cpus * 1000 - reserved.milliCPU
+  const memoryBytes = Math.max(0, machine.memoryBytes - reserved.memoryBytes - keptMemoryBytes - hugeBytes)
+  return {
+    capacity: {
+      cpu: String(machine.cpus),
+      'ephemeral-storage': `${Math.floor(machine.ephemeralStorageBytes / 1024)}Ki`,
+      ...hugepages,
+      memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+      pods: String(maxPods),
+    },
+    allocatable: {
+      cpu: milliCPU % 1000 === 0 ? String(milliCPU / 1000) : `${milliCPU}m`,
+      'ephemeral-storage': String(Math.floor(machine.ephemeralStorageBytes * storageForPods)),
+      ...hugepages,
+      memory: `${Math.floor(memoryBytes / 1024)}Ki`,
+      pods: String(maxPods),
+    },
+  }
+}
+
+function addressesOf({ addresses, machine }: NodeDescription): readonly NodeAddress[] {
+  return [
+    ...addresses.map((address) => ({ type: 'InternalIP', address })),
+    { type: 'Hostname', address: machine.hostname },
+  ]
+}
+
+const calmConditions = [
+  {
+    type: 'MemoryPressure',
+    reason: 'KubeletHasSufficientMemory',
+    message: 'kubelet has sufficient memory available',
+  },
+  { type: 'DiskPressure', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+  { type: 'PIDPressure', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+] as const
+
+function conditionsOf(
+  { problems, now }: NodeState,
+  previous: readonly NodeCondition[],
+): readonly NodeCondition[] {
+  const ready =
+    problems.length === 0
+      ? { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+      : { status: 'False', reason: 'KubeletNotReady', message: messageOf(problems) }
+  const verdicts = [
+    ...calmConditions.map((condition) => ({ ...condition, status: 'False' })),
+    { type: 'Ready', ...ready },
+  ]
+  return verdicts.map((verdict) => {
+    const before = previous.find(({ type }) => type === verdict.type)
+    const same = before?.status === verdict.status
+    return {
+      ...verdict,
+      lastHeartbeatTime: formatTime(now),
+      lastTransitionTime: (same && before.lastTransitionTime) || formatTime(now),
+    }
+  })
+}
+
+function messageOf(problems: readonly string[]): string {
+  return problems.length === 1 ? problems[0]! : `[${problems.join(', ')}]`
+}
+
+/** The largest images, with the names users know them by first. */
+function imagesOf(images: readonly Image[]): readonly ContainerImage[] {
+  return [...images]
+    .sort((a, b) => b.sizeBytes - a.sizeBytes)
+    .slice(0, maximumImages)
+    .map(({ repoDigests, repoTags, sizeBytes }) => ({
+      names: [...repoDigests, ...repoTags].slice(0, maximumImageNames),
+      sizeBytes,
+    }))
+}

@@ -1,0 +1,74 @@
+import type { Taint } from '../api/generated/core.v1.ts'
+import type { CNIOptions } from './network/cni-config.ts'
+import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
+import type { ContainerRuntime } from './runtime/runtime.ts'
+
+/** How a kubelet runs. Defaults are upstream's where they are not said. */
+export interface KubeletOptions {
+  /** The name of the node, as it is registered. Default: the machine's host name. */
+  readonly nodeName?: string
+  /** The node's addresses, primary first. Default: the machine's first address that others can reach. */
+  readonly nodeIPs?: readonly string[]
+  /** What runs pods. */
+  readonly runtime: RuntimeChoice
+  /** Pods' volumes, the kubelet's own files. Default `/var/lib/kubelet`. */
+  readonly rootDirectory?: string
+  /** Containers' logs. Default `/var/log/pods`. */
+  readonly podLogsDirectory?: string
+  /** Symlinks to containers' logs, for log collectors. Default `/var/log/containers`; `''` for none. */
+  readonly containerLogsDirectory?: string
+  /** Localhost seccomp profiles. Default `<rootDirectory>/seccomp`. */
+  readonly seccompDirectory?: string
+  /** The cgroup below which `kubepods` is made. Default `/`. Two kubelets on one machine need two. */
+  readonly cgroupRoot?: string
+  /** Name servers of the cluster, for pods with DNS policy ClusterFirst. Default none: pods get the node's. */
+  readonly clusterDNS?: readonly string[]
+  /** Default `cluster.local`. */
+  readonly clusterDomain?: string
+  /** The node's resolver configuration, for pods with DNS policy Default. Default `/etc/resolv.conf`. */
+  readonly resolvConf?: string
+  /** Manifests of static pods. Default none. */
+  readonly staticPodDirectory?: string
+  /** Labels that the node registers with, beside its own. */
+  readonly registerLabels?: Readonly<Record<string, string>>
+  /** Taints that the node registers with. */
+  readonly registerTaints?: readonly Taint[]
+  readonly providerID?: string
+  /** Default 110. */
+  readonly maxPods?: number
+  /** Kept from pods: thousandths of a CPU, bytes. Default nothing. */
+  readonly reserved?: { readonly milliCPU?: number; readonly memoryBytes?: number }
+  /** Writes a CNI configuration when the node is given its pod CIDR. Default: somebody else does. */
+  readonly cni?: CNIOptions
+  /** Pods' addresses; when absent, what node.spec.podCIDRs says when it comes. */
+  readonly podCIDRs?: readonly string[]
+  /** The kubelet's HTTPS API. Absent: none is served, and the node says port 0. */
+  readonly server?: KubeletServerOptions
+  /** When a container's log is rotated and how many files of it are kept. */
+  readonly containerLogMaxBytes?: number
+  readonly containerLogMaxFiles?: number
+}
+
+export type RuntimeChoice =
+  /** containerd, CRI-O, ...: the path or `unix://` address of its socket. */
+  | { readonly type: 'cri'; readonly socket: string; readonly imageSocket?: string }
+  | ({ readonly type: 'simulated' } & Omit<SimulatedRuntimeOptions, 'clock'>)
+  /** One that the caller has made, and closes. */
+  | { readonly type: 'given'; readonly runtime: ContainerRuntime }
+
+export interface KubeletServerOptions {
+  /** Default all addresses. */
+  readonly address?: string
+  /** Default 10250; 0 for any that is free. */
+  readonly port?: number
+  /** PEM. */
+  readonly certificate: string
+  /** PEM. Never logged. */
+  readonly privateKey: string
+  /** PEM: client certificates signed by these name their users. */
+  readonly clientCA?: string
+  /** Ask the API server who a bearer token is (TokenReview). Default true. */
+  readonly authenticateTokens?: boolean
+  /** Ask the API server whether the user may (SubjectAccessReview). Default true; false allows all who are known. */
+  readonly authorize?: boolean
+}

@@ -1,0 +1,109 @@
+import { matchesNodeAffinity } from '../../api/core/node-affinity.ts'
+import { amountOf, podRequests } from '../../api/core/pod-resources.ts'
+import { findUntolerated } from '../../api/core/tolerations.ts'
+import type { Node, Pod } from '../../api/generated/core.v1.ts'
+import { isStaticPod } from './pod.ts'
+import type { Failure } from './status/pod-status.ts'
+
+/**
+ * Whether the node can take a pod that was bound to it, beside those it has: undefined when it can, else why not, in the
+ * words of upstream's predicates. The scheduler has asked the same; the node may have changed since, or never been asked.
+ */
+export function admit(pod: Pod, others: readonly Pod[], node: Node): Failure | undefined {
+  const os = pod.spec?.os?.name
+  if (os !== undefined && os !== 'linux') {
+    return rejection('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS")
+  }
+  const groupsPolicy = pod.spec?.securityContext?.supplementalGroupsPolicy
+  if (groupsPolicy === 'Strict' && !node.status?.features?.supplementalGroupsPolicy) {
+    return rejection(
+      'SupplementalGroupsPolicyNotSupported',
+      'SupplementalGroupsPolicy=Strict is not supported in this node',
+    )
+  }
+  return (
+    insufficient(pod, others, node) ??
+    (matchesNodeAffinity(pod, node)
+      ? undefined
+      : predicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")) ??
+    (hasPortConflict(pod, others)
+      ? predicate('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+      : undefined) ??
+    untolerated(pod, node)
+  )
+}
+
+function insufficient(pod: Pod, others: readonly Pod[], node: Node): Failure | undefined {
+  const allocatable = node.status?.allocatable ?? {}
+  const amount = (name: string) => {
+    const quantity = allocatable[name]
+    return quantity === undefined ? undefined : amountOf(name, quantity)
+  }
+  const maximumPods = amount('pods')
+  if (maximumPods !== undefined && others.length + 1 > maximumPods) {
+    return outOf('pods', 1, others.length, maximumPods)
+  }
+  const used = others.map(podRequests)
+  for (const [name, requested] of Object.entries(podRequests(pod))) {
+    const capacity = amount(name) ?? (isNative(name) ? 0 : undefined)
+    // Resources that the node does not know of are somebody else's.
+    if (requested === 0 || capacity === undefined) continue
+    const taken = used.reduce((sum, requests) => sum + (requests[name] ?? 0), 0)
+    if (requested > capacity - taken) return outOf(name, requested, taken, capacity)
+  }
+  return undefined
+}
+
+function isNative(name: string): boolean {
+  return !name.includes('/')
+}
+
+function outOf(name: string, requested: number, used: number, capacity: number): Failure {
+  return rejection(
+    `OutOf${name}`,
+    `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+  )
+}
+
+function hasPortConflict(pod: Pod, others: readonly Pod[]): boolean {
+  const taken = others.flatMap(hostPortsOf)
+  return hostPortsOf(pod).some((wanted) =>
+    taken.some(
+      (port) =>
+        port.hostPort === wanted.hostPort &&
+        port.protocol === wanted.protocol &&
+        (port.hostIP === wanted.hostIP || isAny(port.hostIP) || isAny(wanted.hostIP)),
+    ),
+  )
+}
+
+function hostPortsOf(pod: Pod) {
+  const { containers = [], initContainers = [] } = pod.spec ?? {}
+  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')
+  return [...containers, ...sidecars].flatMap(({ ports = [] }) =>
+    ports
+      .filter(({ hostPort }) => hostPort)
+      .map(({ hostPort = 0, protocol = 'TCP', hostIP = '' }) => ({ hostPort, protocol, hostIP })),
+  )
+}
+
+function isAny(ip: string): boolean {
+  return ip === '' || ip === '0.0.0.0'
+}
+
+/** Only taints that would drive the pod away again; static pods stay whatever the taints. */
+function untolerated(pod: Pod, node: Node): Failure | undefined {
+  if (isStaticPod(pod)) return undefined
+  const driving = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute')
+  const taint = findUntolerated(driving, pod.spec?.tolerations ?? [])
+  if (taint === undefined) return undefined
+  return predicate('TaintToleration', `node(s) had taints that the pod didn't tolerate`)
+}
+
+function predicate(name: string, description: string): Failure {
+  return rejection(name, `Predicate ${name} failed: ${description}`)
+}
+
+function rejection(reason: string, message: string): Failure {
+  return { reason, message: `Pod was rejected: ${message}`, isRejection: true }
+}

@@ -1,0 +1,46 @@
+import { mkdir } from 'node:fs/promises'
+import type { Pod } from '../../api/generated/core.v1.ts'
+import { podLogDirectory, sandboxConfig } from '../containers/sandbox-config.ts'
+import type { SandboxConfig } from '../runtime/runtime.ts'
+import type { PodServices } from './services.ts'
+
+/** The configuration of a pod's sandbox; the runtime wants it again with each container. */
+export async function makeSandboxConfig(
+  services: PodServices,
+  pod: Pod,
+  attempt: number,
+): Promise<SandboxConfig> {
+  const { runtime, paths, node, cgroups } = services
+  const className = pod.spec?.runtimeClassName
+  if (pod.spec?.hostUsers === false) {
+    throw new Error(
+      `can't set \`spec.hostUsers: false\`, the container runtime does not support user namespaces`,
+    )
+  }
+  return sandboxConfig({
+    pod,
+    attempt,
+    nodeHostname: node.hostname,
+    dns: node.dns(),
+    podLogsDirectory: paths.podLogsDirectory,
+    seccompDirectory: paths.seccompDirectory,
+    cgroupParent: runtime.usesHost ? await cgroups.create(pod) : '',
+    runtimeHandler: className ? await services.runtimeHandler(className) : '',
+  })
+}
+
+/** Starts a sandbox for the pod, when the network is there for it. Resolves with its id. */
+export async function createSandbox(
+  services: PodServices,
+  pod: Pod,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const { runtime, paths } = services
+  if (!pod.spec?.hostNetwork) await services.networkReady(signal)
+  const config = await makeSandboxConfig(services, pod, attempt)
+  if (runtime.usesHost) {
+    await mkdir(podLogDirectory(paths.podLogsDirectory, pod), { recursive: true, mode: 0o750 })
+  }
+  return await runtime.runSandbox(config)
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto'
+import type { ContainerRestartRule, Pod } from '../../../api/generated/core.v1.ts'
+import type { ObservedContainer } from '../observation.ts'
+import { isSidecar, type AnyContainer } from '../pod.ts'
+
+/** Labels and annotations of containers are how the kubelet knows them again after a restart. */
+export const containerHashAnnotation = 'io.kubernetes.container.hash'
+
+/** Of what makes a running container another one: its name and image, as upstream since 1.31. */
+export function containerHash(container: AnyContainer): string {
+  const text = JSON.stringify([container.name, container.image ?? ''])
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}
+
+/** The image in the spec is another one than the instance was made from. */
+export function isDefinitionChanged(container: AnyContainer, instance: ObservedContainer): boolean {
+  const hash = instance.annotations[containerHashAnnotation]
+  return hash !== undefined && hash !== containerHash(container)
+}
+
+export type RestartPolicy = 'Always' | 'OnFailure' | 'Never'
+
+/** The policy of one container: its own, else the pod's. */
+export function restartPolicyOf(pod: Pod, container: AnyContainer): RestartPolicy {
+  const own = container.restartPolicy
+  if (own === 'Always' || own === 'OnFailure' || own === 'Never') return own
+  const policy = pod.spec?.restartPolicy
+  return policy === 'OnFailure' || policy === 'Never' ? policy : 'Always'
+}
+
+/** Whether a container that ended with `exitCode` is to run again. */
+export function restartsAfter(pod: Pod, container: AnyContainer, exitCode: number, isInit = false): boolean {
+  if ((container.restartPolicyRules ?? []).some((rule) => ruleMatches(rule, exitCode))) return true
+  switch (restartPolicyOf(pod, container)) {
+    case 'Always':
+      return !isInit || isSidecar(container) || exitCode !== 0
+    case 'OnFailure':
+      return exitCode !== 0
+    case 'Never':
+      return false
+  }
+}
+
+function ruleMatches(rule: ContainerRestartRule, exitCode: number): boolean {
+  if (rule.action !== 'Restart' || !rule.exitCodes) return false
+  const listed = (rule.exitCodes.values ?? []).includes(exitCode)
+  return rule.exitCodes.operator === 'In' ? listed : !listed
+}

@@ -1,0 +1,413 @@
+import type { Pod, PodStatus } from '../../api/generated/core.v1.ts'
+import { parseTime } from '../../machinery/time.ts'
+import { createPodProber } from '../probes/pod-prober.ts'
+import { runProbe } from '../probes/run-probe.ts'
+import { createSandbox } from './create-sandbox.ts'
+import { podEvents } from './events.ts'
+import { killContainer } from './kill-container.ts'
+import { currentSandbox } from './observation.ts'
+import { actionKey, type Action } from './plan/action.ts'
+import type { Ending, Plan, Waiting } from './plan/input.ts'
+import { planPod } from './plan/plan-pod.ts'
+import { nextEnding } from './pod-ending.ts'
+import { WritablePodMemory } from './pod-memory.ts'
+import { describePod, findContainer, isStaticPod, isTerminalPhase } from './pod.ts'
+import type { PodServices } from './services.ts'
+import { startContainer, StartError } from './start-container.ts'
+import { podStatus, type Failure } from './status/pod-status.ts'
+import { qosClassOf } from '../../api/core/pod/qos-class.ts'
+import { keepVolumes, type VolumeKeeper } from './volume-keeper.ts'
+import { removeLogs } from '../logs/remove-logs.ts'
+
+/**
+ * Drives one pod: looks whenever something may have changed, plans, tells its status, and acts. Actions run beside one
+ * another and beside the next looks; what they find is seen by asking the runtime again, not by what they return.
+ */
+export interface PodWorker {
+  readonly uid: string
+  readonly pod: Pod
+  /** The pod as its source has it now. */
+  update(pod: Pod): void
+  /** The source does not have the pod any more. */
+  removed(): void
+  /** The pod may not run here, or not any longer. */
+  fail(failure: Failure): void
+  /** An object that the pod refers to has changed. */
+  refreshObjects(): void
+  /** Look again. */
+  wake(): void
+  readonly status: PodStatus | undefined
+  /** Nothing of the pod runs, and nothing will. */
+  readonly stopped: boolean
+  /** Nothing of the pod is left on this node. */
+  readonly finished: Promise<void>
+  /** Stops looking and acting; what runs goes on, and what the runtime was told it finishes. */
+  stop(): Promise<void>
+}
+
+export interface PodWorkerOptions {
+  readonly services: PodServices
+  readonly pod: Pod
+  /** Of a pod that only the runtime knows of: there is nobody to tell a status. */
+  readonly orphan?: boolean
+}
+
+export function createPodWorker({ services, pod: first, orphan = false }: PodWorkerOptions): PodWorker {
+  const { clock, log, observer, runtime } = services
+  const uid = first.metadata?.uid ?? ''
+  const memory = new WritablePodMemory()
+  const aborts = new Map<string, AbortController>()
+  const underWay = new Set<Promise<void>>()
+  const finished = Promise.withResolvers<void>()
+  let pod = first
+  let isRemoved = orphan
+  let ending: Ending | undefined
+  let failure: Failure | undefined
+  let status: PodStatus | undefined
+  let waiting: ReadonlyMap<string, Waiting> = new Map()
+  let volumes: VolumeKeeper | undefined
+  let isStopped = false
+  /** What has been given back: nothing, what the node lent, and, of a pod that goes, its API object. */
+  let tearDown: 'nothing' | 'running' | 'released' | 'deleted' = 'nothing'
+  let halted = false
+  let isScheduled = false
+  let cancelTimer = () => {}
+  const events = () => podEvents(services.recorder, pod)
+  const prober = createPodProber({
+    clock,
+    events,
+    run: (probe, target) => runProbe(runtime, probe, target),
+    onChange: wake,
+  })
+  const isStarting = (name: string) => memory.inFlight.has(`start/${name}`)
+
+  function wake(): void {
+    if (isScheduled || halted) return
+    isScheduled = true
+    queueMicrotask(() => {
+      isScheduled = false
+      if (!halted) look()
+    })
+  }
+
+  function look(): void {
+    const now = clock.now()
+    checkDeadline(now)
+    ending = nextEnding(
+      ending,
+      {
+        pod,
+        removed: isRemoved,
+        terminal: failure !== undefined || isTerminalPhase(status?.phase ?? pod.status?.phase),
+      },
+      now,
+    )
+    const observed = observer.get(uid)
+    memory.prune(observed)
+    if (!ending) volumes ??= keepVolumes(services, () => pod, events)
+    const podIP = currentSandbox(observed)?.ips[0] ?? services.node.hostIPs()[0] ?? ''
+    prober.update(pod, observed, { podIP, ending: ending !== undefined, isStarting })
+
+    let plan = planNow(now)
+    let terminal = makeStatus(plan, now)
+    if (terminal && !ending) {
+      ending = nextEnding(ending, { pod, removed: isRemoved, terminal }, now)
+      plan = planNow(now)
+      terminal = makeStatus(plan, now)
+    }
+    isStopped = plan.stopped && ending !== undefined
+    tellWaiting(plan.waiting)
+    if (status && !isRemoved) services.writeStatus(pod, status)
+    for (const action of plan.actions) launch(action)
+    if (isStopped) tearDownNext(plan.removed)
+    setTimer(plan.wakeAtMs, now)
+  }
+
+  function planNow(now: number): Plan {
+    return planPod({
+      pod,
+      observed: observer.get(uid),
+      probes: prober,
+      memory,
+      now,
+      ...(ending && { ending }),
+    })
+  }
+
+  /** True when the pod has come to its end. */
+  function makeStatus(plan: Plan, now: number): boolean {
+    if (failure?.isRejection) {
+      status = rejectedStatus(pod, failure)
+      return true
+    }
+    const result = podStatus({
+      pod,
+      observed: observer.get(uid),
+      probes: prober,
+      waiting: plan.waiting,
+      isStarting,
+      previous: status ?? pod.status ?? {},
+      ending: ending !== undefined,
+      stopped: plan.stopped,
+      ...(failure && { failure }),
+      hostIPs: services.node.hostIPs(),
+      now,
+    })
+    ;({ status } = result)
+    return result.terminal
+  }
+
+  function checkDeadline(now: number): void {
+    const deadlineSeconds = pod.spec?.activeDeadlineSeconds
+    const startedMs = parseTime(status?.startTime ?? pod.status?.startTime)
+    if (deadlineSeconds === undefined || startedMs === undefined || ending || failure) return
+    if (now - startedMs < deadlineSeconds * 1000) return
+    const message = 'Pod was active on the node longer than the specified deadline'
+    failure = { reason: 'DeadlineExceeded', message }
+    events().normal('DeadlineExceeded', message)
+  }
+
+  function setTimer(wakeAtMs: number, now: number): void {
+    cancelTimer()
+    const deadlineSeconds = pod.spec?.activeDeadlineSeconds
+    const startedMs = parseTime(status?.startTime)
+    const deadlineMs =
+      deadlineSeconds === undefined || startedMs === undefined || ending
+        ? Infinity
+        : startedMs + deadlineSeconds * 1000
+    const next = Math.min(wakeAtMs, deadlineMs)
+    if (Number.isFinite(next)) cancelTimer = clock.after(Math.max(0, next - now), wake)
+  }
+
+  /** Events for containers that begin to wait in a back-off. */
+  function tellWaiting(now: ReadonlyMap<string, Waiting>): void {
+    for (const [name, { reason, message }] of now) {
+      if (waiting.get(name)?.reason === reason) continue
+      const named = findContainer(pod, name)
+      if (reason === 'CrashLoopBackOff') {
+        events().warning(
+          'BackOff',
+          `Back-off restarting failed container ${name} in pod ${describePod(pod)}`,
+          named,
+        )
+      } else if (reason === 'ImagePullBackOff') {
+        const image = named?.container.image ?? ''
+        events().normal('BackOff', `Back-off pulling image "${image}"`, named)
+        events().warning('Failed', `Error: ImagePullBackOff`, named)
+        log.debug('waiting to pull an image', { pod: describePod(pod), message })
+      }
+    }
+    waiting = now
+  }
+
+  function launch(action: Action): void {
+    const key = actionKey(action)
+    aborts.get(key)?.abort(new Error('replaced'))
+    const abort = new AbortController()
+    aborts.set(key, abort)
+    const name = 'name' in action ? action.name : ''
+    memory.begin(action, findContainer(pod, name)?.container, clock.now())
+    const isCurrent = () => aborts.get(key) === abort
+    const done = act(action, abort.signal)
+      .then(
+        () => {
+          if (isCurrent()) memory.succeeded(action, clock.now())
+        },
+        (error: unknown) => {
+          if (isCurrent()) conclude(action, abort.signal, error)
+        },
+      )
+      .then(() => (halted ? undefined : observer.refresh(uid)))
+      .then(
+        () => {},
+        (error: unknown) => {
+          if (!halted) log.warn('asking the runtime about a pod failed', { uid, error })
+        },
+      )
+      .finally(() => {
+        if (isCurrent()) aborts.delete(key)
+        underWay.delete(done)
+        wake()
+      })
+    underWay.add(done)
+  }
+
+  function conclude(action: Action, signal: AbortSignal, error: unknown): void {
+    const now = clock.now()
+    if (signal.aborted || halted) return memory.abandoned(action)
+    const message = error instanceof Error ? error.message : String(error)
+    if (error instanceof StartError) {
+      const { reason, retryAtMs, backoff } = error
+      const crashes = reason === 'RunContainerError' || reason === 'PostStartHookError'
+      return memory.failed(action, now, message, {
+        reason,
+        message,
+        failedAtMs: now,
+        ...(backoff && { backoff }),
+        ...(!crashes && { retryAtMs: retryAtMs ?? now + syncRetryMs }),
+      })
+    }
+    memory.failed(action, now, message)
+    if (action.type === 'createSandbox') {
+      events().warning('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
+    } else if (action.type === 'killContainer') {
+      events().warning('FailedKillPod', `error killing pod: ${message}`)
+    }
+    log.warn('an action on a pod failed', { pod: describePod(pod), action: action.type, error })
+  }
+
+  async function act(action: Action, signal: AbortSignal): Promise<void> {
+    const observed = observer.get(uid)
+    switch (action.type) {
+      case 'createSandbox':
+        if (action.attempt > 0) {
+          events().normal('SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+        }
+        await createSandbox(services, pod, action.attempt, signal)
+        return
+      case 'stopSandbox':
+        return await runtime.stopSandbox(action.sandboxID)
+      case 'removeSandbox':
+        return await runtime.removeSandbox(action.sandboxID)
+      case 'removeContainer': {
+        const instance = observed.containers.find(({ id }) => id === action.containerID)
+        await runtime.removeContainer(action.containerID)
+        if (instance && runtime.usesHost) await removeLogs(instance.logPath)
+        return
+      }
+      case 'killContainer': {
+        const instance = observed.containers.find(({ id }) => id === action.containerID)
+        if (!instance) return
+        return await killContainer({ services, pod, action, instance, events: events(), signal })
+      }
+      case 'startContainer': {
+        const sandbox = observed.sandboxes.find(({ id }) => id === action.sandboxID)
+        if (!sandbox || !volumes) return
+        return await startContainer({
+          services,
+          pod,
+          action,
+          sandbox,
+          events: events(),
+          volumes: volumes.ready,
+          signal,
+        })
+      }
+    }
+  }
+
+  /** Gives back what the pod holds of this node beside the runtime; of a pod that goes, ends and forgets it. */
+  function tearDownNext(removedFromRuntime: boolean): void {
+    prober.stop()
+    if (tearDown === 'deleted' && removedFromRuntime) {
+      halted = true
+      cancelTimer()
+      observer.forget(uid)
+      services.images.forget(uid)
+      finished.resolve()
+      return
+    }
+    const before = tearDown
+    if (before === 'nothing') tearDownBy(release, 'released', before)
+    else if (before === 'released' && ending?.remove) tearDownBy(deleteObject, 'deleted', before)
+  }
+
+  function tearDownBy(step: () => Promise<void>, after: typeof tearDown, before: typeof tearDown): void {
+    tearDown = 'running'
+    const done = step()
+      .then(
+        () => {
+          tearDown = after
+          wake()
+        },
+        (error: unknown) => {
+          log.warn('tearing a pod down failed', { pod: describePod(pod), error })
+          tearDown = 'running'
+          clock.after(syncRetryMs, () => {
+            tearDown = before
+            wake()
+          })
+        },
+      )
+      .finally(() => underWay.delete(done))
+    underWay.add(done)
+  }
+
+  async function release(): Promise<void> {
+    await volumes?.stop()
+    await services.volumes.remove(uid)
+    if (runtime.usesHost) await services.cgroups.remove(uid)
+  }
+
+  async function deleteObject(): Promise<void> {
+    const deleting = pod.metadata?.deletionTimestamp !== undefined
+    if (!isRemoved && status && deleting && !isStaticPod(pod)) await services.deletePod(pod, status)
+  }
+
+  return {
+    uid,
+    get pod() {
+      return pod
+    },
+    get status() {
+      return status
+    },
+    get stopped() {
+      return isStopped
+    },
+    finished: finished.promise,
+    wake,
+    update(next) {
+      const changed =
+        next.metadata?.resourceVersion === undefined ||
+        next.metadata.resourceVersion !== pod.metadata?.resourceVersion
+      pod = next
+      if (changed && next.metadata?.deletionTimestamp === undefined) volumes?.refresh()
+      if (next.metadata?.deletionTimestamp !== undefined) abortStarts()
+      wake()
+    },
+    removed() {
+      isRemoved = true
+      abortStarts()
+      wake()
+    },
+    fail(reason) {
+      failure ??= reason
+      abortStarts()
+      wake()
+    },
+    refreshObjects() {
+      memory.forgetConfigFailures()
+      volumes?.refresh()
+      wake()
+    },
+    async stop() {
+      halted = true
+      cancelTimer()
+      prober.stop()
+      for (const abort of aborts.values()) abort.abort(new Error('the kubelet stops'))
+      await volumes?.stop()
+    },
+  }
+
+  function abortStarts(): void {
+    for (const [key, abort] of aborts) {
+      if (key.startsWith('start/') || key === 'createSandbox') abort.abort(new Error('the pod ends'))
+    }
+  }
+}
+
+/** A pod that was never let in has no more to tell than why. */
+function rejectedStatus(pod: Pod, { reason, message }: Failure): PodStatus {
+  return {
+    ...pod.status,
+    ...(pod.metadata?.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+    phase: 'Failed',
+    reason,
+    message,
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
+  }
+}
+
+/** How long upstream waits before it looks at a pod again that something failed for. */
+const syncRetryMs = 10_000

@@ -1,0 +1,83 @@
+import type { PodCondition, PodStatus } from '../../../api/generated/core.v1.ts'
+import { jsonEqual } from '../../../machinery/equal.ts'
+import { kubeletConditions } from './conditions.ts'
+
+/** The fields that are the kubelet's; what others write into a status stays. */
+const ownedFields = [
+  'observedGeneration',
+  'phase',
+  'reason',
+  'message',
+  'hostIP',
+  'podIP',
+  'startTime',
+  'qosClass',
+  'initContainerStatuses',
+  'containerStatuses',
+  'ephemeralContainerStatuses',
+] as const
+const addressLists = ['hostIPs', 'podIPs'] as const
+
+/**
+ * The strategic merge patch that makes a pod's status what the kubelet wants it to be; undefined when it is that. The
+ * uid keeps it from hitting a newer pod of the same name.
+ */
+export function statusPatch(uid: string, found: PodStatus, wanted: PodStatus): object | undefined {
+  const status: Record<string, unknown> = {}
+  for (const field of ownedFields) {
+    if (same(found[field], wanted[field])) continue
+    status[field] = wanted[field] ?? null
+  }
+  for (const field of addressLists) {
+    const before = (found[field] ?? []).map(({ ip }) => ip)
+    const after = (wanted[field] ?? []).map(({ ip }) => ip)
+    if (jsonEqual(before, after)) continue
+    status[`$setElementOrder/${field}`] = after.map((ip) => ({ ip }))
+    status[field] = [
+      ...after.map((ip) => ({ ip })),
+      ...before.filter((ip) => !after.includes(ip)).map((ip) => ({ ip, $patch: 'delete' })),
+    ]
+  }
+  const conditions = changedConditions(found.conditions ?? [], wanted.conditions ?? [])
+  if (conditions.length > 0) {
+    status['$setElementOrder/conditions'] = conditionOrder(found.conditions ?? [], wanted.conditions ?? [])
+    status.conditions = conditions
+  }
+  if (Object.keys(status).length === 0) return undefined
+  return { metadata: { uid }, status }
+}
+
+function changedConditions(
+  found: readonly PodCondition[],
+  wanted: readonly PodCondition[],
+): readonly Record<string, unknown>[] {
+  return wanted.flatMap((condition) => {
+    const before = found.find(({ type }) => type === condition.type)
+    if (same(before, condition)) return []
+    // A field that is gone must be taken away: lists of conditions are merged.
+    const gone = Object.keys(before ?? {}).filter((field) => !(field in condition))
+    return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }]
+  })
+}
+
+/** The kubelet's own first, in its order, then those of others. */
+function conditionOrder(found: readonly PodCondition[], wanted: readonly PodCondition[]) {
+  const types = new Set([...wanted, ...found].map(({ type }) => type))
+  const own = kubeletConditions.filter((type) => types.has(type))
+  const others = [...types].filter((type) => !own.some((name) => name === type))
+  return [...own, ...others].map((type) => ({ type }))
+}
+
+/** Absent, null and empty objects say the same. */
+function same(a: unknown, b: unknown): boolean {
+  return jsonEqual(bare(a), bare(b))
+}
+
+function bare(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(bare)
+  if (typeof value !== 'object' || value === null) return value ?? null
+  const fields = Object.entries(value)
+    .map(([name, field]) => [name, bare(field)] as const)
+    .filter(([, field]) => field !== null)
+  return fields.length === 0 ? null : Object.fromEntries(fields)
+}

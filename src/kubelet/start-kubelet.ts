@@ -1,0 +1,344 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Node, Pod, PodStatus } from '../api/generated/core.v1.ts'
+import {
+  configMaps,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  runtimeClasses,
+  secrets,
+  services as serviceResource,
+} from '../api/generated/resources.ts'
+import type { ComponentContext, RunningComponent } from '../client/component.ts'
+import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
+import { keyOf } from '../machinery/resource.ts'
+import { isNotFound } from '../machinery/status-errors.ts'
+import { quantityValue } from '../machinery/quantity.ts'
+import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
+import { createImagePuller } from './images/image-puller.ts'
+import { createLogRotator } from './logs/log-rotation.ts'
+import { writeCNIConfig } from './network/cni-config.ts'
+import { parseResolvConf } from './network/dns.ts'
+import { inspectMachine, primaryAddress } from './node/machine.ts'
+import { keepNodeLease } from './node/node-lease.ts'
+import { resourcesOf, type NodeDescription } from './node/node-object.ts'
+import { createNodeReporter } from './node/node-reporter.ts'
+import { createObjectTracker } from './objects/object-tracker.ts'
+import type { KubeletOptions, RuntimeChoice } from './options.ts'
+import { createObserver } from './pods/observer.ts'
+import { createPodManager } from './pods/pod-manager.ts'
+import { isStaticPod } from './pods/pod.ts'
+import type { KubeletPaths, PodServices } from './pods/services.ts'
+import { createStatusWriter } from './pods/status-writer.ts'
+import { openComponentRuntime } from './runtime/component/component-runtime.ts'
+import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
+import type { ContainerRuntime } from './runtime/runtime.ts'
+import { createSimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
+import { createMirrorPods } from './static/mirror-pods.ts'
+import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
+import { systemMounter } from './volumes/mounts.ts'
+import type { PayloadSources } from './volumes/payload.ts'
+import { createTokenSource } from './volumes/token-source.ts'
+import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
+
+/** The node agent: registers this machine as a node, and runs the pods that are bound to it or stand in its manifests. */
+export async function startKubelet(
+  context: ComponentContext,
+  options: KubeletOptions,
+): Promise<RunningComponent> {
+  const { client, informers, clock, random } = context
+  const nodeName = options.nodeName ?? hostname().toLowerCase()
+  const log = context.log.with({ component: 'kubelet', node: nodeName })
+  const runtime = await openRuntime(options.runtime, context)
+  const paths = pathsOf(options)
+  if (runtime.usesHost) await mkdir(paths.rootDirectory, { recursive: true, mode: 0o750 })
+  const machine = await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/')
+  const nodeIPs = options.nodeIPs ?? [primaryAddress()]
+  const description: NodeDescription = {
+    name: nodeName,
+    addresses: nodeIPs,
+    labels: options.registerLabels ?? {},
+    taints: options.registerTaints ?? [],
+    maxPods: options.maxPods ?? 110,
+    port: options.server?.port ?? (options.server ? 10_250 : 0),
+    ...(options.providerID !== undefined && { providerID: options.providerID }),
+    reserved: {
+      milliCPU: options.reserved?.milliCPU ?? 0,
+      memoryBytes: options.reserved?.memoryBytes ?? 0,
+    },
+    machine,
+  }
+  const { allocatable } = resourcesOf(description)
+  const cgroups = await setUpCgroups(runtime, options, description)
+  const resolver = parseResolvConf(
+    await readFile(options.resolvConf ?? '/etc/resolv.conf', 'utf8').catch(() => ''),
+  )
+  const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
+  const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
+  const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
+  const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` })
+  const serviceInformer = informers.informer(serviceResource)
+  const reporter = createNodeReporter({
+    client,
+    clock,
+    log,
+    recorder,
+    runtime,
+    version: await runtime.version(),
+    monitor,
+    description,
+    problems: () => [observer.health()].filter((problem) => problem !== undefined),
+    cached: () => nodeInformer.get(nodeName),
+  })
+  const tracker = { client, clock, log, onChange: (podUID: string) => manager.objectChanged(podUID) }
+  const configMapTracker = createObjectTracker({ ...tracker, resource: configMaps })
+  const secretTracker = createObjectTracker({ ...tracker, resource: secrets })
+  const tokens = createTokenSource({ client, clock, random })
+  const statusWriter = createStatusWriter({ client, clock, log })
+  const mirrors = createMirrorPods({
+    client,
+    clock,
+    log,
+    find: (key) => podInformer.get(key),
+    node: () => reporter.node,
+  })
+
+  const sources: PayloadSources = {
+    configMap: (namespace, name) => configMapTracker.get(namespace, name),
+    secret: (namespace, name) => secretTracker.get(namespace, name),
+    tokens,
+    facts: (podUID) => ({
+      podIPs: observer.get(podUID).sandboxes[0]?.ips ?? [],
+      hostIPs: nodeIPs,
+      allocatable,
+    }),
+  }
+  const volumes = runtime.usesHost
+    ? createVolumeManager({
+        rootDirectory: paths.rootDirectory,
+        mounter: systemMounter,
+        sources,
+        claims: {
+          claim: (namespace, name) => client.get(persistentVolumeClaims, { namespace, name }),
+          volume: (name) => client.get(persistentVolumes, { name }),
+        },
+        tmpfs: process.getuid?.() === 0,
+      })
+    : createSimulatedVolumeManager(sources)
+  const observer = createObserver({ runtime, clock, log, onChange: (uid) => manager.observed(uid) })
+
+  const services: PodServices = {
+    runtime,
+    observer,
+    clock,
+    log,
+    recorder,
+    volumes,
+    mounter: systemMounter,
+    images: createImagePuller(runtime, clock),
+    cgroups,
+    paths,
+    node: {
+      hostname: machine.hostname,
+      hostIPs: () => nodeIPs,
+      allocatable: () => allocatable,
+      memoryCapacityBytes: machine.memoryBytes,
+      dns: () => ({
+        clusterDNS: options.clusterDNS ?? [],
+        clusterDomain: options.clusterDomain ?? 'cluster.local',
+        node: resolver,
+      }),
+      supportsRecursiveReadOnly: (handler) =>
+        monitor.status?.handlers?.find(({ name }) => name === handler)?.recursiveReadOnlyMounts ?? false,
+    },
+    configMap: sources.configMap,
+    secret: sources.secret,
+    networkReady: (signal) => monitor.networkReady(signal),
+    async services() {
+      await serviceInformer.synced
+      return serviceInformer.list()
+    },
+    async runtimeHandler(name) {
+      return (await client.get(runtimeClasses, { name })).handler
+    },
+    writeStatus(pod, status) {
+      const target = isStaticPod(pod) ? mirrors.mirrorOf(pod) : pod
+      if (target) statusWriter.write(target, status)
+    },
+    deletePod,
+    refreshVolumesAtMs: (uid) => tokens.refreshAtMs(uid),
+  }
+
+  /** The pod's object goes when nothing of it runs any more: until then its name is taken. */
+  async function deletePod(pod: Pod, status: PodStatus): Promise<void> {
+    await statusWriter.flush(pod, status)
+    const { name = '', namespace = '', uid = '' } = pod.metadata ?? {}
+    try {
+      await client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
+  const componentRuntime = await openComponentRuntime({
+    clock,
+    stateDirectory: join(paths.rootDirectory, 'components'),
+    nodeAddress: () => nodeIPs[0] ?? '',
+  })
+  const componentObserver = createObserver({
+    runtime: componentRuntime,
+    clock,
+    log,
+    onChange: (uid) => manager.observed(uid),
+  })
+  const components: PodServices = {
+    ...services,
+    runtime: componentRuntime,
+    observer: componentObserver,
+    volumes: createSimulatedVolumeManager(sources),
+    images: createImagePuller(componentRuntime, clock),
+    cgroups: noCgroups,
+    networkReady: async () => {},
+    services: async () => [],
+  }
+
+  const manager = createPodManager({
+    services,
+    components,
+    informer: podInformer,
+    log,
+    node: () => reporter.node,
+    track(uid, references) {
+      configMapTracker.track(uid, references.configMaps)
+      secretTracker.track(uid, references.secrets)
+    },
+    onMirror: (key) => mirrors.changed(key),
+    onPodsChange(active) {
+      cgroups.balance(active).catch((error: unknown) => log.warn('sharing CPU among pods failed', { error }))
+    },
+    forget: (uid) => statusWriter.forget(uid),
+  })
+  const rotator = createLogRotator({
+    runtime,
+    clock,
+    log,
+    observer,
+    ...(options.containerLogMaxBytes !== undefined && { maximumBytes: options.containerLogMaxBytes }),
+    ...(options.containerLogMaxFiles !== undefined && { maximumFiles: options.containerLogMaxFiles }),
+  })
+
+  await Promise.all([monitor.check(), observer.relist(), componentObserver.relist()])
+  observer.start(() => !manager.isEmpty)
+  componentObserver.start(() => componentObserver.podUIDs().length > 0)
+  let staticSource: StaticPodSource | undefined
+  if (options.staticPodDirectory !== undefined) {
+    staticSource = await watchStaticPods({
+      directory: options.staticPodDirectory,
+      nodeName,
+      clock,
+      log,
+      onPods(found) {
+        manager.setStatic(found)
+        mirrors.setStatic(found)
+      },
+    })
+  }
+
+  const applyPodCIDRs = podCIDRApplier()
+  if (options.podCIDRs) await applyPodCIDRs(options.podCIDRs)
+  const unsubscribe = nodeInformer.onChange(({ type, object }) => {
+    if (type !== 'deleted') onNode(object)
+  })
+  function onNode(node: Node): void {
+    const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = node.spec ?? {}
+    if (podCIDRs.length === 0 || options.podCIDRs) return
+    applyPodCIDRs(podCIDRs).catch((error: unknown) => log.error('setting the pod CIDR failed', { error }))
+  }
+
+  /** Tells the runtime and its network where pods' addresses come from, once for each answer. */
+  function podCIDRApplier(): (podCIDRs: readonly string[]) => Promise<void> {
+    let applied = ''
+    return async (podCIDRs) => {
+      const text = podCIDRs.join(',')
+      if (text === applied) return
+      applied = text
+      if (options.cni) await writeCNIConfig(podCIDRs, options.cni)
+      await runtime.updatePodCIDR(text)
+      await monitor.check()
+    }
+  }
+
+  const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
+  let stopping = false
+  const ready = (async () => {
+    await podInformer.synced
+    if (stopping) return
+    manager.start()
+    for (const pod of podInformer.list()) if (isStaticPod(pod)) mirrors.changed(keyOf(pod))
+    await reporter.registered
+  })()
+
+  return {
+    name: 'kubelet',
+    ready,
+    health: () => monitor.runtimeProblem ?? observer.health(),
+    async stop() {
+      stopping = true
+      unsubscribe()
+      staticSource?.stop()
+      rotator.stop()
+      monitor.stop()
+      observer.stop()
+      componentObserver.stop()
+      await Promise.all([manager.stop(), lease.stop(), reporter.stop(), mirrors.stop()])
+      configMapTracker.stop()
+      secretTracker.stop()
+      await statusWriter.stop()
+      await recorder.stop()
+      await componentRuntime.close()
+      if (options.runtime.type !== 'given') await runtime.close()
+    },
+  }
+}
+
+/** gRPC and CRI's messages are loaded only where they are used. */
+async function openRuntime(choice: RuntimeChoice, { clock }: ComponentContext): Promise<ContainerRuntime> {
+  switch (choice.type) {
+    case 'given':
+      return choice.runtime
+    case 'simulated':
+      return createSimulatedRuntime({ ...choice, clock })
+    case 'cri': {
+      const { openCriRuntime } = await import('./runtime/cri/cri-runtime.ts')
+      return await openCriRuntime(choice)
+    }
+  }
+}
+
+function pathsOf(options: KubeletOptions): KubeletPaths {
+  const rootDirectory = options.rootDirectory ?? '/var/lib/kubelet'
+  const containerLogs = options.containerLogsDirectory ?? '/var/log/containers'
+  return {
+    rootDirectory,
+    podLogsDirectory: options.podLogsDirectory ?? '/var/log/pods',
+    ...(containerLogs !== '' && { containerLogsDirectory: containerLogs }),
+    seccompDirectory: options.seccompDirectory ?? join(rootDirectory, 'seccomp'),
+  }
+}
+
+async function setUpCgroups(
+  runtime: ContainerRuntime,
+  options: KubeletOptions,
+  description: NodeDescription,
+): Promise<CgroupManager> {
+  if (!runtime.usesHost) return noCgroups
+  const cgroups = await openCgroups(options.cgroupRoot ?? '/')
+  await cgroups.setUp({
+    milliCPU: description.machine.cpus * 1000 - description.reserved.milliCPU,
+    memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - description.reserved.memoryBytes,
+  })
+  return cgroups
+}

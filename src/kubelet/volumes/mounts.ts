@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { VolumeError } from './volume-error.ts'
+
+const run = promisify(execFile)
+
+/** Mounts and unmounts on this machine; needs root. Rejects with VolumeError. */
+export interface Mounter {
+  tmpfs(target: string, options: readonly string[]): Promise<void>
+  bind(source: string, target: string): Promise<void>
+  unmount(target: string): Promise<void>
+  /** Mount points at and below `directory`, in the order they were mounted. */
+  below(directory: string): Promise<readonly string[]>
+}
+
+export const systemMounter: Mounter = {
+  tmpfs: (target, options) =>
+    command('mount', [
+      '-t',
+      'tmpfs',
+      ...(options.length > 0 ? ['-o', options.join(',')] : []),
+      'tmpfs',
+      target,
+    ]),
+  bind: (source, target) => command('mount', ['--no-canonicalize', '--bind', source, target]),
+  unmount: (target) => command('umount', ['--lazy', target]),
+  below: async (directory) => mountPointsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory),
+}
+
+async function command(program: string, args: readonly string[]): Promise<void> {
+  try {
+    await run(program, args)
+  } catch (error) {
+    const { stderr } = error as { stderr?: unknown }
+    const words = typeof stderr === 'string' && stderr !== '' ? stderr.trim() : String(error)
+    throw new VolumeError(`${program} ${args.join(' ')}: ${words}`, { cause: error })
+  }
+}
+
+/** Of /proc/self/mountinfo: the fifth field is the mount point, with spaces and the like as octal escapes. */
+export function mountPointsBelow(mountinfo: string, directory: string): readonly string[] {
+  const prefix = directory.endsWith('/') ? directory : `${directory}/`
+  return mountinfo
+    .split('\n')
+    .map((line) => line.split(' ')[4])
+    .filter((field) => field !== undefined)
+    .map((field) =>
+      field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+    )
+    .filter((path) => path === directory || path.startsWith(prefix))
+}
