@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfiguration } from './agent/agent-configuration.ts'
 import { startAgent } from './agent/agent.ts'
 import type { AgentMessage } from './agent/agent-message.ts'
 import { writeAtomically } from './machine/atomic-file.ts'
-import { identify } from './machine/processes.ts'
+
+const stopWithinMs = 3000
 
 /**
  * The process of one node: `agent CONFIGURATION`. It tells its parent when each component is ready. It outlives the
@@ -12,17 +14,21 @@ import { identify } from './machine/processes.ts'
  */
 async function main(configurationFile: string): Promise<void> {
   const configuration = JSON.parse(readFileSync(configurationFile, 'utf8')) as AgentConfiguration
-  writeAtomically(configuration.pidFile, JSON.stringify(identify(process.pid)))
+  writeAtomically(configuration.pidFile, `${process.pid}\n`)
   const agent = await startAgent(configuration)
   for (const { name, ready } of agent.components) {
     void ready.then(() => tell({ type: 'ready', component: name, afterMs: performance.now() }))
   }
 
+  // Nothing that components wait for keeps a process alive.
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
   let stopping = false
   const stop = async () => {
     if (stopping) return
     stopping = true
-    await agent.stop()
+    // What hangs on an API server that does not answer is not waited for.
+    await Promise.race([agent.stop(), delay(stopWithinMs)])
+    clearInterval(alive)
     process.exit(0)
   }
   process.on('SIGTERM', () => void stop())

@@ -31,7 +31,7 @@ export interface AgentConfiguration {
   readonly sandboxImage: string
   /** One log for each component, so that each can be read as that of its pod. */
   readonly logs: { readonly kubelet: string; readonly kubeProxy: string; readonly coredns: string }
-  /** Written when the process has started: its own identity. */
+  /** Written when the process has started: its id. */
   readonly pidFile: string
 }
 

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
 import type { RunningComponent } from '../../client/component.ts'
 import { createHttpClient, type HttpClient } from '../../client/http/http-client.ts'
 import { createInformers } from '../../client/informers/informers.ts'
+import type { KubeletOptions } from '../../kubelet/options.ts'
+import { startKubelet } from '../../kubelet/start-kubelet.ts'
 import { startDns } from '../../dns/start.ts'
 import { systemClock } from '../../machinery/clock.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
@@ -9,7 +12,6 @@ import { startProxy } from '../../proxy/start.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
 import { uplinkMtu } from '../machine/network.ts'
 import type { AgentConfiguration, CertificateFiles } from './agent-configuration.ts'
-import { startNodeNetworkConfiguration } from './node-network-configuration.ts'
 import { startNodeRoutes } from './node-routes.ts'
 import { readUpstreams } from './upstreams.ts'
 
@@ -33,13 +35,6 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
   const dns = member('coredns', configuration.dnsClient, logs.coredns)
 
   const components: RunningComponent[] = [
-    startNodeNetworkConfiguration(kubelet.context, {
-      nodeName: node,
-      folder: configuration.cniConfiguration,
-      network: configuration.cniNetwork,
-      dataFolder: configuration.cniData,
-      mtu: await uplinkMtu(),
-    }),
     startNodeRoutes(proxy.context, {
       nodeName: node,
       reachable: (address) => sameSubnet(address, configuration.address),
@@ -50,12 +45,43 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
       clusterDomain: configuration.clusterDomain,
       upstreams: readUpstreams(configuration.resolvConf),
     }),
+    await startKubelet(kubelet.context, await kubeletOptions(configuration)),
   ]
   return {
     components,
     async stop() {
       for (const component of components.toReversed()) await component.stop()
       for (const { close } of members) await close()
+    },
+  }
+}
+
+/** Everything of the kubelet is in the node's own folders. */
+async function kubeletOptions(configuration: AgentConfiguration): Promise<KubeletOptions> {
+  return {
+    nodeName: configuration.node,
+    nodeIPs: [configuration.address],
+    runtime: { type: 'cri', socket: configuration.containerdSocket },
+    rootDirectory: configuration.kubeletRoot,
+    podLogsDirectory: configuration.podLogs,
+    containerLogsDirectory: '',
+    cgroupRoot: configuration.cgroupRoot,
+    clusterDNS: [configuration.dnsServiceAddress],
+    clusterDomain: configuration.clusterDomain,
+    resolvConf: configuration.resolvConf,
+    staticPodDirectory: configuration.staticPods,
+    cni: {
+      directory: configuration.cniConfiguration,
+      networkName: configuration.cniNetwork,
+      addressDirectory: configuration.cniData,
+      mtu: await uplinkMtu(),
+      // The host translates what leaves the machine; pods of other nodes are reached as they are.
+      ipMasquerade: false,
+    },
+    server: {
+      certificate: readFileSync(configuration.kubeletServer.certFile, 'utf8'),
+      privateKey: readFileSync(configuration.kubeletServer.keyFile, 'utf8'),
+      clientCA: readFileSync(configuration.caFile, 'utf8'),
     },
   }
 }

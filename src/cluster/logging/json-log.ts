@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '../../machinery/clock.ts'
 import type { LogFields, Logger } from '../../machinery/log.ts'
+import { StatusError } from '../../machinery/status.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -41,8 +42,9 @@ export function jsonLog(write: (line: string) => void, level: LogLevel, clock: C
   return withFields({})
 }
 
-/** Errors as their message, with the stack where one is; big numbers as text. */
+/** Errors as their message, with the stack where nobody expected them; big numbers as text. */
 function plain(_: string, value: unknown): unknown {
+  if (value instanceof StatusError) return value.message
   if (value instanceof Error) return value.stack ?? value.message
   return typeof value === 'bigint' ? value.toString() : value
 }
