@@ -1,0 +1,135 @@
+import { jsonEqual } from '../../machinery/equal.ts'
+import { formatLabelSelector, fromLabels } from '../../machinery/label-selector.ts'
+import {
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from '../generated/apps.v1.ts'
+import { daemonSets } from '../generated/resources.ts'
+import { isZero, validateShare } from './deployment.ts'
+import {
+  defaultTemplate,
+  nonNegative,
+  templateColumns,
+  validateCounts,
+  validateRunningTemplate,
+  validateSelector,
+} from './workload.ts'
+
+export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
+  resource: daemonSets,
+  singular: 'daemonset',
+  shortNames: ['ds'],
+  categories: ['all'],
+  strategy: {
+    defaults({ spec }) {
+      if (!spec) return
+      defaultTemplate(spec.template)
+      spec.revisionHistoryLimit ??= 10
+      spec.updateStrategy ??= {}
+      spec.updateStrategy.type ||= 'RollingUpdate'
+      if (spec.updateStrategy.type === 'RollingUpdate') {
+        spec.updateStrategy.rollingUpdate = {
+          maxUnavailable: 1,
+          maxSurge: 0,
+          ...spec.updateStrategy.rollingUpdate,
+        }
+      }
+    },
+    validate: ({ spec }) => validateDaemonSet(spec),
+    validateUpdate: ({ spec }, previous) =>
+      jsonEqual(spec?.selector, previous.spec?.selector)
+        ? []
+        : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+    status: {
+      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+    },
+  },
+  columns: [
+    nameColumn,
+    integerColumn(
+      'Desired',
+      'Number of nodes that should run the pod.',
+      ({ status }) => status?.desiredNumberScheduled ?? 0,
+    ),
+    integerColumn(
+      'Current',
+      'Number of nodes that run it and should.',
+      ({ status }) => status?.currentNumberScheduled ?? 0,
+    ),
+    integerColumn('Ready', 'Number of nodes where it is ready.', ({ status }) => status?.numberReady ?? 0),
+    integerColumn(
+      'Up-to-date',
+      'Number of nodes that run the current template.',
+      ({ status }) => status?.updatedNumberScheduled ?? 0,
+    ),
+    integerColumn(
+      'Available',
+      'Number of nodes where it is available.',
+      ({ status }) => status?.numberAvailable ?? 0,
+    ),
+    column(
+      'Node Selector',
+      'Labels of the nodes.',
+      ({ spec }) => formatLabelSelector(fromLabels(spec?.template.spec?.nodeSelector)) || '<none>',
+    ),
+    ageColumn,
+    ...templateColumns<DaemonSet>({ selector: true }),
+  ],
+}
+
+const counted = [
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'observedGeneration',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+]
+
+function validateDaemonSet(spec: DaemonSetSpec | undefined): FieldError[] {
+  const field = path('spec')
+  if (!spec) return [required(field)]
+  return [
+    ...validateSelector(spec.selector, spec.template, field),
+    ...validateRunningTemplate(spec.template, field.child('template')),
+    ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
+    ...strategyErrors(spec.updateStrategy ?? {}, field.child('updateStrategy')),
+    ...nonNegative(spec.revisionHistoryLimit, field.child('revisionHistoryLimit')),
+  ]
+}
+
+function strategyErrors({ type, rollingUpdate }: DaemonSetUpdateStrategy, field: FieldPath): FieldError[] {
+  if (type === 'OnDelete') return []
+  if (type !== 'RollingUpdate')
+    return [notSupported(field.child('type'), type, ['RollingUpdate', 'OnDelete'])]
+  if (!rollingUpdate) return [required(field.child('rollingUpdate'))]
+  const { maxUnavailable, maxSurge } = rollingUpdate
+  const errors = [
+    ...validateShare(maxUnavailable, field.child('rollingUpdate').child('maxUnavailable')),
+    ...validateShare(maxSurge, field.child('rollingUpdate').child('maxSurge')),
+  ]
+  if (errors.length > 0) return errors
+  const [hasUnavailable, hasSurge] = [!isZero(maxUnavailable), maxSurge !== undefined && !isZero(maxSurge)]
+  if (hasUnavailable && hasSurge)
+    errors.push(
+      invalid(
+        field.child('rollingUpdate').child('maxSurge'),
+        maxSurge,
+        'may not be set when maxUnavailable is non-zero',
+      ),
+    )
+  if (!hasUnavailable && !hasSurge)
+    errors.push(
+      required(field.child('rollingUpdate').child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'),
+    )
+  return errors
+}

@@ -1,0 +1,186 @@
+import { jsonEqual } from '../../machinery/equal.ts'
+import { scaledValue } from '../../machinery/int-or-string.ts'
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import type { IntOrString, Writable } from '../../machinery/meta.ts'
+import { percentErrors } from '../../machinery/validation/names.ts'
+import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { Deployment, DeploymentSpec, RollingUpdateDeployment } from '../generated/apps.v1.ts'
+import { deployments } from '../generated/resources.ts'
+import {
+  defaultTemplate,
+  nonNegative,
+  scaleOfReplicas,
+  templateColumns,
+  validateCounts,
+  validateRunningTemplate,
+  validateSelector,
+} from './workload.ts'
+
+export const deploymentDefinition: ResourceDefinition<Deployment> = {
+  resource: deployments,
+  singular: 'deployment',
+  shortNames: ['deploy'],
+  categories: ['all'],
+  strategy: {
+    defaults({ spec }) {
+      if (spec) defaultDeployment(spec)
+    },
+    validate: ({ spec }) => validateDeployment(spec),
+    validateUpdate: ({ spec }, previous) =>
+      jsonEqual(spec?.selector, previous.spec?.selector)
+        ? []
+        : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+    status: { validateUpdate: validateStatus },
+    scale: scaleOfReplicas<Deployment>(),
+  },
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Number of the pod with ready state',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    ),
+    integerColumn(
+      'Up-to-date',
+      'Number of pods that have the current template.',
+      ({ status }) => status?.updatedReplicas ?? 0,
+    ),
+    integerColumn(
+      'Available',
+      'Number of pods ready for at least minReadySeconds.',
+      ({ status }) => status?.availableReplicas ?? 0,
+    ),
+    ageColumn,
+    ...templateColumns<Deployment>({ selector: true }),
+  ],
+}
+
+function defaultDeployment(spec: Writable<DeploymentSpec>): void {
+  defaultTemplate(spec.template)
+  spec.replicas ??= 1
+  spec.revisionHistoryLimit ??= 10
+  spec.progressDeadlineSeconds ??= 600
+  spec.strategy ??= {}
+  spec.strategy.type ||= 'RollingUpdate'
+  if (spec.strategy.type !== 'RollingUpdate') return
+  spec.strategy.rollingUpdate = { maxUnavailable: '25%', maxSurge: '25%', ...spec.strategy.rollingUpdate }
+}
+
+function validateDeployment(spec: DeploymentSpec | undefined): FieldError[] {
+  const field = path('spec')
+  if (!spec) return [required(field)]
+  const { strategy = {}, progressDeadlineSeconds, minReadySeconds = 0 } = spec
+  const errors = [
+    ...nonNegative(spec.replicas, field.child('replicas')),
+    ...validateSelector(spec.selector, spec.template, field),
+    ...validateRunningTemplate(spec.template, field.child('template')),
+    ...strategyErrors(strategy, field.child('strategy')),
+    ...nonNegative(minReadySeconds, field.child('minReadySeconds')),
+    ...nonNegative(spec.revisionHistoryLimit, field.child('revisionHistoryLimit')),
+    ...nonNegative(progressDeadlineSeconds, field.child('progressDeadlineSeconds')),
+  ]
+  if (progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds) {
+    errors.push(
+      invalid(
+        field.child('progressDeadlineSeconds'),
+        progressDeadlineSeconds,
+        'must be greater than minReadySeconds',
+      ),
+    )
+  }
+  return errors
+}
+
+function strategyErrors(
+  { type, rollingUpdate }: NonNullable<DeploymentSpec['strategy']>,
+  field: FieldPath,
+): FieldError[] {
+  switch (type) {
+    case 'Recreate':
+      return rollingUpdate
+        ? [forbidden(field.child('rollingUpdate'), "may not be specified when strategy `type` is 'Recreate'")]
+        : []
+    case 'RollingUpdate':
+      return rollingUpdate
+        ? rollingUpdateErrors(rollingUpdate, field.child('rollingUpdate'))
+        : [required(field.child('rollingUpdate'), 'this should be defaulted and never be nil')]
+    default:
+      return [notSupported(field, { type }, ['Recreate', 'RollingUpdate'])]
+  }
+}
+
+function rollingUpdateErrors(
+  { maxSurge, maxUnavailable }: RollingUpdateDeployment,
+  field: FieldPath,
+): FieldError[] {
+  const errors = [
+    ...validateShare(maxUnavailable, field.child('maxUnavailable')),
+    ...validateShare(maxSurge, field.child('maxSurge')),
+  ]
+  if (errors.length === 0 && isZero(maxUnavailable) && isZero(maxSurge)) {
+    errors.push(invalid(field.child('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0'))
+  }
+  return [...errors, ...atMostAll(maxUnavailable, field.child('maxUnavailable'))]
+}
+
+/** A number of pods, or a percentage of them. */
+export function validateShare(value: IntOrString | undefined, field: FieldPath): FieldError[] {
+  if (value === undefined) return []
+  if (typeof value === 'number') return nonNegative(value, field)
+  return percentErrors(value).map((message) => invalid(field, value, message))
+}
+
+export function isZero(value: IntOrString | undefined): boolean {
+  return value !== undefined && scaledValue(value, 100, true) === 0
+}
+
+export function atMostAll(value: IntOrString | undefined, field: FieldPath): FieldError[] {
+  const isTooMuch = typeof value === 'string' && /^\d+%$/.test(value) && Number.parseInt(value, 10) > 100
+  return isTooMuch ? [invalid(field, value, 'must not be greater than 100%')] : []
+}
+
+const counted = [
+  'observedGeneration',
+  'replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'collisionCount',
+]
+
+function validateStatus({ status }: Deployment, previous: Deployment): FieldError[] {
+  const errors = validateCounts(status as Record<string, unknown> | undefined, counted)
+  const field = path('status')
+  const {
+    replicas = 0,
+    updatedReplicas = 0,
+    readyReplicas = 0,
+    availableReplicas = 0,
+    collisionCount,
+  } = status ?? {}
+  const exceeds = 'cannot be greater than status.replicas'
+  if (updatedReplicas > replicas)
+    errors.push(invalid(field.child('updatedReplicas'), updatedReplicas, exceeds))
+  if (readyReplicas > replicas) errors.push(invalid(field.child('readyReplicas'), readyReplicas, exceeds))
+  if (availableReplicas > replicas)
+    errors.push(invalid(field.child('availableReplicas'), availableReplicas, exceeds))
+  if (availableReplicas > readyReplicas)
+    errors.push(
+      invalid(field.child('availableReplicas'), availableReplicas, 'cannot be greater than readyReplicas'),
+    )
+  const before = previous.status?.collisionCount
+  if (before !== undefined && (collisionCount ?? -1) < before) {
+    errors.push(invalid(field.child('collisionCount'), collisionCount ?? null, 'cannot be decremented'))
+  }
+  return errors
+}

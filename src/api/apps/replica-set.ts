@@ -1,0 +1,69 @@
+import { jsonEqual } from '../../machinery/equal.ts'
+import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { ageColumn, integerColumn, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { ReplicaSet } from '../generated/apps.v1.ts'
+import { replicaSets } from '../generated/resources.ts'
+import {
+  defaultTemplate,
+  nonNegative,
+  scaleOfReplicas,
+  templateColumns,
+  validateCounts,
+  validateRunningTemplate,
+  validateSelector,
+} from './workload.ts'
+
+export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
+  resource: replicaSets,
+  singular: 'replicaset',
+  shortNames: ['rs'],
+  categories: ['all'],
+  strategy: {
+    defaults({ spec }) {
+      if (!spec) return
+      defaultTemplate(spec.template)
+      spec.replicas ??= 1
+    },
+    validate: validateReplicaSet,
+    validateUpdate: ({ spec }, previous) =>
+      jsonEqual(spec?.selector, previous.spec?.selector)
+        ? []
+        : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+    status: {
+      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+    },
+    scale: scaleOfReplicas<ReplicaSet>(),
+  },
+  columns: [
+    nameColumn,
+    integerColumn('Desired', 'Number of desired pods.', ({ spec }) => spec?.replicas ?? 0),
+    integerColumn('Current', 'Number of pods there are.', ({ status }) => status?.replicas ?? 0),
+    integerColumn('Ready', 'Number of ready pods.', ({ status }) => status?.readyReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<ReplicaSet>({ selector: true }),
+  ],
+  selectableFields: ({ status }) => ({ 'status.replicas': `${status?.replicas ?? 0}` }),
+}
+
+const counted = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'observedGeneration',
+]
+
+function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
+  const field = path('spec')
+  if (!spec) return [required(field)]
+  return [
+    ...nonNegative(spec.replicas, field.child('replicas')),
+    ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
+    ...validateSelector(spec.selector, spec.template, field),
+    // Without replicas the template is never used, and may be left out.
+    ...(spec.replicas === 0 && !spec.template
+      ? []
+      : validateRunningTemplate(spec.template, field.child('template'))),
+  ]
+}

@@ -1,0 +1,165 @@
+import { jsonEqual } from '../../machinery/equal.ts'
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+} from '../../machinery/field-error.ts'
+import { dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
+import { ageColumn, column, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { StatefulSet, StatefulSetSpec } from '../generated/apps.v1.ts'
+import { statefulSets } from '../generated/resources.ts'
+import { validateShare } from './deployment.ts'
+import {
+  defaultTemplate,
+  nonNegative,
+  scaleOfReplicas,
+  templateColumns,
+  validateCounts,
+  validateRunningTemplate,
+  validateSelector,
+} from './workload.ts'
+
+export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
+  resource: statefulSets,
+  singular: 'statefulset',
+  shortNames: ['sts'],
+  categories: ['all'],
+  strategy: {
+    defaults({ spec }) {
+      if (!spec) return
+      defaultTemplate(spec.template)
+      spec.podManagementPolicy ||= 'OrderedReady'
+      spec.replicas ??= 1
+      spec.revisionHistoryLimit ??= 10
+      spec.updateStrategy ??= {}
+      spec.updateStrategy.type ||= 'RollingUpdate'
+      if (spec.updateStrategy.type === 'RollingUpdate') {
+        spec.updateStrategy.rollingUpdate = { partition: 0, ...spec.updateStrategy.rollingUpdate }
+      }
+      spec.persistentVolumeClaimRetentionPolicy = {
+        whenDeleted: 'Retain',
+        whenScaled: 'Retain',
+        ...spec.persistentVolumeClaimRetentionPolicy,
+      }
+      for (const claim of spec.volumeClaimTemplates ?? []) {
+        claim.kind ||= 'PersistentVolumeClaim'
+        claim.apiVersion ||= 'v1'
+        claim.status ??= {}
+        claim.status.phase ||= 'Pending'
+        if (claim.spec) claim.spec.volumeMode ??= 'Filesystem'
+      }
+    },
+    validate: ({ spec }) => validateStatefulSet(spec),
+    validateUpdate: ({ spec }, previous) => validateStatefulSetUpdate(spec, previous.spec),
+    status: {
+      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+    },
+    scale: scaleOfReplicas<StatefulSet>(),
+  },
+  columns: [
+    nameColumn,
+    column(
+      'Ready',
+      'Number of the pod with ready state',
+      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    ),
+    ageColumn,
+    ...templateColumns<StatefulSet>({ selector: false }),
+  ],
+}
+
+const counted = [
+  'replicas',
+  'readyReplicas',
+  'currentReplicas',
+  'updatedReplicas',
+  'availableReplicas',
+  'observedGeneration',
+]
+const retention = ['Delete', 'Retain']
+
+function validateStatefulSet(spec: StatefulSetSpec | undefined): FieldError[] {
+  const field = path('spec')
+  if (!spec) return [required(field)]
+  const errors = [
+    ...nonNegative(spec.replicas, field.child('replicas')),
+    ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
+    ...validateSelector(spec.selector, spec.template, field),
+    ...validateRunningTemplate(spec.template, field.child('template')),
+  ]
+  const {
+    podManagementPolicy,
+    updateStrategy,
+    persistentVolumeClaimRetentionPolicy: policy,
+    serviceName,
+  } = spec
+  if (podManagementPolicy !== 'OrderedReady' && podManagementPolicy !== 'Parallel') {
+    errors.push(
+      invalid(
+        field.child('podManagementPolicy'),
+        podManagementPolicy,
+        "must be 'OrderedReady' or 'Parallel'",
+      ),
+    )
+  }
+  const strategy = field.child('updateStrategy')
+  const { type, rollingUpdate } = updateStrategy ?? {}
+  if (type === 'OnDelete' && rollingUpdate) {
+    errors.push(
+      invalid(
+        strategy.child('rollingUpdate'),
+        rollingUpdate,
+        "only allowed for updateStrategy 'RollingUpdate'",
+      ),
+    )
+  } else if (type === 'RollingUpdate') {
+    errors.push(...nonNegative(rollingUpdate?.partition, strategy.child('rollingUpdate').child('partition')))
+    errors.push(
+      ...validateShare(
+        rollingUpdate?.maxUnavailable,
+        strategy.child('rollingUpdate').child('maxUnavailable'),
+      ),
+    )
+  } else if (type !== 'OnDelete') {
+    errors.push(invalid(strategy, updateStrategy, "must be 'RollingUpdate' or 'OnDelete'"))
+  }
+  for (const name of ['whenDeleted', 'whenScaled'] as const) {
+    const value = policy?.[name]
+    const at = field.child('persistentVolumeClaimRetentionPolicy').child(name)
+    if (value && !retention.includes(value)) errors.push(notSupported(at, value, retention))
+  }
+  errors.push(...nonNegative(spec.ordinals?.start, field.child('ordinals').child('start')))
+  if (serviceName)
+    errors.push(
+      ...dns1123SubdomainErrors(serviceName).map((message) =>
+        invalid(field.child('serviceName'), serviceName, message),
+      ),
+    )
+  return errors
+}
+
+const mutable = new Set([
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+])
+
+function validateStatefulSetUpdate(
+  spec: StatefulSetSpec | undefined,
+  previous: StatefulSetSpec | undefined,
+): FieldError[] {
+  const fixed = (value: StatefulSetSpec | undefined) =>
+    Object.fromEntries(Object.entries(value ?? {}).filter(([name]) => !mutable.has(name)))
+  if (jsonEqual(fixed(spec), fixed(previous))) return []
+  const message =
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+  return [forbidden(path('spec'), message)]
+}

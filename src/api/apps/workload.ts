@@ -1,0 +1,140 @@
+import { fromLabelSelector, formatLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
+import type { LabelSelector, Writable } from '../../machinery/meta.ts'
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import { validateLabelSelector } from '../../machinery/validation/labels.ts'
+import type { PodTemplateSpec } from '../generated/core.v1.ts'
+import type { KubernetesObject } from '../../machinery/meta.ts'
+import { defaultPodSpec } from '../core/pod/pod-spec-defaults.ts'
+import { validatePodTemplate } from '../core/pod/pod-validation.ts'
+import type { Column, Strategy } from '../definition.ts'
+import { column, wide } from '../columns.ts'
+
+/** What kinds that keep pods from a template have in common. */
+
+export function defaultTemplate(template: Writable<PodTemplateSpec> | undefined): void {
+  if (template?.spec) defaultPodSpec(template.spec)
+}
+
+/** A selector must be there, say something, and match the template's own labels. */
+export function validateSelector(
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec | undefined,
+  field: FieldPath,
+): FieldError[] {
+  const at = field.child('selector')
+  if (!selector) return [required(at)]
+  const errors = validateLabelSelector(selector, at)
+  if (isEmpty(selector)) errors.push(invalid(at, selector, 'empty selector is invalid for deployment'))
+  if (errors.length > 0) return errors
+  const labels = template?.metadata?.labels ?? {}
+  if (matchesLabels(fromLabelSelector(selector), labels)) return []
+  return [
+    invalid(
+      field.child('template').child('metadata').child('labels'),
+      labels,
+      '`selector` does not match template `labels`',
+    ),
+  ]
+}
+
+export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
+  return Object.keys(matchLabels).length === 0 && matchExpressions.length === 0
+}
+
+/** The template, which here must let its pods run for ever. */
+export function validateRunningTemplate(
+  template: PodTemplateSpec | undefined,
+  field: FieldPath,
+): FieldError[] {
+  const errors = validatePodTemplate(template, field)
+  const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {}
+  if (restartPolicy && restartPolicy !== 'Always') {
+    errors.push(notSupported(field.child('spec').child('restartPolicy'), restartPolicy, ['Always']))
+  }
+  if (activeDeadlineSeconds !== undefined) {
+    errors.push(
+      forbidden(
+        field.child('spec').child('activeDeadlineSeconds'),
+        'activeDeadlineSeconds in ReplicaSet is not Supported',
+      ),
+    )
+  }
+  return errors
+}
+
+export function nonNegative(value: number | undefined, field: FieldPath): FieldError[] {
+  return (value ?? 0) < 0 ? [invalid(field, value, 'must be greater than or equal to 0')] : []
+}
+
+/** status of a workload counts pods and generations: none may be negative. */
+export function validateCounts(
+  status: Readonly<Record<string, unknown>> | undefined,
+  names: readonly string[],
+): FieldError[] {
+  const field = path('status')
+  return names.flatMap((name) => nonNegative(status?.[name] as number | undefined, field.child(name)))
+}
+
+interface Scalable extends KubernetesObject {
+  readonly spec?: { readonly replicas?: number; readonly selector?: LabelSelector }
+  readonly status?: { readonly replicas?: number }
+}
+
+/** The scale subresource of kinds with spec.replicas and a label selector. */
+export function scaleOfReplicas<T extends Scalable>(): NonNullable<Strategy<T>['scale']> {
+  return {
+    replicas: ({ spec }) => spec?.replicas ?? 0,
+    withReplicas(object, replicas) {
+      const { spec } = object as { spec?: { replicas?: number } }
+      if (spec) spec.replicas = replicas
+    },
+    statusReplicas: ({ status }) => status?.replicas ?? 0,
+    selector: ({ spec }) => formatLabelSelector(fromLabelSelector(spec?.selector)),
+  }
+}
+
+interface Templated extends KubernetesObject {
+  readonly spec?: { readonly template?: PodTemplateSpec; readonly selector?: LabelSelector }
+}
+
+/** Names and images of the template's containers, and optionally the selector, as `-o wide` shows them. */
+export function templateColumns<T extends Templated>(options: { readonly selector: boolean }): Column<T>[] {
+  const containers = ({ spec }: T) => spec?.template?.spec?.containers ?? []
+  return [
+    wide(
+      column<T>('Containers', 'Names of each container in the template.', (object) =>
+        containers(object)
+          .map(({ name }) => name)
+          .join(','),
+      ),
+    ),
+    wide(
+      column<T>('Images', 'Images referenced by each container in the template.', (object) =>
+        containers(object)
+          .map(({ image }) => image ?? '')
+          .join(','),
+      ),
+    ),
+    ...(options.selector
+      ? [
+          wide(
+            column<T>('Selector', 'Selects the pods that the object keeps.', ({ spec }) =>
+              selectorText(spec?.selector),
+            ),
+          ),
+        ]
+      : []),
+  ]
+}
+
+export function selectorText(selector: LabelSelector | undefined): string {
+  return formatLabelSelector(fromLabelSelector(selector)) || '<none>'
+}

@@ -1,0 +1,102 @@
+import { invalid, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { nonNegative } from '../apps/workload.ts'
+import { ageColumn, column, integerColumn, nameColumn, timeSince, wide } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { CronJob } from '../generated/batch.v1.ts'
+import { cronJobs } from '../generated/resources.ts'
+import { defaultJobSpec, validateJobSpec } from './job.ts'
+
+export const cronJobDefinition: ResourceDefinition<CronJob> = {
+  resource: cronJobs,
+  singular: 'cronjob',
+  shortNames: ['cj'],
+  categories: ['all'],
+  strategy: {
+    defaults({ spec }) {
+      if (!spec) return
+      spec.concurrencyPolicy ||= 'Allow'
+      spec.suspend ??= false
+      spec.successfulJobsHistoryLimit ??= 3
+      spec.failedJobsHistoryLimit ??= 1
+      if (spec.jobTemplate?.spec) defaultJobSpec(spec.jobTemplate.spec)
+    },
+    validate: validateCronJob,
+    status: {},
+  },
+  columns: [
+    nameColumn,
+    column('Schedule', 'When it runs, in cron form.', ({ spec }) => spec?.schedule ?? ''),
+    column('Timezone', 'The time zone of the schedule.', ({ spec }) => spec?.timeZone ?? '<none>'),
+    column('Suspend', 'Whether it is held back.', ({ spec }) => (spec?.suspend ? 'True' : 'False')),
+    integerColumn('Active', 'Number of jobs that run.', ({ status }) => status?.active?.length ?? 0),
+    column('Last Schedule', 'Time since it last ran.', ({ status }, now) =>
+      status?.lastScheduleTime ? timeSince(status.lastScheduleTime, now) : '<none>',
+    ),
+    ageColumn,
+    wide(
+      column('Containers', 'Names of the containers.', (cronJob) =>
+        containersOf(cronJob)
+          .map(({ name }) => name)
+          .join(','),
+      ),
+    ),
+    wide(
+      column('Images', 'Images of the containers.', (cronJob) =>
+        containersOf(cronJob)
+          .map(({ image }) => image ?? '')
+          .join(','),
+      ),
+    ),
+    wide(column('Selector', 'Selects the pods of its jobs.', () => '<none>')),
+  ],
+}
+
+function containersOf({ spec }: CronJob) {
+  return spec?.jobTemplate.spec?.template.spec?.containers ?? []
+}
+
+const policies = ['Allow', 'Forbid', 'Replace']
+const macros = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every .+)$/
+
+function validateCronJob({ spec }: CronJob): FieldError[] {
+  const field = path('spec')
+  if (!spec) return [required(field)]
+  const { schedule, timeZone, concurrencyPolicy, jobTemplate } = spec
+  const errors: FieldError[] = []
+  if (!schedule) errors.push(required(field.child('schedule')))
+  else if (!macros.test(schedule)) {
+    const fields = schedule
+      .trim()
+      .split(/\s+/)
+      .filter((part) => !/^(CRON_)?TZ=/.test(part)).length
+    if (fields !== 5)
+      errors.push(
+        invalid(
+          field.child('schedule'),
+          schedule,
+          `expected exactly 5 fields, found ${fields}: [${schedule.trim().split(/\s+/).join(' ')}]`,
+        ),
+      )
+  }
+  if (timeZone !== undefined && !isTimeZone(timeZone))
+    errors.push(invalid(field.child('timeZone'), timeZone, `unknown time zone ${timeZone}`))
+  if (!concurrencyPolicy) errors.push(required(field.child('concurrencyPolicy')))
+  else if (!policies.includes(concurrencyPolicy))
+    errors.push(notSupported(field.child('concurrencyPolicy'), concurrencyPolicy, policies))
+  return [
+    ...errors,
+    ...nonNegative(spec.startingDeadlineSeconds, field.child('startingDeadlineSeconds')),
+    ...nonNegative(spec.successfulJobsHistoryLimit, field.child('successfulJobsHistoryLimit')),
+    ...nonNegative(spec.failedJobsHistoryLimit, field.child('failedJobsHistoryLimit')),
+    ...validateJobSpec(jobTemplate?.spec, field.child('jobTemplate').child('spec')),
+  ]
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return name !== ''
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,151 @@
+import type { Event } from '../generated/core.v1.ts'
+import { events } from '../generated/resources.ts'
+import type { Event as EventV1 } from '../generated/events.v1.ts'
+import { eventsV1 } from '../generated/resources.ts'
+import { humanDuration } from '../../machinery/duration.ts'
+import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
+import { column, nameColumn, timeSince, wide } from '../columns.ts'
+import type { Conversion, ResourceDefinition } from '../definition.ts'
+
+/** Events are forgotten after this long, as upstream's --event-ttl. */
+const ttlSeconds = 3600
+
+export const eventDefinition: ResourceDefinition<Event> = {
+  resource: events,
+  singular: 'event',
+  shortNames: ['ev'],
+  ttlSeconds,
+  alsoServedAs: [servedAsEventsV1()],
+  strategy: { allowCreateOnUpdate: true, validate: validateEvent, nameRule: 'dns1123Subdomain' },
+  columns: [
+    column('Last Seen', 'Time since the event was last seen.', lastSeen),
+    column('Type', 'Normal or Warning.', ({ type }) => type ?? ''),
+    column('Reason', 'A short word for what happened.', ({ reason }) => reason ?? ''),
+    column('Object', 'The object the event is about.', objectText),
+    wide(
+      column('Subobject', 'The part of the object.', ({ involvedObject }) => involvedObject.fieldPath ?? ''),
+    ),
+    wide(column('Source', 'The component that says so.', sourceText)),
+    column('Message', 'What happened.', ({ message }) => (message ?? '').trim()),
+    wide(
+      column('First Seen', 'Time since the event was first seen.', (event, now) =>
+        timeSince(firstTime(event), now),
+      ),
+    ),
+    wide({
+      ...column<Event>('Count', 'How often the event was seen.', () => ''),
+      type: 'integer',
+      cell: countOf,
+    }),
+    wide(nameColumn),
+  ],
+  selectableFields: ({ involvedObject, reason, reportingComponent, source, type }) => ({
+    'involvedObject.kind': involvedObject.kind ?? '',
+    'involvedObject.namespace': involvedObject.namespace ?? '',
+    'involvedObject.name': involvedObject.name ?? '',
+    'involvedObject.uid': involvedObject.uid ?? '',
+    'involvedObject.apiVersion': involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': involvedObject.fieldPath ?? '',
+    reason: reason ?? '',
+    reportingComponent: reportingComponent ?? '',
+    source: source?.component || reportingComponent || '',
+    type: type ?? '',
+  }),
+}
+
+function firstTime({ firstTimestamp, eventTime }: Event): string | undefined {
+  return firstTimestamp ?? eventTime ?? undefined
+}
+
+function lastSeen(event: Event, now: number): string {
+  const first = firstTime(event)
+  const last = event.series?.lastObservedTime ?? event.lastTimestamp ?? first
+  const count = countOf(event)
+  if (count <= 1 || !first || !last) return timeSince(last ?? undefined, now)
+  return `${timeSince(last, now)} (x${count} over ${humanDuration(now - Date.parse(first))})`
+}
+
+function countOf({ series, count }: Event): number {
+  return series?.count ?? count ?? 1
+}
+
+function objectText({ involvedObject }: Event): string {
+  const kind = (involvedObject.kind ?? '').toLowerCase()
+  return involvedObject.name ? `${kind}/${involvedObject.name}` : kind
+}
+
+function sourceText({ source, reportingComponent, reportingInstance }: Event): string {
+  const component = source?.component || reportingComponent || ''
+  const host = source?.host || reportingInstance
+  return host ? `${component}, ${host}` : component
+}
+
+function validateEvent({ involvedObject, metadata }: Event): FieldError[] {
+  const namespace = involvedObject.namespace ?? ''
+  // Events about cluster-scoped objects live in the default namespace.
+  const expected = namespace === '' ? ['default', 'kube-system'] : [namespace]
+  const matches = expected.includes(metadata?.namespace ?? '')
+  return matches
+    ? []
+    : [invalid(path('involvedObject').child('namespace'), namespace, 'does not match event.namespace')]
+}
+
+/** The same events in events.k8s.io/v1, where some fields have other names. */
+function servedAsEventsV1(): Conversion<Event, EventV1> {
+  return {
+    resource: eventsV1,
+    fromStored({
+      involvedObject,
+      message,
+      source,
+      firstTimestamp,
+      lastTimestamp,
+      count,
+      reportingComponent,
+      reportingInstance,
+      apiVersion: _version,
+      eventTime,
+      ...same
+    }) {
+      return {
+        ...same,
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        eventTime: eventTime ?? null,
+        ...(reportingComponent !== undefined && { reportingController: reportingComponent }),
+        ...(reportingInstance !== undefined && { reportingInstance }),
+        regarding: involvedObject,
+        ...(message !== undefined && { note: message }),
+        ...(source && { deprecatedSource: source }),
+        ...(firstTimestamp && { deprecatedFirstTimestamp: firstTimestamp }),
+        ...(lastTimestamp && { deprecatedLastTimestamp: lastTimestamp }),
+        ...(count !== undefined && { deprecatedCount: count }),
+      } as EventV1
+    },
+    toStored({
+      regarding,
+      note,
+      deprecatedSource,
+      deprecatedFirstTimestamp,
+      deprecatedLastTimestamp,
+      deprecatedCount,
+      reportingController,
+      apiVersion: _version,
+      ...same
+    }) {
+      return {
+        ...same,
+        apiVersion: 'v1',
+        kind: 'Event',
+        involvedObject: regarding ?? {},
+        ...(note !== undefined && { message: note }),
+        ...(reportingController !== undefined && { reportingComponent: reportingController }),
+        source: deprecatedSource ?? {},
+        firstTimestamp: deprecatedFirstTimestamp ?? null,
+        lastTimestamp: deprecatedLastTimestamp ?? null,
+        ...(deprecatedCount !== undefined && { count: deprecatedCount }),
+      } as Event
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import { ageColumn, column, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { Namespace } from '../generated/core.v1.ts'
+import { namespaces } from '../generated/resources.ts'
+import { forbidden, path, type FieldError } from '../../machinery/field-error.ts'
+import { jsonEqual } from '../../machinery/equal.ts'
+
+/** What keeps a namespace until its content is gone. */
+export const namespaceFinalizer = 'kubernetes'
+/** Set on every namespace, so that selectors can name it. */
+export const namespaceNameLabel = 'kubernetes.io/metadata.name'
+
+export const namespaceDefinition: ResourceDefinition<Namespace> = {
+  resource: namespaces,
+  singular: 'namespace',
+  shortNames: ['ns'],
+  strategy: {
+    nameRule: 'dns1123Label',
+    defaults(namespace) {
+      const { name } = namespace.metadata ?? {}
+      if (name) namespace.metadata!.labels = { ...namespace.metadata!.labels, [namespaceNameLabel]: name }
+    },
+    prepareForCreate(namespace) {
+      namespace.status = { phase: 'Active' }
+      const finalizers = namespace.spec?.finalizers ?? []
+      if (!finalizers.includes(namespaceFinalizer))
+        namespace.spec = { finalizers: [...finalizers, namespaceFinalizer] }
+    },
+    prepareForUpdate(namespace, previous) {
+      // Only the finalize subresource changes them.
+      namespace.spec = { ...namespace.spec, finalizers: [...(previous.spec?.finalizers ?? [])] }
+    },
+    status: { validateUpdate: validateStatusUpdate },
+  },
+  columns: [
+    nameColumn,
+    column('Status', 'The status of the namespace', ({ status }) => status?.phase ?? ''),
+    ageColumn,
+  ],
+  selectableFields: ({ metadata, status }) => ({
+    name: metadata?.name ?? '',
+    'status.phase': status?.phase ?? '',
+  }),
+}
+
+function validateStatusUpdate(next: Namespace, previous: Namespace): FieldError[] {
+  const field = path('status').child('phase')
+  const isDeleting = next.metadata?.deletionTimestamp !== undefined
+  const phase = next.status?.phase
+  if (isDeleting && phase !== 'Terminating') {
+    return [forbidden(field, 'may only be `Terminating` if `deletionTimestamp` is not empty')]
+  }
+  if (!isDeleting && phase !== 'Active' && !jsonEqual(next.status, previous.status)) {
+    return [forbidden(field, 'may only be `Active` if `deletionTimestamp` is empty')]
+  }
+  return []
+}

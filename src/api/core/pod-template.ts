@@ -1,0 +1,33 @@
+import { path } from '../../machinery/field-error.ts'
+import { defaultTemplate } from '../apps/workload.ts'
+import { ageColumn, column, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { PodTemplate } from '../generated/core.v1.ts'
+import { podTemplates } from '../generated/resources.ts'
+import { validatePodTemplate } from './pod/pod-validation.ts'
+
+export const podTemplateDefinition: ResourceDefinition<PodTemplate> = {
+  resource: podTemplates,
+  singular: 'podtemplate',
+  strategy: {
+    defaults: ({ template }) => defaultTemplate(template),
+    validate: ({ template }) => validatePodTemplate(template, path('template')),
+  },
+  columns: [
+    nameColumn,
+    column('Containers', 'Names of the containers.', ({ template }) =>
+      (template?.spec?.containers ?? []).map(({ name }) => name).join(','),
+    ),
+    column('Images', 'Images of the containers.', ({ template }) =>
+      (template?.spec?.containers ?? []).map(({ image }) => image ?? '').join(','),
+    ),
+    column('Pod Labels', 'Labels of the pods.', ({ template }) => {
+      return (
+        Object.entries(template?.metadata?.labels ?? {})
+          .map((pair) => pair.join('='))
+          .join(',') || '<none>'
+      )
+    }),
+    ageColumn,
+  ],
+}

@@ -1,0 +1,73 @@
+import type { Writable } from '../../../machinery/meta.ts'
+import { formatTime } from '../../../machinery/time.ts'
+import type { ResourceDefinition } from '../../definition.ts'
+import type { Pod } from '../../generated/core.v1.ts'
+import { pods } from '../../generated/resources.ts'
+import { podColumns } from './pod-columns.ts'
+import { defaultPod } from './pod-defaults.ts'
+import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts'
+import { validatePod } from './pod-validation.ts'
+import { podWarnings } from './pod-warnings.ts'
+import { qosClassOf } from './qos-class.ts'
+
+export const podDefinition: ResourceDefinition<Pod> = {
+  resource: pods,
+  singular: 'pod',
+  shortNames: ['po'],
+  categories: ['all'],
+  strategy: {
+    defaults: defaultPod,
+    prepareForCreate,
+    validate: validatePod,
+    validateUpdate: validatePodUpdate,
+    validatesUpdateAlone: true,
+    warnings: podWarnings,
+    status: {
+      prepareForUpdate(pod, previous) {
+        // Once known, a pod's quality of service class is its own for life.
+        pod.status = { ...pod.status, qosClass: previous.status?.qosClass ?? qosClassOf(previous) }
+        // The kubelet's writes cannot take back a deletion that was asked for.
+        delete pod.metadata?.deletionTimestamp
+        if (previous.metadata?.deletionTimestamp)
+          pod.metadata = { ...pod.metadata, deletionTimestamp: previous.metadata.deletionTimestamp }
+      },
+      validateUpdate: validatePodStatusUpdate,
+    },
+    graceSeconds,
+  },
+  columns: podColumns,
+  selectableFields: ({ spec, status }) => ({
+    'spec.nodeName': spec?.nodeName ?? '',
+    'spec.restartPolicy': spec?.restartPolicy ?? '',
+    'spec.schedulerName': spec?.schedulerName ?? '',
+    'spec.serviceAccountName': spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': `${spec?.hostNetwork ?? false}`,
+    'status.phase': status?.phase ?? '',
+    'status.podIP': status?.podIP ?? '',
+    'status.nominatedNodeName': status?.nominatedNodeName ?? '',
+  }),
+}
+
+function prepareForCreate(pod: Writable<Pod>): void {
+  pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
+  if (pod.spec?.schedulingGates?.length) {
+    const lastTransitionTime = pod.metadata?.creationTimestamp ?? formatTime(0)
+    pod.status.conditions = [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+        lastProbeTime: null,
+        lastTransitionTime,
+      },
+    ]
+  }
+}
+
+/** A pod that runs nowhere, or no more, has nothing to end gracefully. */
+function graceSeconds({ spec, status }: Pod, requested: number | undefined): number {
+  if (!spec?.nodeName || status?.phase === 'Failed' || status?.phase === 'Succeeded') return 0
+  const seconds = requested ?? spec.terminationGracePeriodSeconds ?? 30
+  return seconds < 0 ? 1 : seconds
+}

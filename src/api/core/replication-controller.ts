@@ -1,0 +1,94 @@
+import { formatLabelSelector, fromLabels, matchesLabels } from '../../machinery/label-selector.ts'
+import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { validateLabels } from '../../machinery/validation/labels.ts'
+import { nonNegative, defaultTemplate, validateCounts, validateRunningTemplate } from '../apps/workload.ts'
+import { ageColumn, column, integerColumn, nameColumn, wide } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { ReplicationController } from '../generated/core.v1.ts'
+import { replicationControllers } from '../generated/resources.ts'
+
+export const replicationControllerDefinition: ResourceDefinition<ReplicationController> = {
+  resource: replicationControllers,
+  singular: 'replicationcontroller',
+  shortNames: ['rc'],
+  categories: ['all'],
+  strategy: {
+    defaults({ spec, metadata }) {
+      if (!spec) return
+      const labels = spec.template?.metadata?.labels
+      if (labels) {
+        if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels }
+        if (metadata && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+      }
+      defaultTemplate(spec.template)
+      spec.replicas ??= 1
+    },
+    validate: validateReplicationController,
+    status: {
+      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+    },
+    scale: {
+      replicas: ({ spec }) => spec?.replicas ?? 0,
+      withReplicas(object, replicas) {
+        object.spec = { ...object.spec, replicas }
+      },
+      statusReplicas: ({ status }) => status?.replicas ?? 0,
+      selector: ({ spec }) => formatLabelSelector(fromLabels(spec?.selector)),
+    },
+  },
+  columns: [
+    nameColumn,
+    integerColumn('Desired', 'Number of desired pods.', ({ spec }) => spec?.replicas ?? 0),
+    integerColumn('Current', 'Number of pods there are.', ({ status }) => status?.replicas ?? 0),
+    integerColumn('Ready', 'Number of ready pods.', ({ status }) => status?.readyReplicas ?? 0),
+    ageColumn,
+    wide(
+      column('Containers', 'Names of the containers.', ({ spec }) =>
+        (spec?.template?.spec?.containers ?? []).map(({ name }) => name).join(','),
+      ),
+    ),
+    wide(
+      column('Images', 'Images of the containers.', ({ spec }) =>
+        (spec?.template?.spec?.containers ?? []).map(({ image }) => image ?? '').join(','),
+      ),
+    ),
+    wide(
+      column('Selector', 'Selects the pods that the object keeps.', ({ spec }) =>
+        formatLabelSelector(fromLabels(spec?.selector)),
+      ),
+    ),
+  ],
+  selectableFields: ({ status }) => ({ 'status.replicas': `${status?.replicas ?? 0}` }),
+}
+
+const counted = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'observedGeneration',
+]
+
+function validateReplicationController({ spec }: ReplicationController): FieldError[] {
+  const field = path('spec')
+  if (!spec) return [required(field)]
+  const errors = [
+    ...nonNegative(spec.replicas, field.child('replicas')),
+    ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
+  ]
+  const { selector = {}, template } = spec
+  if (Object.keys(selector).length === 0) errors.push(required(field.child('selector')))
+  else errors.push(...validateLabels(selector, field.child('selector')))
+  if (!template) return [...errors, required(field.child('template'))]
+  const labels = template.metadata?.labels ?? {}
+  if (Object.keys(selector).length > 0 && !matchesLabels(fromLabels(selector), labels)) {
+    errors.push(
+      invalid(
+        field.child('template').child('metadata').child('labels'),
+        labels,
+        '`selector` does not match template `labels`',
+      ),
+    )
+  }
+  return [...errors, ...validateRunningTemplate(template, field.child('template'))]
+}

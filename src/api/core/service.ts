@@ -1,0 +1,134 @@
+import type { Writable } from '../../machinery/meta.ts'
+import { formatLabelSelector, fromLabels } from '../../machinery/label-selector.ts'
+import { ageColumn, column, nameColumn, wide } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { Service, ServiceSpec } from '../generated/core.v1.ts'
+import { services } from '../generated/resources.ts'
+import { needsHealthCheck, validateService, validateServiceUpdate } from './service-validation.ts'
+
+/** Seconds a client stays with its endpoint when the Service does not say. */
+const affinitySeconds = 10_800
+
+export const serviceDefinition: ResourceDefinition<Service> = {
+  resource: services,
+  singular: 'service',
+  shortNames: ['svc'],
+  categories: ['all'],
+  strategy: {
+    nameRule: 'dns1035Label',
+    defaults({ spec }) {
+      if (spec) defaultService(spec)
+    },
+    prepareForCreate(service) {
+      service.status = { loadBalancer: {} }
+      if (service.spec) dropWhatTypeForbids(service.spec)
+    },
+    prepareForUpdate(service, previous) {
+      if (service.spec && previous.spec) keepAllocated(service.spec, previous.spec)
+      if (service.spec) dropWhatTypeForbids(service.spec)
+    },
+    validate: validateService,
+    validateUpdate: validateServiceUpdate,
+    status: {},
+  },
+  columns: [
+    nameColumn,
+    column('Type', 'How the Service is reached.', ({ spec }) => spec?.type ?? ''),
+    column('Cluster-IP', 'Address inside the cluster.', ({ spec }) =>
+      spec?.type === 'ExternalName' ? '<none>' : (spec?.clusterIPs?.[0] ?? spec?.clusterIP) || '<none>',
+    ),
+    column('External-IP', 'Address outside the cluster.', externalAddress),
+    column('Port(s)', 'Ports, with node ports behind a colon.', portsText),
+    ageColumn,
+    wide(
+      column('Selector', 'Labels of the pods behind the Service.', ({ spec }) => {
+        return spec?.selector ? formatLabelSelector(fromLabels(spec.selector)) : '<none>'
+      }),
+    ),
+  ],
+  selectableFields: ({ spec }) => ({
+    'spec.clusterIP': spec?.clusterIP ?? '',
+    'spec.type': spec?.type ?? '',
+  }),
+}
+
+function defaultService(spec: Writable<ServiceSpec>): void {
+  spec.type ??= 'ClusterIP'
+  spec.sessionAffinity ??= 'None'
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig
+  else {
+    const clientIP = { ...spec.sessionAffinityConfig?.clientIP }
+    clientIP.timeoutSeconds ??= affinitySeconds
+    spec.sessionAffinityConfig = { ...spec.sessionAffinityConfig, clientIP }
+  }
+  for (const port of spec.ports ?? []) {
+    port.protocol ??= 'TCP'
+    if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '')
+      port.targetPort = port.port
+  }
+  const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer'
+  if (isExternal || (spec.externalIPs?.length ?? 0) > 0) spec.externalTrafficPolicy ??= 'Cluster'
+  if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster'
+  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true
+}
+
+/** What a client that only knows some fields leaves out stays as it was allocated, as long as the type has use for it. */
+function keepAllocated(spec: Writable<ServiceSpec>, previous: ServiceSpec): void {
+  if (previous.type !== 'ExternalName' && spec.type !== 'ExternalName') {
+    if (!spec.clusterIP && previous.clusterIP) {
+      spec.clusterIP = previous.clusterIP
+      spec.clusterIPs ??= [...(previous.clusterIPs ?? [previous.clusterIP])]
+    }
+    if (previous.ipFamilies) spec.ipFamilies ??= [...previous.ipFamilies]
+    if (previous.ipFamilyPolicy) spec.ipFamilyPolicy ??= previous.ipFamilyPolicy
+  }
+  const usesNodePorts = (type: ServiceSpec['type']) => type === 'NodePort' || type === 'LoadBalancer'
+  if (usesNodePorts(spec.type) && usesNodePorts(previous.type)) {
+    for (const port of spec.ports ?? []) {
+      const same = previous.ports?.find((old) => old.port === port.port && old.protocol === port.protocol)
+      if (!port.nodePort && same?.nodePort && !spec.ports!.some(({ nodePort }) => nodePort === same.nodePort))
+        port.nodePort = same.nodePort
+    }
+  }
+  if (needsHealthCheck(spec) && needsHealthCheck(previous)) {
+    if (!spec.healthCheckNodePort && previous.healthCheckNodePort)
+      spec.healthCheckNodePort = previous.healthCheckNodePort
+  }
+  if (spec.type === 'LoadBalancer' && previous.type === 'LoadBalancer') {
+    if (previous.loadBalancerClass) spec.loadBalancerClass ??= previous.loadBalancerClass
+  }
+}
+
+/** Fields that an earlier type needed go when the type changes without naming them. */
+function dropWhatTypeForbids(spec: Writable<ServiceSpec>): void {
+  if (spec.type === 'ExternalName') {
+    if (!spec.clusterIP) {
+      delete spec.clusterIP
+      delete spec.clusterIPs
+    }
+    delete spec.ipFamilies
+    delete spec.ipFamilyPolicy
+  }
+  if (spec.type !== 'LoadBalancer') delete spec.allocateLoadBalancerNodePorts
+}
+
+function externalAddress({ spec, status }: Service): string {
+  switch (spec?.type) {
+    case 'ExternalName':
+      return spec.externalName ?? ''
+    case 'LoadBalancer': {
+      const balancers = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '')
+      const all = [...balancers, ...(spec.externalIPs ?? [])]
+      return all.length > 0 ? all.join(',') : '<pending>'
+    }
+    default:
+      return spec?.externalIPs?.length ? spec.externalIPs.join(',') : '<none>'
+  }
+}
+
+function portsText({ spec }: Service): string {
+  const ports = (spec?.ports ?? []).map(({ port, nodePort, protocol }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  )
+  return ports.length > 0 ? ports.join(',') : '<none>'
+}

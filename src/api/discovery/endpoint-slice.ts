@@ -1,0 +1,121 @@
+import {
+  duplicate,
+  invalid,
+  notSupported,
+  path,
+  required,
+  tooMany,
+  type FieldError,
+} from '../../machinery/field-error.ts'
+import { validateIp } from '../../machinery/validation/ip.ts'
+import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
+import { ageColumn, column, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { EndpointSlice } from '../generated/discovery.v1.ts'
+import { endpointSlices } from '../generated/resources.ts'
+
+const maxEndpoints = 1000
+const maxPorts = 20_000
+const maxAddresses = 100
+const addressTypes = ['FQDN', 'IPv4', 'IPv6']
+const protocols = ['SCTP', 'TCP', 'UDP']
+const shown = 3
+
+export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
+  resource: endpointSlices,
+  singular: 'endpointslice',
+  strategy: {
+    defaults({ ports }) {
+      for (const port of ports ?? []) {
+        port.name ??= ''
+        port.protocol ??= 'TCP'
+      }
+    },
+    validate: validateEndpointSlice,
+    validateUpdate: (next, previous) =>
+      next.addressType === previous.addressType
+        ? []
+        : [invalid(path('addressType'), next.addressType, 'field is immutable')],
+  },
+  columns: [
+    nameColumn,
+    column('AddressType', 'The type of the addresses.', ({ addressType }) => addressType),
+    column('Ports', 'The ports of each endpoint.', ({ ports }) =>
+      shortened(
+        (ports ?? []).map(({ port }) => (port === undefined ? '*' : `${port}`)),
+        '<unset>',
+      ),
+    ),
+    column('Endpoints', 'The addresses of the endpoints.', ({ endpoints }) =>
+      shortened(
+        (endpoints ?? []).flatMap(({ addresses }) => addresses),
+        '<unset>',
+      ),
+    ),
+    ageColumn,
+  ],
+}
+
+function shortened(items: readonly string[], none: string): string {
+  if (items.length === 0) return none
+  const more = items.length - shown
+  return more > 0 ? `${items.slice(0, shown).join(',')} + ${more} more...` : items.join(',')
+}
+
+function validateEndpointSlice({ addressType, endpoints, ports }: EndpointSlice): FieldError[] {
+  const errors: FieldError[] = []
+  if (!addressType) errors.push(required(path('addressType')))
+  else if (!addressTypes.includes(addressType))
+    errors.push(notSupported(path('addressType'), addressType, addressTypes))
+  const list = path('endpoints')
+  if ((endpoints?.length ?? 0) > maxEndpoints) errors.push(tooMany(list, endpoints!.length, maxEndpoints))
+  for (const [index, { addresses, hostname }] of (endpoints ?? []).entries()) {
+    const at = list.index(index)
+    if (!addresses || addresses.length === 0)
+      errors.push(required(at.child('addresses'), 'must contain at least 1 address'))
+    else if (addresses.length > maxAddresses)
+      errors.push(tooMany(at.child('addresses'), addresses.length, maxAddresses))
+    for (const [position, address] of (addresses ?? []).entries()) {
+      const field = at.child('addresses').index(position)
+      if (addressType === 'FQDN') continue
+      const malformed = validateIp(field, address)
+      const isOther = address.includes(':') !== (addressType === 'IPv6')
+      if (malformed.length > 0) errors.push(...malformed)
+      else if (isOther) errors.push(invalid(field, address, `must be a valid ${addressType} address`))
+      else if (isLoopback(address))
+        errors.push(invalid(field, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'))
+      else if (isLinkLocal(address))
+        errors.push(invalid(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'))
+    }
+    if (hostname)
+      errors.push(
+        ...dns1123LabelErrors(hostname).map((message) => invalid(at.child('hostname'), hostname, message)),
+      )
+  }
+  return [...errors, ...portErrors(ports ?? [])]
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1'
+}
+
+function isLinkLocal(address: string): boolean {
+  return address.startsWith('169.254.') || /^fe[89ab]/i.test(address)
+}
+
+function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {
+  const errors: FieldError[] = []
+  const names = new Set<string>()
+  if (ports.length > maxPorts) errors.push(tooMany(path('ports'), ports.length, maxPorts))
+  for (const [index, { name = '', protocol }] of ports.entries()) {
+    const at = path('ports').index(index)
+    if (name)
+      errors.push(...dns1123LabelErrors(name).map((message) => invalid(at.child('name'), name, message)))
+    if (names.has(name)) errors.push(duplicate(at.child('name'), name))
+    names.add(name)
+    if (!protocol) errors.push(required(at.child('protocol')))
+    else if (!protocols.includes(protocol))
+      errors.push(notSupported(at.child('protocol'), protocol, protocols))
+  }
+  return errors
+}

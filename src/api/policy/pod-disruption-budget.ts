@@ -1,0 +1,48 @@
+import { path, invalid, notSupported, type FieldError } from '../../machinery/field-error.ts'
+import { validateLabelSelector } from '../../machinery/validation/labels.ts'
+import { atMostAll, validateShare } from '../apps/deployment.ts'
+import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { PodDisruptionBudget } from '../generated/policy.v1.ts'
+import { podDisruptionBudgets } from '../generated/resources.ts'
+
+export const podDisruptionBudgetDefinition: ResourceDefinition<PodDisruptionBudget> = {
+  resource: podDisruptionBudgets,
+  singular: 'poddisruptionbudget',
+  shortNames: ['pdb'],
+  strategy: { allowUnconditionalUpdate: false, validate: validateBudget, status: {} },
+  columns: [
+    nameColumn,
+    column('Min Available', 'Pods that must stay available.', ({ spec }) => `${spec?.minAvailable ?? 'N/A'}`),
+    column(
+      'Max Unavailable',
+      'Pods that may be unavailable.',
+      ({ spec }) => `${spec?.maxUnavailable ?? 'N/A'}`,
+    ),
+    integerColumn(
+      'Allowed Disruptions',
+      'Pods that may be evicted now.',
+      ({ status }) => status?.disruptionsAllowed ?? 0,
+    ),
+    ageColumn,
+  ],
+}
+
+const policies = ['AlwaysAllow', 'IfHealthyBudget']
+
+function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
+  const field = path('spec')
+  const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec ?? {}
+  const errors: FieldError[] = []
+  if (minAvailable !== undefined && maxUnavailable !== undefined) {
+    errors.push(invalid(field, spec, 'minAvailable and maxUnavailable cannot be both set'))
+  }
+  for (const [name, value] of Object.entries({ minAvailable, maxUnavailable })) {
+    errors.push(...validateShare(value, field.child(name)), ...atMostAll(value, field.child(name)))
+  }
+  if (selector) errors.push(...validateLabelSelector(selector, field.child('selector')))
+  if (unhealthyPodEvictionPolicy && !policies.includes(unhealthyPodEvictionPolicy)) {
+    errors.push(notSupported(field.child('unhealthyPodEvictionPolicy'), unhealthyPodEvictionPolicy, policies))
+  }
+  return errors
+}
