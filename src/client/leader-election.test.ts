@@ -80,7 +80,7 @@ void describe('startWhenLeader', () => {
     context.client.seed(leases, {
       metadata: lease,
       spec: { holderIdentity: 'dead', leaseDurationSeconds: 15, renewTime: '2020-01-01T00:00:00.000000Z' },
-    } as never)
+    })
     const b = candidate('b')
     await context.clock.advance(14_000)
     assert.deepEqual(history, [])

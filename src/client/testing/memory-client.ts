@@ -47,7 +47,7 @@ export interface MemoryClient extends Client {
   /** Every write so far, in order. */
   readonly calls: readonly MemoryCall[]
   /** Puts objects there as they are, as if they had been written by someone else. */
-  seed(resource: Resource, ...objects: readonly KubernetesObject[]): void
+  seed<T extends KubernetesObject>(resource: Resource<T>, ...objects: readonly T[]): void
   /** Called before each write; what it throws is what the caller gets. */
   onWrite?: (call: MemoryCall) => void
   /** What the path answers; 404 for all others. */
@@ -136,7 +136,7 @@ export function createMemoryClient(clock: Clock): MemoryClient {
   /** Stores `next` over `previous`, or removes it when nothing holds it any more. */
   function replace<T extends KubernetesObject>(resource: Resource<T>, previous: T, next: T): T {
     if (jsonEqual(previous, next)) return previous
-    const isReleased = next.metadata?.deletionTimestamp && (next.metadata.finalizers ?? []).length === 0
+    const isReleased = next.metadata?.deletionTimestamp && holders(resource, next).length === 0
     const isGraceful = (next.metadata?.deletionGracePeriodSeconds ?? 0) > 0
     if (isReleased && !isGraceful) return commit(resource, 'DELETED', next, previous)
     return commit(resource, 'MODIFIED', next, previous)
@@ -174,6 +174,7 @@ export function createMemoryClient(clock: Clock): MemoryClient {
     if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
       throw conflict(resource, metadata.name ?? '')
     const finalizers = withPropagation(metadata.finalizers ?? [], options.propagationPolicy)
+    const isHeld = holders(resource, { ...object, metadata: { ...metadata, finalizers } }).length > 0
     const isPod = resource.group === '' && resource.resource === 'pods'
     const spec = (object as { readonly spec?: { readonly nodeName?: string } }).spec
     const graceSeconds = isPod && spec?.nodeName ? (options.gracePeriodSeconds ?? podGraceSeconds) : 0
@@ -183,8 +184,7 @@ export function createMemoryClient(clock: Clock): MemoryClient {
       deletionTimestamp: metadata.deletionTimestamp ?? formatTime(clock.now() + graceSeconds * 1000),
       deletionGracePeriodSeconds: Math.min(metadata.deletionGracePeriodSeconds ?? graceSeconds, graceSeconds),
     }
-    if (finalizers.length > 0 || graceSeconds > 0)
-      return replace(resource, object, { ...object, metadata: marked })
+    if (isHeld || graceSeconds > 0) return replace(resource, object, { ...object, metadata: marked })
     commit(resource, 'DELETED', object, object)
     return {
       kind: 'Status',
@@ -262,9 +262,17 @@ export function createMemoryClient(clock: Clock): MemoryClient {
     async getSubresource(resource, _name, subresource) {
       throw methodNotSupported(resource, subresource)
     },
-    async updateSubresource(resource, name, subresource) {
+    async updateSubresource<Answer extends KubernetesObject>(
+      resource: Resource,
+      name: ObjectName,
+      subresource: string,
+      body: KubernetesObject,
+    ): Promise<Answer> {
       note('update', resource, name.name, subresource)
-      throw methodNotSupported(resource, subresource)
+      if (subresource !== 'finalize') throw methodNotSupported(resource, subresource)
+      const previous = find(resource, name)
+      const { spec } = body as { readonly spec?: unknown }
+      return replace(resource, previous, { ...previous, spec } as KubernetesObject) as Answer
     },
     async raw(path) {
       const answer = client.served.get(path)
@@ -385,6 +393,15 @@ function kept(metadata: ObjectMeta): ObjectMeta {
     ...(deletionGracePeriodSeconds !== undefined && { deletionGracePeriodSeconds }),
     ...(resourceVersion !== undefined && { resourceVersion }),
   }
+}
+
+/** What keeps an object that is being deleted; namespaces have finalizers of their own. */
+function holders(resource: Resource, object: KubernetesObject): readonly string[] {
+  const { metadata, spec } = object as KubernetesObject & {
+    readonly spec?: { readonly finalizers?: readonly string[] }
+  }
+  const own = resource.group === '' && resource.resource === 'namespaces' ? (spec?.finalizers ?? []) : []
+  return [...(metadata?.finalizers ?? []), ...own]
 }
 
 function withPropagation(

@@ -20,7 +20,7 @@ import { controllerKey, findController } from '../ownership/controller-key.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { isTerminal } from '../pods/pod-state.ts'
-import { sameStatus } from '../same-status.ts'
+import { sameOnceWritten } from '../same-once-written.ts'
 import { revisionAnnotation, sizeAnnotations } from './annotations.ts'
 import {
   countedStatus,
@@ -313,7 +313,7 @@ async function writeStatus(
   { client, cache }: ReconcileContext,
 ): Promise<void> {
   const held = cache(deployments).get(keyOf(deployment))
-  if (held && !sameStatus(held.status, status))
+  if (held && !sameOnceWritten(held.status, status))
     await client.update(deployments, { ...deployment, status }, { subresource: 'status' })
 }
 

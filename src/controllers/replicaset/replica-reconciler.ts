@@ -13,7 +13,7 @@ import { createPod, deletePod, isNamespaceTerminating, messageOf } from '../pods
 import { podFromTemplate } from '../pods/pod-from-template.ts'
 import { isActive, isTerminating, nextAvailabilityMs } from '../pods/pod-state.ts'
 import { inParallel, slowStart } from '../pods/slow-start.ts'
-import { sameStatus } from '../same-status.ts'
+import { sameOnceWritten } from '../same-once-written.ts'
 import { planReplicas } from './plan-replicas.ts'
 import { replicaStatus } from './replica-status.ts'
 
@@ -82,7 +82,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
         },
         nowMs,
       )
-      if (!sameStatus(owner.status, status))
+      if (!sameOnceWritten(owner.status, status))
         await client.update(resource, { ...owner, status }, { subresource: 'status' })
       if (failure !== undefined) throw failure
 

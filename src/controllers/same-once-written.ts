@@ -1,10 +1,10 @@
 import { jsonEqual } from '../machinery/equal.ts'
 
 /**
- * Whether two statuses say the same once written: API servers leave out zeros, false, empty strings, lists and maps,
- * so these are as good as absent.
+ * Whether two values (statuses, metadata) say the same once written: API servers leave out zeros, false, empty strings,
+ * lists and maps, so these are as good as absent.
  */
-export function sameStatus(a: unknown, b: unknown): boolean {
+export function sameOnceWritten(a: unknown, b: unknown): boolean {
   return a === b || jsonEqual(significant(a), significant(b))
 }
 

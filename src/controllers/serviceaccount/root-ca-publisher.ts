@@ -1,0 +1,51 @@
+import { configMaps, namespaces } from '../../api/generated/resources.ts'
+import { done, on, type Reconciler } from '../../client/reconciler.ts'
+import { jsonEqual } from '../../machinery/equal.ts'
+import { isAlreadyExists } from '../../machinery/status-errors.ts'
+import { isNamespaceTerminating } from '../pods/pod-control.ts'
+
+const configMapName = 'kube-root-ca.crt'
+const descriptionAnnotation = 'kubernetes.io/description'
+const description =
+  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal ' +
+  'service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.'
+
+/** Publishes the certificate (PEM) that the API server is known by in every active namespace. */
+export function rootCaPublisher(rootCa: string): Reconciler {
+  const data = { 'ca.crt': rootCa }
+  return {
+    name: 'root-ca-cert-publisher',
+    concurrency: 1,
+    watches: [
+      on(namespaces, ({ metadata }) => [metadata?.name ?? '']),
+      on(configMaps, ({ metadata }) => (metadata?.name === configMapName ? [metadata.namespace ?? ''] : [])),
+    ],
+
+    async reconcile(name, { client, cache }) {
+      const namespace = cache(namespaces).get(name)
+      if (!namespace || namespace.status?.phase === 'Terminating') return done
+      const current = cache(configMaps).get(`${name}/${configMapName}`)
+      const annotations = { ...current?.metadata?.annotations, [descriptionAnnotation]: description }
+      try {
+        if (!current) {
+          await client.create(configMaps, {
+            metadata: { namespace: name, name: configMapName, annotations },
+            data,
+          })
+        } else if (
+          !jsonEqual(current.data, data) ||
+          current.metadata?.annotations?.[descriptionAnnotation] === undefined
+        ) {
+          await client.update(configMaps, {
+            ...current,
+            metadata: { ...current.metadata, annotations },
+            data,
+          })
+        }
+      } catch (error) {
+        if (!isAlreadyExists(error) && !isNamespaceTerminating(error)) throw error
+      }
+      return done
+    },
+  }
+}
