@@ -190,8 +190,14 @@ function structOf(type: GoType, source: SourcePackage, resolver: Resolver, proto
     name: `${source.short}.${type.name}`,
     ...(kind && { kind }),
     ...(structType && { structType: structType as 'atomic' | 'granular' }),
+    ...(has(type.markers, 'union') && { union: discriminatorOf(type.definition.fields) }),
     fields,
   }
+}
+
+function discriminatorOf(fields: readonly GoField[]): string {
+  const discriminator = fields.find(({ markers }) => has(markers, 'unionDiscriminator'))
+  return discriminator?.tag.get('json')?.split(',')[0] ?? ''
 }
 
 function fieldsOf(

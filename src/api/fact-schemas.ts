@@ -74,12 +74,14 @@ export function structSchema(name: string, structType?: 'granular' | 'atomic'): 
   const struct = once(() => parseFactStruct(paragraph))
   const fields = once(() => fieldsOf(struct()))
   const required = once(() => requiredOf(struct()))
-  const atomic =
-    structType ?? (/ S:(\w+)/.exec(/^.*/.exec(paragraph)?.[0] ?? '')?.[1] as 'atomic' | undefined)
+  const head = /^.*/.exec(paragraph)?.[0] ?? ''
+  const discriminator = / U:(\w*)/.exec(head)?.[1]
+  const atomic = structType ?? (/ S:(\w+)/.exec(head)?.[1] as 'atomic' | undefined)
   const schema: ObjectSchema = {
     type: 'object',
     name: openapiName(name),
     ...(atomic && { structType: atomic }),
+    ...(discriminator !== undefined && { union: discriminator === '' ? {} : { discriminator } }),
     get fields() {
       return fields()
     },
@@ -204,6 +206,7 @@ function schemaOfFact(type: FactType, fact: FactField | undefined, packageName: 
         type: 'list',
         items: schemaOfFact(type.of, undefined, packageName),
         listType: fact?.listType ?? 'atomic',
+        ...(!fact?.listType && { undeclared: true }),
         ...(fact?.mapKeys && { mapKeys: fact.mapKeys }),
       }
     case 'map':

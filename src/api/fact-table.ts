@@ -46,6 +46,8 @@ export interface FactStruct {
   /** It embeds TypeMeta. */
   readonly kind?: boolean
   readonly structType?: 'granular' | 'atomic'
+  /** At most one of its fields is set; the value names the field that says which, if there is one. */
+  readonly union?: string
   readonly fields: readonly FactField[]
 }
 
@@ -71,7 +73,12 @@ export function formatFactType(type: FactType): string {
 }
 
 export function formatFactStruct(struct: FactStruct): string {
-  const head = [struct.name, struct.kind && 'kind', struct.structType && `S:${struct.structType}`]
+  const head = [
+    struct.name,
+    struct.kind && 'kind',
+    struct.structType && `S:${struct.structType}`,
+    struct.union !== undefined && `U:${struct.union}`,
+  ]
   return [head.filter(Boolean).join(' '), ...struct.fields.map(formatFactField)].join('\n')
 }
 
@@ -103,10 +110,12 @@ export function parseFactStruct(paragraph: string): FactStruct {
   const [head = '', ...lines] = paragraph.split('\n')
   const [name = '', ...flags] = head.split(' ')
   const structType = flags.find((flag) => flag.startsWith('S:'))?.slice(2)
+  const union = flags.find((flag) => flag.startsWith('U:'))?.slice(2)
   return {
     name,
     ...(flags.includes('kind') && { kind: true }),
     ...(structType && { structType: structType as 'granular' | 'atomic' }),
+    ...(union !== undefined && { union }),
     fields: lines.map(parseFactField),
   }
 }

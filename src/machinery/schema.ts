@@ -37,7 +37,8 @@ export interface ObjectSchema {
   readonly preserveUnknown?: boolean
   /** This value is a whole API object (x-kubernetes-embedded-resource). */
   readonly embeddedResource?: boolean
-  /** Discriminated or plain unions (k8s:union markers), where upstream declares them. */
+  /** At most one of the fields is set, beside the discriminator, which says which one. */
+  readonly union?: { readonly discriminator?: string }
   readonly required?: readonly string[]
 }
 
@@ -52,6 +53,8 @@ export interface ListSchema {
   readonly type: 'list'
   readonly items: Schema
   readonly listType: 'atomic' | 'set' | 'map'
+  /** Nothing says the list type; atomic is what that means. */
+  readonly undeclared?: boolean
   /** Keys of a `map` list. */
   readonly mapKeys?: readonly string[]
 }

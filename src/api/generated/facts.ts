@@ -437,7 +437,7 @@ nodeAffinity 1 *NodeAffinity o
 podAffinity 2 *PodAffinity o
 podAntiAffinity 3 *PodAntiAffinity o
 
-core.v1.AppArmorProfile
+core.v1.AppArmorProfile U:type
 type 1 AppArmorProfileType
 localhostProfile 2 *string o
 
@@ -1340,7 +1340,7 @@ resourceClaimName 2 *string o
 core.v1.PodSchedulingGate
 name 1 string
 
-core.v1.PodSchedulingGroup
+core.v1.PodSchedulingGroup U:
 podGroupName 1 *string o
 
 core.v1.PodSecurityContext
@@ -1628,7 +1628,7 @@ scopeName 1 ResourceQuotaScope
 operator 2 ScopeSelectorOperator
 values 3 []string o L:atomic
 
-core.v1.SeccompProfile
+core.v1.SeccompProfile U:type
 type 1 SeccompProfileType
 localhostProfile 2 *string o
 
@@ -3129,7 +3129,7 @@ conditions 1 []FlowSchemaCondition o L:map:type P:merge K:type
 flowcontrol.v1.GroupSubject
 name 1 string
 
-flowcontrol.v1.LimitResponse
+flowcontrol.v1.LimitResponse U:type
 type 1 string G:v1.LimitResponseType
 queuing 2 *QueuingConfiguration o
 
@@ -3167,7 +3167,7 @@ items 2 []PriorityLevelConfiguration
 flowcontrol.v1.PriorityLevelConfigurationReference
 name 1 string
 
-flowcontrol.v1.PriorityLevelConfigurationSpec
+flowcontrol.v1.PriorityLevelConfigurationSpec U:type
 type 1 string G:v1.PriorityLevelEnablement
 limited 2 *LimitedPriorityLevelConfiguration o
 exempt 3 *ExemptPriorityLevelConfiguration o
@@ -3191,7 +3191,7 @@ flowcontrol.v1.ServiceAccountSubject
 namespace 1 string
 name 2 string
 
-flowcontrol.v1.Subject
+flowcontrol.v1.Subject U:kind
 kind 1 string G:v1.SubjectKind
 user 2 *UserSubject o
 group 3 *GroupSubject o
@@ -3848,7 +3848,7 @@ service 1 *ServiceReference ?
 group 2 string o
 version 3 string o
 insecureSkipTLSVerify 4 bool o
-caBundle 5 bytes o L:atomic
+caBundle 5 bytes o
 groupPriorityMinimum 7 int32
 versionPriority 8 int32
 
