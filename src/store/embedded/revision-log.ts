@@ -14,6 +14,7 @@ interface LogDatabase {
   put(key: bigint, value: Buffer, options?: typeof appending): Promise<boolean>
   remove(key: bigint): Promise<boolean>
   on(event: 'beforecommit', run: () => void): void
+  readonly committed: PromiseLike<unknown>
   resetReadTxn(): void
   readerList(): string
   close(): Promise<void>
@@ -62,6 +63,8 @@ export class RevisionLog {
   private constructor(directory: string, database: LogDatabase) {
     this.#directory = directory
     this.#database = database
+    // LMDB makes a promise of its own for each commit; if it fails, nobody else would handle that one.
+    database.on('beforecommit', () => queueMicrotask(() => void database.committed.then(ignore, ignore)))
   }
 
   /** Makes the directory if need be. Throws a DataDirectoryError when its content cannot be used. */
@@ -208,6 +211,8 @@ export class RevisionLog {
     }
   }
 }
+
+function ignore(): void {}
 
 function parseMeta(bytes: Buffer): LogMeta | undefined {
   try {

@@ -1,0 +1,61 @@
+import { writeSync } from 'node:fs'
+import { systemClock } from '../../../machinery/clock.ts'
+import { silentLogger } from '../../../machinery/log.ts'
+import { bytes } from '../../testing/store-fixture.ts'
+import { EmbeddedStore } from '../embedded-store.ts'
+
+/**
+ * Run as a process of its own: opens the store in a directory and says `open`, then does its task.
+ * `write`: changes the store until it is killed, and prints every acknowledged change as a line of JSON.
+ * `fill`: writes until the disk refuses, prints what the error said, and closes the store.
+ * `hold`: nothing.
+ */
+export interface Acknowledged {
+  readonly type: 'put' | 'delete'
+  readonly key: string
+  readonly revision: string
+  readonly value?: string
+}
+
+const [directory, task] = process.argv.slice(2)
+const store = await EmbeddedStore.open({ directory: directory!, clock: systemClock, log: silentLogger })
+say('open')
+if (task === 'write') await Promise.all(Array.from({ length: 8 }, (_, writer) => writeForEver(writer)))
+else if (task === 'fill') await fill()
+else process.stdin.resume()
+
+async function writeForEver(writer: number): Promise<never> {
+  for (let round = 0; ; round++) {
+    const key = `/registry/${writer}/${round % 16}`
+    const value = `${process.pid} ${writer} ${round} ${'x'.repeat(round % 700)}`
+    const found = await store.get(key)
+    if (found && round % 5 === 0) {
+      acknowledge({ type: 'delete', key, revision: String(await store.delete(key, found.revision)) })
+    } else {
+      const write = found ? store.update(key, bytes(value), found.revision) : store.create(key, bytes(value))
+      acknowledge({ type: 'put', key, value, revision: String((await write).revision) })
+    }
+  }
+}
+
+async function fill(): Promise<void> {
+  for (let count = 0; ; count++) {
+    try {
+      await store.create(`/registry/${count}`, new Uint8Array(3000))
+    } catch (error) {
+      const { entries } = await store.list('/registry/')
+      say(JSON.stringify({ acknowledged: count, visible: entries.length, error: String(error) }))
+      await store.close()
+      return
+    }
+  }
+}
+
+function acknowledge(change: Acknowledged): void {
+  say(JSON.stringify(change))
+}
+
+/** Synchronously: what is said is said, whenever the process ends. */
+function say(line: string): void {
+  writeSync(1, `${line}\n`)
+}
