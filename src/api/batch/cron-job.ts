@@ -94,8 +94,7 @@ function validateCronJob({ spec }: CronJob): FieldError[] {
 
 function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return name !== ''
+    return name !== '' && new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
   } catch {
     return false
   }

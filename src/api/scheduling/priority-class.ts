@@ -33,7 +33,7 @@ export const priorityClassDefinition: ResourceDefinition<PriorityClass> = {
   },
   columns: [
     nameColumn,
-    integerColumn('Value', 'The priority.', ({ value }) => value),
+    integerColumn('Value', 'The priority.', ({ value }) => value ?? 0),
     column(
       'Global-Default',
       'Whether pods without a class have it.',
@@ -48,7 +48,7 @@ export const priorityClassDefinition: ResourceDefinition<PriorityClass> = {
   ],
 }
 
-function validatePriorityClass({ metadata, value, preemptionPolicy }: PriorityClass): FieldError[] {
+function validatePriorityClass({ metadata, value = 0, preemptionPolicy }: PriorityClass): FieldError[] {
   const { name = '' } = metadata ?? {}
   const errors: FieldError[] = []
   const systemValue = systemPriorities[name]
