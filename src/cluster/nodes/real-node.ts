@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import { controlPlanePods, nodePods, ownPodManifest } from '../addons/own-pods.ts'
 import type { AgentConfiguration } from '../agent/agent-configuration.ts'
 import { nodeResolvConf } from '../agent/upstreams.ts'
 import { importMissingImages } from '../images/import-missing.ts'
@@ -68,6 +69,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
   }
 
   function start(): Promise<void> {
+    writeOwnPods(options)
     writeIfChanged(own.agentConfiguration, JSON.stringify(agentConfiguration(options), undefined, 2), 0o600)
     agent = startAgentProcess({
       node: name,
@@ -139,6 +141,25 @@ function writeResolvConf(file: string): void {
   writeIfChanged(file, nodeResolvConf(machine, readIfExists('/run/systemd/resolve/resolv.conf')))
 }
 
+/** Manifests of the pods that stand for the node's components and, on the first node, for the control plane. */
+function writeOwnPods({ folder, plan, record, port }: RealNodeOptions): void {
+  const own = folder.node(record.name)
+  const pods = nodePods({
+    processFile: own.agentPidFile,
+    kubeProxyLog: join(folder.logs, `kube-proxy-${record.name}.log`),
+    corednsLog: join(folder.logs, `coredns-${record.name}.log`),
+    address: nodeAddress(plan, record.number),
+  })
+  if (record.number === 1) {
+    const place = { processFile: folder.serverPidFile, logs: folder.logs, address: hostAddress(plan), port }
+    pods.push(...controlPlanePods(place))
+  }
+  for (const pod of pods) {
+    const manifest = JSON.stringify(ownPodManifest(pod), undefined, 2)
+    writeIfChanged(join(own.staticPods, `${pod.component}.json`), `${manifest}\n`)
+  }
+}
+
 /** What the node's process is told; its certificates are issued on the way. */
 function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions): AgentConfiguration {
   const { name, number } = record
@@ -182,6 +203,6 @@ function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions
       kubeProxy: join(folder.logs, `kube-proxy-${name}.log`),
       coredns: join(folder.logs, `coredns-${name}.log`),
     },
-    pidFile: join(own.runPath, 'agent.pid'),
+    pidFile: own.agentPidFile,
   }
 }

@@ -22,6 +22,8 @@ export interface ClusterFolder {
   /** Archives that every node has been or will be given. */
   readonly images: string
   readonly journalFile: string
+  /** The id of the server's process. */
+  readonly serverPidFile: string
   /** Where a running server takes requests of the command line. */
   readonly controlSocket: string
   node(name: string): NodeFolder
@@ -40,6 +42,8 @@ export interface NodeFolder {
   readonly containerdState: string
   readonly containerdSocket: string
   readonly containerdPidFile: string
+  /** The id of the node's process. */
+  readonly agentPidFile: string
   /** Addresses given to pods; they are gone with the node's network. */
   readonly cniData: string
   readonly agentConfiguration: string
@@ -91,6 +95,7 @@ export function clusterFolder(name: string, path = join(clustersHome(), name)): 
     logs: join(path, 'logs'),
     images: join(path, 'images'),
     journalFile: join(runPath, 'journal.json'),
+    serverPidFile: join(runPath, 'server.pid'),
     controlSocket: join(runPath, 'control.sock'),
     node: (node) => nodeFolder(join(path, 'nodes', node), join(runPath, node)),
   }
@@ -109,6 +114,7 @@ function nodeFolder(path: string, runPath: string): NodeFolder {
     containerdState: join(runPath, 'containerd'),
     containerdSocket: join(runPath, 'containerd.sock'),
     containerdPidFile: join(runPath, 'containerd.pid'),
+    agentPidFile: join(runPath, 'agent.pid'),
     cniData: join(runPath, 'cni'),
     agentConfiguration: join(path, 'agent.json'),
   }

@@ -14,7 +14,6 @@ export interface ClusterState {
   readonly runtime: NodeRuntime
   readonly store: StoreChoice
   readonly nodes: readonly NodeRecord[]
-  readonly simulatedNodes: number
 }
 
 /** What runs the containers of the nodes that are not simulated beside others. */
@@ -33,10 +32,19 @@ export type StoreChoice =
 
 export interface NodeRecord {
   readonly name: string
-  /** From 1, never given to another node while this one exists: its address follows from it. */
+  /** Of `--nodes`, run as the cluster's runtime says; or of `--simulated-nodes`. */
+  readonly group: NodeGroup
+  /** From 1, in its group never given to another node while this one exists: addresses follow from it. */
   readonly number: number
   /** Stopped by the user: `up` leaves it so. */
   readonly stopped: boolean
+}
+
+export type NodeGroup = 'nodes' | 'simulatedNodes'
+
+/** What the node is made of. */
+export function kindOf(state: ClusterState, record: NodeRecord): NodeRuntime {
+  return record.group === 'simulatedNodes' ? 'simulated' : state.runtime
 }
 
 /** Undefined where no cluster has been made yet; throws when the file is not one of ours. */
@@ -56,16 +64,27 @@ export function knownClusters(home = clustersHome()): ClusterState[] {
     .filter((state) => state !== undefined)
 }
 
-/** `node1`, `node2`, ... with the lowest numbers that no node has. */
-export function withNodes(nodes: readonly NodeRecord[], count: number): NodeRecord[] {
+const namePrefixes: Readonly<Record<NodeGroup, string>> = { nodes: 'node', simulatedNodes: 'simulated' }
+
+/**
+ * The nodes, with enough added for `count` in the group: `node1`, `node2`, ... or `simulated1`, ..., with the lowest
+ * numbers that are free.
+ */
+export function withNodes(nodes: readonly NodeRecord[], group: NodeGroup, count: number): NodeRecord[] {
+  const numbers = new Set(nodes.filter((node) => node.group === group).map(({ number }) => number))
+  const names = new Set(nodes.map(({ name }) => name))
   const all = [...nodes]
-  for (let number = 1; all.length < count; number++) {
-    const name = `node${number}`
-    if (!all.some((node) => node.number === number || node.name === name)) {
-      all.push({ name, number, stopped: false })
-    }
+  for (let number = 1; numbers.size < count; number++) {
+    const name = `${namePrefixes[group]}${number}`
+    if (numbers.has(number) || names.has(name)) continue
+    numbers.add(number)
+    all.push({ name, group, number, stopped: false })
   }
-  return all.sort((a, b) => a.number - b.number)
+  return all
+}
+
+export function countOf(nodes: readonly NodeRecord[], group: NodeGroup): number {
+  return nodes.filter((node) => node.group === group).length
 }
 
 function readState(file: string): ClusterState | undefined {

@@ -1,6 +1,6 @@
 import type { ClusterStatus } from '../control/control-protocol.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
-import type { ClusterState } from '../state/cluster-state.ts'
+import { kindOf, type ClusterState } from '../state/cluster-state.ts'
 import { k8tsVersion, kubernetesVersion } from '../version.ts'
 
 /** What is known of a cluster whether it runs or not. */
@@ -16,9 +16,9 @@ export function clusterStatus(folder: ClusterFolder, state: ClusterState): Clust
     runtime: state.runtime,
     store: state.store.type,
     components: [],
-    nodes: state.nodes.map(({ name }) => ({
-      name,
-      kind: state.runtime,
+    nodes: state.nodes.map((record) => ({
+      name: record.name,
+      kind: kindOf(state, record),
       state: 'stopped',
       components: [],
     })),

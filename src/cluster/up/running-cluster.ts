@@ -1,29 +1,38 @@
 import { rmSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { nodes as nodeResource } from '../../api/generated/resources.ts'
+import type { RunningComponent } from '../../client/component.ts'
+import { createInformers } from '../../client/informers/informers.ts'
 import { systemClock } from '../../machinery/clock.ts'
+import type { Logger } from '../../machinery/log.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
 import { systemRandom } from '../../machinery/random.ts'
-import { CliError } from '../cli/cli-error.ts'
-import { exitCodes } from '../cli/exit-codes.ts'
+import { isNotFound } from '../../machinery/status-errors.ts'
+import { ensureAddons } from '../addons/ensure-addons.ts'
+import { startNodeRole } from '../addons/node-role.ts'
+import { internalAddress, startNodeRoutes } from '../agent/node-routes.ts'
 import type { Report } from '../cli/report.ts'
-import type { ClusterStatus, NodeStatus } from '../control/control-protocol.ts'
 import { startControlPlane, type ControlPlane } from '../control-plane.ts'
+import type { ClusterStatus } from '../control/control-protocol.ts'
+import { writeOwnImages } from '../images/import-missing.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
-import { apiServiceAddress, hostAddress } from '../machine/address-plan.ts'
+import { apiServiceAddress, dnsServiceAddress, hostAddress } from '../machine/address-plan.ts'
+import { writeAtomically } from '../machine/atomic-file.ts'
+import { createCgroup } from '../machine/cgroups.ts'
 import { clearMachine } from '../machine/clear-machine.ts'
 import { createHostForwarding } from '../machine/host-forwarding.ts'
 import { openJournal, type Journal } from '../machine/journal.ts'
 import { createBridge } from '../machine/network.ts'
-import { createCgroup } from '../machine/cgroups.ts'
 import { end, identify } from '../machine/processes.ts'
-import { writeOwnImages } from '../images/import-missing.ts'
-import type { ClusterNode } from '../nodes/cluster-node.ts'
+import { createNodeSet, type NodeSet } from '../nodes/node-set.ts'
 import { clusterCgroup, clusterTraces } from '../nodes/node-traces.ts'
 import { createRealNode } from '../nodes/real-node.ts'
-import { apiServerNames, ensureClusterPki, type ClusterPki } from '../pki/cluster-pki.ts'
+import { createSimulatedNode } from '../nodes/simulated-node.ts'
+import { adminIdentity, apiServerNames, ensureClusterPki, type ClusterPki } from '../pki/cluster-pki.ts'
 import { folderPemStore } from '../pki/pem-store.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
-import { saveState, withNodes, type ClusterState, type NodeRecord } from '../state/cluster-state.ts'
+import { kindOf, saveState, type ClusterState, type NodeRecord } from '../state/cluster-state.ts'
 import { clusterStatus } from './cluster-status.ts'
 
 /** A cluster that this process runs. */
@@ -31,11 +40,8 @@ export interface RunningCluster {
   readonly state: ClusterState
   readonly pki: ClusterPki
   readonly controlPlane: ControlPlane
+  readonly nodes: NodeSet
   status(): Promise<ClusterStatus>
-  addNode(name: string): Promise<NodeStatus>
-  stopNode(name: string): Promise<NodeStatus>
-  startNode(name: string): Promise<NodeStatus>
-  deleteNode(name: string): Promise<void>
   /** Ends everything and clears the machine; the data stays. */
   stop(report: Report): Promise<void>
 }
@@ -43,6 +49,8 @@ export interface RunningCluster {
 /** How long containers may take to end by themselves. */
 const graceMs = 2_000
 const serverRole = 'server'
+/** With more simulated nodes, their kubelets serve no API of their own: pods on them have no logs and no exec. */
+const mostServingNodes = 50
 
 /**
  * Brings the cluster up in this process: the control plane and what the machine needs for the nodes side by side, then
@@ -54,10 +62,12 @@ export async function runCluster(
   report: Report,
 ): Promise<RunningCluster> {
   const journal = openJournal(folder.journalFile)
+  const undo: (() => Promise<void>)[] = []
   try {
-    return await bringUp(folder, state, journal, report)
+    return await bringUp(folder, state, journal, report, undo)
   } catch (error) {
     forgetOwnProcess(journal)
+    for (const step of undo.toReversed()) await step()
     await report.step('clearing the machine', () =>
       clearMachine(journal, { cluster: state.name, graceMs: 0 }),
     )
@@ -66,154 +76,224 @@ export async function runCluster(
   }
 }
 
+/** What `undo` is given ends, in reverse order, what is in this process. */
 async function bringUp(
   folder: ClusterFolder,
   initial: ClusterState,
   journal: Journal,
   report: Report,
+  undo: (() => Promise<void>)[],
 ): Promise<RunningCluster> {
-  let state = initial
   await endEarlierProcesses(journal)
-  recordOwnProcess(journal)
-  saveState(folder, state)
-  const { addresses: plan, runtime } = state
-  const real = runtime === 'containerd'
-  const logFiles: LogFile[] = []
-  const openLog = (name: string) => {
-    const file = openLogFile(join(folder.logs, `${name}.log`), 'info', systemClock)
-    logFiles.push(file)
-    return file.log
-  }
-  const log = openLog('server')
-  const advertiseAddress = real ? hostAddress(plan) : '127.0.0.1'
-  const names = apiServerNames(apiServiceAddress(plan), [advertiseAddress, ...machineAddresses()], hostname())
-  const pki = ensureClusterPki(folderPemStore(folder.pki), names, systemClock.now())
+  recordOwnProcess(folder, journal)
+  saveState(folder, initial)
+  const isReal = initial.runtime === 'containerd'
+  const logs = openLogs(folder)
+  undo.push(() => Promise.resolve(logs.close()))
+  const pki = issueCertificates(folder, initial, isReal)
+  const log = logs.open('server')
+  let controlPlane: ControlPlane | undefined
 
-  const nodes = new Map<string, ClusterNode>()
-  const createNode = (record: NodeRecord): ClusterNode => {
-    const node = createRealNode({
-      folder,
-      plan,
-      record,
-      port: state.port,
-      pki,
-      journal,
-      clock: systemClock,
-      log,
-    })
-    nodes.set(record.name, node)
-    return node
-  }
-  const wanted = state.nodes.filter(({ stopped }) => !stopped).map(createNode)
-  for (const record of state.nodes.filter(({ stopped }) => stopped)) createNode(record)
+  const nodes = createNodeSet({
+    initial,
+    create: (record) => createNode(record),
+    onChange: (state) => saveState(folder, state),
+    unregister: async (name) => {
+      await ignoreNotFound(clientOf(adminIdentity).delete(nodeResource, { name }))
+    },
+  })
+  undo.push(async () => void (await Promise.all(nodes.all.map((node) => node.release()))))
 
-  const prepareMachine = async () => {
-    writeOwnImages(folder)
-    for (const trace of clusterTraces(state.name, plan)) journal.record(trace)
-    createCgroup(clusterCgroup(state.name))
-    await report.step('bridge, addresses and forwarding', () =>
-      Promise.all([createBridge(plan), createHostForwarding(plan)]),
-    )
-    await Promise.all(
-      wanted.map((node) => report.step(`${node.name}: network, containerd and images`, () => node.prepare())),
-    )
+  function clientOf(identity: Parameters<ControlPlane['client']>[0]) {
+    if (!controlPlane) throw new Error('the control plane does not run')
+    return controlPlane.client(identity)
   }
-  const startServer = () =>
-    startControlPlane({
-      pki,
-      store: state.store,
-      dataFolder: folder.data,
-      bindAddress: '0.0.0.0',
-      port: state.port,
-      advertiseAddress,
-      serviceCidr: plan.serviceCidr,
-      podCidr: plan.podCidr,
-      nodeCidrMaskSize: plan.nodeCidrMaskSize,
-      clock: systemClock,
+  function createNode(record: NodeRecord) {
+    const common = { clock: systemClock, log, pki }
+    if (kindOf(initial, record) === 'containerd') {
+      return createRealNode({
+        ...common,
+        folder,
+        plan: initial.addresses,
+        record,
+        port: initial.port,
+        journal,
+      })
+    }
+    const { pki: _, ...quiet } = common
+    const serves = initial.nodes.length <= mostServingNodes
+    return createSimulatedNode({
+      ...(serves ? common : quiet),
+      name: record.name,
+      client: clientOf,
       random: systemRandom,
-      logs: {
-        apiServer: openLog('kube-apiserver'),
-        controllerManager: openLog('kube-controller-manager'),
-        scheduler: openLog('kube-scheduler'),
-      },
     })
+  }
 
-  const [controlPlane] = await all([
-    report.step(`API server on port ${state.port}`, startServer),
-    real ? prepareMachine() : Promise.resolve(),
+  const start = async () => {
+    controlPlane = await startControlPlane(controlPlaneOptions(folder, initial, pki, isReal, logs.open))
+    undo.push(() => controlPlane!.stop())
+  }
+  await all([
+    report.step(`API server on port ${initial.port}`, start),
+    isReal ? prepareMachine(folder, initial, journal, nodes, report) : Promise.resolve(),
   ])
-  await Promise.all(wanted.map((node) => node.start()))
-
-  const change = (nodesAfter: readonly NodeRecord[]) => {
-    state = { ...state, nodes: nodesAfter }
-    saveState(folder, state)
-  }
-  const nodeNamed = (name: string): ClusterNode => {
-    const node = nodes.get(name)
-    if (!node) throw new CliError(`cluster ${state.name} has no node ${name}`, exitCodes.notFound)
-    return node
-  }
-  const setStopped = (name: string, stopped: boolean) =>
-    change(state.nodes.map((record) => (record.name === name ? { ...record, stopped } : record)))
+  await Promise.all(nodes.wanted.map((node) => node.start()))
+  const helpers = await startHelpers(nodes, clientOf(adminIdentity), log, isReal)
+  undo.push(() => helpers.stop())
 
   return {
     get state() {
-      return state
+      return nodes.state
     },
     pki,
-    controlPlane,
+    controlPlane: controlPlane!,
+    nodes,
     async status() {
       return {
-        ...clusterStatus(folder, state),
+        ...clusterStatus(folder, nodes.state),
         state: 'running',
         pid: process.pid,
-        components: controlPlane.components.map(({ name, health }) => ({ component: name, ill: health() })),
-        nodes: await Promise.all([...nodes.values()].map((node) => node.status())),
+        components: [...controlPlane!.components, ...helpers.components].map(({ name, health }) => ({
+          component: name,
+          ill: health(),
+        })),
+        nodes: await Promise.all(nodes.all.map((node) => node.status())),
       }
-    },
-    async addNode(name) {
-      if (nodes.has(name)) throw new CliError(`cluster ${state.name} has a node ${name} already`)
-      const added = withNodes(state.nodes, state.nodes.length + 1)
-      const record = added.find(({ number }) => !state.nodes.some((known) => known.number === number))
-      if (!record) throw new CliError(`cluster ${state.name} can have no more nodes`)
-      change([...state.nodes, { ...record, name }])
-      const node = createNode({ ...record, name })
-      await node.prepare()
-      await node.start()
-      return node.status()
-    },
-    async stopNode(name) {
-      const node = nodeNamed(name)
-      setStopped(name, true)
-      await node.stop()
-      return node.status()
-    },
-    async startNode(name) {
-      const node = nodeNamed(name)
-      const before = await node.status()
-      if (before.state === 'running') return before
-      setStopped(name, false)
-      await node.prepare()
-      await node.start()
-      return node.status()
-    },
-    async deleteNode(name) {
-      const node = nodeNamed(name)
-      await node.delete()
-      nodes.delete(name)
-      change(state.nodes.filter((record) => record.name !== name))
     },
     async stop(stopReport) {
       forgetOwnProcess(journal)
-      await stopReport.step('stopping nodes', () =>
-        Promise.all([...nodes.values()].map((node) => node.release())),
-      )
+      await stopReport.step('stopping the nodes', () => Promise.all(nodes.all.map((node) => node.release())))
       await stopReport.step('clearing the machine', () =>
-        clearMachine(journal, { cluster: state.name, graceMs }),
+        clearMachine(journal, { cluster: initial.name, graceMs }),
       )
       leaveRunPath(folder, journal)
-      await stopReport.step('stopping the control plane', () => controlPlane.stop())
-      for (const file of logFiles) file.close()
+      await stopReport.step('stopping the control plane', async () => {
+        await helpers.stop()
+        await controlPlane!.stop()
+      })
+      logs.close()
+    },
+  }
+}
+
+/** What the cluster has beside its components: add-ons, the first node's role, and the host's routes to pods. */
+async function startHelpers(
+  nodes: NodeSet,
+  client: ReturnType<ControlPlane['client']>,
+  log: Logger,
+  isReal: boolean,
+) {
+  const { addresses: plan } = nodes.state
+  await ensureAddons(client, dnsServiceAddress(plan))
+  const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
+  const context = {
+    client,
+    informers,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    metrics: createMetrics(),
+  }
+  const components: RunningComponent[] = []
+  const [first] = nodes.state.nodes
+  if (first) components.push(startNodeRole(context, first.name))
+  if (isReal) {
+    const prefix = hostAddress(plan).replace(/\d+$/, '')
+    const reachable = (address: string) => address.startsWith(prefix)
+    components.push(
+      startNodeRoutes(context, {
+        reachable,
+        // Any node directs what is sent to a Service; the host asks the first that is ready.
+        also: (all) => {
+          const via = all
+            .filter((node) =>
+              node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+            )
+            .map(internalAddress)
+            .find((address) => address !== undefined && reachable(address))
+          return new Map(via === undefined ? [] : [[plan.serviceCidr, via]])
+        },
+      }),
+    )
+  }
+  return {
+    components,
+    async stop() {
+      for (const component of components) await component.stop()
+      await informers.stop()
+    },
+  }
+}
+
+async function prepareMachine(
+  folder: ClusterFolder,
+  state: ClusterState,
+  journal: Journal,
+  nodes: NodeSet,
+  report: Report,
+): Promise<void> {
+  const { addresses: plan } = state
+  writeOwnImages(folder)
+  for (const trace of clusterTraces(state.name, plan)) journal.record(trace)
+  createCgroup(clusterCgroup(state.name))
+  await report.step('bridge, addresses and forwarding', () =>
+    Promise.all([createBridge(plan), createHostForwarding(plan)]),
+  )
+  await Promise.all(
+    nodes.wanted
+      .filter(({ name }) => state.nodes.some((record) => record.name === name && record.group === 'nodes'))
+      .map((node) => report.step(`${node.name}: network, containerd and images`, () => node.prepare())),
+  )
+}
+
+function controlPlaneOptions(
+  folder: ClusterFolder,
+  { addresses: plan, port, store }: ClusterState,
+  pki: ClusterPki,
+  isReal: boolean,
+  openLog: (name: string) => Logger,
+) {
+  return {
+    pki,
+    store,
+    dataFolder: folder.data,
+    bindAddress: '0.0.0.0',
+    port,
+    advertiseAddress: isReal ? hostAddress(plan) : '127.0.0.1',
+    serviceCidr: plan.serviceCidr,
+    podCidr: plan.podCidr,
+    nodeCidrMaskSize: plan.nodeCidrMaskSize,
+    clock: systemClock,
+    random: systemRandom,
+    logs: {
+      apiServer: openLog('kube-apiserver'),
+      controllerManager: openLog('kube-controller-manager'),
+      scheduler: openLog('kube-scheduler'),
+    },
+  }
+}
+
+function issueCertificates(
+  folder: ClusterFolder,
+  { addresses: plan }: ClusterState,
+  isReal: boolean,
+): ClusterPki {
+  const addresses = [...(isReal ? [hostAddress(plan)] : []), ...machineAddresses()]
+  const names = apiServerNames(apiServiceAddress(plan), addresses, hostname())
+  return ensureClusterPki(folderPemStore(folder.pki), names, systemClock.now())
+}
+
+function openLogs(folder: ClusterFolder) {
+  const files: LogFile[] = []
+  return {
+    open(name: string): Logger {
+      const file = openLogFile(join(folder.logs, `${name}.log`), 'info', systemClock)
+      files.push(file)
+      return file.log
+    },
+    close() {
+      for (const file of files.splice(0)) file.close()
     },
   }
 }
@@ -227,13 +307,8 @@ async function endEarlierProcesses(journal: Journal): Promise<void> {
   }
 }
 
-/** Nothing is left on the machine: run state goes too. */
-function leaveRunPath(folder: ClusterFolder, journal: Journal): void {
-  journal.remove()
-  rmSync(folder.runPath, { recursive: true, force: true })
-}
-
-function recordOwnProcess(journal: Journal): void {
+function recordOwnProcess(folder: ClusterFolder, journal: Journal): void {
+  writeAtomically(folder.serverPidFile, `${process.pid}\n`)
   const own = identify(process.pid)
   if (own) journal.record({ kind: 'process', role: serverRole, process: own })
 }
@@ -242,6 +317,12 @@ function forgetOwnProcess(journal: Journal): void {
   for (const trace of journal.traces) {
     if (trace.kind === 'process' && trace.process.pid === process.pid) journal.forget(trace)
   }
+}
+
+/** Nothing is left on the machine: run state goes too. */
+function leaveRunPath(folder: ClusterFolder, journal: Journal): void {
+  journal.remove()
+  rmSync(folder.runPath, { recursive: true, force: true })
 }
 
 /** Under which clients on other machines may reach this one. */
@@ -253,7 +334,15 @@ function machineAddresses(): string[] {
 }
 
 /** Like Promise.all, but rejects only when all have ended: what still runs could not be cleared. */
-async function all<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+async function all(work: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(work)
-  return Promise.all(work)
+  await Promise.all(work)
+}
+
+async function ignoreNotFound(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
 }

@@ -72,11 +72,11 @@ function refuseSecondServer(folder: ClusterFolder): void {
 function handlersOf(cluster: RunningCluster, folder: ClusterFolder): ControlHandlers {
   return {
     status: () => cluster.status(),
-    addNode: ({ node }) => cluster.addNode(node),
-    stopNode: ({ node }) => cluster.stopNode(node),
-    startNode: ({ node }) => cluster.startNode(node),
+    addNode: ({ node }) => cluster.nodes.add(node),
+    stopNode: ({ node }) => cluster.nodes.stop(node),
+    startNode: ({ node }) => cluster.nodes.start(node),
     deleteNode: async ({ node }) => {
-      await cluster.deleteNode(node)
+      await cluster.nodes.delete(node)
       return null
     },
     loadImage: ({ file }) => loadImage(folder, cluster.state, file),
@@ -97,7 +97,7 @@ function kubeconfigContent(cluster: RunningCluster, name: string): KubeconfigCon
 /** Waits until every node that should run says that it is Ready. Throws CliError (timeout). */
 async function untilNodesReady(cluster: RunningCluster, options: ServeOptions): Promise<void> {
   const client = cluster.controlPlane.client(adminIdentity)
-  const wanted = cluster.state.nodes.filter(({ stopped }) => !stopped).length + cluster.state.simulatedNodes
+  const wanted = cluster.state.nodes.filter(({ stopped }) => !stopped).length
   const deadline = performance.now() + options.waitSeconds * 1000
   for (;;) {
     const { items } = await client.list(nodes)

@@ -4,6 +4,7 @@ import { addressPlan, choosePlan, collidingRoute, type AddressPlan } from '../ma
 import { bridgeName, hostRoutes } from '../machine/network.ts'
 import { reservedPlans, reservePlan } from '../machine/plan-reservation.ts'
 import {
+  countOf,
   knownClusters,
   withNodes,
   type ClusterState,
@@ -34,20 +35,21 @@ export async function settle(request: UpRequest, before: ClusterState | undefine
     port: request.port ?? (await freePort(defaultPort)),
     runtime,
     store: request.store ?? { type: 'embedded' },
-    nodes: withNodes([], nodes),
-    simulatedNodes,
+    nodes: withNodes(withNodes([], 'nodes', nodes), 'simulatedNodes', simulatedNodes),
   }
 }
 
 async function settleExisting(request: UpRequest, before: ClusterState): Promise<ClusterState> {
-  const { nodes = before.nodes.length, simulatedNodes = before.simulatedNodes } = request
-  if (nodes < before.nodes.length) {
-    throw new CliError(
-      `cluster ${before.name} has ${before.nodes.length} nodes; remove one with 'k8ts node delete NAME'`,
-    )
+  const counts = {
+    nodes: countOf(before.nodes, 'nodes'),
+    simulatedNodes: countOf(before.nodes, 'simulatedNodes'),
   }
-  if (simulatedNodes < before.simulatedNodes) {
-    throw new CliError(`cluster ${before.name} has ${before.simulatedNodes} simulated nodes already`)
+  const { nodes = counts.nodes, simulatedNodes = counts.simulatedNodes } = request
+  if (nodes < counts.nodes || simulatedNodes < counts.simulatedNodes) {
+    const [more, kind] = nodes < counts.nodes ? [counts.nodes, ''] : [counts.simulatedNodes, 'simulated ']
+    throw new CliError(
+      `cluster ${before.name} has ${more} ${kind}nodes already; remove some with 'k8ts node delete NAME'`,
+    )
   }
   const largest = addressPlan(before.addresses.index, nodes + simulatedNodes)
   if (largest.podCidr !== before.addresses.podCidr) {
@@ -70,8 +72,7 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
     ...before,
     port: request.port ?? before.port,
     store: request.store ?? before.store,
-    nodes: withNodes(before.nodes, nodes),
-    simulatedNodes,
+    nodes: withNodes(withNodes(before.nodes, 'nodes', nodes), 'simulatedNodes', simulatedNodes),
   }
 }
 

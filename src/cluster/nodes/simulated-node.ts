@@ -1,0 +1,79 @@
+import type { Client } from '../../client/client.ts'
+import type { RunningComponent } from '../../client/component.ts'
+import { createInformers } from '../../client/informers/informers.ts'
+import { startKubelet } from '../../kubelet/start-kubelet.ts'
+import type { Clock } from '../../machinery/clock.ts'
+import type { Logger } from '../../machinery/log.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
+import type { Random } from '../../machinery/random.ts'
+import { nodeIdentity, type ClientIdentity, type ClusterPki } from '../pki/cluster-pki.ts'
+import type { ClusterNode } from './cluster-node.ts'
+
+export interface SimulatedNodeOptions {
+  readonly name: string
+  readonly client: (identity: ClientIdentity) => Client
+  /** For the kubelet's own API (logs, exec), served on the loopback; absent: none is served. */
+  readonly pki?: ClusterPki
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** All simulated nodes are where the API server is. */
+const address = '127.0.0.1'
+
+/** A node inside this process: a whole kubelet over a runtime that runs no programs. */
+export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode {
+  const { name, clock, random, log, pki } = options
+  let running: { readonly kubelet: RunningComponent; stop(): Promise<void> } | undefined
+
+  async function start(): Promise<void> {
+    const client = options.client(nodeIdentity(name))
+    const informers = createInformers({ client, clock, random, log })
+    const context = { client, informers, clock, random, log, metrics: createMetrics() }
+    const certificate = pki?.kubeletServer(name, [address])
+    const kubelet = await startKubelet(context, {
+      nodeName: name,
+      nodeIPs: [address],
+      runtime: { type: 'simulated' },
+      ...(pki &&
+        certificate && {
+          server: {
+            address,
+            port: 0,
+            certificate: certificate.certificatePem,
+            privateKey: certificate.privateKeyPem,
+            clientCA: pki.authority.certificatePem,
+          },
+        }),
+    })
+    running = {
+      kubelet,
+      async stop() {
+        await kubelet.stop()
+        await informers.stop()
+      },
+    }
+  }
+
+  async function stop(): Promise<void> {
+    await running?.stop()
+    running = undefined
+  }
+
+  return {
+    name,
+    prepare: () => Promise.resolve(),
+    start,
+    stop,
+    delete: stop,
+    release: stop,
+    status: () =>
+      Promise.resolve({
+        name,
+        kind: 'simulated',
+        state: running ? 'running' : 'stopped',
+        components: running ? [{ component: 'kubelet', ill: running.kubelet.health() }] : [],
+      }),
+  }
+}
