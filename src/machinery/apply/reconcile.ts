@@ -1,0 +1,58 @@
+import type { Schema } from '../schema.ts'
+import { hasChildren, leaf, type FieldSet } from './field-set.ts'
+import { fieldNameOf, selfKey } from './path-element.ts'
+import { fieldOf, schemaOfItems, shapeOf } from './typed.ts'
+
+const reconciled = new WeakMap<FieldSet, WeakMap<Schema, FieldSet>>()
+
+/**
+ * The set brought up to date with a schema that has changed since the set was written: who owned something inside what
+ * is atomic now owns it as a whole. The same set when nothing changes, which is remembered.
+ */
+export function reconcileWithSchema(set: FieldSet, schema: Schema): FieldSet {
+  const known = reconciled.get(set)?.get(schema)
+  if (known) return known
+  const result = reconcileChildren(set, schema)
+  if (result === set) rememberReconciled(set, schema)
+  return result
+}
+
+/** Says that a set follows the schema: it was made of sets that do. */
+export function rememberReconciled(set: FieldSet, schema: Schema): void {
+  let bySchema = reconciled.get(set)
+  if (!bySchema) {
+    bySchema = new WeakMap()
+    reconciled.set(set, bySchema)
+  }
+  bySchema.set(schema, set)
+}
+
+function reconcileChildren(set: FieldSet, schema: Schema): FieldSet {
+  let result: Record<string, FieldSet> | undefined
+  for (const element in set) {
+    if (element === selfKey) continue
+    const below = schemaBelow(schema, element)
+    if (!below) continue
+    const node = set[element]!
+    const next = reconcileNode(node, below)
+    if (next === node) continue
+    result ??= { ...set }
+    result[element] = next
+  }
+  return result ?? set
+}
+
+function reconcileNode(node: FieldSet, schema: Schema): FieldSet {
+  if (!hasChildren(node)) return node
+  const isContainer = schema.type === 'object' || schema.type === 'map' || schema.type === 'list'
+  if (isContainer && shapeOf(schema, undefined) === 'leaf') return leaf
+  return reconcileChildren(node, schema)
+}
+
+/** The schema under an element; undefined where the type says nothing, or allows anything. */
+function schemaBelow(schema: Schema, element: string): Schema | undefined {
+  const name = fieldNameOf(element)
+  if (name === undefined) return schema.type === 'list' ? schemaOfItems(schema) : undefined
+  if (schema.type === 'map') return schema.values
+  return fieldOf(schema, name)?.schema
+}
