@@ -51,6 +51,15 @@ export function createResourceQuota(objects: Objects, clock: Clock): AdmissionPl
     queues.delete(namespace)
   }
 
+  async function refreshFailure(namespace: string): Promise<unknown> {
+    try {
+      await ledger.refresh(namespace)
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
   /** Settles every request of the batch. */
   async function chargeBatch(namespace: string, batch: readonly Waiting[]): Promise<void> {
     for (let attempt = 1, open = batch; ; attempt++) {
@@ -58,13 +67,14 @@ export function createResourceQuota(objects: Objects, clock: Clock): AdmissionPl
       try {
         await chargeTotals(ledger, totals)
       } catch (error) {
-        if (!(error instanceof StaleQuotaError) || attempt === maxAttempts) {
-          for (const { waiting } of accepted) waiting.reject(error)
-          return
+        const mayRetry = error instanceof StaleQuotaError && attempt < maxAttempts
+        const failure = mayRetry ? await refreshFailure(namespace) : error
+        if (failure === undefined) {
+          open = accepted.map(({ waiting }) => waiting)
+          continue
         }
-        open = accepted.map(({ waiting }) => waiting)
-        await ledger.refresh(namespace)
-        continue
+        for (const { waiting } of accepted) waiting.reject(failure)
+        return
       }
       for (const { waiting, charges } of accepted) {
         reservations.set(waiting.request, reservationOf(charges))
