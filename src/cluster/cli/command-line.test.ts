@@ -26,7 +26,7 @@ const commands = [
 function parse(line: string) {
   const invocation = parseCommandLine(commands, line.split(' ').filter(Boolean))
   assert.equal(invocation.type, 'run')
-  return invocation as Extract<typeof invocation, { type: 'run' }>
+  return invocation
 }
 
 describe('parseCommandLine', () => {

@@ -56,7 +56,7 @@ function readKubeconfig(file: string): Kubeconfig {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new Error(`${file} is not a kubeconfig`)
   }
-  return parsed as Kubeconfig
+  return parsed
 }
 
 function writeKubeconfig(file: string, config: Kubeconfig): void {
