@@ -85,3 +85,10 @@ test('without a default the body must name its kind', () => {
     message: `Object 'apiVersion' is missing in '{"kind":"Pod"}'`,
   })
 })
+
+test('decodeYamlBody gives each place its own copy of what an alias repeats', () => {
+  const yaml = 'metadata:\n  labels: &same {a: b}\n  annotations: *same\n'
+  const { metadata } = decodeYamlBody(bytes(yaml), options).object
+  assert.deepEqual(metadata?.labels, metadata?.annotations)
+  assert.notEqual(metadata?.labels, metadata?.annotations)
+})

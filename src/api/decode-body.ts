@@ -60,7 +60,7 @@ export function strictErrorMessage(strictErrors: readonly string[]): string {
 export function decodeJsonBody(body: Uint8Array, options: BodyOptions): DecodedBody {
   const text = textOf(body)
   const value = wrapped(undefined, () => parseJson(text), "couldn't get version/kind; json parse error: ")
-  return decodeParsed(value, text, options, (schema, keyCount) => {
+  return decodeParsed(value, text, { ...options, ownsValue: true }, (schema, keyCount) => {
     if (keyCount === countJsonKeys(text)) return []
     return duplicateFields(text, schema).map((path) => `duplicate field ${goQuote(path)}`)
   })
@@ -68,8 +68,9 @@ export function decodeJsonBody(body: Uint8Array, options: BodyOptions): DecodedB
 
 export function decodeYamlBody(body: Uint8Array, options: BodyOptions): DecodedBody {
   const text = textOf(body)
+  // Aliases make one value stand in several places, so none of it may become part of the object.
   const value = wrapped(undefined, () => parseYaml(text))
-  return decodeParsed(value, text, options, () => {
+  return decodeParsed(value, text, { ...options, ownsValue: false }, () => {
     const duplicate = duplicateYamlKey(text)
     return duplicate === undefined ? [] : [duplicate]
   })
@@ -95,20 +96,21 @@ export function decodeProtobufBody(body: Uint8Array, options: BodyOptions): Deco
 function decodeParsed(
   value: unknown,
   text: string,
-  options: BodyOptions,
+  options: BodyOptions & { readonly ownsValue: boolean },
   duplicates: (schema: ObjectSchema, keyCount: number) => readonly string[],
 ): DecodedBody {
+  const { ownsValue } = options
   const kind = interpretKind(value, text, options.defaultKind)
   return wrapped(kind, () => {
     const schema = options.schemaOf(kind)
     if (!schema) throw new DecodeError(notRegistered(kind))
     if (!options.strict) {
-      const { object } = decodeAndCount(value, schema, { ownsValue: true })
+      const { object } = decodeAndCount(value, schema, { ownsValue })
       return { object: withKind(object, kind), kind, strictErrors: [] }
     }
     const unknown: string[] = []
     const { object, keyCount } = decodeAndCount(value, schema, {
-      ownsValue: true,
+      ownsValue,
       onUnknownField: (path) => unknown.push(`unknown field ${goQuote(path)}`),
     })
     const strictErrors = [...unknown, ...duplicates(schema, keyCount)]

@@ -199,6 +199,32 @@ export function zeroObject(plan: Plan): JsonValue {
   return object
 }
 
+/** What Go makes of a null inside a list or map. */
+export function zeroItem(plan: Plan): JsonValue {
+  switch (plan.kind) {
+    case PlanKind.string:
+    case PlanKind.bytes:
+      return ''
+    case PlanKind.integer32:
+    case PlanKind.integer64:
+    case PlanKind.number:
+    case PlanKind.intOrString:
+      return 0
+    case PlanKind.boolean:
+      return false
+    case PlanKind.quantity:
+      return '0'
+    case PlanKind.object:
+      return zeroObject(plan)
+    case PlanKind.list:
+      return []
+    case PlanKind.map:
+      return {}
+    default:
+      return null
+  }
+}
+
 function kindOf(schema: Schema): PlanKind {
   switch (schema.type) {
     case 'integer':

@@ -1,7 +1,7 @@
 import { goFloat } from '../machinery/go-format.ts'
 import type { AnySchema, ObjectSchema } from '../machinery/schema.ts'
 import { DecodeError, jsonKind } from './decode-error.ts'
-import { type FieldPlan, type Plan, PlanKind, planOf, zeroObject } from './decode-plan.ts'
+import { type FieldPlan, type Plan, PlanKind, planOf, zeroItem } from './decode-plan.ts'
 import {
   decodeBytes,
   decodeDuration,
@@ -10,6 +10,7 @@ import {
   decodeQuantity,
   decodeTime,
 } from './decode-scalar.ts'
+import { strictPath } from './strict-path.ts'
 
 /** Nesting beyond this is refused, so that no input exhausts the stack. */
 export const maxDepth = 1000
@@ -48,14 +49,12 @@ export function decodeAndCount(
   return { object, keyCount: run.keyCount }
 }
 
-type PathPart = FieldPlan | string | number
-
 class Decoding {
   keyCount = 0
   readonly #ownsValue: boolean
   readonly #onUnknownField: ((path: string) => void) | undefined
   readonly #unknownFields = new Set<string>()
-  readonly #path: PathPart[] = []
+  readonly #path: (FieldPlan | string | number)[] = []
   #depth = 0
   /** Above zero inside types with decoders of their own, where upstream does not look for unknown fields. */
   #silence = 0
@@ -338,7 +337,8 @@ class Decoding {
   #unknown(key: string, value: unknown): void {
     if (typeof value === 'object' && value !== null) this.keyCount += countKeys(value, this.#depth)
     if (!this.#onUnknownField || this.#silence > 0 || this.#unknownFields.size >= maxUnknownFields) return
-    const path = joinPath([...this.#path.slice(0, this.#depth - 1), key])
+    const parents = this.#path.slice(0, this.#depth - 1)
+    const path = strictPath([...parents.map((part) => (typeof part === 'object' ? part.name : part)), key])
     if (this.#unknownFields.has(path)) return
     this.#unknownFields.add(path)
     this.#onUnknownField(path)
@@ -359,16 +359,6 @@ class Decoding {
     const names = fields.flatMap((field) => [...field.embeddings, field.name])
     return `Go struct field ${last.owner}.${names.join('.')} of type ${goType}`
   }
-}
-
-/** `spec.containers[0].name`; also used for duplicate fields. */
-export function joinPath(parts: readonly PathPart[]): string {
-  let path = ''
-  for (const part of parts) {
-    if (typeof part === 'number') path += `[${part}]`
-    else path += `${path === '' ? '' : '.'}${typeof part === 'string' ? part : part.name}`
-  }
-  return path
 }
 
 const noPlan: Omit<Plan, 'items'> = {
@@ -395,32 +385,6 @@ function isZero(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0
   for (const _ in value) return false
   return true
-}
-
-/** What Go makes of a null inside a list or map. */
-function zeroItem(plan: Plan): unknown {
-  switch (plan.kind) {
-    case PlanKind.string:
-    case PlanKind.bytes:
-      return ''
-    case PlanKind.integer32:
-    case PlanKind.integer64:
-    case PlanKind.number:
-    case PlanKind.intOrString:
-      return 0
-    case PlanKind.boolean:
-      return false
-    case PlanKind.quantity:
-      return '0'
-    case PlanKind.object:
-      return zeroObject(plan)
-    case PlanKind.list:
-      return []
-    case PlanKind.map:
-      return {}
-    default:
-      return null
-  }
 }
 
 function countKeys(value: object, depth: number): number {

@@ -1,7 +1,7 @@
 import type { Schema } from '../machinery/schema.ts'
-import { joinPath } from './decode.ts'
 import { DecodeError } from './decode-error.ts'
 import { JsonScanner, type JsonVisitor } from './json-scanner.ts'
+import { strictPath } from './strict-path.ts'
 
 /** Parses JSON; throws a DecodeError with Go's words. Of a key that stands twice the last value counts. */
 export function parseJson(text: string): unknown {
@@ -64,7 +64,7 @@ class DuplicateVisitor implements JsonVisitor {
   }
 
   duplicateKey(key: string): void {
-    this.#found.add(joinPath([...this.#path, key]))
+    this.#found.add(strictPath([...this.#path, key]))
   }
 
   field(key: string): JsonVisitor | undefined {

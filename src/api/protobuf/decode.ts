@@ -2,7 +2,7 @@ import { formatMicroTime, formatTime } from '../../machinery/time.ts'
 import type { ObjectSchema } from '../../machinery/schema.ts'
 import { maxDepth } from '../decode.ts'
 import { DecodeError } from '../decode-error.ts'
-import { type FieldPlan, type Plan, PlanKind, planOf } from '../decode-plan.ts'
+import { type FieldPlan, type Plan, PlanKind, planOf, zeroItem } from '../decode-plan.ts'
 import { formatGoDuration } from '../go-duration.ts'
 import { parseJson } from '../json-text.ts'
 import {
@@ -96,7 +96,7 @@ class MessageDecoder {
         value = list
       } else value = this.#item(items, tag % 8, reader)
     }
-    value ??= zeroOf(items)
+    value ??= zeroItem(items)
     // A key named __proto__ is data, too.
     Object.defineProperty(map, key, { value, enumerable: true, writable: true, configurable: true })
   }
@@ -188,28 +188,6 @@ function isZero(field: FieldPlan, value: unknown): boolean {
       return false
     default:
       return value === '' || value === 0 || value === false
-  }
-}
-
-function zeroOf(plan: Plan): unknown {
-  switch (plan.kind) {
-    case PlanKind.quantity:
-      return '0'
-    case PlanKind.list:
-      return []
-    case PlanKind.object:
-      return assemble(plan, [])
-    case PlanKind.integer32:
-    case PlanKind.integer64:
-    case PlanKind.number:
-      return 0
-    case PlanKind.boolean:
-      return false
-    case PlanKind.time:
-    case PlanKind.microTime:
-      return null
-    default:
-      return ''
   }
 }
 

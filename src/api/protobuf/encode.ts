@@ -20,7 +20,7 @@ import { ProtoWriter, WireType } from './wire.ts'
  */
 export function encodeMessage(object: object, schema: ObjectSchema): Buffer {
   const writer = new ProtoWriter()
-  new MessageEncoder(writer).message(messagePlanOf(planOf(schema)), object as JsonObject)
+  writeMessage(writer, object, schema)
   return writer.finish()
 }
 

@@ -39,9 +39,16 @@ export function messagePlanOf(plan: Plan): MessagePlan {
 
 /** Whether upstream has a protobuf form of this kind; custom resources, tables and a few reviews have none. */
 export function hasProtobuf(schema: ObjectSchema): boolean {
-  const own = Object.entries(schema.fields).filter(([name]) => name !== 'kind' && name !== 'apiVersion')
-  return schema.name !== undefined && own.every(([, field]) => field.protobuf !== undefined)
+  let known = withProtobuf.get(schema)
+  if (known === undefined) {
+    const own = Object.entries(schema.fields).filter(([name]) => name !== 'kind' && name !== 'apiVersion')
+    known = schema.name !== undefined && own.every(([, field]) => field.protobuf !== undefined)
+    withProtobuf.set(schema, known)
+  }
+  return known
 }
+
+const withProtobuf = new WeakMap<ObjectSchema, boolean>()
 
 function build(plan: Plan): MessagePlan {
   const schema = plan.schema as ObjectSchema
