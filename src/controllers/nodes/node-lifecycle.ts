@@ -1,0 +1,181 @@
+import type { Node, Pod } from '../../api/generated/core.v1.ts'
+import type { Lease } from '../../api/generated/coordination.v1.ts'
+import { leases, nodes, pods } from '../../api/generated/resources.ts'
+import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import { keyOf } from '../../machinery/resource.ts'
+import { isNotFound } from '../../machinery/status-errors.ts'
+import { formatTime } from '../../machinery/time.ts'
+import { podCondition } from '../pods/pod-state.ts'
+import {
+  hasNoExecute,
+  isNodeReady,
+  nodeCondition,
+  changedTaints,
+  unknownConditions,
+  wantedNoExecute,
+} from './node-conditions.ts'
+import { indexPodsByNode, podsOn } from './pods-by-node.ts'
+import {
+  createEvictionLimiter,
+  evictionRate,
+  zoneOf,
+  zoneState,
+  type EvictionLimiter,
+} from './zone-eviction.ts'
+
+export interface NodeLifecycleOptions {
+  /** How long a kubelet may be silent. Default 50 s. */
+  readonly monitorGracePeriodMs?: number
+  /** How long a new node may take to report. Default 60 s. */
+  readonly startupGracePeriodMs?: number
+}
+
+const leaseNamespace = 'kube-node-lease'
+/** An unhealthy node is looked at this often: what may be done about it depends on the other nodes. */
+const monitorPeriodMs = 5_000
+
+/** The last sign of life, by our own clock: that of the node may be wrong. */
+interface Health {
+  readonly uid: string
+  readonly heartbeat: string
+  readonly renewal: string
+  readonly seenMs: number
+}
+
+/** Marks nodes whose kubelet is silent, and taints nodes by their conditions. */
+export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Reconciler {
+  const { monitorGracePeriodMs = 50_000, startupGracePeriodMs = 60_000 } = options
+  const healths = new Map<string, Health>()
+  let limiter: EvictionLimiter | undefined
+
+  function observe(node: Node, lease: Lease | undefined, nowMs: number): Health {
+    const name = node.metadata?.name ?? ''
+    const before = healths.get(name)
+    const uid = node.metadata?.uid ?? ''
+    const heartbeat = nodeCondition(node, 'Ready')?.lastHeartbeatTime ?? ''
+    const renewal = lease?.spec?.renewTime ?? ''
+    const isAlive =
+      before?.uid !== uid || before.heartbeat !== heartbeat || (renewal !== '' && before.renewal !== renewal)
+    const health = { uid, heartbeat, renewal, seenMs: isAlive ? nowMs : before.seenMs }
+    healths.set(name, health)
+    return health
+  }
+
+  function deadlineMs(node: Node, { seenMs }: Health): number {
+    return seenMs + (nodeCondition(node, 'Ready') ? monitorGracePeriodMs : startupGracePeriodMs)
+  }
+
+  function isUnhealthy(node: Node, nowMs: number): boolean {
+    if (!isNodeReady(node)) return true
+    const health = healths.get(node.metadata?.name ?? '')
+    return health !== undefined && nowMs >= deadlineMs(node, health)
+  }
+
+  /** Whether pods may be driven off a node that asks for it now. */
+  function mayEvict(node: Node, { cache, clock }: ReconcileContext): boolean {
+    const zones = new Map<string, { total: number; unhealthy: number }>()
+    for (const other of cache(nodes).list()) {
+      const counts = zones.get(zoneOf(other)) ?? { total: 0, unhealthy: 0 }
+      zones.set(zoneOf(other), counts)
+      counts.total += 1
+      if (isUnhealthy(other, clock.monotonic())) counts.unhealthy += 1
+    }
+    const states = [...zones.values()].map(({ total, unhealthy }) => zoneState(total, unhealthy))
+    if (states.every((state) => state === 'fullDisruption')) return false
+    if (hasNoExecute(node)) return true
+    const { total, unhealthy } = zones.get(zoneOf(node)) ?? { total: 1, unhealthy: 1 }
+    limiter ??= createEvictionLimiter(clock)
+    return limiter.tryTake(zoneOf(node), evictionRate(zoneState(total, unhealthy), total))
+  }
+
+  return {
+    name: 'node-lifecycle',
+    eventSource: 'node-controller',
+    watches: [
+      on(nodes, (node) => [keyOf(node)]),
+      on(leases, ({ metadata }) => (metadata?.namespace === leaseNamespace ? [metadata.name ?? ''] : [])),
+      on(pods, () => []),
+    ],
+
+    prepare: ({ cache }) => indexPodsByNode(cache(pods)),
+
+    async reconcile(name, context) {
+      const { client, cache, clock } = context
+      const cached = cache(nodes).get(name)
+      if (!cached) {
+        healths.delete(name)
+        return done
+      }
+      const health = observe(cached, cache(leases).get(`${leaseNamespace}/${name}`), clock.monotonic())
+      const overdue = clock.monotonic() >= deadlineMs(cached, health)
+      const node = overdue ? await markUnknown(cached, context) : cached
+      if (!node) return again(monitorGracePeriodMs)
+
+      if (nodeCondition(node, 'Ready')?.reason === 'NodeStatusUnknown') await markPodsNotReady(node, context)
+      const evicts = wantedNoExecute(node) !== undefined && mayEvict(node, context)
+      const taints = changedTaints(node, evicts, clock.now())
+      if (taints) {
+        const { uid, resourceVersion } = node.metadata ?? {}
+        const body = { metadata: { uid, resourceVersion }, spec: { taints } }
+        await client.patch(nodes, { name }, { type: 'merge', body })
+      }
+      return again(isNodeReady(node) ? deadlineMs(cached, health) - clock.monotonic() : monitorPeriodMs)
+    },
+  }
+
+  /** The node with its conditions unknown; undefined when it turns out to be alive. */
+  async function markUnknown(cached: Node, context: ReconcileContext): Promise<Node | undefined> {
+    const { client, clock, events } = context
+    const name = cached.metadata?.name ?? ''
+    if (unknownConditions(cached, clock.now()) === cached.status?.conditions) return cached
+    // The caches may be behind after a lost connection; a wrong verdict is worse than two requests.
+    const [node, lease] = await Promise.all([client.get(nodes, { name }), latestLease(name, context)])
+    const nowMs = clock.monotonic()
+    if (observe(node, lease, nowMs).seenMs === nowMs) return undefined
+
+    const conditions = unknownConditions(node, clock.now())
+    if (conditions === node.status?.conditions) return node
+    const marked = await client.update(
+      nodes,
+      { ...node, status: { ...node.status, conditions } },
+      { subresource: 'status' },
+    )
+    if (isNodeReady(node))
+      events.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
+    return marked
+  }
+}
+
+async function latestLease(name: string, { client }: ReconcileContext): Promise<Lease | undefined> {
+  try {
+    return await client.get(leases, { namespace: leaseNamespace, name })
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/** Nobody knows whether the pods still work, so that services must not send them anything. */
+async function markPodsNotReady(node: Node, context: ReconcileContext): Promise<void> {
+  const { client, cache, events, clock } = context
+  const ready = podsOn(cache(pods), node.metadata?.name ?? '').filter(
+    (pod) => podCondition(pod, 'Ready')?.status === 'True',
+  )
+  for (const pod of ready) {
+    events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready')
+    try {
+      await client.update(pods, withoutReadiness(pod, clock.now()), { subresource: 'status' })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+}
+
+function withoutReadiness(pod: Pod, nowMs: number): Pod {
+  const conditions = pod.status?.conditions?.map((condition) =>
+    condition.type === 'Ready'
+      ? { ...condition, status: 'False', lastTransitionTime: formatTime(nowMs) }
+      : condition,
+  )
+  return { ...pod, status: { ...pod.status, ...(conditions && { conditions }) } }
+}

@@ -1,0 +1,69 @@
+import type { Node, Pod } from '../../api/generated/core.v1.ts'
+import { nodes, pods } from '../../api/generated/resources.ts'
+import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import { keyOf } from '../../machinery/resource.ts'
+import { isNotFound } from '../../machinery/status-errors.ts'
+import { identityOf } from '../ownership/identity.ts'
+import { withDisruptionTarget } from '../pods/disruption-target.ts'
+import { isTerminal } from '../pods/pod-state.ts'
+import { evictionTimeMs } from './plan-taint-eviction.ts'
+import { indexPodsByNode, podsOn } from './pods-by-node.ts'
+
+/** Deletes pods that do not tolerate the NoExecute taints of their node, or not any longer. */
+export function taintEvictionReconciler(): Reconciler {
+  /** Pods that wait for their end, so that it can be told when that is called off. */
+  const waiting = new Set<string>()
+  return {
+    name: 'taint-eviction-controller',
+    eventSource: 'taint-eviction-controller',
+    watches: [
+      on(pods, (pod) => (pod.spec?.nodeName ? [keyOf(pod)] : [])),
+      on(nodes, (node, { cache }) =>
+        noExecuteTaints(node).length > 0 ? podsOn(cache(pods), node.metadata?.name ?? '').map(keyOf) : [],
+      ),
+    ],
+
+    prepare: ({ cache }) => indexPodsByNode(cache(pods)),
+
+    async reconcile(key, context) {
+      const { cache, clock, events } = context
+      const pod = cache(pods).get(key)
+      if (!pod || pod.metadata?.deletionTimestamp || isTerminal(pod)) {
+        waiting.delete(key)
+        return done
+      }
+      const node = cache(nodes).get(pod.spec?.nodeName ?? '')
+      const dueMs = evictionTimeMs(pod, node ? noExecuteTaints(node) : [], clock.now())
+      if (dueMs === undefined) {
+        if (waiting.delete(key))
+          events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`)
+        return done
+      }
+      const leftMs = dueMs - clock.now()
+      if (leftMs > 0) {
+        waiting.add(key)
+        return again(leftMs)
+      }
+      events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
+      await evict(pod, context)
+      waiting.delete(key)
+      return done
+    },
+  }
+}
+
+function noExecuteTaints({ spec }: Node) {
+  return spec?.taints?.filter(({ effect }) => effect === 'NoExecute') ?? []
+}
+
+async function evict(pod: Pod, { client, clock }: ReconcileContext): Promise<void> {
+  const target = identityOf(pod)
+  const message = 'Taint manager: deleting due to NoExecute taint'
+  try {
+    const marked = withDisruptionTarget(pod, 'DeletionByTaintManager', message, clock.now())
+    if (marked !== pod) await client.update(pods, marked, { subresource: 'status' })
+    await client.delete(pods, target, { preconditions: { uid: target.uid } })
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+}

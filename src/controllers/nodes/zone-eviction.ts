@@ -1,0 +1,50 @@
+import type { Node } from '../../api/generated/core.v1.ts'
+import type { Clock } from '../../machinery/clock.ts'
+
+/**
+ * How fast pods are driven off unhealthy nodes. When many nodes of a zone seem to fail at once, it is likelier that they
+ * cannot be reached than that they are dead. Source: pkg/controller/nodelifecycle, with upstream's default rates.
+ */
+export type ZoneState = 'normal' | 'partialDisruption' | 'fullDisruption'
+
+const nodesPerSecond = 0.1
+const nodesPerSecondInDisruption = 0.01
+const unhealthyShare = 0.55
+/** Zones up to this size stop evicting in a partial disruption. */
+const largeZone = 50
+
+export function zoneOf({ metadata }: Node): string {
+  const { labels = {} } = metadata ?? {}
+  return `${labels['topology.kubernetes.io/region'] ?? ''}:${labels['topology.kubernetes.io/zone'] ?? ''}`
+}
+
+export function zoneState(nodeCount: number, unhealthyCount: number): ZoneState {
+  if (unhealthyCount > 0 && unhealthyCount === nodeCount) return 'fullDisruption'
+  return unhealthyCount > 2 && unhealthyCount / nodeCount >= unhealthyShare ? 'partialDisruption' : 'normal'
+}
+
+/** Nodes per second whose pods may be driven off in a zone, while not all zones are fully disrupted. */
+export function evictionRate(state: ZoneState, nodeCount: number): number {
+  if (state !== 'partialDisruption') return nodesPerSecond
+  return nodeCount > largeZone ? nodesPerSecondInDisruption : 0
+}
+
+export interface EvictionLimiter {
+  /** Takes one node's turn in the zone, if there is one now. */
+  tryTake(zone: string, ratePerSecond: number): boolean
+}
+
+/** A bucket of one token per zone. */
+export function createEvictionLimiter(clock: Clock): EvictionLimiter {
+  const buckets = new Map<string, { readonly tokens: number; readonly atMs: number }>()
+  return {
+    tryTake(zone, ratePerSecond) {
+      const now = clock.monotonic()
+      const { tokens, atMs } = buckets.get(zone) ?? { tokens: 1, atMs: now }
+      const filled = Math.min(1, tokens + ((now - atMs) / 1000) * ratePerSecond)
+      const takes = ratePerSecond > 0 && filled >= 1
+      buckets.set(zone, { tokens: takes ? filled - 1 : filled, atMs: now })
+      return takes
+    },
+  }
+}
