@@ -30,7 +30,8 @@ as_root() {
 install_dependencies() {
   command -v npm > /dev/null || die 'npm is needed to install the dependencies: install Node.js 20 or later with npm'
   say 'installing the npm dependencies (npm ci)'
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2) || die 'npm ci failed'
+  # Install scripts would only look for a compiler or, with the new Node.js, fail for want of a library that comes later.
+  (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || die 'npm ci failed'
 }
 
 # Leaves in $node what runs: the pinned Node.js, else the one on PATH when it is new enough.
@@ -40,7 +41,7 @@ choose_node() {
     if command -v apt-get > /dev/null; then
       say 'installing libatomic1, which Node.js needs (apt-get)'
       as_root env DEBIAN_FRONTEND=noninteractive sh -c \
-        'apt-get install -y -q libatomic1 || { apt-get update -q && apt-get install -y -q libatomic1; }' >&2 ||
+        'apt-get install -y -qq libatomic1 || { apt-get update -qq && apt-get install -y -qq libatomic1; }' > /dev/null 2>&1 ||
         say 'libatomic1 could not be installed'
       "$node" --version > /dev/null 2>&1 && return
     fi
