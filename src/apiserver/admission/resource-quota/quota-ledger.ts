@@ -6,14 +6,18 @@ import {
   subtractResources,
   type ResourceList,
 } from '../../../api/quota/resource-list.ts'
-import { isNotFound } from '../../../machinery/status-errors.ts'
+import type { StatusError } from '../../../machinery/status.ts'
+import { conflict, isNotFound } from '../../../machinery/status-errors.ts'
 import type { Objects } from '../../objects.ts'
 
-/** A quota is not what it was when it was looked at. */
+/** A quota is not what it was when it was looked at; 409 for the client when that happens again and again. */
 export class StaleQuotaError extends Error {
+  readonly status: StatusError
+
   constructor(name: string) {
     super(`quota ${name} has changed`)
     this.name = 'StaleQuotaError'
+    this.status = conflict(resourceQuotas, name)
   }
 }
 
@@ -23,22 +27,28 @@ export class StaleQuotaError extends Error {
  */
 export class QuotaLedger {
   readonly #objects: Objects
-  /** By `namespace/name`: what this server has written or read from the store. */
-  readonly #newer = new Map<string, ResourceQuota>()
+  /** By namespace and name: what this server has written or read from the store, and the cache has not seen yet. */
+  readonly #newer = new Map<string, Map<string, ResourceQuota>>()
 
   constructor(objects: Objects) {
     this.#objects = objects
   }
 
   quotas(namespace: string): readonly ResourceQuota[] {
-    return this.#objects.list(resourceQuotas, namespace).map((cached) => {
-      const key = `${namespace}/${cached.metadata?.name ?? ''}`
-      const newer = this.#newer.get(key)
-      if (!newer) return cached
-      const isCaughtUp = newer.metadata?.uid !== cached.metadata?.uid || versionOf(cached) >= versionOf(newer)
-      if (isCaughtUp) this.#newer.delete(key)
-      return isCaughtUp ? cached : newer
+    const cached = this.#objects.list(resourceQuotas, namespace)
+    const newer = this.#newer.get(namespace)
+    if (!newer) return cached
+    const stillNewer = new Map<string, ResourceQuota>()
+    const quotas = cached.map((quota) => {
+      const name = quota.metadata?.name ?? ''
+      const written = newer.get(name)
+      if (!written || versionOf(quota) >= versionOf(written)) return quota
+      stillNewer.set(name, written)
+      return written
     })
+    if (stillNewer.size > 0) this.#newer.set(namespace, stillNewer)
+    else this.#newer.delete(namespace)
+    return quotas
   }
 
   /** Reads the namespace's quotas from the store. */
@@ -98,7 +108,8 @@ export class QuotaLedger {
 
   #remember(quota: ResourceQuota): void {
     const { namespace = '', name = '' } = quota.metadata ?? {}
-    this.#newer.set(`${namespace}/${name}`, quota)
+    const newer = this.#newer.get(namespace) ?? new Map<string, ResourceQuota>()
+    this.#newer.set(namespace, newer.set(name, quota))
   }
 }
 

@@ -73,7 +73,8 @@ export function createResourceQuota(objects: Objects, clock: Clock): AdmissionPl
           open = accepted.map(({ waiting }) => waiting)
           continue
         }
-        for (const { waiting } of accepted) waiting.reject(failure)
+        const refusal = failure instanceof StaleQuotaError ? failure.status : failure
+        for (const { waiting } of accepted) waiting.reject(refusal)
         return
       }
       for (const { waiting, charges } of accepted) {
