@@ -6,7 +6,7 @@ import { formatTime } from './time.ts'
 export interface ConditionLike {
   readonly type: string
   readonly status: string
-  readonly lastTransitionTime?: Time
+  readonly lastTransitionTime?: Time | null
 }
 
 export function findCondition<T extends ConditionLike>(
