@@ -1,7 +1,7 @@
 import type { Event } from '../../api/generated/core.v1.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import { formatTime } from '../../machinery/time.ts'
-import { createLruMap } from './lru-map.ts'
+import { createLruMap } from '../lru-map.ts'
 
 /** What to do with an event: write it anew, count it up on one written before, or drop it. */
 export type Correlation =

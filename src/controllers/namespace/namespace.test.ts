@@ -6,6 +6,7 @@ import type { MemoryClient } from '../../client/testing/memory-client.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import { forbidden } from '../../machinery/status-errors.ts'
 import { aPod } from '../testing/a-pod.ts'
+import { allVerbs, serveDiscovery } from '../testing/serve-discovery.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { namespaceReconciler } from './namespace.ts'
 
@@ -25,27 +26,14 @@ function aNamespace(name: string): Namespace {
   }
 }
 
-/** Serves discovery of config maps, pods and widgets. */
 function serve(client: MemoryClient): void {
-  const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'watch']
-  const described = [
-    { resource: configMaps, verbs },
-    { resource: pods, verbs },
-    { resource: widgets, verbs: verbs.filter((verb) => verb !== 'deletecollection') },
+  const withoutCollection = allVerbs.filter((verb) => verb !== 'deletecollection')
+  serveDiscovery(client, [
+    { resource: configMaps },
+    { resource: pods },
+    { resource: widgets, verbs: withoutCollection },
     { resource: { ...configMaps, resource: 'bindings' }, verbs: ['create'] },
-  ].map(({ resource: { resource, kind, group, version }, verbs }) => ({
-    group,
-    version,
-    resources: [{ resource, responseKind: { kind }, scope: 'Namespaced', verbs }],
-  }))
-  const document = (core: boolean, versions: readonly object[] = []) => {
-    const items = described
-      .filter(({ group }) => (group === '') === core)
-      .map(({ group, ...version }) => ({ metadata: { name: group }, versions: [version, ...versions] }))
-    return JSON.stringify({ kind: 'APIGroupDiscoveryList', items })
-  }
-  client.served.set('/api', document(true))
-  client.served.set('/apis', document(false))
+  ])
 }
 
 void describe('namespaceReconciler', () => {

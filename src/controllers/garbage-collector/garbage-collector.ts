@@ -1,0 +1,113 @@
+import { customResourceDefinitions } from '../../api/generated/resources.ts'
+import type { ComponentContext, RunningComponent } from '../../client/component.ts'
+import { createEventRecorder } from '../../client/event-recorder/event-recorder.ts'
+import { createQueueMetrics } from '../../client/queue-metrics.ts'
+import { createWorkQueue } from '../../client/work-queue.ts'
+import { sleep } from '../../machinery/clock.ts'
+import { isConflict } from '../../machinery/status-errors.ts'
+import { createCollector } from './collect.ts'
+import { createGraph, type Task } from './graph.ts'
+import { createMonitors } from './monitors.ts'
+
+const name = 'garbage-collector'
+const concurrency = 20
+/** What the API server serves is asked for again this often, and soon after a custom resource was defined. */
+const refreshMs = 30_000
+const refreshAfterChangeMs = 1_000
+/** Work begins when all caches are filled, or after this long. */
+const maxSyncMs = 30_000
+
+/** Deletes objects whose owners are gone, and finishes deletions that wait for dependents. */
+export function startGarbageCollector(context: ComponentContext): RunningComponent {
+  const { client, informers, clock, metrics } = context
+  const log = context.log.with({ controller: name })
+  const events = createEventRecorder({ client, component: `${name}-controller`, clock, log })
+  const queueMetrics = createQueueMetrics(metrics, clock, 'garbage_collector_attempt_to_delete')
+  const queue = createWorkQueue({ clock, metrics: queueMetrics })
+  const graph = createGraph()
+  const enqueue = (tasks: readonly Task[]) => {
+    for (const { type, uid } of tasks) queue.add(`${type}/${uid}`)
+  }
+  const monitors = createMonitors({
+    client,
+    informers,
+    clock,
+    onChange(resource, { type, object }) {
+      const { metadata } = object
+      if (!metadata?.uid) return
+      enqueue(type === 'deleted' ? graph.remove(metadata.uid) : graph.set(resource, metadata))
+    },
+  })
+  const collector = createCollector({ client, graph, monitors, events, enqueue })
+  const abort = new AbortController()
+  const { signal } = abort
+  let refreshSoon: (() => void) | undefined
+
+  async function refreshLoop(): Promise<void> {
+    while (!signal.aborted) {
+      const wake = Promise.withResolvers<void>()
+      refreshSoon = wake.resolve
+      await Promise.race([sleep(clock, refreshMs, signal).catch(() => {}), wake.promise])
+      if (signal.aborted) return
+      await sleep(clock, refreshAfterChangeMs, signal).catch(() => {})
+      await refresh()
+    }
+  }
+
+  async function refresh(): Promise<void> {
+    if (signal.aborted) return
+    try {
+      await monitors.refresh()
+    } catch (error) {
+      log.warn('Discovery failed', { error })
+    }
+  }
+
+  async function work(): Promise<void> {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      const slash = key.indexOf('/')
+      try {
+        await collector.perform({ type: key.slice(0, slash) as Task['type'], uid: key.slice(slash + 1) })
+        queue.forget(key)
+      } catch (error) {
+        const fields = { key, failures: queue.failures(key) + 1, error }
+        if (isConflict(error)) log.debug('Collecting met a conflict', fields)
+        else log.info('Collecting failed', fields)
+        queue.addFailed(key)
+      }
+      queue.done(key)
+    }
+  }
+
+  const { promise: ready, resolve: resolveReady } = Promise.withResolvers<void>()
+  let isReady = false
+  let endDefinitions = () => {}
+
+  async function run(): Promise<void> {
+    await refresh()
+    const definitions = informers.informer(customResourceDefinitions)
+    endDefinitions = definitions.onChange(() => refreshSoon?.())
+    const late = sleep(clock, maxSyncMs, signal).catch(() => {})
+    await Promise.race([monitors.synced(), late])
+    if (signal.aborted) return
+    isReady = true
+    resolveReady()
+    await Promise.all([refreshLoop(), ...Array.from({ length: concurrency }, work)])
+  }
+  const running = run()
+
+  return {
+    name,
+    ready,
+    health: () => (isReady ? undefined : `${name}: caches are not synced`),
+    async stop() {
+      abort.abort()
+      endDefinitions()
+      queue.close()
+      await running
+      monitors.stop()
+      await events.stop()
+      queueMetrics.close()
+    },
+  }
+}
