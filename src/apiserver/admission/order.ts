@@ -11,6 +11,10 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { createLimitRanger } from './limit-ranger/limit-ranger.ts'
 import { createNamespaceLifecycle } from './namespace-lifecycle.ts'
 import { createNodeRestriction } from './node-restriction/node-restriction.ts'
+import { alwaysPullImages } from './optional/always-pull-images.ts'
+import { denyServiceExternalIps } from './optional/deny-service-external-ips.ts'
+import { extendedResourceToleration } from './optional/extended-resource-toleration.ts'
+import { limitPodHardAntiAffinityTopology } from './optional/limit-pod-hard-anti-affinity-topology.ts'
 import { createPersistentVolumeClaimResize } from './persistent-volume-claim-resize.ts'
 import type { AdmissionPlugin } from './plugin.ts'
 import { createPodSecurity } from './pod-security/pod-security.ts'
@@ -38,24 +42,45 @@ export interface AdmissionExtensions {
   readonly validatingWebhooks?: AdmissionPlugin
 }
 
+/** As `--enable-admission-plugins` and `--disable-admission-plugins`: by name. */
+export interface AdmissionChoice {
+  readonly enable?: readonly string[]
+  readonly disable?: readonly string[]
+}
+
+/** There, but not on unless chosen. */
+const offByDefault: ReadonlySet<string> = new Set(
+  [
+    limitPodHardAntiAffinityTopology,
+    alwaysPullImages,
+    extendedResourceToleration,
+    denyServiceExternalIps,
+  ].map(({ name }) => name),
+)
+
 /**
- * The admission plugins in upstream's order: those that are on by default, and NodeRestriction. What clusters add comes
+ * The admission plugins in upstream's order: those that are on by default, NodeRestriction, and what is chosen.
+ * Throws when a choice names a plugin that does not exist. What clusters add comes
  * after what Kubernetes says itself, and quotas last, when nothing else can refuse any more.
  * Source: kubernetes/pkg/kubeapiserver/options/plugins.go.
  */
 export function createAdmissionPlugins(
   { objects, authorizer, clock, random }: AdmissionContext,
   extensions: AdmissionExtensions = {},
+  choice: AdmissionChoice = {},
 ): readonly AdmissionPlugin[] {
   const plugins: readonly (AdmissionPlugin | undefined)[] = [
     createNamespaceLifecycle(objects, clock),
+    limitPodHardAntiAffinityTopology,
     createLimitRanger(objects),
     createServiceAccount(objects, clock, random),
     createNodeRestriction(objects, authorizer),
     taintNodesByCondition,
+    alwaysPullImages,
     createPodSecurity(objects),
     createPriority(objects),
     defaultTolerationSeconds,
+    extendedResourceToleration,
     createDefaultStorageClass(objects),
     storageObjectInUseProtection,
     createPersistentVolumeClaimResize(objects),
@@ -64,6 +89,7 @@ export function createAdmissionPlugins(
     createCertificateSigning(authorizer),
     certificateSubjectRestriction,
     createDefaultIngressClass(objects),
+    denyServiceExternalIps,
     createPodTopologyLabels(objects),
     extensions.mutatingPolicies,
     extensions.mutatingWebhooks,
@@ -71,5 +97,20 @@ export function createAdmissionPlugins(
     extensions.validatingWebhooks,
     createResourceQuota(objects, clock),
   ]
-  return plugins.filter((plugin) => plugin !== undefined)
+  return choose(
+    plugins.filter((plugin) => plugin !== undefined),
+    choice,
+  )
+}
+
+function choose(
+  plugins: readonly AdmissionPlugin[],
+  { enable = [], disable = [] }: AdmissionChoice,
+): readonly AdmissionPlugin[] {
+  const known = new Set(plugins.map(({ name }) => name))
+  const unknown = [...enable, ...disable].filter((name) => !known.has(name))
+  if (unknown.length > 0) throw new Error(`unknown admission plugins: ${unknown.join(', ')}`)
+  return plugins.filter(
+    ({ name }) => !disable.includes(name) && (!offByDefault.has(name) || enable.includes(name)),
+  )
 }

@@ -14,7 +14,7 @@ import {
 import { jsonEqual } from '../../../machinery/equal.ts'
 import type { KubernetesObject, ObjectMeta } from '../../../machinery/meta.ts'
 import { groupResource } from '../../../machinery/resource.ts'
-import { invalid } from '../../../machinery/status-errors.ts'
+import { invalid, notFound } from '../../../machinery/status-errors.ts'
 import type { Objects } from '../../objects.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts'
 import { refused } from '../refuse.ts'
@@ -41,8 +41,12 @@ const controllers: ReadonlySet<string> = new Set(
  * Source: k8s.io/pod-security-admission/admission.
  */
 export function createPodSecurity(objects: Objects): AdmissionPlugin {
-  function policyFor({ namespace }: AdmissionRequest): PodSecurityPolicy {
-    return policyOf(objects.get(namespaces, { name: namespace })?.metadata?.labels).policy
+  async function policyFor({ namespace }: AdmissionRequest): Promise<PodSecurityPolicy> {
+    const name = { name: namespace }
+    const found = objects.get(namespaces, name) ?? (await objects.getLatest(namespaces, name))
+    // Without its labels nobody knows what a namespace asks for.
+    if (!found) throw notFound(namespaces, namespace)
+    return policyOf(found.metadata?.labels).policy
   }
 
   return {
@@ -52,11 +56,11 @@ export function createPodSecurity(objects: Objects): AdmissionPlugin {
       isAbout(request, pods, ['UPDATE'], 'ephemeralcontainers') ||
       isAbout(request, namespaces, ['CREATE', 'UPDATE']) ||
       isController(request),
-    validate(request) {
+    async validate(request) {
       if (request.resource.resource === namespaces.resource) return checkNamespace(objects, request)
-      if (request.resource.resource === pods.resource) return checkPod(request, policyFor(request))
+      if (request.resource.resource === pods.resource) return checkPod(request, await policyFor(request))
       const template = templateOf(request.object!)
-      if (template?.spec) warn(request, policyFor(request), template.spec, template.metadata ?? {})
+      if (template?.spec) warn(request, await policyFor(request), template.spec, template.metadata ?? {})
     },
   }
 }
