@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Pod } from '../../src/api/generated/core.v1.ts'
+import { noTraces, tracesOf, withoutContainers } from './harness/machine.ts'
+import { aPod, shell, sleepScript } from './harness/objects.ts'
+import { aCluster, type TestCluster } from './harness/test-cluster.ts'
+import { until } from './harness/until.ts'
+
+describe('a cluster with real containers', { skip: withoutContainers }, () => {
+  let cluster: TestCluster
+  before(async () => {
+    cluster = aCluster('life')
+    await cluster.up()
+    await cluster.loadTestImage()
+  })
+  after(() => cluster.delete())
+
+  const planIndex = () =>
+    (JSON.parse(readFileSync(join(cluster.folder, 'state.json'), 'utf8')) as { addresses: { index: number } })
+      .addresses.index
+  const containerOf = async (pod: string) => {
+    const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', pod])
+    const container = status?.containerStatuses?.[0]
+    return { id: container?.containerID, restarts: container?.restartCount }
+  }
+  const untilReady = (pod: string) =>
+    cluster.kubectl(['wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=60s'])
+
+  it('has a node, and its own parts as pods', async () => {
+    assert.match(await cluster.kubectl(['get', 'nodes', '--no-headers']), /^node1 +Ready +control-plane /)
+    const pods = await until('own pods are Running', async () => {
+      const output = await cluster.kubectl(['get', 'pods', '-n', 'kube-system', '--no-headers'])
+      return (
+        output
+          .trim()
+          .split('\n')
+          .every((line) => / 1\/1 +Running /.test(line)) && output
+      )
+    })
+    for (const name of [
+      'coredns',
+      'kube-apiserver',
+      'kube-controller-manager',
+      'kube-proxy',
+      'kube-scheduler',
+    ]) {
+      assert.match(pods, new RegExp(`^${name}-node1 `, 'm'))
+    }
+  })
+
+  it('says that it is up already', async () => {
+    assert.match(await cluster.up(), /is up already/)
+  })
+
+  it('tells its status', async () => {
+    const status = await cluster.status()
+    assert.equal(status.state, 'running')
+    assert.deepEqual(
+      status.nodes.map(({ name, state }) => ({ name, state })),
+      [{ name: 'node1', state: 'running' }],
+    )
+    const ills = [...status.components, ...status.nodes.flatMap((node) => node.components)].filter(
+      ({ ill }) => ill,
+    )
+    assert.deepEqual(ills, [])
+  })
+
+  it('lists the images it was given', async () => {
+    const { stdout } = await cluster.k8ts('image', 'ls')
+    assert.match(stdout, /^k8ts\.test\/busybox:1 +node1$/m)
+  })
+
+  it('goes on with the same containers after its server was killed', async () => {
+    await cluster.kubectl.apply(aPod('survivor', shell(sleepScript)))
+    await untilReady('survivor')
+    const before = await containerOf('survivor')
+    process.kill((await cluster.status()).pid ?? 0, 'SIGKILL')
+    await until('the server is gone', async () => (await cluster.status()).state === 'stopped')
+    await cluster.up()
+    await untilReady('survivor')
+    assert.deepEqual(await containerOf('survivor'), before)
+  })
+
+  it('goes on with the same containers after the process of its node was killed', async () => {
+    const before = await containerOf('survivor')
+    const [node] = (await cluster.status()).nodes
+    process.kill(node?.pid ?? 0, 'SIGKILL')
+    const after = await until('the node has another process', async () => {
+      const [now] = (await cluster.status()).nodes
+      return now?.pid !== node?.pid && now?.components.every(({ ill }) => !ill) && now
+    })
+    assert.equal(after.restarts, 1)
+    await untilReady('survivor')
+    assert.deepEqual(await containerOf('survivor'), before)
+  })
+
+  it('leaves nothing on the machine when it is down, and comes up with its data', async () => {
+    await cluster.down()
+    assert.deepEqual(await tracesOf(cluster.name, planIndex()), noTraces)
+    assert.equal((await cluster.status()).state, 'stopped')
+    await cluster.up()
+    await untilReady('survivor')
+    assert.equal((await containerOf('survivor')).restarts, 1)
+  })
+
+  it('is cleared by down after everything of it was killed', async () => {
+    const status = await cluster.status()
+    for (const pid of [status.pid, ...status.nodes.map((node) => node.pid)]) process.kill(pid ?? 0, 'SIGKILL')
+    await cluster.down()
+    assert.deepEqual(await tracesOf(cluster.name, planIndex()), noTraces)
+  })
+})
+
+describe('an up that fails', { skip: withoutContainers }, () => {
+  it('leaves nothing on the machine', async () => {
+    const cluster = aCluster('fail')
+    try {
+      const { exitCode, stdout } = await cluster.k8ts(
+        ...['up', '--detach', '--yes', '--store', 'etcd', '--etcd-endpoints', 'http://127.0.0.1:1'],
+      )
+      assert.equal(exitCode, 1, stdout)
+      assert.deepEqual(await tracesOf(cluster.name, undefined), noTraces)
+    } finally {
+      await cluster.delete()
+    }
+  })
+})
+
+describe('a cluster of simulated nodes', () => {
+  it('takes pods through their states', async () => {
+    const cluster = aCluster('sim')
+    try {
+      await cluster.up('--runtime', 'simulated', '--nodes', '2', '--simulated-nodes', '3')
+      const nodes = await cluster.kubectl(['get', 'nodes', '-o', 'name'])
+      assert.deepEqual(nodes.trim().split('\n').sort(), [
+        'node/node1',
+        'node/node2',
+        'node/simulated1',
+        'node/simulated2',
+        'node/simulated3',
+      ])
+      await cluster.kubectl(['create', 'deployment', 'web', '--image=web', '--replicas=5'])
+      await cluster.kubectl(['rollout', 'status', 'deployment/web', '--timeout=30s'])
+    } finally {
+      await cluster.delete()
+    }
+  })
+})

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { Deployment } from '../../src/api/generated/apps.v1.ts'
+import type { Node, Pod } from '../../src/api/generated/core.v1.ts'
+import type { ObjectList } from '../../src/machinery/meta.ts'
+import { withoutContainers } from './harness/machine.ts'
+import { aService, aWebDeployment } from './harness/objects.ts'
+import { aCluster, type TestCluster } from './harness/test-cluster.ts'
+import { until } from './harness/until.ts'
+
+/** Three replicas on three nodes, evicted quickly from one that is lost. */
+function spread(): Deployment {
+  const deployment = aWebDeployment('spread', 3)
+  const { spec } = deployment
+  return {
+    ...deployment,
+    spec: {
+      ...spec!,
+      template: {
+        ...spec!.template,
+        spec: {
+          ...spec!.template.spec!,
+          tolerations: ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map((key) => ({
+            key,
+            operator: 'Exists',
+            effect: 'NoExecute',
+            tolerationSeconds: 2,
+          })),
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'ScheduleAnyway',
+              labelSelector: { matchLabels: { app: 'spread' } },
+            },
+          ],
+        },
+      },
+    },
+  }
+}
+
+describe('a cluster of three nodes', { skip: withoutContainers }, () => {
+  let cluster: TestCluster
+  before(async () => {
+    cluster = aCluster('nodes')
+    await cluster.up('--nodes', '3')
+    await cluster.loadTestImage()
+    await cluster.kubectl.apply(spread(), aService('spread'))
+    await cluster.kubectl(['rollout', 'status', 'deployment/spread', '--timeout=60s'])
+  })
+  after(() => cluster.delete())
+
+  const readiness = async (name: string) => {
+    const node = await cluster.kubectl.json<Node>(['get', 'node', name])
+    return node.status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  }
+  const pods = async () =>
+    (await cluster.kubectl.json<ObjectList<Pod>>(['get', 'pods', '-l', 'app=spread'])).items
+  const readyPods = async () =>
+    (await pods()).filter(
+      ({ metadata, status }) =>
+        !metadata?.deletionTimestamp &&
+        status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+    )
+
+  it('spreads pods, which reach one another', async () => {
+    const all = await pods()
+    assert.deepEqual(all.map(({ spec }) => spec?.nodeName).sort(), ['node1', 'node2', 'node3'])
+    for (const from of all) {
+      for (const to of all) {
+        const answer = await cluster.kubectl([
+          ...[
+            'exec',
+            from.metadata?.name ?? '',
+            '--',
+            'wget',
+            '-qO-',
+            '-T',
+            '3',
+            `http://${to.status?.podIP}:8080/`,
+          ],
+        ])
+        assert.equal(answer.trim(), to.metadata?.name)
+      }
+    }
+  })
+
+  it('moves the pods of a node that is lost, and uses the node again when it is back', async () => {
+    const { exitCode, stderr } = await cluster.k8ts('node', 'stop', 'node2')
+    assert.equal(exitCode, 0, stderr)
+    await until('node2 is not ready', async () => (await readiness('node2')) === 'Unknown', 90_000)
+    await until(
+      'three pods are ready elsewhere',
+      async () => {
+        const ready = await readyPods()
+        return ready.length === 3 && ready.every(({ spec }) => spec?.nodeName !== 'node2')
+      },
+      90_000,
+    )
+    await cluster.k8ts('node', 'start', 'node2')
+    await until('node2 is ready', async () => (await readiness('node2')) === 'True', 60_000)
+    await cluster.kubectl(['scale', 'deployment/spread', '--replicas=6'])
+    await until(
+      'node2 has a pod again',
+      async () => (await readyPods()).some(({ spec }) => spec?.nodeName === 'node2'),
+      60_000,
+    )
+  })
+
+  it('is drained and used again', async () => {
+    await cluster.kubectl([
+      'drain',
+      'node3',
+      '--ignore-daemonsets',
+      '--force',
+      '--delete-emptydir-data',
+      '--timeout=60s',
+    ])
+    assert.match(
+      await cluster.kubectl(['get', 'node', 'node3', '--no-headers']),
+      / Ready,SchedulingDisabled /,
+    )
+    assert.ok((await pods()).every(({ spec }) => spec?.nodeName !== 'node3'))
+    await cluster.kubectl(['uncordon', 'node3'])
+    assert.match(await cluster.kubectl(['get', 'node', 'node3', '--no-headers']), / Ready /)
+  })
+
+  it('takes another node, and lets it go', async () => {
+    const added = await cluster.k8ts('node', 'add', 'extra')
+    assert.equal(added.exitCode, 0, added.stderr)
+    await until('it is ready', async () => (await readiness('extra')) === 'True', 60_000)
+    const deleted = await cluster.k8ts('node', 'delete', 'extra')
+    assert.equal(deleted.exitCode, 0, deleted.stderr)
+    assert.match((await cluster.kubectl.result(['get', 'node', 'extra'])).stderr, /nodes "extra" not found/)
+    assert.equal((await cluster.k8ts('node', 'delete', 'extra')).exitCode, 3)
+  })
+})
