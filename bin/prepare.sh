@@ -61,5 +61,8 @@ else
   installed=$root/node_modules/.package-lock.json
   if [ ! -e "$installed" ] || [ "$root/package-lock.json" -nt "$installed" ]; then install_dependencies; fi
   choose_node
-  printf '%s\n%s\n' "$lock_sum" "$node" > "$stamp.$$" 2> /dev/null && mv "$stamp.$$" "$stamp" 2> /dev/null || rm -f "$stamp.$$"
+  if [ -w "$root/node_modules" ]; then
+    printf '%s\n%s\n' "$lock_sum" "$node" > "$stamp.$$"
+    mv "$stamp.$$" "$stamp"
+  fi
 fi

@@ -46,7 +46,7 @@ function isExecutable(file: string): boolean {
 /** Why this machine cannot run containers, whatever is installed; undefined when it can. */
 export function whyNoContainers(): string | undefined {
   if (process.platform !== 'linux') return `containers need Linux, and this is ${process.platform}`
-  if (process.getuid?.() !== 0) return 'containers need root, and there is no sudo'
+  if (process.getuid?.() !== 0) return 'containers need root, and sudo does not give it to this user'
   const hierarchy = trackingHierarchy()
   if (!hierarchy) return 'no cgroups are mounted at /sys/fs/cgroup'
   if (!mayMakeFolder(hierarchy.mountPoint)) return `${hierarchy.mountPoint} cannot be written to`

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
+import { giveToInvokingUser } from '../machine/invoking-user.ts'
 
 /** Where everything of one cluster is. Nothing of it is anywhere else. */
 export interface ClusterFolder {
@@ -16,8 +17,6 @@ export interface ClusterFolder {
   readonly data: string
   /** The administrator's. */
   readonly kubeconfig: string
-  /** Those of the components. */
-  readonly kubeconfigs: string
   readonly logs: string
   /** Archives that every node has been or will be given. */
   readonly images: string
@@ -91,7 +90,6 @@ export function clusterFolder(name: string, path = join(clustersHome(), name)): 
     pki: join(path, 'pki'),
     data: join(path, 'data'),
     kubeconfig: join(path, 'kubeconfig'),
-    kubeconfigs: join(path, 'kubeconfigs'),
     logs: join(path, 'logs'),
     images: join(path, 'images'),
     journalFile: join(runPath, 'journal.json'),
@@ -126,15 +124,11 @@ export function createClusterFolder(folder: ClusterFolder): void {
   if (owner !== undefined && owner !== folder.path && existsSync(folder.journalFile)) {
     throw new Error(`a cluster named ${folder.name} is on this machine already, from ${owner}`)
   }
-  for (const path of [
-    folder.path,
-    folder.pki,
-    folder.kubeconfigs,
-    folder.logs,
-    folder.images,
-    folder.runPath,
-  ]) {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  }
-  writeAtomically(join(folder.runPath, 'folder'), folder.path)
+  const home = dirname(folder.path)
+  const newHome = !existsSync(home)
+  const { path, pki, logs, images, runPath } = folder
+  mkdirSync(dirname(runPath), { recursive: true, mode: 0o755 })
+  for (const made of [path, pki, logs, images, runPath]) mkdirSync(made, { recursive: true, mode: 0o700 })
+  writeAtomically(join(runPath, 'folder'), path)
+  giveToInvokingUser(...(newHome ? [home] : []), path, logs, runPath, join(runPath, 'folder'))
 }

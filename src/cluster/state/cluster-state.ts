@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AddressPlan } from '../machine/address-plan.ts'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
+import { giveToInvokingUser } from '../machine/invoking-user.ts'
 import { clustersHome, type ClusterFolder } from './cluster-folder.ts'
 
 /** What a cluster is, kept in its folder so that it comes up again as it was. */
@@ -54,6 +55,7 @@ export function loadState(folder: ClusterFolder): ClusterState | undefined {
 
 export function saveState(folder: ClusterFolder, state: ClusterState): void {
   writeAtomically(folder.stateFile, `${JSON.stringify(state, undefined, 2)}\n`, 0o600)
+  giveToInvokingUser(folder.stateFile)
 }
 
 /** The states of all clusters in their usual place. */

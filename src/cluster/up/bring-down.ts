@@ -1,8 +1,11 @@
 import { rmSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Report } from '../cli/report.ts'
+import { askServer } from '../control/control-client.ts'
 import { clearMachine } from '../machine/clear-machine.ts'
 import { openJournal } from '../machine/journal.ts'
 import { end, isRunning } from '../machine/processes.ts'
+import { isListening } from '../machine/unix-socket.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import type { ClusterState } from '../state/cluster-state.ts'
 
@@ -23,6 +26,8 @@ export async function bringDown(folder: ClusterFolder, report: Report): Promise<
   const server = before.find((trace) => trace.kind === 'process' && trace.role === 'server')
   if (server?.kind === 'process' && isRunning(server.process)) {
     await report.step('stopping the server and its nodes', () => end(server.process, serverGraceMs))
+  } else if (process.platform !== 'linux') {
+    await stopByItsAnswer(folder, report)
   }
   // What a server that was killed has left; nothing after one that stopped by itself.
   const journal = openJournal(folder.journalFile)
@@ -34,4 +39,16 @@ export async function bringDown(folder: ClusterFolder, report: Report): Promise<
   journal.remove()
   rmSync(folder.runPath, { recursive: true, force: true })
   return before.length > 0
+}
+
+/** Where processes cannot be told by their start time, the server itself says which it is. */
+async function stopByItsAnswer(folder: ClusterFolder, report: Report): Promise<void> {
+  const status = await askServer(folder.controlSocket, { type: 'status' })
+  const { pid } = status ?? {}
+  if (pid === undefined) return
+  await report.step('stopping the server and its nodes', async () => {
+    process.kill(pid, 'SIGTERM')
+    const deadline = performance.now() + serverGraceMs
+    while (performance.now() < deadline && (await isListening(folder.controlSocket))) await delay(50)
+  })
 }

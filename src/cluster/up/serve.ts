@@ -5,13 +5,13 @@ import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { lineReport } from '../cli/report.ts'
 import { startControlServer, type ControlHandlers } from '../control/control-server.ts'
 import { writeAtomically } from '../machine/atomic-file.ts'
+import { giveToInvokingUser } from '../machine/invoking-user.ts'
 import { isRunning } from '../machine/processes.ts'
 import { openJournal } from '../machine/journal.ts'
 import { adminIdentity } from '../pki/cluster-pki.ts'
 import { kubeconfig, type KubeconfigContent } from '../pki/kubeconfig.ts'
 import { createClusterFolder, type ClusterFolder } from '../state/cluster-folder.ts'
 import { loadState } from '../state/cluster-state.ts'
-import { giveToInvokingUser } from './invoking-user.ts'
 import { loadImage, listImages } from './load-image.ts'
 import type { UpReport } from './report-channel.ts'
 import { runCluster, type RunningCluster } from './running-cluster.ts'
@@ -47,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
       mergeKubeconfig(options.kubeconfig, content)
       giveToInvokingUser(options.kubeconfig)
     }
-    giveToInvokingUser(folder.path, folder.kubeconfig, folder.stateFile, folder.runPath, folder.controlSocket)
+    giveToInvokingUser(folder.kubeconfig, folder.controlSocket)
     if (options.waitSeconds > 0) {
       await report.step('nodes ready', () => untilNodesReady(cluster, options))
     }

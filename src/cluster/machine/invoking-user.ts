@@ -1,5 +1,4 @@
 import { chownSync, existsSync } from 'node:fs'
-import { userInfo } from 'node:os'
 
 /** On whose behalf sudo runs us; undefined when it is nobody else's. */
 export function invokingUser(): { readonly uid: number; readonly gid: number } | undefined {
@@ -13,9 +12,4 @@ export function giveToInvokingUser(...paths: readonly string[]): void {
   const user = invokingUser()
   if (!user) return
   for (const path of paths) if (existsSync(path)) chownSync(path, user.uid, user.gid)
-}
-
-/** For messages. */
-export function userName(): string {
-  return userInfo().username
 }
