@@ -11,8 +11,13 @@ import { createEndings, rememberWrites } from './written.ts'
 
 const defaultConcurrency = 5
 
+export interface RunningReconciler extends RunningComponent {
+  /** Asks to reconcile a key, for reasons that the triggers do not know. */
+  enqueue(key: string): void
+}
+
 /** Runs one reconciler until stopped: triggers fill its queue, workers empty it, failures come back later. */
-export function startReconciler(reconciler: Reconciler, context: ComponentContext): RunningComponent {
+export function startReconciler(reconciler: Reconciler, context: ComponentContext): RunningReconciler {
   const { client, informers, clock, random, metrics } = context
   const { name } = reconciler
   const log = context.log.with({ reconciler: name })
@@ -93,6 +98,7 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
     name,
     ready: synced.then(() => {}),
     health: () => (isReady ? undefined : `${name}: caches are not synced`),
+    enqueue: (key) => queue.add(key),
     async stop() {
       abort.abort()
       for (const end of unsubscribe) end()

@@ -1,34 +1,66 @@
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import type { Reconciler } from '../client/reconciler.ts'
-import { startReconcilers } from '../client/runner.ts'
+import { joinComponents, startReconciler } from '../client/runner.ts'
 import { deploymentReconciler } from './deployment/deployment.ts'
+import { disruptionReconciler, stalePodDisruptionReconciler } from './disruption/disruption.ts'
+import { endpointsReconciler } from './endpoints/endpoints.ts'
+import { endpointSliceMirroringReconciler } from './endpoints/endpointslice-mirroring.ts'
+import { endpointSliceReconciler } from './endpoints/endpointslice.ts'
+import { startGarbageCollector } from './garbage-collector/garbage-collector.ts'
 import { namespaceReconciler } from './namespace/namespace.ts'
+import { nodeIpamReconciler, type NodeIpamOptions } from './nodes/node-ipam.ts'
+import { nodeLifecycleReconciler, type NodeLifecycleOptions } from './nodes/node-lifecycle.ts'
+import { podGarbageCollector, terminatedPodCollector } from './nodes/pod-gc.ts'
+import { taintEvictionReconciler } from './nodes/taint-eviction.ts'
 import { replicaSetReconciler } from './replicaset/replicaset.ts'
 import { replicationControllerReconciler } from './replicaset/replicationcontroller.ts'
+import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
+import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.ts'
 
 export interface ControllersOptions {
-  /** PEM of the authority that pods verify the API server by. */
-  readonly rootCa: string
+  /** PEM of the authority that pods verify the API server by; nothing is published when absent. */
+  readonly rootCa?: string
+  /** How nodes are given the networks of their pods; they are not when absent. */
+  readonly nodeIpam?: NodeIpamOptions
+  readonly nodeLifecycle?: NodeLifecycleOptions
+  /** Ended pods beyond this number are deleted. Default 12500. */
+  readonly terminatedPodThreshold?: number
 }
 
-/** Every controller that runs, in the order in which they start. */
+/** Every reconciler that runs, in the order in which they start. */
 function reconcilers(options: ControllersOptions): readonly Reconciler[] {
+  const { rootCa, nodeIpam, nodeLifecycle, terminatedPodThreshold } = options
   return [
-    namespaceReconciler,
     serviceAccountReconciler,
-    rootCaPublisher(options.rootCa),
+    ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
+    ...(nodeIpam === undefined ? [] : [nodeIpamReconciler(nodeIpam)]),
+    nodeLifecycleReconciler(nodeLifecycle),
+    taintEvictionReconciler(),
+    podGarbageCollector(),
+    terminatedPodCollector(terminatedPodThreshold),
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    endpointsReconciler(),
+    endpointSliceReconciler(),
+    endpointSliceMirroringReconciler,
+    disruptionReconciler,
+    stalePodDisruptionReconciler,
+    ttlAfterFinishedReconciler,
+    namespaceReconciler,
   ]
 }
 
-/** Starts all controllers. They stop with the component; nothing of them runs before or after. */
+/** Starts all controllers as one component. */
 export async function startControllers(
   context: ComponentContext,
-  options: ControllersOptions,
+  options: ControllersOptions = {},
 ): Promise<RunningComponent> {
-  return startReconcilers('kube-controller-manager', reconcilers(options), context)
+  return joinComponents('kube-controller-manager', [
+    ...reconcilers(options).map((reconciler) => startReconciler(reconciler, context)),
+    startResourceQuota(context),
+    startGarbageCollector(context),
+  ])
 }
