@@ -142,7 +142,6 @@ export async function startKubelet(
     cgroups,
     paths,
     node: {
-      hostname: machine.hostname,
       hostIPs: () => nodeIPs,
       allocatable: () => allocatable,
       memoryCapacityBytes: machine.memoryBytes,

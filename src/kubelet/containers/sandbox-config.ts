@@ -9,7 +9,6 @@ import { sandboxSecurity } from './security.ts'
 export interface SandboxInput {
   readonly pod: Pod
   readonly attempt: number
-  readonly nodeHostname: string
   readonly dns: DNSSettings
   readonly podLogsDirectory: string
   readonly seccompDirectory: string
@@ -42,7 +41,7 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
     namespace,
     uid,
     attempt: input.attempt,
-    hostname: podHostname(pod, input.nodeHostname, input.dns.clusterDomain),
+    hostname: podHostname(pod, input.dns.clusterDomain),
     logDirectory: podLogDirectory(input.podLogsDirectory, pod),
     dns: podDNS(pod, input.dns),
     portMappings: portMappings(pod),

@@ -2,11 +2,11 @@ import type { Pod } from '../../api/generated/core.v1.ts'
 
 const maximumLength = 63
 
-/** The host name that a pod's containers see. */
-export function podHostname(pod: Pod, nodeHostname: string, clusterDomain: string): string {
+/** The host name that a pod's containers see; `''` for the node's own. */
+export function podHostname(pod: Pod, clusterDomain: string): string {
   const { hostNetwork, hostnameOverride, setHostnameAsFQDN } = pod.spec ?? {}
   if (hostnameOverride) return hostnameOverride
-  if (hostNetwork) return nodeHostname
+  if (hostNetwork) return ''
   const fqdn = podFQDN(pod, clusterDomain)
   if (!setHostnameAsFQDN || fqdn === undefined) return shortHostname(pod)
   if (fqdn.length > 64) {

@@ -20,7 +20,6 @@ export async function makeSandboxConfig(
   return sandboxConfig({
     pod,
     attempt,
-    nodeHostname: node.hostname,
     dns: node.dns(),
     podLogsDirectory: paths.podLogsDirectory,
     seccompDirectory: paths.seccompDirectory,

@@ -56,9 +56,22 @@ export function createObserver(options: ObserverOptions): Observer {
     containers: readonly ContainerSummary[],
   ): Promise<PodObservation> {
     const before = pods.get(uid)
+    // What was there and is not listed any more is asked for by name: listings may be of the past.
+    const missing = <T extends { readonly id: string }>(
+      known: readonly T[],
+      listed: readonly { readonly id: string }[],
+    ) => known.filter(({ id }) => !listed.some((other) => other.id === id))
+    const missingSandboxes = missing(before?.sandboxes ?? [], sandboxes)
+    const missingContainers = missing(before?.containers ?? [], containers)
     const [sandboxStatuses, containerStatuses] = await Promise.all([
-      Promise.all(sandboxes.map((summary) => sandboxStatus(before, summary))),
-      Promise.all(containers.map((summary) => containerStatus(before, summary))),
+      Promise.all([
+        ...sandboxes.map((summary) => sandboxStatus(before, summary)),
+        ...missingSandboxes.map((summary) => sandboxStatus(undefined, summary)),
+      ]),
+      Promise.all([
+        ...containers.map((summary) => containerStatus(before, summary)),
+        ...missingContainers.map((summary) => containerStatus(undefined, summary)),
+      ]),
     ])
     const first = sandboxes[0]
     const labels = containers[0]?.labels ?? {}

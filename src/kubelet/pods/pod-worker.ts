@@ -125,7 +125,7 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
 
   function planNow(now: number): Plan {
     return planPod({
-      pod,
+      pod: status ? { ...pod, status } : pod,
       observed: observer.get(uid),
       probes: prober,
       memory,

@@ -49,7 +49,6 @@ export interface KubeletPaths {
 
 /** What pods are told of the node they are on. */
 export interface NodeFacts {
-  readonly hostname: string
   /** Primary first. */
   hostIPs(): readonly string[]
   allocatable(): Readonly<Record<string, string>>

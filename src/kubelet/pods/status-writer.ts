@@ -1,7 +1,7 @@
 import type { Pod, PodStatus } from '../../api/generated/core.v1.ts'
 import { pods } from '../../api/generated/resources.ts'
 import type { Client } from '../../client/client.ts'
-import type { Cancel, Clock } from '../../machinery/clock.ts'
+import { sleep, type Cancel, type Clock } from '../../machinery/clock.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { isConflict, isNotFound } from '../../machinery/status-errors.ts'
@@ -46,7 +46,7 @@ export function createStatusWriter(context: {
 }): StatusWriter {
   const { client, clock, log } = context
   const entries = new Map<string, Entry>()
-  let stopped = false
+  const abort = new AbortController()
 
   function entryOf(pod: Pod, status: PodStatus): Entry {
     const uid = pod.metadata?.uid ?? ''
@@ -72,7 +72,7 @@ export function createStatusWriter(context: {
 
   function schedule(entry: Entry, delayMs: number): void {
     const dueMs = clock.now() + delayMs
-    if (stopped || entry.writing || entry.dueMs <= dueMs) return
+    if (abort.signal.aborted || entry.writing || entry.dueMs <= dueMs) return
     entry.timer()
     entry.dueMs = dueMs
     entry.timer = clock.after(delayMs, () => void start(entry))
@@ -118,7 +118,7 @@ export function createStatusWriter(context: {
         entry.last = { wanted, result: entry.base.status ?? {} }
         return undefined
       }
-      if (stopped) return undefined
+      if (abort.signal.aborted) return undefined
       log.warn('writing the status of a pod failed', { pod: `${namespace}/${name}`, error })
       const retryMs = entry.retryMs
       entry.retryMs = Math.min(retryMs * 2, maximumRetryMs)
@@ -128,15 +128,17 @@ export function createStatusWriter(context: {
 
   return {
     write(pod, status) {
-      if (stopped) return
+      if (abort.signal.aborted) return
       const entry = entryOf(pod, status)
       if (pendingPatch(entry) !== undefined) schedule(entry, isSettled(status) ? 0 : settleMs)
     },
     async flush(pod, status) {
       const entry = entryOf(pod, status)
-      while (!stopped && pendingPatch(entry) !== undefined) {
+      while (!abort.signal.aborted && pendingPatch(entry) !== undefined) {
         await start(entry)
         if (entry.last && jsonEqual(entry.last.wanted, entry.status)) return
+        const waitMs = Math.min(entry.retryMs, Math.max(0, entry.dueMs - clock.now()))
+        if (waitMs > 0) await sleep(clock, waitMs, abort.signal).catch(() => undefined)
       }
     },
     forget(podUID) {
@@ -144,9 +146,9 @@ export function createStatusWriter(context: {
       entries.delete(podUID)
     },
     async stop() {
-      stopped = true
+      abort.abort(new Error('the kubelet stops'))
       for (const entry of entries.values()) entry.timer()
-      await Promise.all(Array.from(entries.values(), ({ writing }) => writing))
+      await Promise.all([...entries.values()].flatMap(({ writing }) => writing ?? []))
     },
   }
 }

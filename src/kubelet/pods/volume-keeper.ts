@@ -52,10 +52,10 @@ export function keepVolumes(services: PodServices, pod: () => Pod, events: () =>
   }
 
   async function run(): Promise<void> {
-    while (again && !stopped) {
+    do {
       again = false
       await prepare()
-    }
+    } while (again)
   }
 
   refresh()
@@ -64,6 +64,7 @@ export function keepVolumes(services: PodServices, pod: () => Pod, events: () =>
     refresh,
     async stop() {
       stopped = true
+      again = false
       cancel()
       await running
     },

@@ -79,7 +79,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
           onlyIfRootDiffers: pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch',
         })
       }
-      const readOnly = 'readOnly' in claim && claim.readOnly === true
+      const readOnly = volume.persistentVolumeClaim?.readOnly === true
       return { hostPath: claimed.hostPath, readOnly }
     }
     throw new VolumeError(`no volume plugin matched: ${Object.keys(volume).find((key) => key !== 'name')}`)

@@ -3,7 +3,7 @@ import { newestInstance } from '../observation.ts'
 import type { PlanDraft } from './draft.ts'
 import type { PlanInput } from './input.ts'
 import { planProbeVerdict } from './probe-verdict.ts'
-import { restartsAfter } from './restart.ts'
+import { hasEndedForGood, restartsAfter } from './restart.ts'
 import { isStarting, planStart } from './start.ts'
 
 /**
@@ -25,7 +25,9 @@ export function planMainContainers(input: PlanInput, sandbox: SandboxStatus, dra
         if (!restartsAfter(input.pod, container, instance.exitCode)) continue
         break
       case 'created':
+        break
       case undefined:
+        if (hasEndedForGood(input.pod, container)) continue
         break
     }
     if (busy && !isStarting(input, container.name)) continue

@@ -41,6 +41,13 @@ export function restartsAfter(pod: Pod, container: AnyContainer, exitCode: numbe
   }
 }
 
+/** The pod's status tells the end of a container that the runtime has forgotten, and that is not to run again. */
+export function hasEndedForGood(pod: Pod, container: AnyContainer): boolean {
+  const status = pod.status?.containerStatuses?.find(({ name }) => name === container.name)
+  const terminated = status?.state?.terminated
+  return terminated !== undefined && !restartsAfter(pod, container, terminated.exitCode)
+}
+
 function ruleMatches(rule: ContainerRestartRule, exitCode: number): boolean {
   if (rule.action !== 'Restart' || !rule.exitCodes) return false
   const listed = (rule.exitCodes.values ?? []).includes(exitCode)

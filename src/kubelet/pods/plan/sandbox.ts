@@ -4,7 +4,7 @@ import { instancesOf, isAlive, newestInstance, type PodObservation } from '../ob
 import { isSidecar } from '../pod.ts'
 import type { PlanDraft } from './draft.ts'
 import type { PlanInput } from './input.ts'
-import { restartsAfter } from './restart.ts'
+import { hasEndedForGood, restartsAfter } from './restart.ts'
 
 /** The newest ready sandbox, if its network is what the pod asks for. */
 export function usableSandbox(pod: Pod, observed: PodObservation): SandboxStatus | undefined {
@@ -39,11 +39,14 @@ export function planSandbox(input: PlanInput, draft: PlanDraft): void {
 /** A pod whose containers have all run as often as they should needs no new sandbox. */
 function wantsSandbox(pod: Pod, observed: PodObservation): boolean {
   const { containers = [], initContainers = [] } = pod.spec ?? {}
-  const ran = containers.some(({ name }) => newestInstance(observed, name) !== undefined)
+  const ran = containers.some(
+    (container) => newestInstance(observed, container.name) !== undefined || hasEndedForGood(pod, container),
+  )
   if (!ran) return !initContainers.some((container) => hasFailedForGood(pod, observed, container))
   return containers.some((container) => {
     const instance = newestInstance(observed, container.name)
-    return instance?.state !== 'exited' || restartsAfter(pod, container, instance.exitCode)
+    if (instance === undefined) return !hasEndedForGood(pod, container)
+    return instance.state !== 'exited' || restartsAfter(pod, container, instance.exitCode)
   })
 }
 

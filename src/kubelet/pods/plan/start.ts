@@ -11,6 +11,9 @@ import { containerHash } from './restart.ts'
 /** How long an error is shown as such before the back-off that follows it is. */
 const errorShownMs = 2000
 
+/** When a start is tried again that failed without leaving an instance whose end says when. */
+const failedStartRetryMs = 10_000
+
 export function isStarting(input: PlanInput, name: string): boolean {
   return input.memory.inFlight.has(`start/${name}`)
 }
@@ -30,12 +33,15 @@ export function planStart(
     if (failure) draft.wait(name, shownFailure(failure, now, draft))
     return
   }
-  if (failure?.retryAtMs !== undefined && failure.retryAtMs > now) {
+  const previous = newestInstance(observed, name)
+  const retryAtMs =
+    failure?.retryAtMs ??
+    (failure && previous?.state !== 'exited' ? failure.failedAtMs + failedStartRetryMs : 0)
+  if (failure && retryAtMs > now) {
     draft.wait(name, shownFailure(failure, now, draft))
-    draft.wakeAt(failure.retryAtMs)
+    draft.wakeAt(retryAtMs)
     return
   }
-  const previous = newestInstance(observed, name)
   const endedAtMs = previous?.state === 'exited' ? endOf(previous) : undefined
   if (endedAtMs !== undefined) {
     const backoff = memory.backoffs.get(name)

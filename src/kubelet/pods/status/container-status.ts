@@ -43,7 +43,7 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     image: newest.image || (container.image ?? ''),
     imageID: newest.imageRef,
     containerID: newest.reference,
-    restartCount: newest.attempt,
+    restartCount: Math.max(newest.attempt, input.previous?.restartCount ?? 0),
     ...statusDetails(input, newest),
   }
   if (input.waiting && newest.state !== 'running') {
@@ -90,10 +90,7 @@ function statusWithout(input: ContainerStatusInput, older: readonly ObservedCont
   const reason = waiting?.reason ?? input.defaultWaitingReason
   return {
     ...common,
-    restartCount: Math.max(
-      ended?.attempt ?? 0,
-      previous ? previous.restartCount + (lost || terminated ? 1 : 0) : 0,
-    ),
+    restartCount: Math.max(ended?.attempt ?? 0, previous?.restartCount ?? 0),
     state: { waiting: { reason, ...(waiting?.message && { message: waiting.message }) } },
     lastState: ended
       ? { terminated: terminatedState(ended) }

@@ -200,5 +200,5 @@ async function gone(call: Promise<unknown>): Promise<void> {
 
 /** containerd 1.6 answers some calls about what it no longer has with code Unknown. */
 function isMissing(error: unknown): boolean {
-  return isRuntimeError(error, 'unknown') && / not found$/.test(error.description)
+  return isRuntimeError(error, 'unknown') && error.description.endsWith(' not found')
 }
