@@ -178,14 +178,12 @@ describe('kubectl', () => {
   it('is refused without credentials', async () => {
     const server = (await cluster.status()).server
     const anonymous = await cluster.kubectl.result([
-      ...[
-        '--kubeconfig=/dev/null',
-        `--server=${server}`,
-        '--insecure-skip-tls-verify',
-        '--token=wrong',
-        'get',
-        'pods',
-      ],
+      '--kubeconfig=/dev/null',
+      `--server=${server}`,
+      '--insecure-skip-tls-verify',
+      '--token=wrong',
+      'get',
+      'pods',
     ])
     assert.match(anonymous.stderr, /You must be logged in to the server|Unauthorized/)
   })

@@ -118,7 +118,13 @@ describe('an up that fails', { skip: withoutContainers }, () => {
     const cluster = aCluster('fail')
     try {
       const { exitCode, stdout } = await cluster.k8ts(
-        ...['up', '--detach', '--yes', '--store', 'etcd', '--etcd-endpoints', 'http://127.0.0.1:1'],
+        'up',
+        '--detach',
+        '--yes',
+        '--store',
+        'etcd',
+        '--etcd-endpoints',
+        'http://127.0.0.1:1',
       )
       assert.equal(exitCode, 1, stdout)
       assert.deepEqual(await tracesOf(cluster.name, undefined), noTraces)

@@ -66,20 +66,18 @@ describe('a cluster of three nodes', { skip: withoutContainers }, () => {
 
   it('spreads pods, which reach one another', async () => {
     const all = await pods()
-    assert.deepEqual(all.map(({ spec }) => spec?.nodeName).sort(), ['node1', 'node2', 'node3'])
+    assert.deepEqual(all.map(({ spec }) => spec?.nodeName ?? '').sort(), ['node1', 'node2', 'node3'])
     for (const from of all) {
       for (const to of all) {
         const answer = await cluster.kubectl([
-          ...[
-            'exec',
-            from.metadata?.name ?? '',
-            '--',
-            'wget',
-            '-qO-',
-            '-T',
-            '3',
-            `http://${to.status?.podIP}:8080/`,
-          ],
+          'exec',
+          from.metadata?.name ?? '',
+          '--',
+          'wget',
+          '-qO-',
+          '-T',
+          '3',
+          `http://${to.status?.podIP}:8080/`,
         ])
         assert.equal(answer.trim(), to.metadata?.name)
       }

@@ -95,10 +95,11 @@ describe('deployments and services', { skip: withoutContainers }, () => {
     await cluster.kubectl.apply(aWebDeployment('rolling', 10), aService('rolling'))
     await rolledOut('rolling')
     const ip = await clusterIp('rolling')
-    let [requests, stop] = [0, false]
+    let requests = 0
+    const stop = new AbortController()
     const failures: unknown[] = []
     const load = Array.from({ length: 4 }, async () => {
-      while (!stop) {
+      while (!stop.signal.aborted) {
         requests += 1
         try {
           const answer = await fetch(`http://${ip}/version`, {
@@ -113,7 +114,7 @@ describe('deployments and services', { skip: withoutContainers }, () => {
     })
     await cluster.kubectl.apply(aWebDeployment('rolling', 10, '2'))
     await rolledOut('rolling')
-    stop = true
+    stop.abort()
     await Promise.all(load)
     assert.deepEqual(failures, [])
     assert.ok(requests > 50, `${requests} requests`)
@@ -183,7 +184,11 @@ describe('deployments and services', { skip: withoutContainers }, () => {
     const addresses = (await podsOf('web')).map(({ status }) => status?.podIP ?? '').sort()
     await until('DNS names them', async () => {
       const output = await cluster.kubectl([
-        ...['exec', pod?.metadata?.name ?? '', '--', 'nslookup', 'web-headless.default.svc.cluster.local'],
+        'exec',
+        pod?.metadata?.name ?? '',
+        '--',
+        'nslookup',
+        'web-headless.default.svc.cluster.local',
       ])
       return addresses.every((address) => output.includes(address))
     })
