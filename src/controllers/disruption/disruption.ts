@@ -10,7 +10,7 @@ import {
 } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { fromLabelSelector, formatLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
-import { keyOf } from '../../machinery/resource.ts'
+import { keyOf, type Resource } from '../../machinery/resource.ts'
 import { isConflict } from '../../machinery/status-errors.ts'
 import { formatTime, parseTime } from '../../machinery/time.ts'
 import { messageOf } from '../pods/pod-control.ts'
@@ -26,6 +26,9 @@ import {
   needsScale,
 } from './plan-disruption.ts'
 
+/** Whose sizes tell how many pods there should be. */
+const sized: readonly Resource[] = [replicationControllers, replicaSets, deployments, statefulSets]
+
 /** Says in the status of pod disruption budgets how many pods may be evicted. */
 export const disruptionReconciler: Reconciler = {
   name: 'disruption',
@@ -38,7 +41,7 @@ export const disruptionReconciler: Reconciler = {
         .filter((budget) => selects(budget, pod))
         .map(keyOf),
     ),
-    ...[replicationControllers, replicaSets, deployments, statefulSets].map((resource) =>
+    ...sized.map((resource) =>
       on(resource, ({ metadata }, { cache }) =>
         cache(podDisruptionBudgets).list(metadata?.namespace).filter(needsScale).map(keyOf),
       ),
