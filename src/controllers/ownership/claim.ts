@@ -17,6 +17,8 @@ export interface ClaimOptions<Owner extends KubernetesObject, T extends Kubernet
   mayAdopt?(object: T): boolean
   /** Names that decide beside labels whether an object is the owner's (stateful sets). */
   isMember?(object: T): boolean
+  /** Put on what is adopted, and taken from what is released. */
+  readonly finalizers?: readonly string[]
 }
 
 /** What claiming has to do: a pure decision over what the cache holds. */
@@ -54,17 +56,18 @@ export async function claim<Owner extends KubernetesObject, T extends Kubernetes
   options: ClaimOptions<Owner, T>,
   { client, cache }: ReconcileContext,
 ): Promise<readonly T[]> {
-  const { owner, ownerResource, resource } = options
+  const { owner, ownerResource, resource, finalizers: marks = [] } = options
   const { namespace, uid, name } = identityOf(owner)
   const objects = cache(resource)
   const plan = planClaim(options, ownedBy(objects, uid), orphans(objects, namespace))
   const claimed = [...plan.owned]
 
   for (const object of plan.release) {
-    const references = object.metadata?.ownerReferences ?? []
+    const { ownerReferences = [], finalizers = [] } = object.metadata ?? {}
     await setOwners(
       object,
-      references.filter((reference) => reference.uid !== uid),
+      ownerReferences.filter((reference) => reference.uid !== uid),
+      finalizers.filter((finalizer) => !marks.includes(finalizer)),
     )
   }
   if (plan.adopt.length === 0) return claimed
@@ -73,21 +76,32 @@ export async function claim<Owner extends KubernetesObject, T extends Kubernetes
   if (latest.metadata?.uid !== uid) throw new Error(`${name} has been replaced by another of its name`)
   if (isDeleting(latest)) return claimed
   for (const object of plan.adopt) {
-    const references = object.metadata?.ownerReferences ?? []
-    const adopted = await setOwners(object, [...references, ownerReferenceTo(owner, ownerResource)])
+    const { ownerReferences = [], finalizers = [] } = object.metadata ?? {}
+    const adopted = await setOwners(
+      object,
+      [...ownerReferences, ownerReferenceTo(owner, ownerResource)],
+      [...finalizers, ...marks.filter((mark) => !finalizers.includes(mark))],
+    )
     if (adopted) claimed.push(adopted)
   }
   return claimed
 
   /** Undefined when the object is gone, or ends meanwhile and cannot be changed any more. */
-  async function setOwners(object: T, ownerReferences: readonly OwnerReference[]): Promise<T | undefined> {
+  async function setOwners(
+    object: T,
+    ownerReferences: readonly OwnerReference[],
+    finalizers: readonly string[],
+  ): Promise<T | undefined> {
     const { resourceVersion } = object.metadata ?? {}
     const target = identityOf(object)
+    const metadata = {
+      uid: target.uid,
+      resourceVersion,
+      ownerReferences,
+      ...(marks.length > 0 && { finalizers }),
+    }
     try {
-      return await client.patch(resource, target, {
-        type: 'merge',
-        body: { metadata: { uid: target.uid, resourceVersion, ownerReferences } },
-      })
+      return await client.patch(resource, target, { type: 'merge', body: { metadata } })
     } catch (error) {
       if (isNotFound(error) || isInvalid(error)) return undefined
       throw error

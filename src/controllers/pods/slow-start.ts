@@ -1,14 +1,15 @@
 /**
- * Runs `act` `count` times, in parallel within batches of 1, 2, 4, ...: when every call fails (a quota, a refusing
- * webhook), one call has found that out, not hundreds. Stops after the first batch with a failure and throws that.
+ * Runs `act` `count` times (with 0, 1, ...), in parallel within batches of 1, 2, 4, ...: when every call fails (a quota,
+ * a refusing webhook), one call has found that out, not hundreds. Stops after the first batch with a failure and throws that.
  */
-export async function slowStart(count: number, act: () => Promise<unknown>): Promise<void> {
-  let left = count
-  for (let size = 1; left > 0; size *= 2) {
-    const batch = Math.min(size, left)
-    const results = await Promise.allSettled(Array.from({ length: batch }, act))
+export async function slowStart(count: number, act: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  for (let size = 1; next < count; size *= 2) {
+    const batch = Math.min(size, count - next)
+    const from = next
+    const results = await Promise.allSettled(Array.from({ length: batch }, (_, at) => act(from + at)))
     throwFirst(results)
-    left -= batch
+    next += batch
   }
 }
 
