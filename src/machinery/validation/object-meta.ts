@@ -3,6 +3,7 @@ import { forbidden, invalid, path as rootPath, required, tooLong, type FieldErro
 import type { FieldPath } from '../field-path.ts'
 import { goQuote } from '../go-format.ts'
 import type { ObjectMeta } from '../meta.ts'
+import type { Schema } from '../schema.ts'
 import { validateLabels } from './labels.ts'
 import { validateManagedFields } from './managed-fields.ts'
 import {
@@ -105,9 +106,14 @@ export function validateObjectMetaUpdate(
   return errors
 }
 
-/** The value must mean the same as before. */
-export function validateImmutableField(next: unknown, previous: unknown, path: FieldPath): FieldError[] {
-  return semanticEqual(next, previous) ? [] : [invalid(path, next, fieldImmutableMessage)]
+/** The value must mean the same as before; see semanticEqual for what the schema adds. */
+export function validateImmutableField(
+  next: unknown,
+  previous: unknown,
+  path: FieldPath,
+  schema?: Schema,
+): FieldError[] {
+  return semanticEqual(next, previous, schema) ? [] : [invalid(path, next, fieldImmutableMessage)]
 }
 
 export function validateNonnegative(value: number, path: FieldPath): FieldError[] {
