@@ -1,5 +1,5 @@
 import type { FieldError } from '../machinery/field-error.ts'
-import type { KubernetesObject, Writable } from '../machinery/meta.ts'
+import type { JsonValue, KubernetesObject, Writable } from '../machinery/meta.ts'
 import type { Resource } from '../machinery/resource.ts'
 import type { ObjectSchema } from '../machinery/schema.ts'
 
@@ -13,6 +13,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   readonly resource: Resource<T>
   /** Of custom resources; that of built-in ones is found by their kind. */
   readonly schema?: ObjectSchema
+  /** What a custom resource's schema was made from, for OpenAPI. */
+  readonly openAPIV3Schema?: JsonValue
   readonly singular: string
   /** `PodList`; the kind followed by `List` when absent. */
   readonly listKind?: string
@@ -39,6 +41,7 @@ export interface Conversion<
   readonly resource: Resource<Served>
   /** Of custom resources, as in ResourceDefinition. */
   readonly schema?: ObjectSchema
+  readonly openAPIV3Schema?: JsonValue
   fromStored(object: Stored): Served
   toStored(object: Served): Stored
 }
