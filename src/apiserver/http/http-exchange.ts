@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import type { Duplex, Readable } from 'node:stream'
 
 /** Header names in lower case. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -20,6 +21,19 @@ export interface HttpRequest {
   readonly signal: AbortSignal
   /** The whole body. Throws 413 when it has more than `maxBytes`. */
   body(maxBytes: number): Promise<Buffer>
+  /** The body as it comes; instead of `body`. */
+  readonly bodyStream: Readable
+  /** Present when the client wants to speak another protocol on this connection. */
+  readonly upgrade?: Upgrade
+}
+
+/** A connection that its client wants to use for something else than HTTP/1.1 from here on. */
+export interface Upgrade {
+  /** `websocket`, `spdy/3.1`: lower case. */
+  readonly protocol: string
+  readonly socket: Duplex
+  /** What came behind the request's head already. */
+  readonly head: Buffer
 }
 
 /** The answer to a request, before it is written in either version of HTTP. */
@@ -27,6 +41,8 @@ export interface HttpReply {
   readonly status: number
   readonly headers: ReplyHeaders
   readonly body?: ReplyBody
+  /** Takes the connection over instead; only for requests with an upgrade. Resolves when it is over. */
+  readonly takeOver?: (upgrade: Upgrade) => Promise<void>
 }
 
 export type ReplyBody =
@@ -39,6 +55,8 @@ export interface ByteSink {
   /** Returns a promise when the client reads too slowly: wait for it before writing more. Does nothing once closed. */
   write(chunk: Buffer): Promise<void> | undefined
   readonly closed: boolean
+  /** Cuts the reply off. */
+  close(): void
   /** Calls `handler` when the client goes, at once if it has gone. */
   onClose(handler: () => void): void
 }

@@ -19,6 +19,8 @@ export interface View {
 /** What an endpoint can do beside sending objects as they are. */
 export interface Abilities {
   readonly views: boolean
+  /** Custom resources have none. */
+  readonly protobuf: boolean
 }
 
 interface Clause {
@@ -34,14 +36,14 @@ const maxRemembered = 1000
 /** Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Throws 406. */
 export function negotiate(request: HttpRequest, abilities: Abilities): WantedForm {
   const accept = headerOf(request.headers, 'accept') ?? ''
-  const key = `${abilities.views} ${accept}`
+  const key = `${abilities.views} ${abilities.protobuf} ${accept}`
   let form = remembered.get(key)
   if (!form && !remembered.has(key)) {
     if (remembered.size >= maxRemembered) remembered.clear()
     form = chooseForm(accept, abilities)
     remembered.set(key, form)
   }
-  if (!form) throw notAcceptable(objectMediaTypes)
+  if (!form) throw notAcceptable(offeredBy(abilities))
   return isPretty(request) ? { ...form, pretty: true } : form
 }
 
@@ -50,13 +52,17 @@ const defaultForm: WantedForm = { mediaType: 'application/json', pretty: false }
 function chooseForm(accept: string, abilities: Abilities): WantedForm | undefined {
   if (accept === '') return defaultForm
   for (const clause of parseAccept(accept)) {
-    for (const mediaType of objectMediaTypes) {
+    for (const mediaType of offeredBy(abilities)) {
       if (!covers(clause, mediaType)) continue
       const form = formOf(clause, mediaType, abilities)
       if (form) return form
     }
   }
   return undefined
+}
+
+function offeredBy({ protobuf }: Abilities): readonly ObjectMediaType[] {
+  return protobuf ? objectMediaTypes : objectMediaTypes.slice(0, 2)
 }
 
 function covers({ type, subtype }: Clause, mediaType: string): boolean {

@@ -8,9 +8,10 @@ export type OpenAdmissionRequest = { -readonly [Key in keyof AdmissionRequest]: 
 
 /** Runs the admission plugins in their order. */
 export class AdmissionChain {
-  readonly #plugins: readonly AdmissionPlugin[]
+  #plugins: readonly AdmissionPlugin[] = []
 
-  constructor(plugins: readonly AdmissionPlugin[]) {
+  /** The plugins from now on: they are made of the objects that the registries behind this chain serve. */
+  use(plugins: readonly AdmissionPlugin[]): void {
     this.#plugins = plugins
   }
 

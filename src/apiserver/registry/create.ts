@@ -44,9 +44,7 @@ export async function createObject(
     dryRun: isDryRun(options),
   })
   admission.namespace = namespace
-  await registry.context.admission.mutate(admission)
-  registry.fields.checkAdmitted(object)
-  deduplicateOwnerReferences(metadataOf(object), true, scope.warn)
+  await mutate(registry, scope, object, admission)
 
   const undoing = new Undoing()
   try {
@@ -58,6 +56,19 @@ export async function createObject(
     await undoing.undo()
     throw error
   }
+}
+
+/** Mutating admission, and what it may not do. */
+export async function mutate(
+  registry: Registry,
+  scope: RequestScope,
+  object: Writable<KubernetesObject>,
+  admission: OpenAdmissionRequest,
+): Promise<void> {
+  const { managedFields } = metadataOf(object)
+  await registry.context.admission.mutate(admission)
+  registry.fields.checkAdmitted(object, managedFields, scope.warn)
+  deduplicateOwnerReferences(metadataOf(object), true, scope.warn)
 }
 
 /**
@@ -80,12 +91,12 @@ export async function prepareNewObject(
     metadata.name = freeName(registry, metadata.generateName, scope.namespace)
   }
   admission.name = metadata.name ?? ''
-  undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
   ensureNamespace(definition, metadata, scope.namespace)
   if (registry.tracksGeneration) metadata.generation = 1
   else delete metadata.generation
   registry.clearStatus(object)
   strategy.prepareForCreate?.(object)
+  undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
   const errors = [...(strategy.validate?.(object) ?? []), ...metadataErrors(definition, metadata)]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)

@@ -1,4 +1,4 @@
-import type { DeleteOptions, KubernetesObject, ObjectMeta, Status, Writable } from '../../machinery/meta.ts'
+import type { DeleteOptions, KubernetesObject, ObjectMeta, Status } from '../../machinery/meta.ts'
 import { conflict, invalid, notFound } from '../../machinery/status-errors.ts'
 import { validateDeleteOptions } from '../../machinery/validation/options.ts'
 import type { Change } from '../storage/object-storage.ts'
@@ -36,8 +36,11 @@ export async function deleteObject(
       if (!existing) throw notFound(registry.groupResource, name)
       checkPreconditions(registry, existing.object.metadata ?? {}, options)
       await admit(registry, scope, name, existing, options, undoing)
-      const plan = planDeletion(registry.definition, existing.object, options, registry.context.clock.now())
-      const change = changeOf(existing, plan)
+      const now = registry.context.clock.now()
+      const plan =
+        registry.hooks.planDeletion?.(existing.object, options, now) ??
+        planDeletion(registry.definition, existing.object, options, now)
+      const change = changeOf(plan)
       if (change.type === 'keep') unstored = { type: 'unchanged', object: existing.object }
       else if (isDryRun(options)) {
         unstored =
@@ -80,17 +83,14 @@ export function deletedStatus(registry: Registry, metadata: ObjectMeta): Status 
   }
 }
 
-function changeOf(existing: StoredObject, plan: DeletionPlan): Change<KubernetesObject> {
+function changeOf(plan: DeletionPlan): Change<KubernetesObject> {
   switch (plan.type) {
     case 'remove':
       return { type: 'delete' }
     case 'wait':
       return { type: 'keep' }
     case 'mark':
-      return {
-        type: 'write',
-        object: { ...existing.object, metadata: plan.metadata } as Writable<KubernetesObject>,
-      }
+      return { type: 'write', object: plan.object }
   }
 }
 

@@ -5,6 +5,7 @@ import { deletedStatus, deleteObject, type Deleted } from './delete.ts'
 import { patchObject } from './patch.ts'
 import type { Registry } from './registry.ts'
 import { replaceObject } from './replace.ts'
+import { answerQuestion } from './responder.ts'
 import type { Answer, RequestScope, ResourceRequest, Verb } from './request.ts'
 import type { ResourceTable } from './resource-table.ts'
 import type { ServedResource } from './served-resource.ts'
@@ -55,6 +56,10 @@ export async function dispatch(
   checkScope(served, request)
   if (request.subresource !== '') return dispatchSubresource(table, scope, request)
   if (!(served.definition.verbs ?? allVerbs).includes(request.verb)) throw verbNotAllowed()
+  const responder = table.responderOf(served.registry)
+  if (responder && request.verb === 'create') {
+    return answerQuestion(served.registry, responder, scope, request.body, request.options)
+  }
   return dispatchObject(served.registry, scope, request)
 }
 

@@ -1,13 +1,13 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
-import type { DeleteOptions, KubernetesObject, ObjectMeta } from '../../machinery/meta.ts'
+import type { DeleteOptions, KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { formatTime, parseTime } from '../../machinery/time.ts'
 
 /** What a DELETE does to an object. */
 export type DeletionPlan =
   /** It goes now. */
   | { readonly type: 'remove' }
-  /** It stays, waiting for its grace period or its finalizers, with this metadata. */
-  | { readonly type: 'mark'; readonly metadata: ObjectMeta }
+  /** It stays, waiting for its grace period or its finalizers, as this. */
+  | { readonly type: 'mark'; readonly object: Writable<KubernetesObject> }
   /** It is on its way already, and no later than asked for. */
   | { readonly type: 'wait' }
 
@@ -28,16 +28,14 @@ export function planDeletion<T extends KubernetesObject>(
   if (grace.seconds === 0 && finalizers.length === 0) return { type: 'remove' }
   const { deletionTimestamp, generation = 0 } = metadata
   const isFirst = deletionTimestamp === undefined
-  return {
-    type: 'mark',
-    metadata: {
-      ...metadata,
-      finalizers,
-      deletionTimestamp: formatTime(grace.endsAt),
-      deletionGracePeriodSeconds: grace.seconds,
-      ...(isFirst && generation > 0 && { generation: generation + 1 }),
-    },
+  const marked: ObjectMeta = {
+    ...metadata,
+    finalizers,
+    deletionTimestamp: formatTime(grace.endsAt),
+    deletionGracePeriodSeconds: grace.seconds,
+    ...(isFirst && generation > 0 && { generation: generation + 1 }),
   }
+  return { type: 'mark', object: { ...object, metadata: marked } as Writable<KubernetesObject> }
 }
 
 interface GracePeriod {

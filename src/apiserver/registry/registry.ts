@@ -14,7 +14,7 @@ import { storedType, type StoredObject } from '../storage/stored-object.ts'
 import { WatchCache, type ListPage, type WatchStart } from '../storage/watch-cache.ts'
 import type { Watcher } from '../storage/watcher.ts'
 import type { AdmissionChain } from './admission-chain.ts'
-import type { FieldManagement } from './field-management.ts'
+import { FieldManagement } from './field-management.ts'
 import { checkListOptions, checkWatchOptions, selectionOf } from './list-options.ts'
 import { readObject } from './read-object.ts'
 import type { Body, GetOptions, ListOptions, RequestScope, WriteOptions } from './request.ts'
@@ -29,7 +29,6 @@ export interface RegistryContext {
   readonly clock: Clock
   readonly random: Random
   readonly admission: AdmissionChain
-  fieldManagement(registry: Registry): FieldManagement
 }
 
 /** The objects of one resource: where they stand, how they are read, and what their writes have in common. */
@@ -66,7 +65,7 @@ export class Registry {
       definition.strategy.tracksGeneration ?? Object.hasOwn(this.served.schema.fields, 'spec')
     this.rules = objectRules(this)
     this.statusRules = statusRules(this)
-    this.fields = context.fieldManagement(this)
+    this.fields = new FieldManagement(this)
   }
 
   get groupResource(): { readonly group: string; readonly resource: string } {

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
 import { apiVersionOf, groupResource, type Resource } from '../../machinery/resource.ts'
 import { Registry, type RegistryContext } from './registry.ts'
+import type { Responder } from './responder.ts'
 import type { ServedResource } from './served-resource.ts'
 import type { Subresource } from './subresource.ts'
 import type { WriteHooks } from './write-hooks.ts'
@@ -15,6 +16,7 @@ export class ResourceTable {
   /** By `deployments.apps`. */
   readonly #registries = new Map<string, Registry>()
   readonly #parts = new WeakMap<Registry, readonly Subresource[]>()
+  readonly #responders = new WeakMap<Registry, Responder>()
   #generation = 0
 
   /** `hooks` by `services`, `deployments.apps`. */
@@ -46,6 +48,21 @@ export class ResourceTable {
     )
     this.#generation++
     return registry
+  }
+
+  /** Answers questions from now on. */
+  addResponder(responder: Responder): void {
+    const registry = this.add({
+      resource: responder.resource,
+      singular: responder.resource.kind.toLowerCase(),
+      verbs: ['create'],
+      strategy: {},
+    })
+    this.#responders.set(registry, responder)
+  }
+
+  responderOf(registry: Registry): Responder | undefined {
+    return this.#responders.get(registry)
   }
 
   /** Serves a resource by another definition. Its objects stay; its watches end, and go on under the new one. */

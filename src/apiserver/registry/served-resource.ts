@@ -1,4 +1,5 @@
 import type { Conversion, ResourceDefinition } from '../../api/definition.ts'
+import { encodeMessage } from '../../api/protobuf/encode.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
@@ -17,6 +18,7 @@ export class ServedResource {
   /** Absent for the version that is stored. */
   readonly conversion: Conversion<KubernetesObject> | undefined
   readonly #converted = new WeakMap<StoredObject, KubernetesObject>()
+  readonly #messages = new WeakMap<StoredObject, Buffer>()
 
   constructor(registry: Registry, conversion?: Conversion<KubernetesObject>) {
     this.registry = registry
@@ -24,6 +26,11 @@ export class ServedResource {
     this.conversion = conversion
     this.resource = conversion?.resource ?? registry.definition.resource
     this.schema = schemaFor(this.resource, conversion ? conversion.schema : registry.definition.schema)
+  }
+
+  /** Made from a CustomResourceDefinition: there is no protobuf of it, and no strategic merge. */
+  get isCustom(): boolean {
+    return this.definition.schema !== undefined
   }
 
   /** `apps/v1` */
@@ -36,17 +43,27 @@ export class ServedResource {
     if (!this.conversion) return stored.object
     let shown = this.#converted.get(stored)
     if (!shown) {
-      shown = this.convert(stored.object)
+      shown = deepFreeze(this.convert(stored.object))
       this.#converted.set(stored, shown)
     }
     return shown
+  }
+
+  /** The object's protobuf message, without an envelope; encoded once. */
+  protobuf(stored: StoredObject): Buffer {
+    let message = this.#messages.get(stored)
+    if (!message) {
+      message = encodeMessage(this.show(stored), this.schema)
+      this.#messages.set(stored, message)
+    }
+    return message
   }
 
   /** As show, for an object that is not in the store. */
   convert(object: KubernetesObject): KubernetesObject {
     if (!this.conversion) return object
     const { kind: _kind, apiVersion: _apiVersion, ...rest } = this.conversion.fromStored(object)
-    return deepFreeze({ kind: this.resource.kind, apiVersion: this.apiVersion, ...rest })
+    return { kind: this.resource.kind, apiVersion: this.apiVersion, ...rest }
   }
 }
 

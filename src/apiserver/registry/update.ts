@@ -5,10 +5,9 @@ import { conflict, invalid, notFound } from '../../machinery/status-errors.ts'
 import { validateObjectMetaUpdate } from '../../machinery/validation/object-meta.ts'
 import type { Change } from '../storage/object-storage.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
-import { admissionRequest, optionsObject, type OpenAdmissionRequest } from './admission-chain.ts'
-import { definitionTtl, prepareNewObject } from './create.ts'
+import { admissionRequest, optionsObject } from './admission-chain.ts'
+import { definitionTtl, mutate, prepareNewObject } from './create.ts'
 import { ensureNamespace, metadataErrors, metadataOf } from './object-meta.ts'
-import { deduplicateOwnerReferences } from './owner-references.ts'
 import type { Registry } from './registry.ts'
 import { isDryRun, type RequestScope, type WriteOptions } from './request.ts'
 import type { UpdateRules } from './update-rules.ts'
@@ -119,26 +118,18 @@ async function changeExisting(
   })
   await mutate(registry, scope, object, admission)
   checkResourceVersion(registry, object, existing)
-  undoing.claim(await registry.hooks.beforeUpdate?.(object, previous, admission.dryRun))
   prepareUpdate(registry, scope, object, previous, rules)
+  undoing.claim(await registry.hooks.beforeUpdate?.(object, previous, admission.dryRun))
+  validateUpdate(registry, scope, object, previous, rules)
   registry.fields.keepTimestamps(object, previous)
 
   await registry.context.admission.validate(admission)
   undoing.onFailure(() => registry.context.admission.release(admission))
-  if (losesLastFinalizer(object, previous)) return { type: 'remove', object }
+  if (losesLastFinalizer(object, previous) && !registry.hooks.holdsBack?.(object)) {
+    return { type: 'remove', object }
+  }
   if (jsonEqual(object, previous)) return { type: 'keep' }
   return { type: 'write', object, ttlSeconds: definitionTtl(registry) }
-}
-
-async function mutate(
-  registry: Registry,
-  scope: RequestScope,
-  object: Writable<KubernetesObject>,
-  admission: OpenAdmissionRequest,
-): Promise<void> {
-  await registry.context.admission.mutate(admission)
-  registry.fields.checkAdmitted(object)
-  deduplicateOwnerReferences(metadataOf(object), true, scope.warn)
 }
 
 function checkResourceVersion(
@@ -180,9 +171,19 @@ function prepareUpdate(
   if (before.deletionGracePeriodSeconds !== undefined) {
     metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
   }
+}
+
+function validateUpdate(
+  registry: Registry,
+  scope: RequestScope,
+  object: Writable<KubernetesObject>,
+  previous: KubernetesObject,
+  rules: UpdateRules,
+): void {
+  const metadata = metadataOf(object)
   const errors = [
-    ...metadataErrors(definition, metadata),
-    ...validateObjectMetaUpdate(metadata, before),
+    ...metadataErrors(registry.definition, metadata),
+    ...validateObjectMetaUpdate(metadata, previous.metadata ?? {}),
     ...rules.validate(object, previous),
   ]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)

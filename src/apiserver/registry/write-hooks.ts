@@ -1,4 +1,5 @@
-import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { DeleteOptions, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { DeletionPlan } from './plan-deletion.ts'
 
 /** Something claimed for an object that is about to be written: addresses, ports. */
 export interface Claim {
@@ -18,6 +19,10 @@ export interface WriteHooks {
     dryRun: boolean,
   ): Promise<Claim>
   afterDelete?(object: KubernetesObject): Promise<void>
+  /** What a DELETE does, where it is not what it does to all kinds; undefined where it is. `now` in milliseconds. */
+  planDeletion?(object: KubernetesObject, options: DeleteOptions, now: number): DeletionPlan | undefined
+  /** Whether an object that is being deleted must stay although it has no finalizers. */
+  holdsBack?(object: KubernetesObject): boolean
 }
 
 /** What has to be undone if a write does not come about, and done when it does. */

@@ -101,10 +101,10 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return this.#writeFrom(this.type.header.length, target, offset + 1)
   }
 
-  /** The JSON of the object, in a buffer of its own. */
-  encode(): Buffer {
-    const target = Buffer.allocUnsafe(this.encodedLength)
-    this.encodeInto(target, 0)
+  /** The JSON of the object and a line break, in a buffer of its own. */
+  encodeLine(): Buffer {
+    const target = Buffer.allocUnsafe(this.encodedLength + 1)
+    target[this.encodeInto(target, 0)] = lineBreak
     return target
   }
 
@@ -124,6 +124,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 }
 
 const openingBrace = 0x7b
+const lineBreak = 0x0a
 
 function resourceVersionLength(resourceVersion: string): number {
   return `,"resourceVersion":""`.length + resourceVersion.length

@@ -1,0 +1,172 @@
+import type { ResourceDefinition } from '../api/definition.ts'
+import { every, type Cancel, type Clock } from '../machinery/clock.ts'
+import type { Logger } from '../machinery/log.ts'
+import type { Metrics } from '../machinery/metrics.ts'
+import type { Random } from '../machinery/random.ts'
+import type { Store } from '../store/store.ts'
+import type { AdmissionPlugin } from './admission/plugin.ts'
+import type { AnonymousConfiguration } from './authentication/anonymous.ts'
+import type { Authenticator } from './authentication/authenticator.ts'
+import type { Authorizer } from './authorization/authorizer.ts'
+import { ensureKubernetesService } from './bootstrap/kubernetes-service.ts'
+import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
+import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
+import type { TlsIdentity } from './connect/backend.ts'
+import type { StaticDocument } from './discovery/static-endpoint.ts'
+import type { PortRange } from './registry/allocators/port-allocator.ts'
+import type { Answer, ResourceRequest } from './registry/request.ts'
+import type { ResourceTable } from './registry/resource-table.ts'
+import type { Responder } from './registry/responder.ts'
+import type { CreateToken } from './registry/subresources/token.ts'
+import { createRequestPipeline, type RequestPipeline } from './request-pipeline.ts'
+import { serveRequests, type Service } from './serve-requests.ts'
+import type { Objects } from './objects.ts'
+
+export interface ApiServerOptions {
+  /** Opened and closed by the caller; nobody else may use it. */
+  readonly store: Store
+  /** Each version of each built-in resource once. More may be added while the server runs. */
+  readonly definitions: readonly ResourceDefinition[]
+  /** In order; what is built of them may use the objects. */
+  readonly authenticators: (parts: ServerParts) => readonly Authenticator[]
+  readonly authorizers: (parts: Pick<ServerParts, 'objects'>) => readonly Authorizer[]
+  readonly admission: (parts: ServerParts) => readonly AdmissionPlugin[]
+  /** Resources that answer instead of storing: reviews. */
+  readonly responders?: (parts: ServerParts) => readonly Responder[]
+  /** Makes tokens for service accounts; without it there are none to be had. */
+  readonly createToken?: (parts: ServerParts) => CreateToken
+  /** Whether requests without credentials are let through to authorisation. Default: they are. */
+  readonly anonymous?: AnonymousConfiguration
+
+  /** PEM. */
+  readonly tls: { readonly certificate: string; readonly key: string }
+  /** PEM: the authorities that clients are asked for a certificate of. */
+  readonly clientCertificateAuthority?: string
+  /** Who the server is to kubelets. */
+  readonly kubeletClient?: TlsIdentity
+  /** Where to listen; port 0 takes a free one. */
+  readonly address: string
+  readonly port: number
+  /** Where clients in the cluster reach the server: the endpoint of the Service `kubernetes`. Default: `address`. */
+  readonly advertiseAddress?: string
+
+  /** Ranges of the Services' addresses: one, or one of each family, the default first. */
+  readonly serviceCidrs: readonly string[]
+  /** Default 30000-32767. */
+  readonly nodePortRange?: PortRange
+  /** Documents served as they are: what service accounts' issuers publish. */
+  readonly documents?: readonly StaticDocument[]
+  /** Run once when requests are answered, before the server counts as ready. */
+  readonly hooks?: readonly PostStartHook[]
+
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics?: Metrics
+}
+
+/** What the parts that options bring can be made of. */
+export interface ServerParts {
+  readonly objects: Objects
+  readonly authorizer: Authorizer
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+export interface PostStartHook {
+  /** As in `/readyz/poststarthook/<name>`. */
+  readonly name: string
+  run(parts: ServerParts): Promise<void>
+}
+
+export interface ApiServer {
+  readonly objects: Objects
+  /** What is served: to be added to, for custom resources. */
+  readonly resources: ResourceTable
+  readonly address: string
+  readonly port: number
+  /** Authorises and carries out a request of somebody who is known: the way in for components of this process. */
+  handle(request: ResourceRequest): Promise<Answer>
+  /** Answers a GET of any path on behalf of somebody who is known. */
+  raw: Service['raw']
+  /** Lets requests end, closes everything. The store stays open. */
+  stop(): Promise<void>
+}
+
+const bookmarkPeriodMs = 60_000
+const kubernetesServicePeriodMs = 10_000
+
+/** Starts an API server; resolves when it is ready: it listens, and what every cluster has is there. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const pipeline = await createRequestPipeline(options)
+  let service: Service | undefined
+  const timers: Cancel[] = []
+  try {
+    service = await serveRequests(options, pipeline)
+    timers.push(
+      every(options.clock, bookmarkPeriodMs, () => {
+        for (const { cache } of pipeline.table.registries()) cache.sendBookmarks()
+      }),
+    )
+    await bootstrap(options, pipeline, service, timers)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+
+  async function stop(): Promise<void> {
+    for (const cancel of timers) cancel()
+    await service?.close()
+    pipeline.close()
+  }
+
+  return {
+    objects: pipeline.parts.objects,
+    resources: pipeline.table,
+    address: service.address,
+    port: service.port,
+    handle: (request) => pipeline.handle(request),
+    raw: service.raw,
+    stop,
+  }
+}
+
+/** Makes what every cluster has, and keeps right what depends on where this server is. */
+async function bootstrap(
+  options: ApiServerOptions,
+  { parts, table, allocators }: RequestPipeline,
+  service: Service,
+  timers: Cancel[],
+): Promise<void> {
+  const { objects } = parts
+  const { clock, log, hooks = [] } = options
+  const isServed = (resource: string) =>
+    table.registries().some(({ definition }) => definition.resource.resource === resource)
+  if (isServed('namespaces'))
+    await service.started('system-namespaces-controller', () => ensureSystemNamespaces(objects))
+  if (isServed('services')) {
+    await allocators.keepRight(objects)
+    const where = {
+      clusterIp: allocators.addresses[0]!.first,
+      advertiseAddress: options.advertiseAddress ?? options.address,
+      port: service.port,
+    }
+    await service.started('start-kubernetes-service-cidr-controller', () =>
+      ensureKubernetesService(objects, where),
+    )
+    timers.push(
+      every(clock, kubernetesServicePeriodMs, () => {
+        ensureKubernetesService(objects, where).catch((error: unknown) => {
+          log.error('keeping the service kubernetes right failed', { error: String(error) })
+        })
+      }),
+    )
+  }
+  if (isServed('priorityclasses')) {
+    await service.started('scheduling/bootstrap-system-priority-classes', () =>
+      ensureSystemPriorityClasses(objects),
+    )
+  }
+  await Promise.all(hooks.map(({ name, run }) => service.started(name, () => run(parts))))
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import type { KubernetesObject } from '../../machinery/meta.ts'
+import type { Endpoint } from '../http/api-handler.ts'
+import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
+import { negotiate, parseAccept } from '../http/negotiate.ts'
+import { bytesReply, objectReply } from '../http/reply.ts'
+import type { ResourceTable } from '../registry/resource-table.ts'
+import { discover, type DiscoveredGroup } from './discovered.ts'
+import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './documents.ts'
+
+interface Snapshot {
+  readonly generation: number
+  readonly groups: readonly DiscoveredGroup[]
+  /** Aggregated documents by path and version, as bytes with their ETag. */
+  readonly aggregated: Map<string, { readonly bytes: Buffer; readonly etag: string }>
+}
+
+/** Serves `/api`, `/apis` and the documents below them. `serverAddress`: where clients in the cluster reach the server. */
+export function discoveryEndpoint(table: ResourceTable, serverAddress: () => string): Endpoint {
+  let snapshot: Snapshot | undefined
+
+  function current(): Snapshot {
+    if (snapshot?.generation !== table.generation) {
+      snapshot = { generation: table.generation, groups: discover(table), aggregated: new Map() }
+    }
+    return snapshot
+  }
+
+  return ({ request, info }) => {
+    if (info.isResourceRequest) return undefined
+    const segments = info.path.split('/').filter((segment) => segment !== '')
+    const [root, ...rest] = segments
+    if ((root !== 'api' && root !== 'apis') || request.method !== 'GET') return undefined
+    if (rest.length === 0) {
+      const version = aggregatedVersion(request)
+      if (version) return aggregatedReply(request, current(), root, version)
+    }
+    const document = documentAt(current().groups, root, rest, serverAddress)
+    return document && documentReply(request, document)
+  }
+}
+
+function documentAt(
+  groups: readonly DiscoveredGroup[],
+  root: 'api' | 'apis',
+  rest: readonly string[],
+  serverAddress: () => string,
+): KubernetesObject | undefined {
+  if (rest.length === 0) return root === 'api' ? apiVersions(serverAddress()) : apiGroupList(groups)
+  const [name, version] = root === 'api' ? ['', rest[0]] : rest
+  if (rest.length > (root === 'api' ? 1 : 2)) return undefined
+  const group = groups.find((candidate) => candidate.name === name && (root === 'api') === (name === ''))
+  if (!group || version === undefined) return group && apiGroup(group)
+  const found = group.versions.find((candidate) => candidate.version === version)
+  return found && apiResourceList(group, found)
+}
+
+async function documentReply(request: HttpRequest, document: KubernetesObject): Promise<HttpReply> {
+  return objectReply(request, 200, document, negotiate(request, { views: false, protobuf: true }))
+}
+
+const aggregatedVersions = new Set(['v2', 'v2beta1'])
+
+/** The version of aggregated discovery that the client wants before the classic form, if it does. */
+function aggregatedVersion(request: HttpRequest): string | undefined {
+  const accept = headerOf(request.headers, 'accept') ?? ''
+  if (!accept.includes('apidiscovery.k8s.io')) return undefined
+  const [wanted] = parseAccept(accept).filter(({ type, subtype, parameters }) => {
+    const isJson = type === 'application' && subtype === 'json'
+    const { as, g, v = '' } = parameters
+    if (as === undefined) return isJson || type === '*'
+    return (
+      isJson && as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && aggregatedVersions.has(v)
+    )
+  })
+  return wanted?.parameters['as'] === undefined ? undefined : wanted.parameters['v']
+}
+
+async function aggregatedReply(
+  request: HttpRequest,
+  { groups, aggregated }: Snapshot,
+  root: 'api' | 'apis',
+  version: string,
+): Promise<HttpReply> {
+  const key = `${root} ${version}`
+  let document = aggregated.get(key)
+  if (!document) {
+    const wanted = groups.filter(({ name }) => (root === 'api') === (name === ''))
+    const bytes = Buffer.from(`${JSON.stringify(aggregatedDiscovery(wanted, version))}\n`)
+    const digest = createHash('sha512').update(bytes).digest('hex').toUpperCase()
+    document = { bytes, etag: `"${digest}"` }
+    aggregated.set(key, document)
+  }
+  const headers = {
+    'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    'cache-control': 'public',
+    vary: 'Accept',
+    etag: document.etag,
+  }
+  if (headerOf(request.headers, 'if-none-match') === document.etag) return { status: 304, headers }
+  return bytesReply(request, 200, headers, document.bytes)
+}

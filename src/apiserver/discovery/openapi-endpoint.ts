@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import type { OpenApiInput, OpenApiResource } from '../../api/openapi/input.ts'
+import type { Endpoint } from '../http/api-handler.ts'
+import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
+import { bytesReply } from '../http/reply.ts'
+import type { ResourceTable } from '../registry/resource-table.ts'
+import { discover, type DiscoveredGroup, type DiscoveredResource } from './discovered.ts'
+import { versionInfo } from './version.ts'
+
+interface Document {
+  readonly bytes: Buffer
+  readonly etag: string
+}
+
+interface Snapshot {
+  readonly generation: number
+  readonly input: OpenApiInput
+  /** By path and media type; made when first asked for. */
+  readonly documents: Map<string, Promise<Document | undefined>>
+}
+
+/** Serves `/openapi/v2` and `/openapi/v3`. The code that writes the documents is loaded when somebody asks for one. */
+export function openApiEndpoint(table: ResourceTable): Endpoint {
+  let snapshot: Promise<Snapshot> | undefined
+  let generation = -1
+
+  return ({ request, info }) => {
+    if (!info.path.startsWith('/openapi/') || (request.method !== 'GET' && request.method !== 'HEAD'))
+      return undefined
+    if (generation !== table.generation) {
+      generation = table.generation
+      snapshot = takeSnapshot(table)
+    }
+    if (info.path === '/openapi/v2') return replyV2(request, snapshot!)
+    if (info.path === '/openapi/v3') return replyV3Index(request, snapshot!)
+    const name = /^\/openapi\/v3\/(.+)$/.exec(info.path)?.[1]
+    return name === undefined ? undefined : replyV3(request, snapshot!, name)
+  }
+}
+
+async function takeSnapshot(table: ResourceTable): Promise<Snapshot> {
+  const { installedDescriptions } = await import('../../api/openapi/installed-descriptions.ts')
+  const descriptions = installedDescriptions()
+  const input: OpenApiInput = {
+    version: versionInfo.gitVersion,
+    resources: discover(table).flatMap((group) => resourcesOf(table, group)),
+    ...(descriptions && { descriptions }),
+  }
+  return { generation: table.generation, input, documents: new Map() }
+}
+
+function resourcesOf(
+  table: ResourceTable,
+  { name: group, versions }: DiscoveredGroup,
+): readonly OpenApiResource[] {
+  return versions.flatMap(({ version, resources }) =>
+    resources.map((resource) => openApiResource(table, { group, version, resource })),
+  )
+}
+
+function openApiResource(
+  table: ResourceTable,
+  found: { readonly group: string; readonly version: string; readonly resource: DiscoveredResource },
+): OpenApiResource {
+  const { group, version, resource } = found
+  const served = table.find({ group, version, resource: resource.name })!
+  const { definition, conversion } = served
+  const openAPIV3Schema = conversion ? conversion.openAPIV3Schema : definition.openAPIV3Schema
+  return {
+    resource: served.resource,
+    verbs: resource.verbs,
+    subresources: resource.subresources,
+    ...(served.isCustom && {
+      custom: {
+        listKind: definition.listKind ?? `${served.resource.kind}List`,
+        ...(openAPIV3Schema !== undefined && { openAPIV3Schema }),
+      },
+    }),
+  }
+}
+
+async function replyV2(request: HttpRequest, snapshot: Promise<Snapshot>): Promise<HttpReply> {
+  const { input, documents } = await snapshot
+  const { encodeOpenApiV2, openApiV2Protobuf } = await import('../../api/openapi/encode-v2.ts')
+  const { openApiV2Document } = await import('../../api/openapi/document-v2.ts')
+  // As clients ask for it, with an @ or a dot.
+  const isProtobuf = /spec\.v2[@.]v1\.0\+protobuf/.test(headerOf(request.headers, 'accept') ?? '')
+  const document = await remembered(documents, `v2 ${isProtobuf}`, () => {
+    const value = openApiV2Document(input)
+    return Promise.resolve(isProtobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value)))
+  })
+  return documentReply(request, document!, {
+    'content-type': isProtobuf ? openApiV2Protobuf : 'application/json',
+    vary: 'Accept',
+  })
+}
+
+async function replyV3Index(request: HttpRequest, snapshot: Promise<Snapshot>): Promise<HttpReply> {
+  const { input, documents } = await snapshot
+  const { openApiV3Index } = await import('../../api/openapi/document-v3.ts')
+  const document = await remembered(documents, 'v3', () => {
+    return Promise.resolve(Buffer.from(JSON.stringify(openApiV3Index(input))))
+  })
+  return documentReply(request, document!, { 'content-type': 'application/json' })
+}
+
+async function replyV3(request: HttpRequest, snapshot: Promise<Snapshot>, name: string): Promise<HttpReply> {
+  const { input, documents } = await snapshot
+  const { openApiV3Document, openApiV3Hash, openApiV3Names, openApiV3Url } =
+    await import('../../api/openapi/document-v3.ts')
+  if (!openApiV3Names(input).includes(name)) return { status: 404, headers: { 'content-length': 0 } }
+  const hash = request.query.get('hash')
+  if (hash && hash !== openApiV3Hash(input, name)) {
+    return { status: 301, headers: { location: openApiV3Url(input, name), 'content-length': 0 } }
+  }
+  const document = await remembered(documents, `v3 ${name}`, () => {
+    const value = openApiV3Document(input, name)
+    return Promise.resolve(value && Buffer.from(JSON.stringify(value)))
+  })
+  if (!document) return { status: 404, headers: { 'content-length': 0 } }
+  return documentReply(request, document, {
+    'content-type': 'application/json',
+    vary: 'Accept',
+    ...(hash && { 'cache-control': 'public, immutable' }),
+  })
+}
+
+function remembered(
+  documents: Snapshot['documents'],
+  key: string,
+  encode: () => Promise<Buffer | undefined>,
+): Promise<Document | undefined> {
+  let document = documents.get(key)
+  if (!document) {
+    document = encode().then((bytes) => {
+      const digest = bytes && createHash('sha512').update(bytes).digest('hex').toUpperCase()
+      return bytes && { bytes, etag: `"${digest}"` }
+    })
+    documents.set(key, document)
+  }
+  return document
+}
+
+async function documentReply(
+  request: HttpRequest,
+  { bytes, etag }: Document,
+  headers: Readonly<Record<string, string>>,
+): Promise<HttpReply> {
+  if (headerOf(request.headers, 'if-none-match') === etag)
+    return { status: 304, headers: { ...headers, etag } }
+  return bytesReply(request, 200, { ...headers, etag }, bytes)
+}

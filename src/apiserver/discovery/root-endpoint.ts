@@ -1,0 +1,40 @@
+import type { Endpoint } from '../http/api-handler.ts'
+import { textReply } from '../http/reply.ts'
+import type { RequestMetrics } from '../http/request-metrics.ts'
+import type { ResourceTable } from '../registry/resource-table.ts'
+import { discover } from './discovered.ts'
+import { versionInfo } from './version.ts'
+
+/** Serves `/` with all paths there are, `/version` and `/metrics`. `morePaths`: what other endpoints serve. */
+export function rootEndpoint(
+  table: ResourceTable,
+  metrics: RequestMetrics,
+  morePaths: readonly string[],
+): Endpoint {
+  return ({ request, info }) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
+    switch (info.path) {
+      case '/':
+        return jsonReply({ paths: allPaths(table, morePaths) })
+      case '/version':
+      case '/version/':
+        return jsonReply(versionInfo)
+      case '/metrics':
+        return Promise.resolve(textReply(200, metrics.text(), metrics.contentType))
+      default:
+        return undefined
+    }
+  }
+}
+
+function jsonReply(value: unknown) {
+  return Promise.resolve(textReply(200, JSON.stringify(value, undefined, 2), 'application/json'))
+}
+
+function allPaths(table: ResourceTable, morePaths: readonly string[]): readonly string[] {
+  const groups = discover(table).flatMap(({ name, versions }) => {
+    const root = name === '' ? '/api' : `/apis/${name}`
+    return [root, ...versions.map(({ version }) => `${root}/${version}`)]
+  })
+  return [...new Set([...groups, '/apis', '/metrics', '/version', ...morePaths])].sort()
+}

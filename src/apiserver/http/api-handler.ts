@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../../machinery/clock.ts'
+import type { Logger } from '../../machinery/log.ts'
+import { from } from '../../machinery/status-errors.ts'
+import { StatusError } from '../../machinery/status.ts'
+import type { Credentials, User } from '../authentication/authenticator.ts'
+import { impersonate } from '../authentication/impersonation/impersonate.ts'
+import { wantedUser } from '../authentication/impersonation/wanted-user.ts'
+import type { RequestAuthenticator } from '../authentication/union.ts'
+import { attributesOf } from '../authorization/attributes.ts'
+import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
+import { forbidden } from '../authorization/forbidden.ts'
+import type { RequestInfo } from '../request-info.ts'
+import { timeoutOf, type Deadlines } from './deadlines.ts'
+import { headerOf, type HttpReply, type HttpRequest } from './http-exchange.ts'
+import { parseRequestInfo } from './parse-request-info.ts'
+import { errorReply } from './reply.ts'
+import type { RequestMetrics } from './request-metrics.ts'
+import { Warnings } from './warnings.ts'
+
+/** An authenticated and authorised request, as endpoints see it. */
+export interface ApiCall {
+  readonly request: HttpRequest
+  readonly info: RequestInfo
+  readonly user: User
+  warn(message: string): void
+}
+
+/** Serves some paths; undefined for paths that are not its own. */
+export type Endpoint = (call: ApiCall) => Promise<HttpReply> | undefined
+
+export interface ApiHandlerOptions {
+  readonly authenticator: RequestAuthenticator
+  readonly authorizer: Authorizer
+  /** Asked in order. */
+  readonly endpoints: readonly Endpoint[]
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: RequestMetrics
+  readonly deadlines: Deadlines
+}
+
+const maxAuditIdLength = 64
+
+/** Authenticate, impersonate, authorise, handle: the way of every request, and the one place where its failure becomes an answer. */
+export class ApiHandler {
+  readonly #options: ApiHandlerOptions
+
+  constructor(options: ApiHandlerOptions) {
+    this.#options = options
+  }
+
+  handle(request: HttpRequest): Promise<HttpReply> {
+    return this.#handle(request, undefined)
+  }
+
+  /** As handle, for somebody who is known already. */
+  handleAs(request: HttpRequest, user: User): Promise<HttpReply> {
+    return this.#handle(request, user)
+  }
+
+  async #handle(request: HttpRequest, known: User | undefined): Promise<HttpReply> {
+    const { clock, metrics } = this.#options
+    const started = clock.monotonic()
+    const info = parseRequestInfo(request.method, request.path, request.query)
+    const finish = metrics.begin(info, request.url.includes('dryRun=') && request.query.has('dryRun'))
+    const warnings = new Warnings()
+    const reply = await this.#reply(request, info, warnings, known)
+    finish(reply.status, (clock.monotonic() - started) / 1000)
+    return { ...reply, headers: { ...this.#commonHeaders(request, warnings), ...reply.headers } }
+  }
+
+  async #reply(
+    request: HttpRequest,
+    info: RequestInfo,
+    warnings: Warnings,
+    known: User | undefined,
+  ): Promise<HttpReply> {
+    try {
+      const work = this.#carryOut(request, info, warnings, known)
+      if (isLongRunning(info)) return await work
+      return await this.#options.deadlines.within(timeoutOf(request.query), work)
+    } catch (error) {
+      return errorReply(request, this.#statusOf(error, request, info))
+    }
+  }
+
+  async #carryOut(
+    request: HttpRequest,
+    info: RequestInfo,
+    warnings: Warnings,
+    known: User | undefined,
+  ): Promise<HttpReply> {
+    const { authenticator, authorizer, endpoints } = this.#options
+    const requestor = known ?? (await authenticator.authenticate(credentialsOf(request), info.path))
+    const attributes = attributesOf(info, requestor)
+    const wanted = wantedUser(request)
+    const user = wanted ? (await impersonate(authorizer, attributes, wanted)).user : requestor
+    await authorize(authorizer, wanted ? { ...attributes, user } : attributes)
+    const call: ApiCall = { request, info, user, warn: (message) => warnings.add(message) }
+    for (const endpoint of endpoints) {
+      const reply = endpoint(call)
+      if (reply) return reply
+    }
+    return notFoundReply()
+  }
+
+  /** What the client is told of a failure; faults of ours are logged, too. */
+  #statusOf(error: unknown, request: HttpRequest, info: RequestInfo): StatusError {
+    if (error instanceof StatusError) {
+      if (error.status.code === 401 && error.cause !== undefined) {
+        const fields = { path: info.path, remoteAddress: request.remoteAddress, cause: String(error.cause) }
+        this.#options.log.info('request was not authenticated', fields)
+      }
+      return error
+    }
+    const { stack } = error instanceof Error ? error : new Error(String(error))
+    this.#options.log.error('request failed', { method: request.method, path: info.path, error: stack })
+    return from(error)
+  }
+
+  #commonHeaders(request: HttpRequest, warnings: Warnings): HttpReply['headers'] {
+    const given = headerOf(request.headers, 'audit-id')
+    const warning = warnings.headers
+    return {
+      'audit-id':
+        given && given.length <= maxAuditIdLength && /^[\x21-\x7e]+$/.test(given) ? given : randomUUID(),
+      'cache-control': 'no-cache, private',
+      ...(warning && { warning }),
+    }
+  }
+}
+
+function credentialsOf({ headers, certificate, remoteAddress }: HttpRequest): Credentials {
+  return { headers, ...(certificate && { certificate }), remoteAddress }
+}
+
+/** Throws Forbidden unless the action is allowed. */
+export async function authorize(authorizer: Authorizer, attributes: Attributes): Promise<void> {
+  const answer = authorizer.authorize(attributes)
+  const decision = answer instanceof Promise ? await answer : answer
+  if (decision.type !== 'allow') throw forbidden(attributes, decision.reason)
+}
+
+const longRunningSubresources = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])
+
+/** Source: k8s.io/apiserver, genericfilters.BasicLongRunningRequestCheck. */
+function isLongRunning(info: RequestInfo): boolean {
+  return info.verb === 'watch' || info.verb === 'proxy' || longRunningSubresources.has(info.subresource)
+}
+
+/** What Go's net/http says where nothing is served. */
+export function notFoundReply(): HttpReply {
+  const body = Buffer.from('404 page not found\n')
+  const headers = {
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    'content-length': body.length,
+  }
+  return { status: 404, headers, body }
+}

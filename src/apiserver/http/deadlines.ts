@@ -1,0 +1,70 @@
+import type { Cancel, Clock } from '../../machinery/clock.ts'
+import { badRequest, timeoutError } from '../../machinery/status-errors.ts'
+import { DurationError, parseDuration } from '../../machinery/duration.ts'
+
+/** Source: k8s.io/apiserver, --request-timeout. */
+const defaultTimeoutMs = 60_000
+const sweepMs = 1_000
+
+interface Pending {
+  readonly expiresAt: number
+  readonly expire: () => void
+}
+
+/** Ends requests that take too long. One timer for all of them: a deadline costs nothing while it is kept. */
+export class Deadlines {
+  readonly #clock: Clock
+  readonly #pending = new Set<Pending>()
+  #cancel: Cancel | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The outcome of `work`, or 504 when `timeoutMs` are over; then `work` goes on unheard. */
+  async within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+    let entry: Pending | undefined
+    const expiry = new Promise<never>((_resolve, reject) => {
+      entry = {
+        expiresAt: this.#clock.monotonic() + timeoutMs,
+        expire: () =>
+          reject(
+            timeoutError('request did not complete within requested timeout - context deadline exceeded', 0),
+          ),
+      }
+      this.#pending.add(entry)
+      this.#cancel ??= this.#clock.after(sweepMs, () => this.#sweep())
+    })
+    try {
+      return await Promise.race([work, expiry])
+    } finally {
+      this.#pending.delete(entry!)
+    }
+  }
+
+  close(): void {
+    this.#cancel?.()
+  }
+
+  #sweep(): void {
+    this.#cancel = undefined
+    const now = this.#clock.monotonic()
+    for (const entry of this.#pending) if (entry.expiresAt <= now) entry.expire()
+    if (this.#pending.size > 0) this.#cancel = this.#clock.after(sweepMs, () => this.#sweep())
+  }
+}
+
+/** How long a request may take: what its `timeout` parameter says, at most a minute. Throws BadRequest. */
+export function timeoutOf(query: URLSearchParams): number {
+  const text = query.get('timeout')
+  if (!text) return defaultTimeoutMs
+  try {
+    const wanted = parseDuration(text)
+    if (wanted < 0)
+      throw badRequest('invalid timeout specified in the request URL - timeout cannot be negative')
+    return wanted === 0 ? defaultTimeoutMs : Math.min(wanted, defaultTimeoutMs)
+  } catch (error) {
+    if (!(error instanceof DurationError)) throw error
+    throw badRequest(`invalid timeout specified in the request URL - ${error.message}`)
+  }
+}

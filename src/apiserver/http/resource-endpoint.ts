@@ -1,0 +1,107 @@
+import type { Clock } from '../../machinery/clock.ts'
+import type { Random } from '../../machinery/random.ts'
+import { serviceUnavailable } from '../../machinery/status-errors.ts'
+import { resourceNotFound } from '../registry/dispatch.ts'
+import type { Answer, ResourceRequest } from '../registry/request.ts'
+import type { ResourceTable } from '../registry/resource-table.ts'
+import type { ApiCall, Endpoint } from './api-handler.ts'
+import { answerReply, tableOptions } from './encode-answer.ts'
+import { watchEncoder, type WatchEncoder } from './encode-watch.ts'
+import type { HttpReply } from './http-exchange.ts'
+import type { InFlight } from './in-flight.ts'
+import { negotiate, type WantedForm } from './negotiate.ts'
+import { readAction } from './read-request.ts'
+import { headerOf } from './http-exchange.ts'
+import type { RequestMetrics } from './request-metrics.ts'
+import { serveWatch, watchTimeoutMs, type WatchSession } from './serve-watch.ts'
+import { watchOverWebSocket } from './websocket-watch.ts'
+
+export interface ResourceEndpointOptions {
+  readonly table: ResourceTable
+  /** Carries out an authorised request. */
+  handle(request: ResourceRequest): Promise<Answer>
+  readonly clock: Clock
+  readonly random: Random
+  readonly metrics: RequestMetrics
+  readonly inFlight: InFlight
+}
+
+/** Serves objects: `/api/v1/...` and `/apis/<group>/<version>/...`. */
+export function resourceEndpoint(options: ResourceEndpointOptions): Endpoint {
+  return (call) => (call.info.isResourceRequest ? serveResource(options, call) : undefined)
+}
+
+async function serveResource(options: ResourceEndpointOptions, call: ApiCall): Promise<HttpReply> {
+  const { request, info, user } = call
+  const served = options.table.find(info)
+  if (!served) throw resourceNotFound()
+  // A form that cannot be sent is refused before anything is done.
+  const form = negotiate(request, { views: true, protobuf: !served.isCustom })
+  const action = await readAction(request, info, served.isCustom)
+  const { group, version, resource, subresource, namespace } = info
+  const answer = await options.handle({
+    user,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name: info.verb === 'list' || info.verb === 'watch' ? '' : info.name,
+    userAgent: headerOf(request.headers, 'user-agent') ?? '',
+    get signal() {
+      return request.signal
+    },
+    warn: (message) => call.warn(message),
+    ...action,
+  })
+  if (answer.type !== 'watch') return answerReply(request, answer, form, options.clock.now())
+  return watchReply(options, call, answer, form)
+}
+
+function watchReply(
+  options: ResourceEndpointOptions,
+  { request, info }: ApiCall,
+  { watcher, as }: Answer & { type: 'watch' },
+  form: WantedForm,
+): HttpReply {
+  const { clock, random, metrics, inFlight } = options
+  if (inFlight.isDraining) throw serviceUnavailable('apiserver is shutting down')
+  let encoder: WatchEncoder
+  try {
+    encoder = watchEncoder(as, form, () => tableOptions(request, form.view!, clock.now()))
+  } catch (error) {
+    watcher.close()
+    throw error
+  }
+  const events = metrics.watchEvents(info)
+  const session: WatchSession = {
+    watcher,
+    encoder,
+    clock,
+    timeoutMs: watchTimeoutMs(Number(request.query.get('timeoutSeconds') ?? 0), random),
+    currentResourceVersion: () => as.registry.cache.revision.toString(),
+    onSent: (count) => events.add(count),
+  }
+  const run = async (serve: () => Promise<void>) => {
+    const finish = metrics.beginLongRunning(info)
+    const unregister = inFlight.onDrain(() => watcher.end())
+    try {
+      await serve()
+    } finally {
+      unregister()
+      finish()
+    }
+  }
+  if (request.upgrade) {
+    return {
+      status: 101,
+      headers: {},
+      takeOver: (upgrade) => run(() => watchOverWebSocket(session, request, upgrade)),
+    }
+  }
+  return {
+    status: 200,
+    headers: { 'content-type': encoder.contentType },
+    body: (sink) => run(() => serveWatch(session, sink)),
+  }
+}

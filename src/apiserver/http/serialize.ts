@@ -1,0 +1,46 @@
+import { dump, YAML11_SCHEMA } from 'js-yaml'
+import { encodeProtobuf } from '../../api/protobuf/envelope.ts'
+import { schemaOf } from '../../api/scheme.ts'
+import type { GroupVersionKind, KubernetesObject } from '../../machinery/meta.ts'
+import type { ObjectSchema } from '../../machinery/schema.ts'
+import type { WantedForm } from './negotiate.ts'
+
+/** An object as bytes, in the form asked for. `schema` is that of its kind where it is not built in. */
+export function serialize(
+  object: KubernetesObject,
+  { mediaType, pretty }: Pick<WantedForm, 'mediaType' | 'pretty'>,
+  schema?: ObjectSchema,
+): Buffer {
+  switch (mediaType) {
+    case 'application/json':
+      return Buffer.from(`${JSON.stringify(object, undefined, pretty ? 2 : undefined)}\n`)
+    case 'application/yaml':
+      return Buffer.from(toYaml(object))
+    case 'application/vnd.kubernetes.protobuf':
+      return encodeProtobuf(object, schema ?? requiredSchema(object))
+  }
+}
+
+/** As Go's YAML writer: keys in order, lists as far left as their key, no line breaks added, YAML 1.1's words quoted. */
+function toYaml(value: unknown): string {
+  return dump(value, {
+    schema: YAML11_SCHEMA,
+    sortKeys: true,
+    noRefs: true,
+    lineWidth: -1,
+    seqNoIndent: true,
+  })
+}
+
+function requiredSchema(object: KubernetesObject): ObjectSchema {
+  const schema = schemaOf(kindOf(object))
+  if (!schema) throw new Error(`no schema of ${object.apiVersion} ${object.kind}`)
+  return schema
+}
+
+/** Group, version and kind that an object names. */
+export function kindOf({ apiVersion = '', kind = '' }: KubernetesObject): GroupVersionKind {
+  const slash = apiVersion.indexOf('/')
+  if (slash < 0) return { group: '', version: apiVersion, kind }
+  return { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind }
+}

@@ -1,0 +1,127 @@
+import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
+import { SelectorError } from '../machinery/selector-error.ts'
+import type { ApiServerOptions, ServerParts } from './api-server.ts'
+import type { Attributes } from './authorization/authorizer.ts'
+import { createUnionAuthorizer } from './authorization/union.ts'
+import { authorize } from './http/api-handler.ts'
+import { ObjectsView } from './objects-view.ts'
+import { AdmissionChain } from './registry/admission-chain.ts'
+import { defaultNodePortRange } from './registry/allocators/port-allocator.ts'
+import { ServiceAllocators } from './registry/allocators/service-allocators.ts'
+import { serviceHooks } from './registry/allocators/service-hooks.ts'
+import { bindingResponder } from './registry/binding-responder.ts'
+import { dispatch } from './registry/dispatch.ts'
+import { namespaceHooks } from './registry/namespace-hooks.ts'
+import type { Answer, ResourceRequest } from './registry/request.ts'
+import { ResourceTable } from './registry/resource-table.ts'
+import { allSubresources } from './registry/subresources/order.ts'
+import type { CreateToken } from './registry/subresources/token.ts'
+import type { WriteHooks } from './registry/write-hooks.ts'
+import { StoreFeed } from './storage/store-feed.ts'
+
+/** All that carries out requests, without a network. */
+export interface RequestPipeline {
+  readonly parts: ServerParts
+  readonly table: ResourceTable
+  readonly admission: AdmissionChain
+  readonly allocators: ServiceAllocators
+  readonly feed: StoreFeed
+  /** Authorises and carries out. */
+  handle(request: ResourceRequest): Promise<Answer>
+  /** Carries out what has been authorised. */
+  carryOut(request: ResourceRequest): Promise<Answer>
+  close(): void
+}
+
+/** Reads the store, and makes everything from authorisation to storage of the options. */
+export async function createRequestPipeline(options: ApiServerOptions): Promise<RequestPipeline> {
+  const { store, clock, random, log, definitions, serviceCidrs } = options
+  const feed = await StoreFeed.open(store, clock, log)
+  const admission = new AdmissionChain()
+  const nodePortRange = options.nodePortRange ?? defaultNodePortRange
+  const allocators = new ServiceAllocators({ store, feed, random, clock, log, serviceCidrs, nodePortRange })
+  const hooks = new Map<string, WriteHooks>([
+    ['services', serviceHooks(() => allocators)],
+    ['namespaces', namespaceHooks],
+  ])
+  let createToken: CreateToken | undefined
+  const table: ResourceTable = new ResourceTable(
+    { store, feed, clock, random, admission },
+    allSubresources(() => table, options.createToken && ((...request) => createToken!(...request))),
+    hooks,
+  )
+  for (const definition of definitions) table.add(definition)
+
+  const objects = new ObjectsView(table, log)
+  const authorizer = createUnionAuthorizer(options.authorizers({ objects }))
+  const parts: ServerParts = { objects, authorizer, clock, random, log }
+  createToken = options.createToken?.(parts)
+  admission.use(options.admission(parts))
+  table.addResponder(bindingResponder(() => table))
+  for (const responder of options.responders?.(parts) ?? []) table.addResponder(responder)
+
+  const carryOut = (request: ResourceRequest) =>
+    dispatch(table, request, (name) => {
+      return authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
+    })
+  return {
+    parts,
+    table,
+    admission,
+    allocators,
+    feed,
+    carryOut,
+    async handle(request) {
+      const normal = inItsNamespace(request)
+      await authorize(authorizer, attributesOf(normal))
+      return carryOut(normal)
+    },
+    close() {
+      for (const registry of table.registries()) registry.close()
+      allocators.close()
+      feed.close()
+    },
+  }
+}
+
+/** A namespace counts as being in itself, as in its URL. */
+function inItsNamespace(request: ResourceRequest): ResourceRequest {
+  const isNamespace = request.group === '' && request.resource === 'namespaces' && request.name !== ''
+  return isNamespace ? { ...request, namespace: request.name } : request
+}
+
+/** What authorisers are asked about a request that did not come with a URL. */
+function attributesOf(request: ResourceRequest): Attributes {
+  const { user, verb, group, version, resource, subresource, namespace } = request
+  const attributes = {
+    user,
+    verb,
+    isResourceRequest: true,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name: request.name,
+    path: '',
+  }
+  if (verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection') return attributes
+  const { fieldSelector, labelSelector } =
+    request.verb === 'deletecollection' ? request.listOptions : request.options
+  return {
+    ...attributes,
+    name: verb === 'deletecollection' ? '' : nameIn(fieldSelector),
+    ...(fieldSelector && { fieldSelector }),
+    ...(labelSelector && { labelSelector }),
+  }
+}
+
+function nameIn(fieldSelector: string | undefined): string {
+  if (!fieldSelector) return ''
+  try {
+    return requiredFieldValue(parseFieldSelector(fieldSelector), 'metadata.name') ?? ''
+  } catch (error) {
+    if (error instanceof SelectorError) return ''
+    throw error
+  }
+}

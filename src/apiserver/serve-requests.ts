@@ -1,0 +1,174 @@
+import { createMetrics } from '../machinery/metrics.ts'
+import { groupResource } from '../machinery/resource.ts'
+import { StatusError } from '../machinery/status.ts'
+import type { ApiServerOptions } from './api-server.ts'
+import type { User } from './authentication/authenticator.ts'
+import { createRequestAuthenticator } from './authentication/union.ts'
+import { Connector } from './connect/connector.ts'
+import { discoveryEndpoint } from './discovery/discovery-endpoint.ts'
+import { healthEndpoint, type HealthCheck } from './discovery/health-endpoint.ts'
+import { openApiEndpoint } from './discovery/openapi-endpoint.ts'
+import { rootEndpoint } from './discovery/root-endpoint.ts'
+import { staticEndpoint } from './discovery/static-endpoint.ts'
+import { ApiHandler, type Endpoint } from './http/api-handler.ts'
+import { connectEndpoint } from './http/connect-endpoint.ts'
+import { Deadlines } from './http/deadlines.ts'
+import { InFlight } from './http/in-flight.ts'
+import { listen } from './http/listen.ts'
+import { rawRequest } from './http/raw-request.ts'
+import { RequestMetrics } from './http/request-metrics.ts'
+import { resourceEndpoint } from './http/resource-endpoint.ts'
+import type { RequestPipeline } from './request-pipeline.ts'
+
+/** A pipeline that listens. */
+export interface Service {
+  readonly address: string
+  readonly port: number
+  /** Runs a part of start-up, until which the server does not count as ready. Rejects when it fails. */
+  started(name: string, run: () => Promise<void>): Promise<void>
+  /** The body of a GET of any path, for somebody who is known. */
+  raw(user: User, path: string, signal?: AbortSignal): Promise<string>
+  close(): Promise<void>
+}
+
+/** How long requests under way may take when the server stops. */
+const shutdownGraceMs = 10_000
+
+/** Opens the port and serves everything there is under it. */
+export async function serveRequests(options: ApiServerOptions, pipeline: RequestPipeline): Promise<Service> {
+  const { clock, random, log } = options
+  const { parts, table, admission } = pipeline
+  const inFlight = new InFlight()
+  const deadlines = new Deadlines(clock)
+  const metrics = new RequestMetrics(observed(options, pipeline))
+  const connector = new Connector(parts.objects, random, options.kubeletClient ?? {})
+  const pending = new Set<string>()
+  const checks = healthChecks(options, pipeline, pending, inFlight)
+  const { documents = [] } = options
+  let advertised = ''
+  const endpoints: readonly Endpoint[] = [
+    connectEndpoint({ table, connector, admission, authorizer: parts.authorizer, metrics, inFlight }),
+    resourceEndpoint({
+      table,
+      handle: (request) => pipeline.carryOut(request),
+      clock,
+      random,
+      metrics,
+      inFlight,
+    }),
+    discoveryEndpoint(table, () => advertised),
+    healthEndpoint(checks),
+    openApiEndpoint(table),
+    staticEndpoint(documents),
+    rootEndpoint(table, metrics, [
+      '/healthz',
+      '/livez',
+      '/readyz',
+      '/openapi/v2',
+      '/openapi/v3',
+      ...documents.map(({ path }) => path),
+    ]),
+  ]
+  const handler = new ApiHandler({
+    authenticator: createRequestAuthenticator(
+      options.authenticators(parts),
+      options.anonymous ?? { enabled: true },
+    ),
+    authorizer: parts.authorizer,
+    endpoints,
+    clock,
+    log,
+    metrics,
+    deadlines,
+  })
+  const listener = await listen({
+    address: options.address,
+    port: options.port,
+    tls: options.tls,
+    ...(options.clientCertificateAuthority && {
+      clientCertificateAuthority: options.clientCertificateAuthority,
+    }),
+    handle: (request) => handler.handle(request),
+    inFlight,
+    clock,
+    log,
+  })
+  advertised = `${options.advertiseAddress ?? options.address}:${listener.port}`
+  return {
+    address: listener.address,
+    port: listener.port,
+    async started(name, run) {
+      pending.add(name)
+      await run()
+      pending.delete(name)
+    },
+    raw: (user, path, signal) => rawRequest(handler, user, path, signal),
+    async close() {
+      await listener.close(shutdownGraceMs)
+      deadlines.close()
+      connector.close()
+    },
+  }
+}
+
+function observed({ metrics = createMetrics() }: ApiServerOptions, { table }: RequestPipeline) {
+  const objects = metrics.gauge({
+    name: 'apiserver_storage_objects',
+    help: 'Objects by resource.',
+    labels: ['resource'],
+    stability: 'STABLE',
+  })
+  const watchers = metrics.gauge({
+    name: 'apiserver_registered_watchers',
+    help: 'Watches by resource, those of components in this process among them.',
+    labels: ['group', 'kind', 'version'],
+  })
+  metrics.onCollect(() => {
+    for (const { definition, cache } of table.registries()) {
+      const { group, kind, version } = definition.resource
+      objects.with({ resource: groupResource(definition.resource) }).set(cache.size)
+      watchers.with({ group, kind, version }).set(cache.watcherCount)
+    }
+  })
+  return metrics
+}
+
+/** Under upstream's names, so that whoever excludes one goes on excluding it. */
+function healthChecks(
+  { store }: ApiServerOptions,
+  { feed }: RequestPipeline,
+  pending: ReadonlySet<string>,
+  inFlight: InFlight,
+): readonly HealthCheck[] {
+  return [
+    { name: 'ping', check: () => Promise.resolve(undefined) },
+    { name: 'log', check: () => Promise.resolve(undefined) },
+    {
+      name: 'etcd',
+      check: () =>
+        store.currentRevision().then(
+          () => undefined,
+          (error: unknown) => String(error),
+        ),
+    },
+    {
+      name: 'informer-sync',
+      readinessOnly: true,
+      check: () =>
+        feed.fresh().then(
+          () => undefined,
+          (error: unknown) => (error instanceof StatusError ? error.message : String(error)),
+        ),
+    },
+    {
+      name: 'poststarthook',
+      readinessOnly: true,
+      check: () => Promise.resolve(pending.size === 0 ? undefined : `waiting for ${[...pending].join(', ')}`),
+    },
+    {
+      name: 'shutdown',
+      readinessOnly: true,
+      check: () => Promise.resolve(inFlight.isDraining ? 'process is shutting down' : undefined),
+    },
+  ]
+}
