@@ -38,7 +38,7 @@ test('openStore of memory loads neither LMDB nor gRPC', async () => {
     const loaded = []
     registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
     const { openStore } = await import(${JSON.stringify(new URL('open.ts', import.meta.url).href)})
-    await openStore({ type: 'memory' }, ${'{ clock: { after() {}, monotonic: () => 0 }, log: {} }'})
+    await openStore({ type: 'memory' }, { clock: { after() {}, monotonic: () => 0 }, log: {} })
     console.log(loaded.filter((url) => url.includes('node_modules')).length, loaded.length > 0)`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),

@@ -1,6 +1,7 @@
 /**
  * What an API server needs of etcd, and no more. Revisions are one strictly growing sequence over all keys.
- * Values are opaque bytes. Every method throws a StoreError where it says so, and nothing else but transport faults.
+ * Values are opaque bytes, which nobody changes once they are given to a store or come from one. Every method throws a
+ * StoreError where it says so, and nothing else but transport faults.
  */
 export interface Store {
   /** The entry at `key` now, or undefined. */
@@ -26,8 +27,9 @@ export interface Store {
 
   /**
    * Every change under `prefix` with a revision greater than `after`, in order, each once, plus progress.
-   * Calls `onEvents` synchronously per commit with the commit's changes; `onEnd` once, when the watch is over:
-   * with `compacted` when revisions after `after` are gone, with a fault, or without error after `close()`.
+   * Calls `onEvents` synchronously per commit with the commit's changes (what happened before the watch began may come
+   * several commits at once); `onEnd` once, when the watch is over: with `compacted` when revisions after `after` are
+   * gone, with a fault, also with what a handler throws, or without error after its or the store's `close()`.
    */
   watch(prefix: string, after: bigint, handlers: WatchHandlers): StoreWatch
 
@@ -51,9 +53,9 @@ export interface Entry {
 }
 
 export interface ListOptions {
-  /** Read the past: the state right after this revision. Now, when absent. */
+  /** Read the past: the state right after this revision. Now, when absent or 0. */
   readonly revision?: bigint
-  /** At most this many entries. */
+  /** At most this many entries. All, when absent or 0. */
   readonly limit?: number
   /** Start at this key (inclusive) instead of the prefix's first. */
   readonly startKey?: string

@@ -13,7 +13,7 @@ export interface PrefixNode<Item> {
  */
 export class PrefixIndex<Item> {
   /** Sorted by prefix; which order does not matter as long as prefixes come before what starts with them. */
-  #nodes: PrefixNode<Item>[] = []
+  readonly #nodes: PrefixNode<Item>[] = []
 
   add(prefix: string, item: Item): void {
     const at = this.#find(prefix)
@@ -22,8 +22,9 @@ export class PrefixIndex<Item> {
       existing.items.add(item)
       return
     }
-    this.#nodes = this.#nodes.toSpliced(at, 0, { prefix, items: new Set([item]), parent: undefined })
-    this.#link()
+    const node: PrefixNode<Item> = { prefix, items: new Set([item]), parent: this.longest(prefix) }
+    for (const longer of this.#longerFrom(at, prefix)) if (longer.parent === node.parent) longer.parent = node
+    this.#nodes.splice(at, 0, node)
   }
 
   remove(prefix: string, item: Item): void {
@@ -32,8 +33,9 @@ export class PrefixIndex<Item> {
     if (node?.prefix !== prefix) return
     node.items.delete(item)
     if (node.items.size > 0) return
-    this.#nodes = this.#nodes.toSpliced(at, 1)
-    this.#link()
+    for (const longer of this.#longerFrom(at + 1, prefix))
+      if (longer.parent === node) longer.parent = node.parent
+    this.#nodes.splice(at, 1)
   }
 
   /** The node of the longest prefix that `key` starts with; its ancestors are the other ones. */
@@ -47,13 +49,9 @@ export class PrefixIndex<Item> {
     return partition(this.#nodes, (node) => node.prefix <= key)
   }
 
-  #link(): void {
-    let previous: PrefixNode<Item> | undefined
-    for (const node of this.#nodes) {
-      let parent = previous
-      while (parent && !node.prefix.startsWith(parent.prefix)) parent = parent.parent
-      node.parent = parent
-      previous = node
-    }
+  /** The nodes from `at` on whose prefixes start with `prefix`: they stand together. */
+  #longerFrom(at: number, prefix: string): readonly PrefixNode<Item>[] {
+    const end = partition(this.#nodes, (node) => node.prefix < prefix || node.prefix.startsWith(prefix))
+    return this.#nodes.slice(at, end)
   }
 }

@@ -16,8 +16,8 @@ export interface HistoryLimits {
 export const defaultHistoryLimits: HistoryLimits = { ageMs: 300_000, events: 100_000, bytes: 128 << 20 }
 
 const checksPerAge = 10
-/** The share of a limit that is left when it was reached, so that not every commit compacts. */
-const keptShare = 0.9
+/** The share of a limit that is left when it was reached: not every commit compacts, and none compacts for long. */
+const keptShare = 0.98
 
 /** Compacts history by age and size. Holds a timer only while there is history. */
 export class Retention {
