@@ -1,6 +1,7 @@
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import type { Reconciler } from '../client/reconciler.ts'
 import { joinComponents, startReconciler } from '../client/runner.ts'
+import { daemonSetReconciler } from './daemonset/daemonset.ts'
 import { deploymentReconciler } from './deployment/deployment.ts'
 import { disruptionReconciler, stalePodDisruptionReconciler } from './disruption/disruption.ts'
 import { endpointsReconciler } from './endpoints/endpoints.ts'
@@ -17,6 +18,7 @@ import { replicationControllerReconciler } from './replicaset/replicationcontrol
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
+import { statefulSetReconciler } from './statefulset/statefulset.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.ts'
 
 export interface ControllersOptions {
@@ -43,6 +45,8 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    statefulSetReconciler,
+    daemonSetReconciler(),
     endpointsReconciler(),
     endpointSliceReconciler(),
     endpointSliceMirroringReconciler,
