@@ -113,6 +113,26 @@ test('EmbeddedStore refuses a directory that a live process has open, and takes 
   await (await open(directory.path)).close()
 })
 
+test('EmbeddedStore says of a directory that is being written to that it is in use, not that it is damaged', async () => {
+  await using directory = await temporaryDirectory()
+  const store = await open(directory.path)
+  const value = new Uint8Array(1000)
+  await Promise.all(Array.from({ length: 5000 }, (_, index) => store.create(`/many/${index}`, value)))
+  await store.close()
+  const child = await startChild(directory.path, 'write')
+  const reasons = new Set<string>()
+  for (let attempt = 0; attempt < 40; attempt++) {
+    reasons.add(
+      await open(directory.path).then(
+        () => 'opened',
+        (error: DataDirectoryError) => error.reason,
+      ),
+    )
+  }
+  await child.kill()
+  assert.deepEqual([...reasons], ['inUse'])
+})
+
 test('EmbeddedStore refuses writes that the disk refuses, and keeps what it acknowledged', async () => {
   await using directory = await temporaryDirectory()
   const limited = `ulimit -f 1000 && exec "$0" "$@"`

@@ -9,6 +9,7 @@ import { DataDirectoryError } from './data-directory-error.ts'
 const magic = 0xbeefc0de
 const dataFormat = 2
 const pageHeaderBytes = 24
+const metaBytes = pageHeaderBytes + 144
 const nodeHeaderBytes = 8
 const metaPages = 2
 const noPage = 0xffff_ffff_ffff_ffffn
@@ -68,19 +69,32 @@ class FileCheck {
   }
 
   run(): number {
-    const first = this.#read(0, pageHeaderBytes + 144)
+    const meta = this.#readMeta()
+    try {
+      for (const tree of meta.trees) this.#checkTree(tree)
+    } catch (error) {
+      // A writer leaves the pages of the last commit alone until it has made another one.
+      if (this.#readMeta().transaction === meta.transaction) throw error
+      const message = `${this.#path} is being written to by another process`
+      throw new DataDirectoryError('inUse', message, { cause: error })
+    }
+    return meta.trees.at(-1)!.entries
+  }
+
+  /** The later of the two meta pages. */
+  #readMeta(): Meta {
+    const first = this.#read(0, metaBytes)
     if (first?.readUInt32LE(24) !== magic || first.readUInt32LE(28) !== dataFormat) {
       throw new DataDirectoryError('foreign', `${this.#path} is not a file of this store`)
     }
     this.#pageBytes = first.readUInt32LE(48)
     if (this.#pageBytes < 512 || this.#pageBytes > 65_536) this.#fail('its page size is impossible')
-    const second = this.#read(this.#pageBytes, pageHeaderBytes + 144) ?? this.#fail('it is cut short')
+    const second = this.#read(this.#pageBytes, metaBytes) ?? this.#fail('it is cut short')
     if (second.readUInt32LE(24) !== magic) this.#fail('its second meta page is damaged')
-    const [older, newer] = [readMeta(first), readMeta(second)]
-    const meta = newer.transaction > older.transaction ? newer : older
+    const [even, odd] = [parseMeta(first), parseMeta(second)]
+    const meta = odd.transaction > even.transaction ? odd : even
     this.#lastPage = meta.lastPage
-    for (const tree of meta.trees) this.#checkTree(tree)
-    return meta.trees.at(-1)!.entries
+    return meta
   }
 
   #checkTree({ root, depth, entries }: Tree): void {
@@ -143,15 +157,15 @@ class FileCheck {
   }
 }
 
-function readMeta(page: Buffer): Meta {
+function parseMeta(page: Buffer): Meta {
   return {
-    trees: [readTree(page, 48), readTree(page, 96)],
+    trees: [parseTree(page, 48), parseTree(page, 96)],
     lastPage: Number(page.readBigUInt64LE(144)),
     transaction: page.readBigUInt64LE(152),
   }
 }
 
-function readTree(page: Buffer, at: number): Tree {
+function parseTree(page: Buffer, at: number): Tree {
   return {
     depth: page.readUInt16LE(at + 6),
     entries: Number(page.readBigUInt64LE(at + 32)),
