@@ -1,9 +1,25 @@
+import { readFileSync } from 'node:fs'
+import { builtInDefinitions } from '../api/registry.ts'
+import { startApiServer, type ApiServer } from '../apiserver/api-server.ts'
 import type { Client } from '../client/client.ts'
-import type { RunningComponent } from '../client/component.ts'
+import type { ComponentContext, RunningComponent } from '../client/component.ts'
+import { createHttpClient, type HttpClient } from '../client/http/http-client.ts'
+import { createInformers } from '../client/informers/informers.ts'
+import { startControllers } from '../controllers/start.ts'
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
+import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
-import type { ClientIdentity, ClusterPki } from './pki/cluster-pki.ts'
+import { startScheduler } from '../scheduler/start.ts'
+import { openStore, type StoreOptions } from '../store/open.ts'
+import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
+import { clusterSecurity } from './cluster-security.ts'
+import {
+  controllerManagerIdentity,
+  schedulerIdentity,
+  type ClientIdentity,
+  type ClusterPki,
+} from './pki/cluster-pki.ts'
 import type { StoreChoice } from './state/cluster-state.ts'
 
 export interface ControlPlaneOptions {
@@ -33,12 +49,108 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   readonly port: number
   readonly components: readonly RunningComponent[]
-  /** Speaks to the API server as somebody, without a network in between. */
+  /** Speaks to the API server as somebody. */
   client(identity: ClientIdentity): Client
   stop(): Promise<void>
 }
 
-/** Starts a control plane; resolves when the API server answers. */
-export function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  return Promise.reject(new Error(`no API server yet for port ${options.port}`))
+/** Starts a control plane; resolves when the API server is ready. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { clock, random, pki, logs } = options
+  const undo: (() => void | Promise<void>)[] = []
+  const stop = async () => {
+    for (const step of undo.splice(0).toReversed()) await step()
+  }
+  try {
+    const apiServer = await startServer(options, undo)
+    const clients = new Map<string, HttpClient>()
+    undo.push(() => {
+      for (const client of clients.values()) client.close()
+    })
+    const client = (identity: ClientIdentity): Client => {
+      const known = clients.get(identity.user)
+      if (known) return known
+      const certificate = pki.client(identity)
+      const made = createHttpClient({
+        server: `https://127.0.0.1:${apiServer.port}`,
+        caData: pki.authority.certificatePem,
+        certData: certificate.certificatePem,
+        keyData: certificate.privateKeyPem,
+        clock,
+        random,
+      })
+      clients.set(identity.user, made)
+      return made
+    }
+    const contextOf = (identity: ClientIdentity, log: Logger): ComponentContext => {
+      const own = client(identity)
+      const informers = createInformers({ client: own, clock, random, log })
+      undo.push(() => informers.stop())
+      return { client: own, informers, clock, random, log, metrics: createMetrics() }
+    }
+    const components = await Promise.all([
+      startControllers(contextOf(controllerManagerIdentity, logs.controllerManager), {
+        rootCa: pki.authority.certificatePem,
+        nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
+      }),
+      startScheduler(contextOf(schedulerIdentity, logs.scheduler)),
+    ])
+    for (const component of components) undo.push(() => component.stop())
+    return { port: apiServer.port, components, client, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startServer(
+  options: ControlPlaneOptions,
+  undo: (() => void | Promise<void>)[],
+): Promise<ApiServer> {
+  const { pki, clock, random, logs } = options
+  const log = logs.apiServer
+  const store = await openStore(storeOptions(options), { clock, log })
+  undo.push(() => store.close())
+  const server = `https://${options.advertiseAddress}:${options.port}`
+  const apiServer = await startApiServer({
+    store,
+    security: clusterSecurity({ pki, server, clock, random, log }),
+    hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
+    definitions: builtInDefinitions,
+    tls: { certificate: pki.apiServer.certificatePem, key: pki.apiServer.privateKeyPem },
+    clientCertificateAuthority: pki.authority.certificatePem + pki.frontProxyAuthority.certificatePem,
+    kubeletClient: {
+      certificate: pki.kubeletClient.certificatePem,
+      key: pki.kubeletClient.privateKeyPem,
+      certificateAuthority: pki.authority.certificatePem,
+    },
+    address: options.bindAddress,
+    port: options.port,
+    advertiseAddress: options.advertiseAddress,
+    serviceCidrs: [options.serviceCidr],
+    clock,
+    random,
+    log,
+    metrics: createMetrics(),
+  })
+  undo.push(() => apiServer.stop())
+  return apiServer
+}
+
+function storeOptions({ store, dataFolder }: ControlPlaneOptions): StoreOptions {
+  switch (store.type) {
+    case 'memory':
+      return store
+    case 'embedded':
+      return { type: 'embedded', directory: dataFolder }
+    case 'etcd': {
+      const { endpoints, caFile, certFile, keyFile } = store
+      const tls = {
+        ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+        ...(certFile !== undefined && { certificate: readFileSync(certFile) }),
+        ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
+      }
+      return { type: 'etcd', endpoints, ...(Object.keys(tls).length > 0 && { tls }) }
+    }
+  }
 }

@@ -1,0 +1,47 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { Security } from '../apiserver/api-server.ts'
+import { createTokenKeys } from '../apiserver/authentication/service-accounts/token-keys.ts'
+import type { Objects } from '../apiserver/objects.ts'
+import { createSecurity } from '../apiserver/security.ts'
+import type { Clock } from '../machinery/clock.ts'
+import type { Logger } from '../machinery/log.ts'
+import type { Random } from '../machinery/random.ts'
+import type { ClusterPki } from './pki/cluster-pki.ts'
+
+const issuer = 'https://kubernetes.default.svc.cluster.local'
+
+export interface ClusterSecurityOptions {
+  readonly pki: ClusterPki
+  /** `https://HOST:PORT`, as relying parties reach the server. */
+  readonly server: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** Who may come in and what they may do, as kubeadm sets a cluster up. */
+export function clusterSecurity(options: ClusterSecurityOptions): (objects: Objects) => Security {
+  const { pki, server, clock, random, log } = options
+  const clientAuthorities = [new X509Certificate(pki.authority.certificatePem)]
+  const frontProxyAuthorities = [new X509Certificate(pki.frontProxyAuthority.certificatePem)]
+  return (objects) =>
+    createSecurity(objects, {
+      clock,
+      random,
+      clientAuthorities: () => clientAuthorities,
+      frontProxy: {
+        authorities: () => frontProxyAuthorities,
+        allowedNames: ['front-proxy-client'],
+        usernameHeaders: ['x-remote-user'],
+        uidHeaders: ['x-remote-uid'],
+        groupHeaders: ['x-remote-group'],
+        extraHeaderPrefixes: ['x-remote-extra-'],
+      },
+      serviceAccounts: {
+        issuers: [issuer],
+        keys: createTokenKeys(createPrivateKey(pki.serviceAccount.privateKeyPem)),
+        keySetUri: `${server}/openid/v1/jwks`,
+      },
+      onBackgroundError: (error) => log.warn('tracking a token failed', { error }),
+    })
+}

@@ -1,0 +1,250 @@
+import type { ApiServer } from '../apiserver/api-server.ts'
+import type { User } from '../apiserver/authentication/authenticator.ts'
+import type {
+  Answer,
+  ListOptions as RequestListOptions,
+  RequestAction,
+  WriteOptions as RequestWriteOptions,
+} from '../apiserver/registry/request.ts'
+import type {
+  Client,
+  ListOptions,
+  Patch,
+  PatchOptions,
+  UpdateOptions,
+  WatchOptions,
+  WriteOptions,
+} from '../client/client.ts'
+import type { DeleteOptions, KubernetesObject, ObjectList, WatchEvent } from '../machinery/meta.ts'
+import { apiVersionOf, type ObjectName, type Resource } from '../machinery/resource.ts'
+import { fromStatus, internalError } from '../machinery/status-errors.ts'
+
+const neverAborts = new AbortController().signal
+
+export interface InProcessClientOptions {
+  /** Names the field manager of writes that name none. Default: the user's name. */
+  readonly userAgent?: string
+}
+
+/**
+ * A client for somebody in the API server's own process: straight into its request pipeline, where authorisation,
+ * admission and validation are those of everybody. Objects handed out are the ones the watch cache holds, without a copy
+ * and without encoding; objects given are copied once.
+ */
+export function inProcessClient(server: ApiServer, user: User, options: InProcessClientOptions = {}): Client {
+  const userAgent = options.userAgent ?? user.name
+
+  function send(
+    resource: Resource,
+    { namespace = '', name = '' }: Partial<ObjectName>,
+    action: RequestAction,
+    more: { readonly subresource?: string; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Answer> {
+    const { group, version, resource: plural } = resource
+    return server.handle({
+      user,
+      group,
+      version,
+      resource: plural,
+      subresource: more.subresource ?? '',
+      namespace: resource.namespaced ? namespace : '',
+      name,
+      userAgent,
+      signal: more.signal ?? neverAborts,
+      warn: () => {},
+      ...action,
+    })
+  }
+
+  return {
+    async get(resource, name, { resourceVersion } = {}) {
+      const options = resourceVersion === undefined ? {} : { resourceVersion }
+      return objectOf(await send(resource, name, { verb: 'get', options }))
+    },
+    async list<T extends KubernetesObject>(resource: Resource<T>, options: ListOptions = {}) {
+      const { namespace = '', signal, metadataOnly: _metadataOnly, ...listOptions } = options
+      return listOf<T>(
+        resource,
+        await send(resource, { namespace }, { verb: 'list', options: listOptions }, { signal }),
+      )
+    },
+    watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions) {
+      const { namespace = '', signal, metadataOnly: _metadataOnly, timeoutSeconds, ...listOptions } = options
+      return watch<T>(resource, signal, () => {
+        return send(resource, { namespace }, { verb: 'watch', options: listOptions }, { signal })
+      })
+    },
+    async create(resource, object, options = {}) {
+      return objectOf(await send(resource, nameOf(object), createAction(object, options)))
+    },
+    async update(resource, object, options: UpdateOptions = {}) {
+      const action = { verb: 'update', body: bodyOf(object), options: writeOptions(options) } as const
+      return objectOf(await send(resource, nameOf(object), action, subresourceOf(options)))
+    },
+    async patch(resource, name, patch, options: PatchOptions = {}) {
+      const { force } = options
+      const action = {
+        verb: 'patch',
+        patch: patchBody(patch),
+        options: { ...writeOptions(options), ...(force !== undefined && { force }) },
+      } as const
+      return objectOf(await send(resource, name, action, subresourceOf(options)))
+    },
+    async delete(resource, name, options: DeleteOptions = {}) {
+      return objectOf(await send(resource, name, { verb: 'delete', options }))
+    },
+    async deleteCollection<T extends KubernetesObject>(
+      resource: Resource<T>,
+      options: ListOptions & DeleteOptions = {},
+    ) {
+      const { namespace = '', signal, ...rest } = options
+      const [listOptions, deleteOptions] = splitOptions(rest)
+      const action = { verb: 'deletecollection', options: deleteOptions, listOptions } as const
+      return listOf<T>(resource, await send(resource, { namespace }, action, { signal }))
+    },
+    async createSubresource<T extends KubernetesObject>(
+      resource: Resource,
+      name: ObjectName,
+      subresource: string,
+      body: KubernetesObject,
+      options: WriteOptions = {},
+    ) {
+      return objectOf<T>(await send(resource, name, createAction(body, options), { subresource }))
+    },
+    async getSubresource<T extends KubernetesObject>(
+      resource: Resource,
+      name: ObjectName,
+      subresource: string,
+    ) {
+      return objectOf<T>(await send(resource, name, { verb: 'get', options: {} }, { subresource }))
+    },
+    async updateSubresource<T extends KubernetesObject>(
+      resource: Resource,
+      name: ObjectName,
+      subresource: string,
+      body: KubernetesObject,
+      options: WriteOptions = {},
+    ) {
+      const action = { verb: 'update', body: bodyOf(body), options: writeOptions(options) } as const
+      return objectOf<T>(await send(resource, name, action, { subresource }))
+    },
+    raw: (path, options) => server.raw(user, path, options),
+  }
+}
+
+function createAction(object: KubernetesObject, options: WriteOptions): RequestAction {
+  return { verb: 'create', body: bodyOf(object), options: writeOptions(options) }
+}
+
+/** The object itself: whoever reads it makes a copy. */
+function bodyOf(object: KubernetesObject) {
+  return { type: 'object', object } as const
+}
+
+function nameOf({ metadata }: KubernetesObject): Partial<ObjectName> {
+  const { namespace, name } = metadata ?? {}
+  return { ...(namespace && { namespace }), ...(name && { name }) }
+}
+
+function writeOptions({ dryRun, fieldManager, fieldValidation }: WriteOptions): RequestWriteOptions {
+  return {
+    ...(dryRun && { dryRun: [dryRun] }),
+    ...(fieldManager && { fieldManager }),
+    ...(fieldValidation && { fieldValidation }),
+  }
+}
+
+function subresourceOf({ subresource }: UpdateOptions): { readonly subresource?: string } {
+  return subresource ? { subresource } : {}
+}
+
+function patchBody(patch: Patch) {
+  const value = patch.type === 'json' ? patch.operations : patch.body
+  return { type: patch.type, value }
+}
+
+const listOptionNames = new Set([
+  'labelSelector',
+  'fieldSelector',
+  'limit',
+  'continue',
+  'resourceVersion',
+  'resourceVersionMatch',
+])
+
+function splitOptions(options: object): readonly [RequestListOptions, DeleteOptions] {
+  const entries = Object.entries(options)
+  return [
+    Object.fromEntries(entries.filter(([name]) => listOptionNames.has(name))),
+    Object.fromEntries(entries.filter(([name]) => !listOptionNames.has(name))),
+  ]
+}
+
+function objectOf<T extends KubernetesObject>(answer: Answer): T {
+  switch (answer.type) {
+    case 'stored':
+      return answer.as.show(answer.stored) as T
+    case 'object':
+      return (answer.as ? answer.as.convert(answer.object) : answer.object) as T
+    default:
+      throw internalError(`the API server answered with a ${answer.type}`)
+  }
+}
+
+function listOf<T extends KubernetesObject>(resource: Resource, answer: Answer): ObjectList<T> {
+  if (answer.type !== 'list') throw internalError(`the API server answered a list with a ${answer.type}`)
+  const { page, as } = answer
+  return {
+    kind: `${resource.kind}List`,
+    apiVersion: apiVersionOf(resource),
+    metadata: {
+      resourceVersion: page.revision.toString(),
+      ...(page.continue !== undefined && { continue: page.continue }),
+      ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
+    },
+    items: page.items.map((stored) => as.show(stored) as T),
+  }
+}
+
+async function* watch<T extends KubernetesObject>(
+  resource: Resource,
+  signal: AbortSignal,
+  begin: () => Promise<Answer>,
+): AsyncGenerator<WatchEvent<T>> {
+  if (signal.aborted) return
+  const answer = await begin()
+  if (answer.type !== 'watch') throw internalError(`the API server answered a watch with a ${answer.type}`)
+  const { watcher, as } = answer
+  const close = () => watcher.close()
+  signal.addEventListener('abort', close, { once: true })
+  if (signal.aborted) close()
+  try {
+    for (let batch = await watcher.take(); batch; batch = await watcher.take()) {
+      for (const event of batch) {
+        if (signal.aborted) return
+        if (event.type === 'ERROR') throw fromStatus(event.status)
+        if (event.type === 'BOOKMARK') yield { type: event.type, object: bookmark<T>(resource, event) }
+        else if (as.conversion) yield { type: event.type, object: as.show(event.stored) as T }
+        else yield event as WatchEvent<KubernetesObject> as WatchEvent<T>
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', close)
+    close()
+  }
+}
+
+function bookmark<T extends KubernetesObject>(
+  resource: Resource,
+  event: { readonly resourceVersion: string; readonly initialEventsEnd: boolean },
+): T {
+  const object: KubernetesObject = {
+    kind: resource.kind,
+    apiVersion: apiVersionOf(resource),
+    metadata: {
+      resourceVersion: event.resourceVersion,
+      ...(event.initialEventsEnd && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
+    },
+  }
+  return object as T
+}
