@@ -2,6 +2,7 @@ import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import type { Reconciler } from '../client/reconciler.ts'
 import { joinComponents, startReconciler } from '../client/runner.ts'
 import { daemonSetReconciler } from './daemonset/daemonset.ts'
+import { cronJobReconciler } from './cronjob/cronjob.ts'
 import { deploymentReconciler } from './deployment/deployment.ts'
 import { disruptionReconciler, stalePodDisruptionReconciler } from './disruption/disruption.ts'
 import { endpointsReconciler } from './endpoints/endpoints.ts'
@@ -45,6 +46,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    cronJobReconciler(),
     statefulSetReconciler,
     daemonSetReconciler(),
     endpointsReconciler(),

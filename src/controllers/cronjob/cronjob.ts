@@ -1,43 +1,25 @@
-import type { CronJob, CronJobStatus, Job } from '../../api/generated/batch.v1.ts'
-import type { ObjectReference } from '../../api/generated/core.v1.ts'
+import type { CronJob } from '../../api/generated/batch.v1.ts'
 import { cronJobs, jobs } from '../../api/generated/resources.ts'
-import {
-  again,
-  done,
-  on,
-  type Outcome,
-  type ReconcileContext,
-  type Reconciler,
-} from '../../client/reconciler.ts'
-import { CronError } from '../../machinery/cron/cron-fields.ts'
-import { parseCronSchedule, type CronSchedule } from '../../machinery/cron/cron-schedule.ts'
-import { localTimeZone, timeZone, type TimeZone } from '../../machinery/cron/time-zone.ts'
-import { goQuote } from '../../machinery/go-format.ts'
-import { isControlledBy, isDeleting } from '../../machinery/owner.ts'
+import { done, on, type Reconciler } from '../../client/reconciler.ts'
+import { localTimeZone, type TimeZone } from '../../machinery/cron/time-zone.ts'
+import { isDeleting } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
-import { isAlreadyExists, isNotFound } from '../../machinery/status-errors.ts'
-import { formatTime } from '../../machinery/time.ts'
-import { finishedCondition } from '../job/job-conditions.ts'
 import { indexByController, ownedBy } from '../ownership/controller-index.ts'
 import { controllerKey } from '../ownership/controller-key.ts'
 import { identityOf } from '../ownership/identity.ts'
-import { isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
-import { jobFromTemplate } from './job-from-template.ts'
-import { planActive } from './plan-active.ts'
+import { deleteJob } from './delete-job.ts'
 import { planHistory } from './plan-history.ts'
-import { planRun, ScheduleError } from './plan-run.ts'
+import { runSchedule } from './run-schedule.ts'
+import { syncActive } from './sync-active.ts'
 
 export interface CronJobOptions {
   /** Where schedules without a time zone are meant. Default: where the process runs. */
   readonly timeZone?: TimeZone
 }
 
-/** Clocks of machines differ: a little late is better than a little too early. */
-const lateMs = 100
-
 /** Starts jobs on schedules, and clears the finished ones away. */
-export function cronJobReconciler({ timeZone: zone = localTimeZone() }: CronJobOptions = {}): Reconciler {
+export function cronJobReconciler({ timeZone = localTimeZone() }: CronJobOptions = {}): Reconciler {
   /** Each cron job's schedule, and since when it is that one, in milliseconds since the epoch. */
   const schedules = new Map<string, { readonly text: string; readonly sinceMs: number }>()
 
@@ -55,23 +37,23 @@ export function cronJobReconciler({ timeZone: zone = localTimeZone() }: CronJobO
 
     async reconcile(key, context) {
       const { client, cache, clock } = context
-      const found = cache(cronJobs).get(key)
-      if (!found) {
+      const cronJob = cache(cronJobs).get(key)
+      if (!cronJob) {
         schedules.delete(key)
         return done
       }
-      const sinceMs = noteSchedule(key, found, clock.now())
-      const owned = ownedBy(cache(jobs), identityOf(found).uid)
-      for (const job of planHistory(found, owned)) await deleteJob(found, job, context)
+      const owned = ownedBy(cache(jobs), identityOf(cronJob).uid)
+      for (const job of planHistory(cronJob, owned)) await deleteJob(cronJob, job, context)
 
-      let cronJob = await syncActive(found, owned, context)
-      const run = { cronJob, sinceMs, zone, setStatus: (status: CronJobStatus) => void (cronJob = { ...cronJob, status }) }
-      try {
-        return isDeleting(cronJob) ? done : await start(run, context)
-      } finally {
-        if (!sameOnceWritten(found.status, cronJob.status))
-          await client.update(cronJobs, cronJob, { subresource: 'status' })
-      }
+      const synced = await syncActive(cronJob, owned, context)
+      const sinceMs = noteSchedule(key, cronJob, clock.now())
+      const run = isDeleting(cronJob)
+        ? { cronJob: synced, outcome: done }
+        : await runSchedule(synced, { sinceMs, timeZone }, context)
+      if (!sameOnceWritten(cronJob.status, run.cronJob.status))
+        await client.update(cronJobs, run.cronJob, { subresource: 'status' })
+      if (run.failure !== undefined) throw run.failure
+      return run.outcome
     },
   }
 
