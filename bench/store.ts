@@ -41,6 +41,7 @@ async function timed<Result>(
 
 async function measure(name: string, options: StoreOptions, scale: number): Promise<void> {
   if (options.type !== 'etcd') await measureStart(name, options)
+  await (await openStore(options, context)).close()
   const { result: store, ms } = await timed(() => openStore(options, context))
   note(name, 'open empty', `${ms.toFixed(2)} ms`)
   await measureWrites(name, store, 1, 2000 * scale)
