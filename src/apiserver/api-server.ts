@@ -5,8 +5,7 @@ import type { Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionPlugin } from './admission/plugin.ts'
-import type { AnonymousConfiguration } from './authentication/anonymous.ts'
-import type { Authenticator } from './authentication/authenticator.ts'
+import type { RequestAuthenticator } from './authentication/union.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
 import { ensureKubernetesService } from './bootstrap/kubernetes-service.ts'
 import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
@@ -27,16 +26,8 @@ export interface ApiServerOptions {
   readonly store: Store
   /** Each version of each built-in resource once. More may be added while the server runs. */
   readonly definitions: readonly ResourceDefinition[]
-  /** In order; what is built of them may use the objects. */
-  readonly authenticators: (parts: ServerParts) => readonly Authenticator[]
-  readonly authorizers: (parts: Pick<ServerParts, 'objects'>) => readonly Authorizer[]
-  readonly admission: (parts: ServerParts) => readonly AdmissionPlugin[]
-  /** Resources that answer instead of storing: reviews. */
-  readonly responders?: (parts: ServerParts) => readonly Responder[]
-  /** Makes tokens for service accounts; without it there are none to be had. */
-  readonly createToken?: (parts: ServerParts) => CreateToken
-  /** Whether requests without credentials are let through to authorisation. Default: they are. */
-  readonly anonymous?: AnonymousConfiguration
+  /** Who may do what, and what becomes of what they do; made of the objects that it is decided by. */
+  readonly security: (objects: Objects) => Security
 
   /** PEM. */
   readonly tls: { readonly certificate: string; readonly key: string }
@@ -54,8 +45,6 @@ export interface ApiServerOptions {
   readonly serviceCidrs: readonly string[]
   /** Default 30000-32767. */
   readonly nodePortRange?: PortRange
-  /** Documents served as they are: what service accounts' issuers publish. */
-  readonly documents?: readonly StaticDocument[]
   /** Run once when requests are answered, before the server counts as ready. */
   readonly hooks?: readonly PostStartHook[]
 
@@ -65,7 +54,22 @@ export interface ApiServerOptions {
   readonly metrics?: Metrics
 }
 
-/** What the parts that options bring can be made of. */
+/** All that stands between a request and the objects. `security.ts` makes the usual one. */
+export interface Security {
+  readonly authenticator: RequestAuthenticator
+  readonly authorizer: Authorizer
+  /** In order. */
+  readonly admission: readonly AdmissionPlugin[]
+  /** Resources that answer instead of storing: reviews. */
+  readonly responders?: readonly Responder[]
+  /** Makes tokens for service accounts; without it there are none to be had. */
+  readonly createToken?: CreateToken
+  /** Documents served as they are: what relying parties need to verify tokens. */
+  readonly documents?: readonly StaticDocument[]
+  close?(): void
+}
+
+/** What hooks work with. */
 export interface ServerParts {
   readonly objects: Objects
   readonly authorizer: Authorizer

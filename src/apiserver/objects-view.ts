@@ -19,7 +19,7 @@ export const loopbackUser: User = {
 
 const neverAborts = new AbortController().signal
 
-/** The objects as the API server's own parts see them. */
+/** The objects as the API server's own parts see them. There are none of a resource that is not served. */
 export class ObjectsView implements Objects {
   readonly #table: ResourceTable
   readonly #log: Logger
@@ -30,31 +30,30 @@ export class ObjectsView implements Objects {
   }
 
   get<T extends KubernetesObject>(resource: Resource<T>, name: ObjectName): T | undefined {
-    const registry = this.#table.registry(resource)
-    return registry.cache.get(keyOf(registry, name))?.object as T | undefined
+    const registry = this.#table.findRegistry(resource)
+    return registry?.cache.get(keyOf(registry, name))?.object as T | undefined
   }
 
   async getLatest<T extends KubernetesObject>(
     resource: Resource<T>,
     name: ObjectName,
   ): Promise<T | undefined> {
-    const registry = this.#table.registry(resource)
-    await registry.context.feed.fresh()
-    return registry.cache.get(keyOf(registry, name))?.object as T | undefined
+    const registry = this.#table.findRegistry(resource)
+    await registry?.context.feed.fresh()
+    return registry?.cache.get(keyOf(registry, name))?.object as T | undefined
   }
 
   list<T extends KubernetesObject>(resource: Resource<T>, namespace?: string): readonly T[] {
-    return this.#table
-      .registry(resource)
-      .cache.all(namespace)
-      .map(({ object }) => object as T)
+    const stored = this.#table.findRegistry(resource)?.cache.all(namespace) ?? []
+    return stored.map(({ object }) => object as T)
   }
 
   onChange<T extends KubernetesObject>(
     resource: Resource<T>,
     handler: (change: ObjectChange<T>) => void,
   ): () => void {
-    const { cache } = this.#table.registry(resource)
+    const cache = this.#table.findRegistry(resource)?.cache
+    if (!cache) return () => {}
     const tell = (change: ObjectChange<T>) => {
       try {
         handler(change)

@@ -1,8 +1,7 @@
 import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
 import { SelectorError } from '../machinery/selector-error.ts'
-import type { ApiServerOptions, ServerParts } from './api-server.ts'
+import type { ApiServerOptions, Security, ServerParts } from './api-server.ts'
 import type { Attributes } from './authorization/authorizer.ts'
-import { createUnionAuthorizer } from './authorization/union.ts'
 import { authorize } from './http/api-handler.ts'
 import { ObjectsView } from './objects-view.ts'
 import { AdmissionChain } from './registry/admission-chain.ts'
@@ -10,7 +9,7 @@ import { defaultNodePortRange } from './registry/allocators/port-allocator.ts'
 import { ServiceAllocators } from './registry/allocators/service-allocators.ts'
 import { serviceHooks } from './registry/allocators/service-hooks.ts'
 import { bindingResponder } from './registry/binding-responder.ts'
-import { dispatch } from './registry/dispatch.ts'
+import { dispatch, resourceNotFound } from './registry/dispatch.ts'
 import { namespaceHooks } from './registry/namespace-hooks.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
 import { ResourceTable } from './registry/resource-table.ts'
@@ -22,6 +21,7 @@ import { StoreFeed } from './storage/store-feed.ts'
 /** All that carries out requests, without a network. */
 export interface RequestPipeline {
   readonly parts: ServerParts
+  readonly security: Security
   readonly table: ResourceTable
   readonly admission: AdmissionChain
   readonly allocators: ServiceAllocators
@@ -37,35 +37,38 @@ export interface RequestPipeline {
 export async function createRequestPipeline(options: ApiServerOptions): Promise<RequestPipeline> {
   const { store, clock, random, log, definitions, serviceCidrs } = options
   const feed = await StoreFeed.open(store, clock, log)
-  const admission = new AdmissionChain()
   const nodePortRange = options.nodePortRange ?? defaultNodePortRange
   const allocators = new ServiceAllocators({ store, feed, random, clock, log, serviceCidrs, nodePortRange })
   const hooks = new Map<string, WriteHooks>([
     ['services', serviceHooks(() => allocators)],
     ['namespaces', namespaceHooks],
   ])
-  let createToken: CreateToken | undefined
+  const admission = new AdmissionChain()
+  // Security is made of the objects, which are served by registries that ask it: it comes last.
+  let security: Security | undefined
+  const createToken: CreateToken = (...request) => {
+    if (!security?.createToken) throw resourceNotFound()
+    return security.createToken(...request)
+  }
   const table: ResourceTable = new ResourceTable(
     { store, feed, clock, random, admission },
-    allSubresources(() => table, options.createToken && ((...request) => createToken!(...request))),
+    allSubresources(() => table, createToken),
     hooks,
   )
   for (const definition of definitions) table.add(definition)
-
   const objects = new ObjectsView(table, log)
-  const authorizer = createUnionAuthorizer(options.authorizers({ objects }))
-  const parts: ServerParts = { objects, authorizer, clock, random, log }
-  createToken = options.createToken?.(parts)
-  admission.use(options.admission(parts))
-  table.addResponder(bindingResponder(() => table))
-  for (const responder of options.responders?.(parts) ?? []) table.addResponder(responder)
+  security = options.security(objects)
+  const { authorizer, responders = [] } = security
+  admission.use(security.admission)
+  for (const responder of [bindingResponder(() => table), ...responders]) table.addResponder(responder)
 
   const carryOut = (request: ResourceRequest) =>
     dispatch(table, request, (name) => {
       return authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
     })
   return {
-    parts,
+    parts: { objects, authorizer, clock, random, log },
+    security,
     table,
     admission,
     allocators,
@@ -77,6 +80,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
       return carryOut(normal)
     },
     close() {
+      security.close?.()
       for (const registry of table.registries()) registry.close()
       allocators.close()
       feed.close()

@@ -3,7 +3,6 @@ import { groupResource } from '../machinery/resource.ts'
 import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import type { User } from './authentication/authenticator.ts'
-import { createRequestAuthenticator } from './authentication/union.ts'
 import { Connector } from './connect/connector.ts'
 import { discoveryEndpoint } from './discovery/discovery-endpoint.ts'
 import { healthEndpoint, type HealthCheck } from './discovery/health-endpoint.ts'
@@ -15,7 +14,7 @@ import { connectEndpoint } from './http/connect-endpoint.ts'
 import { Deadlines } from './http/deadlines.ts'
 import { InFlight } from './http/in-flight.ts'
 import { listen } from './http/listen.ts'
-import { rawRequest } from './http/raw-request.ts'
+import { rawRequest, type RawRequestOptions } from './http/raw-request.ts'
 import { RequestMetrics } from './http/request-metrics.ts'
 import { resourceEndpoint } from './http/resource-endpoint.ts'
 import type { RequestPipeline } from './request-pipeline.ts'
@@ -27,7 +26,7 @@ export interface Service {
   /** Runs a part of start-up, until which the server does not count as ready. Rejects when it fails. */
   started(name: string, run: () => Promise<void>): Promise<void>
   /** The body of a GET of any path, for somebody who is known. */
-  raw(user: User, path: string, signal?: AbortSignal): Promise<string>
+  raw(user: User, path: string, options?: RawRequestOptions): Promise<string>
   close(): Promise<void>
 }
 
@@ -37,17 +36,17 @@ const shutdownGraceMs = 10_000
 /** Opens the port and serves everything there is under it. */
 export async function serveRequests(options: ApiServerOptions, pipeline: RequestPipeline): Promise<Service> {
   const { clock, random, log } = options
-  const { parts, table, admission } = pipeline
+  const { parts, table, admission, security } = pipeline
+  const { authenticator, authorizer, documents = [] } = security
   const inFlight = new InFlight()
   const deadlines = new Deadlines(clock)
   const metrics = new RequestMetrics(observed(options, pipeline))
   const connector = new Connector(parts.objects, random, options.kubeletClient ?? {})
   const pending = new Set<string>()
   const checks = healthChecks(options, pipeline, pending, inFlight)
-  const { documents = [] } = options
   let advertised = ''
   const endpoints: readonly Endpoint[] = [
-    connectEndpoint({ table, connector, admission, authorizer: parts.authorizer, metrics, inFlight }),
+    connectEndpoint({ table, connector, admission, authorizer, metrics, inFlight }),
     resourceEndpoint({
       table,
       handle: (request) => pipeline.carryOut(request),
@@ -70,11 +69,8 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     ]),
   ]
   const handler = new ApiHandler({
-    authenticator: createRequestAuthenticator(
-      options.authenticators(parts),
-      options.anonymous ?? { enabled: true },
-    ),
-    authorizer: parts.authorizer,
+    authenticator,
+    authorizer,
     endpoints,
     clock,
     log,
@@ -102,7 +98,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
       await run()
       pending.delete(name)
     },
-    raw: (user, path, signal) => rawRequest(handler, user, path, signal),
+    raw: (user, path, rawOptions) => rawRequest(handler, user, path, rawOptions),
     async close() {
       await listener.close(shutdownGraceMs)
       deadlines.close()

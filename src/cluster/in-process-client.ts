@@ -8,6 +8,7 @@ import type {
 } from '../apiserver/registry/request.ts'
 import type {
   Client,
+  GetOptions,
   ListOptions,
   Patch,
   PatchOptions,
@@ -57,47 +58,52 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
   }
 
   return {
-    async get(resource, name, { resourceVersion } = {}) {
-      const options = resourceVersion === undefined ? {} : { resourceVersion }
-      return objectOf(await send(resource, name, { verb: 'get', options }))
+    async get<T extends KubernetesObject>(resource: Resource<T>, name: ObjectName, options: GetOptions = {}) {
+      return objectOf(await send(resource, name, { verb: 'get', options })) as T
     },
     async list<T extends KubernetesObject>(resource: Resource<T>, options: ListOptions = {}) {
       const { namespace = '', signal, metadataOnly: _metadataOnly, ...listOptions } = options
-      return listOf<T>(
-        resource,
-        await send(resource, { namespace }, { verb: 'list', options: listOptions }, { signal }),
-      )
+      const action = { verb: 'list', options: listOptions } as const
+      return listOf<T>(resource, await send(resource, { namespace }, action, { signal }))
     },
     watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions) {
-      const { namespace = '', signal, metadataOnly: _metadataOnly, timeoutSeconds, ...listOptions } = options
-      return watch<T>(resource, signal, () => {
-        return send(resource, { namespace }, { verb: 'watch', options: listOptions }, { signal })
-      })
+      const { namespace = '', signal, metadataOnly: _metadataOnly, ...listOptions } = options
+      const begin = () => send(resource, { namespace }, { verb: 'watch', options: listOptions }, { signal })
+      return watch<T>(resource, signal, begin)
     },
-    async create(resource, object, options = {}) {
-      return objectOf(await send(resource, nameOf(object), createAction(object, options)))
+    async create<T extends KubernetesObject>(resource: Resource<T>, object: T, options: WriteOptions = {}) {
+      return objectOf(await send(resource, nameOf(object), createAction(object, options))) as T
     },
-    async update(resource, object, options: UpdateOptions = {}) {
-      const action = { verb: 'update', body: bodyOf(object), options: writeOptions(options) } as const
-      return objectOf(await send(resource, nameOf(object), action, subresourceOf(options)))
+    async update<T extends KubernetesObject>(resource: Resource<T>, object: T, options: UpdateOptions = {}) {
+      const action = updateAction(object, options)
+      return objectOf(await send(resource, nameOf(object), action, subresourceOf(options))) as T
     },
-    async patch(resource, name, patch, options: PatchOptions = {}) {
+    async patch<T extends KubernetesObject>(
+      resource: Resource<T>,
+      name: ObjectName,
+      patch: Patch,
+      options: PatchOptions = {},
+    ) {
       const { force } = options
       const action = {
         verb: 'patch',
         patch: patchBody(patch),
         options: { ...writeOptions(options), ...(force !== undefined && { force }) },
       } as const
-      return objectOf(await send(resource, name, action, subresourceOf(options)))
+      return objectOf(await send(resource, name, action, subresourceOf(options))) as T
     },
-    async delete(resource, name, options: DeleteOptions = {}) {
+    async delete<T extends KubernetesObject>(
+      resource: Resource<T>,
+      name: ObjectName,
+      options: DeleteOptions = {},
+    ) {
       return objectOf(await send(resource, name, { verb: 'delete', options }))
     },
     async deleteCollection<T extends KubernetesObject>(
       resource: Resource<T>,
       options: ListOptions & DeleteOptions = {},
     ) {
-      const { namespace = '', signal, ...rest } = options
+      const { namespace = '', signal, metadataOnly: _metadataOnly, ...rest } = options
       const [listOptions, deleteOptions] = splitOptions(rest)
       const action = { verb: 'deletecollection', options: deleteOptions, listOptions } as const
       return listOf<T>(resource, await send(resource, { namespace }, action, { signal }))
@@ -109,14 +115,14 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
       body: KubernetesObject,
       options: WriteOptions = {},
     ) {
-      return objectOf<T>(await send(resource, name, createAction(body, options), { subresource }))
+      return objectOf(await send(resource, name, createAction(body, options), { subresource })) as T
     },
     async getSubresource<T extends KubernetesObject>(
       resource: Resource,
       name: ObjectName,
       subresource: string,
     ) {
-      return objectOf<T>(await send(resource, name, { verb: 'get', options: {} }, { subresource }))
+      return objectOf(await send(resource, name, { verb: 'get', options: {} }, { subresource })) as T
     },
     async updateSubresource<T extends KubernetesObject>(
       resource: Resource,
@@ -125,8 +131,7 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
       body: KubernetesObject,
       options: WriteOptions = {},
     ) {
-      const action = { verb: 'update', body: bodyOf(body), options: writeOptions(options) } as const
-      return objectOf<T>(await send(resource, name, action, { subresource }))
+      return objectOf(await send(resource, name, updateAction(body, options), { subresource })) as T
     },
     raw: (path, options) => server.raw(user, path, options),
   }
@@ -134,6 +139,10 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
 
 function createAction(object: KubernetesObject, options: WriteOptions): RequestAction {
   return { verb: 'create', body: bodyOf(object), options: writeOptions(options) }
+}
+
+function updateAction(object: KubernetesObject, options: WriteOptions): RequestAction {
+  return { verb: 'update', body: bodyOf(object), options: writeOptions(options) }
 }
 
 /** The object itself: whoever reads it makes a copy. */
@@ -180,12 +189,12 @@ function splitOptions(options: object): readonly [RequestListOptions, DeleteOpti
   ]
 }
 
-function objectOf<T extends KubernetesObject>(answer: Answer): T {
+function objectOf(answer: Answer): KubernetesObject {
   switch (answer.type) {
     case 'stored':
-      return answer.as.show(answer.stored) as T
+      return answer.as.show(answer.stored)
     case 'object':
-      return (answer.as ? answer.as.convert(answer.object) : answer.object) as T
+      return answer.as ? answer.as.convert(answer.object) : answer.object
     default:
       throw internalError(`the API server answered with a ${answer.type}`)
   }
@@ -223,7 +232,7 @@ async function* watch<T extends KubernetesObject>(
       for (const event of batch) {
         if (signal.aborted) return
         if (event.type === 'ERROR') throw fromStatus(event.status)
-        if (event.type === 'BOOKMARK') yield { type: event.type, object: bookmark<T>(resource, event) }
+        if (event.type === 'BOOKMARK') yield { type: event.type, object: bookmark(resource, event) as T }
         else if (as.conversion) yield { type: event.type, object: as.show(event.stored) as T }
         else yield event as WatchEvent<KubernetesObject> as WatchEvent<T>
       }
@@ -234,11 +243,11 @@ async function* watch<T extends KubernetesObject>(
   }
 }
 
-function bookmark<T extends KubernetesObject>(
+function bookmark(
   resource: Resource,
   event: { readonly resourceVersion: string; readonly initialEventsEnd: boolean },
-): T {
-  const object: KubernetesObject = {
+): KubernetesObject {
+  return {
     kind: resource.kind,
     apiVersion: apiVersionOf(resource),
     metadata: {
@@ -246,5 +255,4 @@ function bookmark<T extends KubernetesObject>(
       ...(event.initialEventsEnd && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
     },
   }
-  return object as T
 }

@@ -4,6 +4,7 @@ import { endpoints, endpointSlices, services } from '../../api/generated/resourc
 import { semanticEqual } from '../../machinery/equal.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import type { ObjectName, Resource } from '../../machinery/resource.ts'
+import { isLinkLocalOrLoopback } from '../connect/proxyable.ts'
 import type { Objects } from '../objects.ts'
 import { unlessThere } from './namespaces.ts'
 
@@ -27,8 +28,10 @@ export async function ensureKubernetesService(
   objects: Objects,
   options: KubernetesServiceOptions,
 ): Promise<void> {
+  await ensure(objects, services, serviceOf(options), (service) => ({ ports: service.spec?.ports }))
+  // A server that only this machine can reach is no endpoint for pods.
+  if (isLinkLocalOrLoopback(options.advertiseAddress)) return
   await Promise.all([
-    ensure(objects, services, serviceOf(options), (service) => ({ ports: service.spec?.ports })),
     ensure(objects, endpoints, endpointsOf(options), ({ subsets }) => ({ subsets })),
     ensure(objects, endpointSlices, endpointSliceOf(options), ({ endpoints, ports }) => ({
       endpoints,

@@ -19,7 +19,7 @@ export interface View {
 /** What an endpoint can do beside sending objects as they are. */
 export interface Abilities {
   readonly views: boolean
-  /** Custom resources have none. */
+  /** Some kinds have none. */
   readonly protobuf: boolean
 }
 

@@ -6,19 +6,25 @@ import type { ApiHandler } from './api-handler.ts'
 import type { ByteSink, HttpReply, HttpRequest } from './http-exchange.ts'
 import { decodePath, queryOf } from './request-url.ts'
 
+export interface RawRequestOptions {
+  /** As in an Accept header. Default: JSON. */
+  readonly accept?: string
+  readonly signal?: AbortSignal
+}
+
 /** The body of a GET of any path as text, on behalf of somebody who is known. Throws the StatusError that it answers. */
 export async function rawRequest(
   handler: ApiHandler,
   user: User,
   url: string,
-  signal: AbortSignal = new AbortController().signal,
+  { accept = 'application/json', signal = new AbortController().signal }: RawRequestOptions = {},
 ): Promise<string> {
   const request: HttpRequest = {
     method: 'GET',
     url,
     path: decodePath(url),
     query: queryOf(url),
-    headers: { accept: 'application/json' },
+    headers: { accept },
     certificate: undefined,
     remoteAddress: '',
     protocol: 'HTTP/1.1',

@@ -1,10 +1,10 @@
-import { BodyError, decodeJsonBody, decodeYamlBody } from '../../api/decode-body.ts'
+import { BodyError, decodeJsonBody, decodeProtobufBody, decodeYamlBody } from '../../api/decode-body.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import { escapeFieldValue } from '../../machinery/field-selector.ts'
 import type { DeleteOptions } from '../../machinery/meta.ts'
 import { badRequest, unsupportedMediaType } from '../../machinery/status-errors.ts'
 import type { RequestInfo } from '../request-info.ts'
-import { objectMediaTypes, patchMediaTypes } from '../registry/media-types.ts'
+import { objectMediaTypes, patchMediaTypes, type ObjectMediaType } from '../registry/media-types.ts'
 import { verbNotAllowed } from '../registry/dispatch.ts'
 import type { Body, ListOptions, RequestAction } from '../registry/request.ts'
 import type { HttpRequest } from './http-exchange.ts'
@@ -76,13 +76,20 @@ function patchType(request: HttpRequest, isCustom: boolean) {
   throw unsupportedMediaType(supported)
 }
 
+const bodyDecoders: Readonly<Record<ObjectMediaType, typeof decodeJsonBody>> = {
+  'application/json': decodeJsonBody,
+  'application/yaml': decodeYamlBody,
+  'application/vnd.kubernetes.protobuf': decodeProtobufBody,
+}
+
 const deleteOptionsKind = { group: 'meta.k8s.io', version: 'v1', kind: 'DeleteOptions' }
 
 /** From the body if there is one, else from the query. */
 async function readDelete(request: HttpRequest): Promise<DeleteOptions> {
   const bytes = await request.body(maxBodyBytes)
   if (bytes.length === 0) return readDeleteOptions(request.query)
-  const isYaml = bodyMediaType(request) === 'application/yaml'
+  const decodeBody = bodyDecoders[bodyMediaType(request) as ObjectMediaType]
+  if (!decodeBody) throw unsupportedMediaType(objectMediaTypes)
   const schema = schemaOf({ group: '', version: 'v1', kind: 'DeleteOptions' })
   const options = {
     defaultKind: deleteOptionsKind,
@@ -90,7 +97,7 @@ async function readDelete(request: HttpRequest): Promise<DeleteOptions> {
     schemaOf: (kind: { readonly kind: string }) => (kind.kind === 'DeleteOptions' ? schema : undefined),
   }
   try {
-    const { object } = isYaml ? decodeYamlBody(bytes, options) : decodeJsonBody(bytes, options)
+    const { object } = decodeBody(bytes, options)
     const { kind: _kind, apiVersion: _apiVersion, ...rest } = object
     return rest as DeleteOptions
   } catch (error) {

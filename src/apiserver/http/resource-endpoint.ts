@@ -7,13 +7,12 @@ import type { ResourceTable } from '../registry/resource-table.ts'
 import type { ApiCall, Endpoint } from './api-handler.ts'
 import { answerReply, tableOptions } from './encode-answer.ts'
 import { watchEncoder, type WatchEncoder } from './encode-watch.ts'
-import type { HttpReply } from './http-exchange.ts'
+import { headerOf, type HttpReply, type HttpRequest } from './http-exchange.ts'
 import type { InFlight } from './in-flight.ts'
 import { negotiate, type WantedForm } from './negotiate.ts'
 import { readAction } from './read-request.ts'
-import { headerOf } from './http-exchange.ts'
 import type { RequestMetrics } from './request-metrics.ts'
-import { serveWatch, watchTimeoutMs, type WatchSession } from './serve-watch.ts'
+import { defaultWatchTimeoutMs, serveWatch, type WatchSession } from './serve-watch.ts'
 import { watchOverWebSocket } from './websocket-watch.ts'
 
 export interface ResourceEndpointOptions {
@@ -36,7 +35,7 @@ async function serveResource(options: ResourceEndpointOptions, call: ApiCall): P
   const served = options.table.find(info)
   if (!served) throw resourceNotFound()
   // A form that cannot be sent is refused before anything is done.
-  const form = negotiate(request, { views: true, protobuf: !served.isCustom })
+  const form = negotiate(request, { views: true, protobuf: served.hasProtobuf })
   const action = await readAction(request, info, served.isCustom)
   const { group, version, resource, subresource, namespace } = info
   const answer = await options.handle({
@@ -74,14 +73,8 @@ function watchReply(
     throw error
   }
   const events = metrics.watchEvents(info)
-  const session: WatchSession = {
-    watcher,
-    encoder,
-    clock,
-    timeoutMs: watchTimeoutMs(Number(request.query.get('timeoutSeconds') ?? 0), random),
-    currentResourceVersion: () => as.registry.cache.revision.toString(),
-    onSent: (count) => events.add(count),
-  }
+  if (!isTimed(request)) as.registry.limitWatch(watcher, defaultWatchTimeoutMs(random))
+  const session: WatchSession = { watcher, encoder, onSent: (count) => events.add(count) }
   const run = async (serve: () => Promise<void>) => {
     const finish = metrics.beginLongRunning(info)
     const unregister = inFlight.onDrain(() => watcher.end())
@@ -104,4 +97,8 @@ function watchReply(
     headers: { 'content-type': encoder.contentType },
     body: (sink) => run(() => serveWatch(session, sink)),
   }
+}
+
+function isTimed({ query }: HttpRequest): boolean {
+  return Number(query.get('timeoutSeconds') ?? 0) > 0
 }

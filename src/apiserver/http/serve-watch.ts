@@ -1,4 +1,3 @@
-import type { Clock } from '../../machinery/clock.ts'
 import type { Random } from '../../machinery/random.ts'
 import type { Watcher } from '../storage/watcher.ts'
 import type { WatchEncoder } from './encode-watch.ts'
@@ -9,29 +8,20 @@ const minTimeoutSeconds = 1800
 /** Small frames are sent together. */
 const batchBytes = 64 * 1024
 
-/** How long a watch lasts, in milliseconds. */
-export function watchTimeoutMs(timeoutSeconds: number | undefined, random: Random): number {
-  return (timeoutSeconds || minTimeoutSeconds * (1 + random.next())) * 1000
+/** How long a watch lasts that does not say so, in milliseconds. */
+export function defaultWatchTimeoutMs(random: Random): number {
+  return minTimeoutSeconds * (1 + random.next()) * 1000
 }
 
 export interface WatchSession {
   readonly watcher: Watcher
   readonly encoder: WatchEncoder
-  readonly timeoutMs: number
-  readonly clock: Clock
-  /** The resourceVersion up to which everything has been pushed. */
-  currentResourceVersion(): string
   onSent?(events: number, bytes: number): void
 }
 
-/** Sends a watch's events until it is over, the client goes, or its time is up. Each write is a number of whole frames. */
+/** Sends a watch's events until it is over or the client goes. Each write is a number of whole frames. */
 export async function serveWatch(session: WatchSession, sink: ByteSink): Promise<void> {
-  const { watcher, encoder, timeoutMs, clock } = session
-  const cancel = clock.after(timeoutMs, () => {
-    // A client that goes on from here misses nothing.
-    watcher.bookmark(session.currentResourceVersion())
-    watcher.end()
-  })
+  const { watcher, encoder } = session
   sink.onClose(() => watcher.close())
   try {
     for (let batch = await watcher.take(); batch; batch = await watcher.take()) {
@@ -48,7 +38,6 @@ export async function serveWatch(session: WatchSession, sink: ByteSink): Promise
       }
     }
   } finally {
-    cancel()
     watcher.close()
   }
 }

@@ -88,8 +88,12 @@ async function dispatchObject(
     }
     case 'list':
       return { type: 'list', page: await registry.list(scope, request.options), as: served }
-    case 'watch':
-      return { type: 'watch', watcher: await registry.watch(scope, request.options), as: served }
+    case 'watch': {
+      const watcher = await registry.watch(scope, request.options)
+      const { timeoutSeconds } = request.options
+      if (timeoutSeconds) registry.limitWatch(watcher, timeoutSeconds * 1000)
+      return { type: 'watch', watcher, as: served }
+    }
     case 'create': {
       const created = await createObject(registry, scope, request.body, request.options)
       if (created.type === 'stored') return { ...created, code: 201, as: served }

@@ -3,6 +3,7 @@ import {
   BodyError,
   bodyErrorMessage,
   decodeJsonBody,
+  decodeProtobufBody,
   decodeYamlBody,
   strictErrorMessage,
   type BodyOptions,
@@ -88,6 +89,8 @@ function decodeBytes(expected: Expected, mediaType: string, bytes: Buffer, stric
         return decodeJsonBody(bytes, options)
       case 'application/yaml':
         return decodeYamlBody(bytes, options)
+      case 'application/vnd.kubernetes.protobuf':
+        return decodeProtobufBody(bytes, options)
       default:
         throw unsupportedMediaType(objectMediaTypes)
     }

@@ -133,6 +133,15 @@ export class Registry {
     return this.cache.watch(this.#selection(scope, options), await this.#watchStart(options))
   }
 
+  /** Ends a watch `timeoutMs` from now, so that a client that goes on from its last event misses nothing. */
+  limitWatch(watcher: Watcher, timeoutMs: number): void {
+    const cancel = this.context.clock.after(timeoutMs, () => {
+      watcher.bookmark(this.cache.revision.toString())
+      watcher.end()
+    })
+    watcher.onEnd(cancel)
+  }
+
   /** Source: Kubernetes' API concepts, "Semantics for watch", and k8s.io/apiserver/pkg/storage/cacher. */
   async #watchStart(options: ListOptions): Promise<WatchStart> {
     const { resourceVersion = '', sendInitialEvents, allowWatchBookmarks = false } = options

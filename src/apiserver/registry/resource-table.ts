@@ -87,8 +87,13 @@ export class ResourceTable {
   }
 
   /** The registry of a resource under any of its versions. */
+  findRegistry(resource: Pick<Resource, 'group' | 'version' | 'resource'>): Registry | undefined {
+    return this.#registries.get(groupResource(resource)) ?? this.find(resource)?.registry
+  }
+
+  /** The same, of a resource that is known to be served. */
   registry(resource: Pick<Resource, 'group' | 'version' | 'resource'>): Registry {
-    const registry = this.#registries.get(groupResource(resource)) ?? this.find(resource)?.registry
+    const registry = this.findRegistry(resource)
     if (!registry) throw new Error(`${groupResource(resource)} is not served`)
     return registry
   }

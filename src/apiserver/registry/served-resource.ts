@@ -1,5 +1,6 @@
 import type { Conversion, ResourceDefinition } from '../../api/definition.ts'
 import { encodeMessage } from '../../api/protobuf/encode.ts'
+import { hasProtobuf } from '../../api/protobuf/message-plan.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
@@ -28,9 +29,14 @@ export class ServedResource {
     this.schema = schemaFor(this.resource, conversion ? conversion.schema : registry.definition.schema)
   }
 
-  /** Made from a CustomResourceDefinition: there is no protobuf of it, and no strategic merge. */
+  /** Made from a CustomResourceDefinition. */
   get isCustom(): boolean {
     return this.definition.schema !== undefined
+  }
+
+  /** A few built-in kinds have none either. */
+  get hasProtobuf(): boolean {
+    return hasProtobuf(this.schema)
   }
 
   /** `apps/v1` */

@@ -28,6 +28,7 @@ export class Watcher<T extends KubernetesObject = KubernetesObject> {
   #queue: WatchedEvent<T>[]
   #limit: number
   #wake: (() => void) | undefined
+  readonly #onEnd: (() => void)[] = []
 
   constructor(options: WatcherOptions<T>, onClose: () => void) {
     this.selection = options.selection
@@ -80,6 +81,12 @@ export class Watcher<T extends KubernetesObject = KubernetesObject> {
     this.#end('ended')
   }
 
+  /** Calls `handler` when the watch is over, whoever ended it. */
+  onEnd(handler: () => void): void {
+    if (this.endReason === 'open') this.#onEnd.push(handler)
+    else handler()
+  }
+
   /** The consumer has lost interest. */
   close(): void {
     if (this.endReason !== 'open') return
@@ -90,6 +97,7 @@ export class Watcher<T extends KubernetesObject = KubernetesObject> {
   #end(reason: Watcher['endReason']): void {
     this.endReason = reason
     this.#onClose()
+    for (const handler of this.#onEnd) handler()
     this.#wakeUp()
   }
 

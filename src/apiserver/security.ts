@@ -1,0 +1,78 @@
+import {
+  localSubjectAccessReviews,
+  selfSubjectAccessReviews,
+  selfSubjectReviews,
+  selfSubjectRulesReviews,
+  subjectAccessReviews,
+  tokenReviews,
+} from '../api/generated/resources.ts'
+import type { Clock } from '../machinery/clock.ts'
+import type { Random } from '../machinery/random.ts'
+import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
+import type { Security } from './api-server.ts'
+import {
+  createAuthentication,
+  type Authentication,
+  type AuthenticationConfiguration,
+} from './authentication/create-authentication.ts'
+import { reviewSelf } from './authentication/reviews.ts'
+import { createAuthorization, type Authorization } from './authorization/create-authorization.ts'
+import {
+  reviewLocalSubjectAccess,
+  reviewOwnAccess,
+  reviewSubjectAccess,
+} from './authorization/reviews/access-reviews.ts'
+import { reviewOwnRules } from './authorization/reviews/rules-review.ts'
+import type { Objects } from './objects.ts'
+import { responder, type Responder } from './registry/responder.ts'
+
+export interface SecurityConfiguration extends Omit<AuthenticationConfiguration, 'objects' | 'clock'> {
+  readonly clock: Clock
+  readonly random: Random
+  readonly alwaysAllowPaths?: readonly string[]
+  readonly admission?: AdmissionChoice
+  readonly admissionExtensions?: AdmissionExtensions
+}
+
+/** Authentication, authorisation and admission as a cluster usually has them, with the reviews that ask them. */
+export function createSecurity(objects: Objects, configuration: SecurityConfiguration): Security {
+  const { clock, random, alwaysAllowPaths } = configuration
+  const authentication = createAuthentication({ ...configuration, objects })
+  const authorization = createAuthorization(objects, { ...(alwaysAllowPaths && { alwaysAllowPaths }) })
+  const { authorizer, escalationCheck } = authorization
+  const plugins = createAdmissionPlugins(
+    { objects, authorizer, clock, random },
+    configuration.admissionExtensions,
+    configuration.admission,
+  )
+  return {
+    authenticator: authentication,
+    authorizer,
+    admission: [...plugins, escalationCheck],
+    responders: reviews(authentication, authorization, clock),
+    createToken: (...request) => authentication.createToken(...request),
+    documents: authentication.discoveryDocuments,
+    close: () => authorization.close(),
+  }
+}
+
+function reviews(
+  authentication: Authentication,
+  { authorizer, resolvers }: Authorization,
+  clock: Clock,
+): readonly Responder[] {
+  return [
+    responder(tokenReviews, (review) => authentication.reviewToken(review)),
+    responder(selfSubjectReviews, (review, { user }) =>
+      Promise.resolve(reviewSelf(review, user, clock.now())),
+    ),
+    responder(subjectAccessReviews, (review) => reviewSubjectAccess(review, authorizer)),
+    responder(localSubjectAccessReviews, (review, { namespace }) => {
+      return reviewLocalSubjectAccess(review, namespace, authorizer)
+    }),
+    responder(selfSubjectAccessReviews, (review, { user }) => reviewOwnAccess(review, user, authorizer)),
+    responder(selfSubjectRulesReviews, (review, { user }) =>
+      Promise.resolve(reviewOwnRules(review, user, resolvers)),
+    ),
+  ]
+}
