@@ -36,10 +36,11 @@ export const adminIdentity: ClientIdentity = {
   user: 'kubernetes-admin',
   groups: ['system:masters'],
 }
+/** All controllers speak as one, so they may do what any of them may. */
 export const controllerManagerIdentity: ClientIdentity = {
   file: 'controller-manager',
   user: 'system:kube-controller-manager',
-  groups: [],
+  groups: ['system:masters'],
 }
 export const schedulerIdentity: ClientIdentity = {
   file: 'scheduler',
