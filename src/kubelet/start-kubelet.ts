@@ -27,7 +27,8 @@ import { keepNodeLease } from './node/node-lease.ts'
 import { resourcesOf, type NodeDescription } from './node/node-object.ts'
 import { createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
-import type { KubeletOptions, RuntimeChoice } from './options.ts'
+import { kubeletConfiguration } from './kubelet-configuration.ts'
+import type { KubeletOptions, KubeletServerOptions, RuntimeChoice } from './options.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
 import { isStaticPod } from './pods/pod.ts'
@@ -37,6 +38,7 @@ import { openComponentRuntime } from './runtime/component/component-runtime.ts'
 import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
 import { createSimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
+import { startKubeletServer } from './server/kubelet-server.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
 import { systemMounter } from './volumes/mounts.ts'
@@ -57,13 +59,15 @@ export async function startKubelet(
   if (runtime.usesHost) await mkdir(paths.rootDirectory, { recursive: true, mode: 0o750 })
   const machine = await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/')
   const nodeIPs = options.nodeIPs ?? [primaryAddress()]
+  const started = Promise.withResolvers<void>()
+  const server = options.server && (await startServer(options.server))
   const description: NodeDescription = {
     name: nodeName,
     addresses: nodeIPs,
     labels: options.registerLabels ?? {},
     taints: options.registerTaints ?? [],
     maxPods: options.maxPods ?? 110,
-    port: options.server?.port ?? (options.server ? 10_250 : 0),
+    port: server?.port ?? 0,
     ...(options.providerID !== undefined && { providerID: options.providerID }),
     reserved: {
       milliCPU: options.reserved?.milliCPU ?? 0,
@@ -184,7 +188,9 @@ export async function startKubelet(
 
   const componentRuntime = await openComponentRuntime({
     clock,
-    stateDirectory: join(paths.rootDirectory, 'components'),
+    ...(options.staticPodDirectory !== undefined && {
+      stateDirectory: join(paths.rootDirectory, 'components'),
+    }),
     nodeAddress: () => nodeIPs[0] ?? '',
   })
   const componentObserver = createObserver({
@@ -229,6 +235,30 @@ export async function startKubelet(
     ...(options.containerLogMaxFiles !== undefined && { maximumFiles: options.containerLogMaxFiles }),
   })
 
+  /** The port is open before the node tells its number; requests wait for the rest of this function. */
+  async function startServer(serverOptions: KubeletServerOptions) {
+    return await startKubeletServer(
+      {
+        started: started.promise,
+        nodeName,
+        client,
+        clock,
+        log,
+        metrics: context.metrics,
+        pods: () => manager.pods(),
+        find: (namespace, name) => manager.find(namespace, name),
+        servicesOf: (pod) => manager.servicesOf(pod),
+        get runtimes() {
+          return [services, components]
+        },
+        health: () => monitor.runtimeProblem ?? observer.health(),
+        configuration: () => kubeletConfiguration(options),
+      },
+      serverOptions,
+      paths.rootDirectory,
+    )
+  }
+
   await Promise.all([monitor.check(), observer.relist(), componentObserver.relist()])
   observer.start(() => !manager.isEmpty)
   componentObserver.start(() => componentObserver.podUIDs().length > 0)
@@ -270,6 +300,7 @@ export async function startKubelet(
     }
   }
 
+  started.resolve()
   const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
   let stopping = false
   const ready = (async () => {
@@ -286,6 +317,7 @@ export async function startKubelet(
     health: () => monitor.runtimeProblem ?? observer.health(),
     async stop() {
       stopping = true
+      await server?.stop()
       unsubscribe()
       staticSource?.stop()
       rotator.stop()

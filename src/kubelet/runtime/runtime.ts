@@ -1,5 +1,3 @@
-import type { Duplex, Readable, Writable } from 'node:stream'
-
 /**
  * What the kubelet needs of a container runtime, and no more. The words are CRI's (k8s.io/cri-api runtime/v1), the
  * shapes are ours: times in milliseconds since the epoch, unions for states. Implementations: cri (containerd,
@@ -45,7 +43,7 @@ export interface ContainerRuntime {
   exec(containerID: string, options: ExecOptions): Promise<ExecSession>
   attach(containerID: string, options: AttachOptions): Promise<ExecSession>
   /** A connection to `port` on the loopback of the sandbox's network. */
-  portForward(sandboxID: string, port: number): Promise<Duplex>
+  portForward(sandboxID: string, port: number): Promise<ByteChannel>
 
   listImages(): Promise<readonly Image[]>
   /** Undefined when the image is not on this machine. */
@@ -337,13 +335,26 @@ export interface ExecOptions extends AttachOptions {
   readonly command: readonly string[]
 }
 
+/** Takes bytes; what it returns resolves when it can take more, and rejects when nobody reads them any more. */
+export interface ByteSink {
+  write(data: Uint8Array): Promise<void>
+  /** Nothing more comes. */
+  end(): Promise<void>
+}
+
+/** Bytes both ways, each way ended by itself. */
+export interface ByteChannel extends ByteSink, AsyncIterable<Uint8Array> {
+  /** Ends both ways at once. */
+  close(): void
+}
+
 /** A command, or a container's first process, with its streams. Ending `stdin` half-closes it. */
 export interface ExecSession {
-  readonly stdin?: Writable
-  readonly stdout?: Readable
-  readonly stderr?: Readable
+  readonly stdin?: ByteSink
+  readonly stdout?: AsyncIterable<Uint8Array>
+  readonly stderr?: AsyncIterable<Uint8Array>
   resize(columns: number, rows: number): void
-  /** Resolves when the command has ended and its output was delivered; rejects with a RuntimeError. */
+  /** Resolves when the command has ended; its output may still have to be read. Rejects with a RuntimeError. */
   readonly exit: Promise<{ readonly exitCode: number }>
   /** Ends the session at once; the command may go on. */
   close(): void

@@ -65,6 +65,7 @@ const applets = [
   'pwd',
   'rm',
   'sed',
+  'sha256sum',
   'sh',
   'sleep',
   'sort',

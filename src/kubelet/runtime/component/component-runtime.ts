@@ -17,8 +17,8 @@ import { addressAnnotation, logAnnotation, processAnnotation } from './process-p
 
 export interface ComponentRuntimeOptions {
   readonly clock: Clock
-  /** Where it remembers which process it has seen, so that a restarted kubelet goes on counting. */
-  readonly stateDirectory: string
+  /** Where it remembers which process it has seen, so that a restarted kubelet goes on counting. Default nowhere. */
+  readonly stateDirectory?: string
   /** The address of pods that name none. */
   readonly nodeAddress: () => string
 }
@@ -54,14 +54,18 @@ const keptInstances = 2
 export async function openComponentRuntime(options: ComponentRuntimeOptions): Promise<ContainerRuntime> {
   const { clock, stateDirectory } = options
   const components = new Map<string, Component>()
-  await mkdir(stateDirectory, { recursive: true })
-  for (const name of await readdir(stateDirectory)) {
-    if (!name.endsWith('.json')) continue
-    const component = JSON.parse(await readFile(join(stateDirectory, name), 'utf8')) as Component
-    components.set(component.sandboxID, component)
+  /** What looks and writes comes one after the other. */
+  let last: Promise<unknown> = Promise.resolve()
+  for (const component of await readState(stateDirectory)) components.set(component.sandboxID, component)
+
+  function serially<T>(run: () => Promise<T>): Promise<T> {
+    const next = last.then(run, run)
+    last = next.catch(() => undefined)
+    return next
   }
 
   async function save(component: Component): Promise<void> {
+    if (stateDirectory === undefined) return
     const path = join(stateDirectory, `${component.config.uid}.json`)
     await writeFile(`${path}.tmp`, JSON.stringify(component))
     await rename(`${path}.tmp`, path)
@@ -136,7 +140,9 @@ export async function openComponentRuntime(options: ComponentRuntimeOptions): Pr
     const wanted = [...components.values()].filter(
       ({ config }) => filter?.podUID === undefined || filter.podUID === config.uid,
     )
-    for (const target of wanted) await look(target)
+    await serially(async () => {
+      for (const target of wanted) await look(target)
+    })
     return wanted
   }
 
@@ -158,7 +164,7 @@ export async function openComponentRuntime(options: ComponentRuntimeOptions): Pr
       const sandboxID = `${config.uid}-${config.attempt}`
       const created = { config, sandboxID, createdAtMs: clock.now(), isStopped: false, instances: [] }
       components.set(sandboxID, created)
-      await save(created)
+      await serially(() => save(created))
       return sandboxID
     },
     async stopSandbox(sandboxID) {
@@ -168,13 +174,15 @@ export async function openComponentRuntime(options: ComponentRuntimeOptions): Pr
       found.instances = found.instances.map((instance) =>
         instance.finishedAtMs === 0 ? { ...instance, finishedAtMs: clock.now() } : instance,
       )
-      await save(found)
+      await serially(() => save(found))
     },
     async removeSandbox(sandboxID) {
       const found = components.get(sandboxID)
       if (!found) return
       components.delete(sandboxID)
-      await rm(join(stateDirectory, `${found.config.uid}.json`), { force: true })
+      if (stateDirectory === undefined) return
+      const path = join(stateDirectory, `${found.config.uid}.json`)
+      await serially(() => rm(path, { force: true }))
     },
     async listSandboxes(filter) {
       const wanted = await lookAtAll(filter)
@@ -204,14 +212,14 @@ export async function openComponentRuntime(options: ComponentRuntimeOptions): Pr
         target.instances = target.instances.filter((other) => other !== instance)
         throw new RuntimeError('unavailable', `no process runs as pid file ${pidFile} says`)
       }
-      await begin(target, instance, process, instance.attempt)
+      await serially(() => begin(target, instance, process, instance.attempt))
     },
     /** The process is not the kubelet's to end: it only stops counting as this container. */
     async stopContainer(containerID) {
       const { target, instance } = find(containerID)
       replace(target, instance, { ...instance, finishedAtMs: clock.now() })
       target.isStopped = true
-      await save(target)
+      await serially(() => save(target))
     },
     async removeContainer(containerID) {
       for (const target of components.values()) {
@@ -269,6 +277,14 @@ export async function openComponentRuntime(options: ComponentRuntimeOptions): Pr
     imageFilesystem: async () => [],
     async close() {},
   }
+}
+
+async function readState(directory: string | undefined): Promise<readonly Component[]> {
+  if (directory === undefined) return []
+  await mkdir(directory, { recursive: true })
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.json'))
+  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')))
+  return texts.map((text) => JSON.parse(text) as Component)
 }
 
 function idOf(target: Component, { config, attempt }: Instance): string {

@@ -1,8 +1,10 @@
-import { PassThrough, Writable, type Duplex } from 'node:stream'
 import { sleep, type Cancel, type Clock } from '../../../machinery/clock.ts'
 import { addressAt, formatIp, parseCidr } from '../../../machinery/ip.ts'
+import { ByteQueue } from '../../../machinery/streaming/byte-queue.ts'
 import { RuntimeError } from '../runtime-error.ts'
 import type {
+  ByteChannel,
+  ByteSink,
   ContainerConfig,
   ContainerRuntime,
   ContainerStatus,
@@ -53,7 +55,7 @@ interface Container {
   readonly sandboxID: string
   readonly config: ContainerConfig
   readonly log: Buffer[]
-  readonly watchers: Set<PassThrough>
+  readonly watchers: Set<ByteQueue>
   /** Ends the process with this code. */
   end: ((exitCode: number) => void) | undefined
 }
@@ -113,7 +115,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     for (const line of text.split('\n')) {
       if (line !== '') target.log.push(Buffer.from(`${time} stdout F ${line}\n`))
     }
-    for (const watcher of target.watchers) watcher.write(text)
+    for (const watcher of target.watchers) watcher.push(Buffer.from(text))
   }
 
   function run(target: Container): void {
@@ -130,7 +132,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
         finishedAtMs: clock.now(),
         reason: exitCode === 0 ? 'Completed' : 'Error',
       }
-      for (const watcher of target.watchers) watcher.end()
+      for (const watcher of target.watchers) watcher.close()
       emit(podUIDOf(target))
     }
     const next = (): void => {
@@ -180,33 +182,25 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
   }
 
   function session(steps: readonly Step[], withInput: boolean): ExecSession {
-    const stdout = new PassThrough()
+    const stdout = new ByteQueue()
     const copies = withInput && steps.some(({ type }) => type === 'copyInput')
     const exit = steps.find((step) => step.type === 'exit')
     const { promise, resolve } = Promise.withResolvers<{ exitCode: number }>()
-    for (const step of steps) if (step.type === 'print') stdout.write(step.text)
+    for (const step of steps) if (step.type === 'print') stdout.push(Buffer.from(step.text))
     const finish = () => {
-      stdout.end()
+      stdout.close()
       resolve({ exitCode: exit?.exitCode ?? 0 })
     }
     if (!copies) finish()
-    const stdin = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        if (!copies || stdout.write(chunk)) done()
-        else stdout.once('drain', () => done())
+    const stdin: ByteSink = {
+      async write(data) {
+        if (copies) stdout.push(Uint8Array.from(data))
       },
-      final(done) {
+      async end() {
         if (copies) finish()
-        done()
       },
-    })
-    return {
-      ...(withInput && { stdin }),
-      stdout,
-      resize() {},
-      exit: promise,
-      close: finish,
     }
+    return { ...(withInput && { stdin }), stdout, resize() {}, exit: promise, close: finish }
   }
 
   return {
@@ -403,20 +397,27 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
 
     async attach(id) {
       const target = container(id)
-      const stdout = new PassThrough()
+      const stdout = new ByteQueue()
       target.watchers.add(stdout)
-      const exit = new Promise<{ exitCode: number }>((resolve) => {
-        stdout.once('close', () => {
-          target.watchers.delete(stdout)
-          resolve({ exitCode: 0 })
-        })
-      })
-      return { stdout, resize() {}, exit, close: () => stdout.destroy() }
+      const { promise, resolve } = Promise.withResolvers<{ exitCode: number }>()
+      const close = () => {
+        target.watchers.delete(stdout)
+        stdout.close()
+        resolve({ exitCode: 0 })
+      }
+      return { stdout, resize() {}, exit: promise, close }
     },
 
-    async portForward(id): Promise<Duplex> {
+    /** What is sent comes back. */
+    async portForward(id): Promise<ByteChannel> {
       sandbox(id)
-      return new PassThrough()
+      const echo = new ByteQueue()
+      return {
+        write: async (data) => echo.push(Uint8Array.from(data)),
+        end: async () => echo.close(),
+        close: () => echo.close(),
+        [Symbol.asyncIterator]: () => echo[Symbol.asyncIterator](),
+      }
     },
 
     listImages: async () => Array.from(images, imageOf),

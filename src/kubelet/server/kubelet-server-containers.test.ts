@@ -1,0 +1,340 @@
+import assert from 'node:assert/strict'
+import { randomBytes, createHash } from 'node:crypto'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { WebSocket } from 'ws'
+import type { Node } from '../../api/generated/core.v1.ts'
+import { nodes, pods } from '../../api/generated/resources.ts'
+import { createCertificateAuthority, issueCertificate } from '../../machinery/pki/certificate.ts'
+import { channelCodec } from '../../machinery/streaming/channels.ts'
+import { decodeRemoteCommandResult } from '../../machinery/streaming/remote-command.ts'
+import { SpdyConnection, type SpdyStream } from '../../machinery/streaming/spdy.ts'
+import { startTestContainerd, whyNoContainers, type TestContainerd } from '../testing/containerd.ts'
+import { kubeletHarness, type KubeletHarness } from '../testing/kubelet-harness.ts'
+import { aPod, aShell } from '../testing/pod-builder.ts'
+import { openRawWebSocket } from '../testing/raw-websocket.ts'
+import { openSpdy } from '../testing/spdy-client.ts'
+
+const now = Date.now()
+const authority = createCertificateAuthority({ commonName: 'ca', now })
+const serving = issueCertificate(authority, {
+  commonName: 'system:node:node-1',
+  names: { ipAddresses: ['127.0.0.1'] },
+  usages: ['server auth'],
+  now,
+})
+const client = issueCertificate(authority, { commonName: 'admin', usages: ['client auth'], now })
+const tls = { ca: authority.certificatePem, cert: client.certificatePem, key: client.privateKeyPem }
+
+describe('the kubelet server on real containers', { skip: whyNoContainers() ?? false }, () => {
+  let containerd: TestContainerd
+  let kubelet: KubeletHarness
+  let base: string
+
+  before(async () => {
+    containerd = await startTestContainerd()
+    kubelet = kubeletHarness({
+      nodeName: 'node-1',
+      nodeIPs: ['192.0.2.10'],
+      runtime: { type: 'cri', socket: containerd.socket },
+      rootDirectory: join(containerd.directory, 'kubelet'),
+      podLogsDirectory: join(containerd.directory, 'logs'),
+      containerLogsDirectory: '',
+      cgroupRoot: containerd.cgroupRoot,
+      podCIDRs: ['10.213.9.0/24'],
+      cni: {
+        directory: containerd.cniDirectory,
+        bridge: containerd.bridge,
+        addressDirectory: join(containerd.directory, 'addresses'),
+      },
+      server: {
+        address: '127.0.0.1',
+        port: 0,
+        certificate: serving.certificatePem,
+        privateKey: serving.privateKeyPem,
+        clientCA: authority.certificatePem,
+        authorize: false,
+      },
+    })
+    await kubelet.start()
+    const node: Node = await kubelet.client.get(nodes, { name: 'node-1' })
+    base = `https://127.0.0.1:${node.status?.daemonEndpoints?.kubeletEndpoint?.Port}`
+    await kubelet.client.create(
+      pods,
+      aPod('web', {
+        containers: [
+          aShell(
+            'app',
+            'for i in 1 2 3 4 5; do echo line $i; done; mkdir /w; echo hello > /w/index.html; httpd -p 127.0.0.1:8080 -h /w; sleep 1000',
+            {
+              stdin: true,
+            },
+          ),
+        ],
+      }),
+    )
+    await kubelet.waitFor('web', (pod) => pod.status?.phase === 'Running')
+  })
+
+  after(async () => {
+    await kubelet?.client
+      .delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 1 })
+      .then(() => kubelet.waitGone('web'))
+    await kubelet?.stop()
+    await containerd?.stop()
+  })
+
+  function get(path: string, options: object = tls): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      const sent = request(
+        `${base}${path}`,
+        { ca: authority.certificatePem, ...options, agent: false },
+        (response) => {
+          let text = ''
+          response.on('data', (chunk) => (text += String(chunk)))
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+        },
+      )
+      sent.on('error', reject)
+      sent.end()
+    })
+  }
+
+  const commandQuery = (command: readonly string[], flags: string) =>
+    `${flags}&${command.map((part) => `command=${encodeURIComponent(part)}`).join('&')}`
+
+  /** As kubectl over SPDY: answers with what came on each stream. */
+  async function exec(command: readonly string[], flags: string, input?: AsyncIterable<Uint8Array>) {
+    const { spdy, close } = await openSpdy(
+      `${base}/exec/default/web/app?${commandQuery(command, flags)}`,
+      'v4.channel.k8s.io',
+      tls,
+    )
+    const open = (streamType: string) => spdy.openStream({ streamType })
+    const error = open('error')
+    const stdin = flags.includes('input=1') ? open('stdin') : undefined
+    const stdout = open('stdout')
+    const stderr = flags.includes('error=1') ? open('stderr') : undefined
+    const resize = flags.includes('tty=1') ? open('resize') : undefined
+    const writing = (async () => {
+      await resize?.write(Buffer.from('{"Width":123,"Height":45}\n'))
+      for await (const chunk of input ?? []) await stdin?.write(chunk)
+      await stdin?.end()
+    })()
+    const [out, err, result] = await Promise.all([textOf(stdout), textOf(stderr), textOf(error)])
+    await writing
+    close()
+    return { out, err, result: decodeRemoteCommandResult(result) }
+  }
+
+  it('turns strangers away', async () => {
+    assert.deepEqual(await get('/pods', {}), { status: 401, text: 'Unauthorized' })
+    assert.equal((await get('/none')).status, 404)
+  })
+
+  it('lists pods, says it is well, and shows its configuration', async () => {
+    const list = JSON.parse((await get('/pods')).text) as { items: { metadata: { name: string } }[] }
+    assert.deepEqual(
+      list.items.map(({ metadata }) => metadata.name),
+      ['web'],
+    )
+    assert.deepEqual(await get('/healthz'), { status: 200, text: 'ok' })
+    assert.match((await get('/configz')).text, /"cgroupDriver":"cgroupfs"/)
+  })
+
+  it('tells what is used', async () => {
+    const summary = JSON.parse((await get('/stats/summary')).text) as {
+      pods: { containers: { name: string; memory: { workingSetBytes: number } }[] }[]
+    }
+    const [container] = summary.pods[0]!.containers
+    assert.equal(container?.name, 'app')
+    assert.ok(container.memory.workingSetBytes > 0)
+    const { text } = await get('/metrics/resource')
+    assert.match(
+      text,
+      /^container_memory_working_set_bytes\{container="app",namespace="default",pod="web"\} \d+ \d+$/m,
+    )
+    assert.match(text, /^node_cpu_usage_seconds_total [\d.]+ \d+$/m)
+  })
+
+  const logRows = [
+    { query: '', expected: 'line 1\nline 2\nline 3\nline 4\nline 5\n' },
+    { query: 'tailLines=2', expected: 'line 4\nline 5\n' },
+    { query: 'tailLines=0', expected: '' },
+    { query: 'limitBytes=10', expected: 'line 1\nlin' },
+    { query: 'sinceTime=2100-01-01T00:00:00Z', expected: '' },
+    { query: 'stream=Stderr', expected: '' },
+  ]
+  for (const { query, expected } of logRows) {
+    it(`answers with logs: ${query}`, async () => {
+      const answer = await get(`/containerLogs/default/web/app?${query}`)
+      assert.deepEqual(answer, { status: 200, text: expected })
+    })
+  }
+
+  it('begins lines with their times', async () => {
+    const { text } = await get('/containerLogs/default/web/app?tailLines=1&timestamps=true')
+    assert.match(text, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\S* line 5\n$/)
+  })
+
+  it('says which logs there are not', async () => {
+    assert.equal((await get('/containerLogs/default/none/app')).status, 404)
+    assert.equal((await get('/containerLogs/default/web/none')).status, 404)
+    assert.deepEqual(await get('/containerLogs/default/web/app?previous=true'), {
+      status: 400,
+      text: 'previous terminated container "app" in pod "web" not found',
+    })
+  })
+
+  it('follows a log to the end of its container', async () => {
+    await kubelet.client.create(
+      pods,
+      aPod('talker', {
+        restartPolicy: 'Never',
+        containers: [aShell('app', 'echo one; sleep 1; echo two; sleep 1; echo three')],
+      }),
+    )
+    await kubelet.waitFor('talker', (pod) => pod.status?.phase === 'Running')
+    const { text } = await get('/containerLogs/default/talker/app?follow=true')
+    assert.equal(text, 'one\ntwo\nthree\n')
+    await kubelet.client.delete(pods, { namespace: 'default', name: 'talker' }, { gracePeriodSeconds: 1 })
+    await kubelet.waitGone('talker')
+  })
+
+  it('runs a command and keeps its outputs apart', async () => {
+    const answer = await exec(['sh', '-c', 'echo out; echo err >&2'], 'output=1&error=1')
+    assert.deepEqual(answer, { out: 'out\n', err: 'err\n', result: { type: 'success' } })
+  })
+
+  it('tells the exit code', async () => {
+    const { result } = await exec(['sh', '-c', 'exit 42'], 'output=1&error=1')
+    assert.equal(result.type === 'exit' && result.exitCode, 42)
+  })
+
+  it('tells that a command is not there', async () => {
+    const { result } = await exec(['/none'], 'output=1&error=1')
+    assert.equal(result.type, 'error')
+    assert.match(result.type === 'error' ? result.message : '', /no such file or directory/)
+  })
+
+  it('half-closes the input, and moves much without holding it', async () => {
+    const block = randomBytes(1 << 20)
+    const blocks = 48
+    const hash = createHash('sha256')
+    async function* input() {
+      for (let index = 0; index < blocks; index++) {
+        hash.update(block)
+        yield block
+      }
+    }
+    const before = process.memoryUsage().rss
+    const { out } = await exec(
+      ['sh', '-c', 'sha256sum 2>/dev/null || cat | wc -c'],
+      'input=1&output=1&error=1',
+      input(),
+    )
+    assert.match(out, new RegExp(`${hash.digest('hex')}|^${blocks << 20}`))
+    assert.ok(process.memoryUsage().rss - before < 100 << 20, 'memory grew with the input')
+  })
+
+  it('gives a terminal its size', async () => {
+    const { out } = await exec(['sh', '-c', 'sleep 0.3; stty size'], 'output=1&tty=1')
+    assert.match(out, /^45 123\r\n$/)
+  })
+
+  it('speaks WebSocket v5, with a half-closed input', async () => {
+    const messages = await overWebSocket(
+      `/exec/default/web/app?${commandQuery(['sh', '-c', 'cat; echo end'], 'input=1&output=1&error=1')}`,
+      'v5.channel.k8s.io',
+      (send, codec) => {
+        send(codec.encode(0, Buffer.from('typed\n')))
+        send(codec.encodeClose(0)!)
+      },
+    )
+    assert.equal(messages.get(1), 'typed\nend\n')
+    assert.deepEqual(decodeRemoteCommandResult(messages.get(3) ?? ''), { type: 'success' })
+  })
+
+  it('speaks WebSocket v4', async () => {
+    const messages = await overWebSocket(
+      `/exec/default/web/app?${commandQuery(['sh', '-c', 'echo out; exit 3'], 'output=1&error=1')}`,
+      'v4.channel.k8s.io',
+      () => {},
+    )
+    assert.equal(messages.get(1), 'out\n')
+    const result = decodeRemoteCommandResult(messages.get(3) ?? '')
+    assert.equal(result.type === 'exit' && result.exitCode, 3)
+  })
+
+  it('forwards a port over SPDY', async () => {
+    const { spdy, close } = await openSpdy(`${base}/portForward/default/web`, 'portforward.k8s.io', tls)
+    assert.match(await fetchThrough(spdy, 8080, '0'), /hello/)
+    assert.match(await fetchThrough(spdy, 8080, '1'), /hello/)
+    const { error } = await streamsOf(spdy, 9999, '2')
+    assert.match(await textOf(error), /^error forwarding port 9999 to pod web, uid [^:]+: .*refused/)
+    close()
+  })
+
+  it('forwards a port over SPDY in a WebSocket', async () => {
+    const subprotocol = 'SPDY/3.1+portforward.k8s.io'
+    const url = `${base}/portForward/default/web`
+    const webSocket = await openRawWebSocket(url, subprotocol, tls, (data) => void spdy.receive(data))
+    const spdy: SpdyConnection = new SpdyConnection({
+      role: 'client',
+      send: (bytes) => webSocket.send(bytes),
+    })
+    assert.equal(webSocket.subprotocol, subprotocol)
+    assert.match(await fetchThrough(spdy, 8080, '0'), /hello/)
+    webSocket.close()
+  })
+
+  function overWebSocket(
+    path: string,
+    subprotocol: string,
+    begin: (
+      send: (message: Uint8Array | string) => void,
+      codec: NonNullable<ReturnType<typeof channelCodec>>,
+    ) => void,
+  ): Promise<ReadonlyMap<number, string>> {
+    const codec = channelCodec(subprotocol)!
+    const webSocket = new WebSocket(`${base.replace('https', 'wss')}${path}`, subprotocol, tls)
+    const messages = new Map<number, string>()
+    return new Promise((resolve, reject) => {
+      webSocket.on('open', () => begin((message) => webSocket.send(message), codec))
+      webSocket.on('message', (data: Buffer) => {
+        const message = codec.decode(data)
+        if (message?.type !== 'data') return
+        messages.set(
+          message.channel,
+          (messages.get(message.channel) ?? '') + Buffer.from(message.data).toString(),
+        )
+      })
+      webSocket.on('close', () => resolve(messages))
+      webSocket.on('error', reject)
+    })
+  }
+})
+
+async function streamsOf(spdy: SpdyConnection, port: number, requestID: string) {
+  const headers = { port: String(port), requestID }
+  const error = spdy.openStream({ ...headers, streamType: 'error' })
+  await error.end()
+  const data = spdy.openStream({ ...headers, streamType: 'data' })
+  return { error, data }
+}
+
+async function fetchThrough(spdy: SpdyConnection, port: number, requestID: string): Promise<string> {
+  const { error, data } = await streamsOf(spdy, port, requestID)
+  await data.write(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
+  const text = await textOf(data)
+  assert.equal(await textOf(error), '')
+  await data.end()
+  return text
+}
+
+async function textOf(stream: SpdyStream | undefined): Promise<string> {
+  const chunks: Uint8Array[] = []
+  if (stream) for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,66 @@
+/** What a path of the kubelet's API asks for. */
+export type Route =
+  | {
+      readonly type:
+        | 'healthz'
+        | 'pods'
+        | 'runningPods'
+        | 'configz'
+        | 'summary'
+        | 'metrics'
+        | 'resourceMetrics'
+    }
+  /** Namespace, pod, container. */
+  | { readonly type: 'containerLogs'; readonly parts: readonly string[] }
+  | {
+      readonly type: 'exec' | 'attach' | 'run' | 'portForward'
+      readonly namespace: string
+      readonly pod: string
+      readonly uid?: string
+      /** `''` for a port-forward. */
+      readonly container: string
+    }
+
+const fixed: Readonly<Record<string, Route>> = {
+  '/healthz': { type: 'healthz' },
+  '/healthz/ping': { type: 'healthz' },
+  '/healthz/syncloop': { type: 'healthz' },
+  '/pods': { type: 'pods' },
+  '/runningpods': { type: 'runningPods' },
+  '/configz': { type: 'configz' },
+  '/stats/summary': { type: 'summary' },
+  '/metrics': { type: 'metrics' },
+  '/metrics/resource': { type: 'resourceMetrics' },
+}
+
+/** Undefined for a path that is not served. Source: upstream's pkg/kubelet/server/server.go. */
+export function routeOf(path: string): Route | undefined {
+  const known = fixed[path.length > 1 ? path.replace(/\/+$/, '') : path]
+  if (known) return known
+  const [first, ...encoded] = path.split('/').filter((part) => part !== '')
+  const parts = encoded.map(decodeURIComponent)
+  const [namespace, pod, third, fourth] = parts
+  if (namespace === undefined || pod === undefined) return undefined
+  switch (first) {
+    case 'containerLogs':
+      return parts.length === 3 ? { type: 'containerLogs', parts } : undefined
+    case 'exec':
+    case 'attach':
+    case 'run': {
+      if (parts.length === 3) return { type: first, namespace, pod, container: third! }
+      if (parts.length === 4) return { type: first, namespace, pod, uid: third!, container: fourth! }
+      return undefined
+    }
+    case 'portForward':
+      if (parts.length > 3) return undefined
+      return {
+        type: 'portForward',
+        namespace,
+        pod,
+        container: '',
+        ...(third !== undefined && { uid: third }),
+      }
+    default:
+      return undefined
+  }
+}

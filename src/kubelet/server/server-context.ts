@@ -1,0 +1,26 @@
+import type { Pod } from '../../api/generated/core.v1.ts'
+import type { Client } from '../../client/client.ts'
+import type { Clock } from '../../machinery/clock.ts'
+import type { Logger } from '../../machinery/log.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
+import type { PodServices } from '../pods/services.ts'
+
+/** What the kubelet's HTTPS API serves from. */
+export interface ServerContext {
+  /** Resolves when the rest may be called: the port is open before the kubelet has its pods. */
+  readonly started: Promise<void>
+  readonly nodeName: string
+  readonly client: Client
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  pods(): readonly Pod[]
+  find(namespace: string, name: string): Pod | undefined
+  /** What the pod runs on. */
+  servicesOf(pod: Pod): PodServices
+  /** Every runtime, the containers' first. */
+  readonly runtimes: readonly PodServices[]
+  health(): string | undefined
+  /** The configuration in force, as KubeletConfiguration. */
+  configuration(): object
+}
