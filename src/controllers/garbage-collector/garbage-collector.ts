@@ -1,4 +1,3 @@
-import { customResourceDefinitions } from '../../api/generated/resources.ts'
 import type { ComponentContext, RunningComponent } from '../../client/component.ts'
 import { createEventRecorder } from '../../client/event-recorder/event-recorder.ts'
 import { createQueueMetrics } from '../../client/queue-metrics.ts'
@@ -10,6 +9,8 @@ import { createGraph, type Task } from './graph.ts'
 import { createMonitors } from './monitors.ts'
 
 const name = 'garbage-collector'
+/** A change in one of these changes what there is to watch. */
+const definitionsResource = 'customresourcedefinitions'
 const concurrency = 20
 /** What the API server serves is asked for again this often, and soon after a custom resource was defined. */
 const refreshMs = 30_000
@@ -33,6 +34,7 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
     informers,
     clock,
     onChange(resource, { type, object }) {
+      if (resource.resource === definitionsResource) refreshSoon?.()
       const { metadata } = object
       if (!metadata?.uid) return
       enqueue(type === 'deleted' ? graph.remove(metadata.uid) : graph.set(resource, metadata))
@@ -81,12 +83,9 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
 
   const { promise: ready, resolve: resolveReady } = Promise.withResolvers<void>()
   let isReady = false
-  let endDefinitions = () => {}
 
   async function run(): Promise<void> {
     await refresh()
-    const definitions = informers.informer(customResourceDefinitions)
-    endDefinitions = definitions.onChange(() => refreshSoon?.())
     const late = sleep(clock, maxSyncMs, signal).catch(() => {})
     await Promise.race([monitors.synced(), late])
     if (signal.aborted) return
@@ -102,7 +101,6 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
     health: () => (isReady ? undefined : `${name}: caches are not synced`),
     async stop() {
       abort.abort()
-      endDefinitions()
       queue.close()
       await running
       monitors.stop()
