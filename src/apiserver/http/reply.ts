@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { StatusError } from '../../machinery/status.ts'
@@ -55,18 +56,13 @@ async function writeAll(pieces: Iterable<Buffer>, sink: ByteSink): Promise<void>
 async function compress(pieces: Iterable<Buffer>, sink: ByteSink): Promise<void> {
   const gzip = createGzip({ level: 1 })
   sink.onClose(() => gzip.destroy())
-  const reading = (async () => {
-    for await (const chunk of gzip) await sink.write(chunk as Buffer)
-  })()
-  for (const piece of pieces) {
-    if (sink.closed) break
-    if (!gzip.write(piece))
-      await new Promise<void>((resolve) => gzip.once('drain', resolve).once('close', resolve))
-  }
-  gzip.end()
-  await reading.catch((error: unknown) => {
+  try {
+    await pipeline(pieces, gzip, async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) await sink.write(chunk)
+    })
+  } catch (error) {
     if (!sink.closed) throw error
-  })
+  }
 }
 
 function acceptsGzip(request: HttpRequest): boolean {

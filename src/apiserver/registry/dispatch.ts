@@ -49,7 +49,10 @@ export async function dispatch(
     subresource: request.subresource,
     namespace: request.namespace,
     userAgent: request.userAgent,
-    signal: request.signal,
+    // Made when somebody asks for it: few do.
+    get signal() {
+      return request.signal
+    },
     warn: (message) => request.warn(message),
     authorizeCreate,
   }

@@ -33,7 +33,8 @@ function arrangeMetadata(metadata: ObjectMeta): Writable<ObjectMeta> {
   const arranged: Record<string, unknown> = { name }
   if (generateName) arranged['generateName'] = generateName
   if (namespace) arranged['namespace'] = namespace
-  arranged['uid'] = uid
+  // The place of the resourceVersion is found by it: it stands there also where a foreign object has none.
+  arranged['uid'] = uid ?? ''
   // Set when the store has assigned it; the place is kept so that the order is the same for all.
   arranged['resourceVersion'] = undefined
   if (generation) arranged['generation'] = generation

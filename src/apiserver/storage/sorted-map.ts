@@ -55,7 +55,7 @@ export class SortedMap<Value> {
     let count = 0 - this.#offset(index, start)
     for (; index < this.#chunks.length; index++) {
       const chunk = this.#chunks[index]!
-      if (!chunk.at(-1)!.startsWith(prefix)) return count + prefixEnd(chunk, prefix)
+      if (!chunk.at(-1)!.startsWith(prefix)) return Math.max(0, count + prefixEnd(chunk, prefix))
       count += chunk.length
     }
     return count
