@@ -1,6 +1,6 @@
 import type { KubernetesObject } from '../machinery/meta.ts'
 import { groupResource, type Resource } from '../machinery/resource.ts'
-import { isConflict } from '../machinery/status-errors.ts'
+import { isConflict, isNotFound } from '../machinery/status-errors.ts'
 import type { ComponentContext, RunningComponent } from './component.ts'
 import { createEventRecorder } from './event-recorder/event-recorder.ts'
 import type { Informer } from './informer.ts'
@@ -73,7 +73,9 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
       if (outcome.type === 'again') queue.addAfter(key, outcome.afterMs)
     } catch (error) {
       const failures = queue.failures(key) + 1
-      if (isConflict(error)) log.debug('Reconciling met a conflict', { key, failures, error })
+      // A cache that is a moment behind explains a conflict, and an object that has just gone.
+      const isStale = isConflict(error) || (isNotFound(error) && failures === 1)
+      if (isStale) log.debug('Reconciling met a change', { key, failures, error })
       else log.warn('Reconciling failed', { key, failures, error })
       queue.addFailed(key)
     }

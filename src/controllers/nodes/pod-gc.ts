@@ -26,7 +26,7 @@ export function podGarbageCollector(): Reconciler {
     name: 'pod-garbage-collector',
     eventSource: 'pod-garbage-collector',
     watches: [
-      on(pods, (pod) => [keyOf(pod)]),
+      on(pods, (pod, context) => (abandonmentOf(pod, context) === 'none' ? [] : [keyOf(pod)])),
       on(nodes, ({ metadata, spec }, { cache }) => {
         const name = metadata?.name ?? ''
         const isOut = spec?.taints?.some(({ key }) => key === outOfServiceKey)

@@ -17,7 +17,10 @@ export function taintEvictionReconciler(): Reconciler {
     name: 'taint-eviction-controller',
     eventSource: 'taint-eviction-controller',
     watches: [
-      on(pods, (pod) => (pod.spec?.nodeName ? [keyOf(pod)] : [])),
+      on(pods, (pod, { cache }) => {
+        const node = cache(nodes).get(pod.spec?.nodeName ?? '')
+        return node && noExecuteTaints(node).length > 0 ? [keyOf(pod)] : []
+      }),
       on(nodes, (node, { cache }) =>
         noExecuteTaints(node).length > 0 ? podsOn(cache(pods), node.metadata?.name ?? '').map(keyOf) : [],
       ),
