@@ -12,6 +12,7 @@ import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import { startScheduler } from '../scheduler/start.ts'
 import { openStore, type StoreOptions } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
 import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
 import { clusterSecurity } from './cluster-security.ts'
 import {
@@ -53,6 +54,9 @@ export interface ControlPlane {
   client(identity: ClientIdentity): Client
   stop(): Promise<void>
 }
+
+/** How long etcd may take to answer the first time. */
+const storeWithinMs = 10_000
 
 /** Starts a control plane; resolves when the API server is ready. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -111,6 +115,7 @@ async function startServer(
   const log = logs.apiServer
   const store = await openStore(storeOptions(options), { clock, log })
   undo.push(() => store.close())
+  await answers(store, options.store)
   const server = `https://${options.advertiseAddress}:${options.port}`
   const apiServer = await startApiServer({
     store,
@@ -135,6 +140,23 @@ async function startServer(
   })
   undo.push(() => apiServer.stop())
   return apiServer
+}
+
+/** A store that is elsewhere may not be there. */
+async function answers(store: Store, choice: StoreChoice): Promise<void> {
+  if (choice.type !== 'etcd') return
+  const where = choice.endpoints.join(', ')
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${storeWithinMs / 1000} s`)), storeWithinMs)
+  })
+  try {
+    await Promise.race([store.currentRevision(), tooLate])
+  } catch (error) {
+    throw new Error(`etcd at ${where} cannot be used: ${(error as Error).message}`, { cause: error })
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function storeOptions({ store, dataFolder }: ControlPlaneOptions): StoreOptions {

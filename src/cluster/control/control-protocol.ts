@@ -46,6 +46,8 @@ export interface NodeStatus {
   readonly name: string
   readonly kind: 'containerd' | 'simulated'
   readonly state: 'running' | 'stopped'
+  /** Each of its components has said that it does its work. */
+  readonly ready: boolean
   readonly address?: string
   readonly pid?: number
   /** How often its process was started again after it ended by itself. */

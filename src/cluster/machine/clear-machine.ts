@@ -33,7 +33,7 @@ const undo: Undo = {
     return unmountBelow(path).then(() => rmSync(path, { recursive: true, force: true }))
   },
   mounts: ({ below }) => unmountBelow(below),
-  namespace: ({ name }) => deleteNodeNetwork(name),
+  namespace: ({ name, link }) => deleteNodeNetwork({ namespace: name, link }),
   forwarding: ({ plan }) => deleteHostForwarding(plan),
   bridge: ({ plan }) => deleteBridge(plan),
   cniResults: ({ network }) => removeCniResults(network),

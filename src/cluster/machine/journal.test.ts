@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { openJournal, type Trace } from './journal.ts'
 
-const namespace: Trace = { kind: 'namespace', name: 'k8ts-a-node1' }
+const namespace: Trace = { kind: 'namespace', name: 'k8ts-a-node1', link: 'k8ts0-1' }
 const cgroup: Trace = { kind: 'cgroup', path: '/k8ts-a' }
 
 function journalFile(t: TestContext): string {

@@ -9,7 +9,8 @@ export type Trace =
   | { readonly kind: 'addressPlan'; readonly index: number }
   | { readonly kind: 'bridge'; readonly plan: AddressPlan }
   | { readonly kind: 'forwarding'; readonly plan: AddressPlan }
-  | { readonly kind: 'namespace'; readonly name: string }
+  /** A node's network namespace, and the host's end of the link to it. */
+  | { readonly kind: 'namespace'; readonly name: string; readonly link: string }
   /** A cgroup; every process in it and below is the cluster's. */
   | { readonly kind: 'cgroup'; readonly path: string }
   | { readonly kind: 'mounts'; readonly below: string }

@@ -75,17 +75,17 @@ export async function createNodeNetwork(network: NodeNetwork): Promise<void> {
   await setNodeSysctls(namespace)
 }
 
-/** Takes the node off the network, as if its cable were pulled; createNodeNetwork joins it again. */
-export async function disconnectNode(network: NodeNetwork): Promise<void> {
-  if (linkExists(nodeLink(network))) await run('ip', ['link', 'set', 'dev', nodeLink(network), 'down'])
-}
-
-/** Deletes the namespace and with it every link and route inside. */
-export async function deleteNodeNetwork(namespace: string): Promise<void> {
+/** Deletes the namespace and with it every link and route inside. The kernel takes its time over that: not the host's end. */
+export async function deleteNodeNetwork(
+  network: Pick<NodeNetwork, 'namespace'> & { readonly link: string },
+): Promise<void> {
+  const { namespace, link } = network
+  if (linkExists(link)) await run('ip', ['link', 'delete', link])
   if (existsSync(namespacePath(namespace))) await run('ip', ['netns', 'delete', namespace])
 }
 
-function nodeLink({ plan, number }: NodeNetwork): string {
+/** The host's end of the link to the node. */
+export function nodeLink({ plan, number }: Pick<NodeNetwork, 'plan' | 'number'>): string {
   return `${bridgeName(plan)}-${number}`
 }
 

@@ -40,6 +40,7 @@ function aNodeSet() {
           name,
           kind: 'containerd',
           state: running ? 'running' : 'stopped',
+          ready: running,
           address: `10.64.0.${9 + number}`,
           components: [],
         }),

@@ -1,7 +1,8 @@
 import type { AddressPlan } from '../machine/address-plan.ts'
 import type { Trace } from '../machine/journal.ts'
-import { namespaceName } from '../machine/network.ts'
+import { namespaceName, nodeLink } from '../machine/network.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
+import type { NodeRecord } from '../state/cluster-state.ts'
 
 /** Every process and container of the cluster's nodes is in it or below. */
 export function clusterCgroup(cluster: string): string {
@@ -19,13 +20,14 @@ export function cniNetwork(cluster: string, node: string): string {
 }
 
 /** What one node puts on the machine. */
-export function nodeTraces(folder: ClusterFolder, node: string): Trace[] {
+export function nodeTraces(folder: ClusterFolder, plan: AddressPlan, record: NodeRecord): Trace[] {
+  const { name: node, number } = record
   const { path, containerdState } = folder.node(node)
   return [
     { kind: 'cgroup', path: nodeCgroup(folder.name, node) },
     { kind: 'containerdState', path: containerdState },
     { kind: 'mounts', below: path },
-    { kind: 'namespace', name: namespaceName(folder.name, node) },
+    { kind: 'namespace', name: namespaceName(folder.name, node), link: nodeLink({ plan, number }) },
     { kind: 'cniResults', network: cniNetwork(folder.name, node) },
   ]
 }

@@ -50,9 +50,10 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
   const systemCgroup = `${cgroup}/system`
   const agentLog = join(folder.logs, `agent-${name}.log`)
   let agent: AgentProcess | undefined
+  let unready: Set<string> = new Set(agentComponents)
 
   async function prepare(): Promise<void> {
-    for (const trace of nodeTraces(folder, name)) journal.record(trace)
+    for (const trace of nodeTraces(folder, plan, record)) journal.record(trace)
     for (const path of [own.path, own.kubeletRoot, own.podLogs, own.staticPods, own.runPath]) {
       mkdirSync(path, { recursive: true, mode: 0o700 })
     }
@@ -80,10 +81,14 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
       clock: options.clock,
       log: options.log,
       onStart: (process) => {
+        unready = new Set(agentComponents)
         forgetOldProcesses()
         journal.record({ kind: 'process', role: agentRole(name), process })
       },
-      onReady: (component) => options.log.info('component of node ready', { node: name, component }),
+      onReady: (component) => {
+        unready.delete(component)
+        options.log.info('component of node ready', { node: name, component })
+      },
     })
     return Promise.resolve()
   }
@@ -92,7 +97,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
     await agent?.stop()
     agent = undefined
     forgetOldProcesses()
-    const traces = nodeTraces(folder, name)
+    const traces = nodeTraces(folder, plan, record)
     await clearMachine(journal, { cluster: folder.name, graceMs: 0 }, (trace) =>
       traces.some((own) => isDeepStrictEqual(own, trace)),
     )
@@ -123,6 +128,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
         name,
         kind: 'containerd',
         state: agent ? 'running' : 'stopped',
+        ready: agent !== undefined && unready.size === 0,
         address,
         ...(agent?.process && { pid: agent.process.pid, restarts: agent.restarts }),
         components: components ?? [],
@@ -130,6 +136,9 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
     },
   }
 }
+
+/** What the node's process runs (agent/agent.ts). */
+const agentComponents = ['node-routes', 'kube-proxy', 'coredns', 'kubelet']
 
 /** How the journal calls the process of a node. */
 export function agentRole(node: string): string {

@@ -26,6 +26,7 @@ const address = '127.0.0.1'
 export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode {
   const { name, clock, random, log, pki } = options
   let running: { readonly kubelet: RunningComponent; stop(): Promise<void> } | undefined
+  let ready = false
 
   async function start(): Promise<void> {
     const client = options.client(nodeIdentity(name))
@@ -47,6 +48,10 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
           },
         }),
     })
+    const isCurrent = () => running?.kubelet === kubelet
+    void kubelet.ready.then(() => {
+      if (isCurrent()) ready = true
+    })
     running = {
       kubelet,
       async stop() {
@@ -59,6 +64,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
   async function stop(): Promise<void> {
     await running?.stop()
     running = undefined
+    ready = false
   }
 
   return {
@@ -73,6 +79,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
         name,
         kind: 'simulated',
         state: running ? 'running' : 'stopped',
+        ready,
         components: running ? [{ component: 'kubelet', ill: running.kubelet.health() }] : [],
       }),
   }

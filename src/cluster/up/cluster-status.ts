@@ -20,6 +20,7 @@ export function clusterStatus(folder: ClusterFolder, state: ClusterState): Clust
       name: record.name,
       kind: kindOf(state, record),
       state: 'stopped',
+      ready: false,
       components: [],
     })),
   }

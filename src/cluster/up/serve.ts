@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Node } from '../../api/generated/core.v1.ts'
 import { nodes } from '../../api/generated/resources.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
@@ -94,25 +95,32 @@ function kubeconfigContent(cluster: RunningCluster, name: string): KubeconfigCon
   }
 }
 
-/** Waits until every node that should run says that it is Ready. Throws CliError (timeout). */
+/**
+ * Waits until every node that should run has its components at work and is Ready: both, since a node that was Ready
+ * before the cluster went down still stands so in the data. Throws CliError (timeout).
+ */
 async function untilNodesReady(cluster: RunningCluster, options: ServeOptions): Promise<void> {
   const client = cluster.controlPlane.client(adminIdentity)
-  const wanted = cluster.state.nodes.filter(({ stopped }) => !stopped).length
   const deadline = performance.now() + options.waitSeconds * 1000
   for (;;) {
     const { items } = await client.list(nodes)
-    const ready = items.filter((node) =>
-      node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
-    )
-    if (ready.length >= wanted || options.isStopRequested()) return
+    const ready = new Set(items.filter(isReady).map(({ metadata }) => metadata?.name))
+    const statuses = await Promise.all(cluster.nodes.wanted.map((node) => node.status()))
+    const unready = statuses.filter((status) => !status.ready || !ready.has(status.name))
+    if (unready.length === 0 || options.isStopRequested()) return
     if (performance.now() > deadline) {
+      const names = unready.map(({ name }) => name)
       throw new CliError(
-        `${wanted - ready.length} of ${wanted} nodes are not ready after ${options.waitSeconds} s; logs are in ${options.folder.logs}`,
+        `not ready after ${options.waitSeconds} s: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}; logs are in ${options.folder.logs}`,
         exitCodes.timeout,
       )
     }
     await delay(20)
   }
+}
+
+function isReady(node: Node): boolean {
+  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 }
 
 function readyLines(folder: ClusterFolder, cluster: RunningCluster, tookMs: number): string[] {
