@@ -1,0 +1,126 @@
+import type { Job, JobStatus } from '../../api/generated/batch.v1.ts'
+import { jobs, pods } from '../../api/generated/resources.ts'
+import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
+import { controllerOf, isDeleting } from '../../machinery/owner.ts'
+import { keyOf } from '../../machinery/resource.ts'
+import { formatTime } from '../../machinery/time.ts'
+import { claim } from '../ownership/claim.ts'
+import { indexByController } from '../ownership/controller-index.ts'
+import { controllerKey } from '../ownership/controller-key.ts'
+import { noBackoff, type Backoff } from './backoff.ts'
+import { finishedCondition, jobCondition, withJobCondition } from './job-conditions.ts'
+import { trackingFinalizer } from './job-pod.ts'
+import { isManagedByOthers, isSuspended } from './job-spec.ts'
+import { completionsReached, hasReachedCompletions, judgeJob, msUntilDeadline } from './judge-job.ts'
+import { endPods, managePods } from './manage-pods.ts'
+import { observeJob, type JobObservation } from './observe-job.ts'
+import { planPods } from './plan-pods.ts'
+import { trackJob, type JobStep } from './track-job.ts'
+
+/** Runs pods to completion, and keeps count of them. Source: pkg/controller/job/job_controller.go. */
+export function jobReconciler(): Reconciler {
+  /** By key. Lost with the process: then the next failure counts as the first. */
+  const backoffs = new Map<string, Backoff>()
+
+  return {
+    name: 'job',
+    watches: [
+      on(jobs, (job) => [keyOf(job)]),
+      on(pods, (pod, { cache }) => {
+        const key = controllerKey(pod, jobs)
+        if (controllerOf(pod)) return key === undefined ? [] : [key]
+        const { namespace, labels = {} } = pod.metadata ?? {}
+        return cache(jobs)
+          .list(namespace)
+          .filter(({ spec }) => matchesLabels(fromLabelSelector(spec?.selector), labels))
+          .map(keyOf)
+      }),
+    ],
+
+    prepare: ({ cache }) => indexByController(cache(pods)),
+
+    async reconcile(key, context) {
+      const { cache, clock, events } = context
+      const found = cache(jobs).get(key)
+      if (!found || isManagedByOthers(found) || finishedCondition(found)) {
+        backoffs.delete(key)
+        return done
+      }
+      if (!completionModes.includes(found.spec?.completionMode)) {
+        const message = 'Skipped Job sync because completion mode is unknown'
+        events.event(found, 'Warning', 'UnknownCompletionMode', message)
+        return done
+      }
+
+      const owned = await claimPods(found, context)
+      const job = isSuspended(found) ? found : started(found, clock.now())
+      const observed = observeJob(job, owned, backoffs.get(key) ?? noBackoff)
+      const step = await advance(job, observed, context)
+      await trackJob(found, step, observed, context, () => void backoffs.set(key, observed.backoff))
+      if (step.counts.failure !== undefined) throw step.counts.failure
+      return step.againMs === undefined ? done : again(step.againMs)
+    },
+  }
+}
+
+const completionModes: readonly unknown[] = [undefined, 'NonIndexed', 'Indexed']
+
+function claimPods(job: Job, context: ReconcileContext) {
+  return claim(
+    {
+      owner: job,
+      ownerResource: jobs,
+      resource: pods,
+      selector: fromLabelSelector(job.spec?.selector),
+      finalizers: [trackingFinalizer],
+    },
+    context,
+  )
+}
+
+function started(job: Job, nowMs: number): Job {
+  return { ...job, status: { startTime: formatTime(nowMs), ...job.status } }
+}
+
+interface Advance extends JobStep {
+  readonly againMs?: number
+}
+
+/** Judges the job, and acts on its pods accordingly. */
+async function advance(job: Job, observed: JobObservation, context: ReconcileContext): Promise<Advance> {
+  const nowMs = context.clock.now()
+  const verdict = judgeJob(job, observed, nowMs)
+  if (verdict) {
+    const counts = await endPods(job, observed, context)
+    // It has not ended while pods run that could not be deleted.
+    return { job, counts, verdict: counts.active === 0 ? verdict : undefined }
+  }
+  const plan = isDeleting(job) ? ({ type: 'keep' } as const) : planPods(job, observed, nowMs)
+  const counts = await managePods(job, observed, plan, context)
+  if (hasReachedCompletions(job, observed.succeeded, counts.active))
+    return { job, counts, verdict: completionsReached(nowMs) }
+
+  const next = isDeleting(job) ? job : withSuspension(job, context)
+  const waits = [plan.type === 'wait' ? plan.waitMs : undefined, msUntilDeadline(next, nowMs)]
+  const againMs = Math.min(...waits.filter((wait) => wait !== undefined))
+  return { job: next, counts, verdict: undefined, ...(againMs < Infinity && { againMs }) }
+}
+
+/** Tells when the job is suspended or goes on. The time of a suspended job does not run: it starts anew. */
+function withSuspension(job: Job, { clock, events }: ReconcileContext): Job {
+  const nowMs = clock.now()
+  const suspended = isSuspended(job)
+  const condition = suspended
+    ? jobCondition('Suspended', 'True', 'JobSuspended', 'Job suspended', nowMs)
+    : jobCondition('Suspended', 'False', 'JobResumed', 'Job resumed', nowMs)
+  const { startTime: _, ...status }: JobStatus = job.status ?? {}
+  const current = status.conditions ?? []
+  const conditions = withJobCondition(current, condition)
+  if (conditions === current) return job
+  events.event(job, 'Normal', suspended ? 'Suspended' : 'Resumed', condition.message ?? '')
+  return {
+    ...job,
+    status: { ...status, conditions, ...(!suspended && { startTime: formatTime(nowMs) }) },
+  }
+}
