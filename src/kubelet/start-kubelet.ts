@@ -19,6 +19,7 @@ import { isNotFound } from '../machinery/status-errors.ts'
 import { quantityValue } from '../machinery/quantity.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
 import { createImagePuller } from './images/image-puller.ts'
+import { removeStrayLogs } from './logs/remove-logs.ts'
 import { createLogRotator } from './logs/log-rotation.ts'
 import { writeCNIConfig } from './network/cni-config.ts'
 import { parseResolvConf } from './network/dns.ts'
@@ -41,6 +42,7 @@ import { createSimulatedRuntime } from './runtime/simulated/simulated-runtime.ts
 import { startKubeletServer } from './server/kubelet-server.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
+import { leftoverPods } from './volumes/leftover-pods.ts'
 import { systemMounter } from './volumes/mounts.ts'
 import type { PayloadSources } from './volumes/payload.ts'
 import { createTokenSource } from './volumes/token-source.ts'
@@ -301,14 +303,26 @@ export async function startKubelet(
   }
 
   started.resolve()
+  /** Volumes, cgroups and logs of pods that have gone while no kubelet ran, and whose containers had gone before. */
+  async function removeLeftovers(): Promise<void> {
+    for (const uid of await leftoverPods(paths, (uid) => manager.findByUID(uid) !== undefined)) {
+      log.info('removing what a pod has left', { uid })
+      await volumes.remove(uid).catch((error: unknown) => log.warn('removing volumes failed', { uid, error }))
+      await cgroups.remove(uid).catch((error: unknown) => log.warn('removing cgroups failed', { uid, error }))
+    }
+    await removeStrayLogs(paths.podLogsDirectory, (uid) => manager.findByUID(uid) !== undefined)
+  }
+
   const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
   let stopping = false
   const ready = (async () => {
     await podInformer.synced
     if (stopping) return
     manager.start()
+    if (runtime.usesHost) await removeLeftovers()
     for (const pod of podInformer.list()) if (isStaticPod(pod)) mirrors.changed(keyOf(pod))
     await reporter.registered
+    mirrors.nodeRegistered()
   })()
 
   return {

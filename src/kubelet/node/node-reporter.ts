@@ -47,7 +47,8 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
   const abort = new AbortController()
   const registered = Promise.withResolvers<Node>()
   let written: Node | undefined
-  let isReady: boolean | undefined
+  /** What was told last; a node is not ready before it says so. */
+  let isReady = false
   let cancel: Cancel = () => {}
   let running: Promise<void> | undefined
   let again = false

@@ -1,5 +1,7 @@
+import { rm } from 'node:fs/promises'
 import type { Pod, PodStatus } from '../../api/generated/core.v1.ts'
 import { parseTime } from '../../machinery/time.ts'
+import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { createPodProber } from '../probes/pod-prober.ts'
 import { runProbe } from '../probes/run-probe.ts'
 import { createSandbox } from './create-sandbox.ts'
@@ -13,7 +15,7 @@ import { nextEnding } from './pod-ending.ts'
 import { WritablePodMemory } from './pod-memory.ts'
 import { describePod, findContainer, isStaticPod, isTerminalPhase } from './pod.ts'
 import type { PodServices } from './services.ts'
-import { startContainer, StartError } from './start-container.ts'
+import { logLink, startContainer, StartError } from './start-container.ts'
 import { podStatus, type Failure } from './status/pod-status.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import { keepVolumes, type VolumeKeeper } from './volume-keeper.ts'
@@ -272,7 +274,11 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
       case 'removeContainer': {
         const instance = observed.containers.find(({ id }) => id === action.containerID)
         await runtime.removeContainer(action.containerID)
-        if (instance && runtime.usesHost) await removeLogs(instance.logPath)
+        if (instance && runtime.usesHost) {
+          const links = services.paths.containerLogsDirectory
+          await removeLogs(instance.logPath)
+          if (links) await rm(logLink(links, pod, action.name, action.containerID), { force: true })
+        }
         return
       }
       case 'killContainer': {
@@ -340,6 +346,10 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
   }
 
   async function deleteObject(): Promise<void> {
+    if (runtime.usesHost) {
+      const logs = podLogDirectory(services.paths.podLogsDirectory, pod)
+      await rm(logs, { recursive: true, force: true })
+    }
     const deleting = pod.metadata?.deletionTimestamp !== undefined
     if (!isRemoved && status && deleting && !isStaticPod(pod)) await services.deletePod(pod, status)
   }

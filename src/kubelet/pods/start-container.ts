@@ -207,6 +207,11 @@ async function makeTerminationLog(path: string): Promise<void> {
 }
 
 /** Log collectors find logs by `<pod>_<namespace>_<container>-<id>.log`. */
+export function logLink(directory: string, pod: Pod, container: string, containerID: string): string {
+  const { name = '', namespace = '' } = pod.metadata ?? {}
+  return join(directory, `${name}_${namespace}_${container}-${containerID}.log`)
+}
+
 async function linkLog(
   { paths, runtime }: PodServices,
   pod: Pod,

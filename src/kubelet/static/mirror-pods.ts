@@ -13,6 +13,8 @@ export interface MirrorPods {
   setStatic(pods: readonly Pod[]): void
   /** A mirror has changed in the API server, or something that has its name. */
   changed(key: string): void
+  /** There is a node now, to own mirrors: those that waited for it are made. */
+  nodeRegistered(): void
   /** The mirror of a static pod, when it is there and is of this manifest. */
   mirrorOf(pod: Pod): Pod | undefined
   stop(): Promise<void>
@@ -70,7 +72,7 @@ export function createMirrorPods(options: MirrorPodsOptions): MirrorPods {
     else if (found || !pod) return
     if (!pod) return
     const node = options.node()
-    if (node === undefined) throw new Error('the node is not registered yet')
+    if (node === undefined) return
     try {
       await client.create(pods, mirror(pod, node))
     } catch (error) {
@@ -99,6 +101,9 @@ export function createMirrorPods(options: MirrorPodsOptions): MirrorPods {
       for (const key of keys) changed(key)
     },
     changed,
+    nodeRegistered() {
+      for (const key of wanted.keys()) changed(key)
+    },
     mirrorOf(pod) {
       const found = find(keyOf(pod))
       return found && isMirrorPod(found) && isCurrent(found, pod) ? found : undefined
