@@ -9,6 +9,8 @@ import { endpointsReconciler } from './endpoints/endpoints.ts'
 import { endpointSliceMirroringReconciler } from './endpoints/endpointslice-mirroring.ts'
 import { endpointSliceReconciler } from './endpoints/endpointslice.ts'
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts'
+import { jobReconciler } from './job/job.ts'
+import { jobOrphanPodReconciler } from './job/orphan-pods.ts'
 import { namespaceReconciler } from './namespace/namespace.ts'
 import { nodeIpamReconciler, type NodeIpamOptions } from './nodes/node-ipam.ts'
 import { nodeLifecycleReconciler, type NodeLifecycleOptions } from './nodes/node-lifecycle.ts'
@@ -46,6 +48,8 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     deploymentReconciler,
     replicaSetReconciler,
     replicationControllerReconciler,
+    jobReconciler(),
+    jobOrphanPodReconciler,
     cronJobReconciler(),
     statefulSetReconciler,
     daemonSetReconciler(),
