@@ -99,18 +99,18 @@ describe('kubectl', () => {
 
   it('edits, labels and annotates', async () => {
     const editor = join(folder, 'editor')
-    writeFileSync(editor, '#!/bin/sh\nsed -i "s/old/new/" "$1"\n')
+    writeFileSync(editor, '#!/bin/sh\nsed -i "s/before/after/" "$1"\n')
     chmodSync(editor, 0o755)
     for (const kubectl of cluster.kubectls) {
       const name = `edited-${kubectl.release}`
-      await kubectl(['create', 'configmap', name, '--from-literal=a=old'])
+      await kubectl(['create', 'configmap', name, '--from-literal=a=before'])
       await kubectl(['edit', 'configmap', name], { env: { KUBE_EDITOR: editor } })
       await kubectl(['label', 'configmap', name, 'tier=front'])
       await kubectl(['annotate', 'configmap', name, 'why=test'])
       const { data, metadata } = await kubectl.json<ConfigMap>(['get', 'configmap', name])
       assert.deepEqual(
         [data?.['a'], metadata?.labels?.['tier'], metadata?.annotations?.['why']],
-        ['new', 'front', 'test'],
+        ['after', 'front', 'test'],
       )
       assert.match(
         (await kubectl.result(['label', 'configmap', name, 'tier=back'])).stderr,

@@ -65,7 +65,7 @@ describe('pods', { skip: withoutContainers }, () => {
 
     it('gives a terminal', async () => {
       for (const kubectl of cluster.kubectls) {
-        const command = `stty cols 90 rows 30; ${JSON.stringify(kubectlLine(kubectl.release))} exec -it shell -- sh -c 'stty size; tty'`
+        const command = `stty cols 90 rows 30; ${JSON.stringify(kubectlLine(kubectl.release))} exec -it shell -- sh -c 'sleep 0.5; stty size; tty'`
         const session = await runInTerminal(command, cluster.kubeconfig)
         assert.match(session, /30 90/, kubectl.release)
         assert.match(session, /\/dev\/pts\/\d/)
@@ -289,7 +289,7 @@ describe('pods', { skip: withoutContainers }, () => {
       const description = await kubectl(['describe', 'pod', 'shell'])
       assert.match(description, /^Name: +shell$/m)
       assert.match(description, /^Status: +Running$/m)
-      assert.match(description, /Started +.*kubelet.*Started container main/i)
+      assert.match(description, /Normal +Started +\S+ .*kubelet/)
     }
   })
 })

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { nodes as nodeResource } from '../../api/generated/resources.ts'
@@ -260,7 +261,7 @@ function controlPlaneOptions(
     dataFolder: folder.data,
     bindAddress: '0.0.0.0',
     port,
-    advertiseAddress: isReal ? hostAddress(plan) : '127.0.0.1',
+    advertiseAddress: isReal ? hostAddress(plan) : (machineAddresses().find(isIPv4) ?? '127.0.0.1'),
     serviceCidr: plan.serviceCidr,
     podCidr: plan.podCidr,
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
