@@ -9,15 +9,16 @@ import {
   type Reconciler,
 } from '../../client/reconciler.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
-import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
-import { controllerOf, isControlledBy, isDeleting } from '../../machinery/owner.ts'
+import { fromLabelSelector } from '../../machinery/label-selector.ts'
+import { isControlledBy, isDeleting } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import { findCondition, withCondition } from '../condition-list.ts'
 import { claim } from '../ownership/claim.ts'
 import { indexByController, ownedBy } from '../ownership/controller-index.ts'
-import { controllerKey, findController } from '../ownership/controller-key.ts'
+import { findController } from '../ownership/controller-key.ts'
 import { identityOf } from '../ownership/identity.ts'
+import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { isTerminal } from '../pods/pod-state.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
@@ -42,15 +43,9 @@ export const deploymentReconciler: Reconciler = {
   name: 'deployment',
   watches: [
     on(deployments, (deployment) => [keyOf(deployment)]),
-    on(replicaSets, (replicaSet, { cache }) => {
-      const key = controllerKey(replicaSet, deployments)
-      if (controllerOf(replicaSet)) return key === undefined ? [] : [key]
-      const { namespace, labels = {} } = replicaSet.metadata ?? {}
-      return cache(deployments)
-        .list(namespace)
-        .filter(({ spec }) => matchesLabels(fromLabelSelector(spec?.selector), labels))
-        .map(keyOf)
-    }),
+    on(replicaSets, (replicaSet, { cache }) =>
+      keysOfOwners(replicaSet, cache(deployments), ({ spec }) => fromLabelSelector(spec?.selector)),
+    ),
     on(pods, (pod, { cache }) => {
       const replicaSet = findController(pod, cache(replicaSets))
       const deployment = replicaSet && findController(replicaSet, cache(deployments))

@@ -1,8 +1,7 @@
 import type { Deployment, ReplicaSet } from '../../api/generated/apps.v1.ts'
 import type { PodTemplateSpec } from '../../api/generated/core.v1.ts'
-import { schemaOfType } from '../../api/scheme.ts'
-import { semanticEqual } from '../../machinery/equal.ts'
 import { compareGoStrings } from '../../machinery/go-format.ts'
+import { sameTemplate } from '../pods/same-template.ts'
 import { revisionOf } from './annotations.ts'
 
 export const hashLabel = 'pod-template-hash'
@@ -25,12 +24,7 @@ export function all({ current, old }: Rollout): readonly ReplicaSet[] {
 
 /** Whether they have the same pods; the label that tells replica sets apart does not count. */
 export function hasTemplateOf(replicaSet: ReplicaSet, deployment: Deployment): boolean {
-  const schema = schemaOfType('io.k8s.api.core.v1.PodTemplateSpec')
-  return semanticEqual(
-    withoutHash(replicaSet.spec?.template),
-    withoutHash(deployment.spec?.template),
-    ...(schema ? [schema] : []),
-  )
+  return sameTemplate(withoutHash(replicaSet.spec?.template), withoutHash(deployment.spec?.template))
 }
 
 function withoutHash(template: PodTemplateSpec = {}): PodTemplateSpec {

@@ -1,13 +1,13 @@
 import type { Job, JobStatus } from '../../api/generated/batch.v1.ts'
 import { jobs, pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
-import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
-import { controllerOf, isDeleting } from '../../machinery/owner.ts'
+import { fromLabelSelector } from '../../machinery/label-selector.ts'
+import { isDeleting } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { claim } from '../ownership/claim.ts'
 import { indexByController } from '../ownership/controller-index.ts'
-import { controllerKey } from '../ownership/controller-key.ts'
+import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { noBackoff, type Backoff } from './backoff.ts'
 import { finishedCondition, jobCondition, withJobCondition } from './job-conditions.ts'
 import { trackingFinalizer } from './job-pod.ts'
@@ -27,15 +27,9 @@ export function jobReconciler(): Reconciler {
     name: 'job',
     watches: [
       on(jobs, (job) => [keyOf(job)]),
-      on(pods, (pod, { cache }) => {
-        const key = controllerKey(pod, jobs)
-        if (controllerOf(pod)) return key === undefined ? [] : [key]
-        const { namespace, labels = {} } = pod.metadata ?? {}
-        return cache(jobs)
-          .list(namespace)
-          .filter(({ spec }) => matchesLabels(fromLabelSelector(spec?.selector), labels))
-          .map(keyOf)
-      }),
+      on(pods, (pod, { cache }) =>
+        keysOfOwners(pod, cache(jobs), ({ spec }) => fromLabelSelector(spec?.selector)),
+      ),
     ],
 
     prepare: ({ cache }) => indexByController(cache(pods)),

@@ -2,13 +2,13 @@ import type { ReplicaSet } from '../../api/generated/apps.v1.ts'
 import type { Pod, ReplicationController } from '../../api/generated/core.v1.ts'
 import { pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
-import { matchesLabels, type ParsedLabelSelector } from '../../machinery/label-selector.ts'
+import type { ParsedLabelSelector } from '../../machinery/label-selector.ts'
 import { controllerOf, isDeleting } from '../../machinery/owner.ts'
 import { keyOf, type Resource } from '../../machinery/resource.ts'
 import { claim } from '../ownership/claim.ts'
 import { indexByController, ownedBy } from '../ownership/controller-index.ts'
-import { controllerKey } from '../ownership/controller-key.ts'
 import { identityOf } from '../ownership/identity.ts'
+import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { createPod, deletePod, isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { podFromTemplate } from '../pods/pod-from-template.ts'
 import { isActive, isTerminating, nextAvailabilityMs } from '../pods/pod-state.ts'
@@ -36,12 +36,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
     eventSource: kind.eventSource,
     watches: [
       on(resource, (owner) => [keyOf(owner)]),
-      on(pods, (pod, { cache }) => {
-        if (!controllerOf(pod))
-          return cache(resource).list(pod.metadata?.namespace).filter(selects(pod)).map(keyOf)
-        const key = controllerKey(pod, resource)
-        return key === undefined ? [] : [key]
-      }),
+      on(pods, (pod, { cache }) => keysOfOwners(pod, cache(resource), kind.selector)),
     ],
 
     prepare({ cache }) {
@@ -89,10 +84,6 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
       const availableInMs = nextAvailabilityMs(active, minReadySeconds, nowMs)
       return availableInMs === undefined ? done : again(availableInMs)
     },
-  }
-
-  function selects(pod: Pod): (owner: T) => boolean {
-    return (owner) => matchesLabels(kind.selector(owner), pod.metadata?.labels ?? {})
   }
 
   /** Creates or deletes pods; what that failed with, so that the status can say it. */
