@@ -236,7 +236,7 @@ test('WatchCache.watch shares events and frames among watchers', async () => {
     cache.watch(everything, fromNow()),
   ])
   await create('n/a')
-  const [[first], [second]] = [(await one!.take())!, (await two!.take())!]
+  const [[first], [second]] = [(await one.take())!, (await two.take())!]
   assert.equal(first, second)
   assert(first?.type === 'ADDED')
   assert.equal(first.object, cache.get('n/a')?.object)

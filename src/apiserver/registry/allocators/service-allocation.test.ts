@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import type { Service, ServiceSpec } from '../../../api/generated/core.v1.ts'
+import { services } from '../../../api/generated/resources.ts'
+import { refusal, TestRequests } from '../../testing/test-requests.ts'
+import { startTestServer, type TestServer } from '../../testing/test-server.ts'
+
+let testServer: TestServer
+let requests: TestRequests
+
+before(async () => {
+  testServer = await startTestServer()
+  requests = new TestRequests(testServer.server)
+})
+after(() => testServer[Symbol.asyncDispose]())
+beforeEach(async () => {
+  await requests.send(
+    services,
+    { namespace: 'default' },
+    {
+      verb: 'deletecollection',
+      options: {},
+      listOptions: { fieldSelector: 'metadata.name!=kubernetes' },
+    },
+  )
+})
+
+const named = (name: string) => ({ namespace: 'default', name })
+
+function service(name: string, spec: ServiceSpec = {}): Service {
+  return { metadata: named(name), spec: { ports: [{ port: 80 }], ...spec } }
+}
+
+async function claims(kind: 'serviceips' | 'servicenodeports'): Promise<readonly string[]> {
+  const prefix = `/registry/ranges/${kind}/`
+  const { entries } = await testServer.store.list(prefix)
+  return entries.map(({ key }) => key.slice(prefix.length))
+}
+
+test('a Service gets an address of its own from the upper part of the range', async () => {
+  const made = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => requests.create(services, service(`s${index}`))),
+  )
+  const addresses = made.map(({ spec }) => spec!.clusterIP!)
+  assert.equal(new Set(addresses).size, 10)
+  for (const [index, { spec }] of made.entries()) {
+    assert.deepEqual(spec?.clusterIPs, [addresses[index]])
+    assert.deepEqual([spec?.ipFamilies, spec?.ipFamilyPolicy], [['IPv4'], 'SingleStack'])
+    assert(Number(spec.clusterIP!.split('.')[2]) >= 1, `${spec?.clusterIP} is in the lower part`)
+  }
+})
+
+test('an address is chosen once, and free again when its Service is gone', async () => {
+  await requests.create(services, service('a', { clusterIP: '10.96.0.77' }))
+  assert.equal(
+    await refusal(requests.create(services, service('b', { clusterIP: '10.96.0.77' }))),
+    '422 Invalid: Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.77"]: failed to allocate IP 10.96.0.77: ' +
+      'provided IP is already allocated',
+  )
+  assert.match(
+    await refusal(requests.create(services, service('b', { clusterIP: '10.97.0.1' }))),
+    /the provided IP \(10.97.0.1\) is not in the valid range. The range of valid IPs is 10.96.0.0\/16/,
+  )
+  await requests.delete(services, named('a'))
+  await requests.create(services, service('b', { clusterIP: '10.96.0.77' }))
+})
+
+test('node ports are chosen or given out, each once, and shared by the protocols of one port', async () => {
+  const ports: ServiceSpec['ports'] = [
+    { name: 'a', port: 53, protocol: 'UDP', nodePort: 30_053 },
+    { name: 'b', port: 53, protocol: 'TCP' },
+    { name: 'c', port: 80 },
+  ]
+  const { spec } = await requests.create(services, service('dns', { type: 'NodePort', ports }))
+  const given = spec!.ports!.map(({ nodePort }) => nodePort!)
+  assert.deepEqual(given.slice(0, 2), [30_053, 30_053])
+  assert(given[2]! >= 30_086 && given[2]! <= 32_767)
+  const taken = service('x', { type: 'NodePort', ports: [{ port: 1, nodePort: 30_053 }] })
+  assert.match(
+    await refusal(requests.create(services, taken)),
+    /spec.ports\[0\].nodePort: Invalid value: 30053: provided port is already allocated$/,
+  )
+  const outside = service('x', { type: 'NodePort', ports: [{ port: 1, nodePort: 80 }] })
+  assert.match(await refusal(requests.create(services, outside)), /The range of valid ports is 30000-32767/)
+  assert.equal((await claims('serviceips')).length, 2)
+})
+
+test('what a Service has no more use for is given back, what a failed write claimed as well', async () => {
+  const { spec } = await requests.create(services, service('s', { type: 'NodePort' }))
+  await requests.patch(services, named('s'), {
+    spec: { type: 'ClusterIP', ports: [{ port: 80, nodePort: null }], externalTrafficPolicy: null },
+  })
+  assert.deepEqual(await claims('servicenodeports'), [])
+  const kept = await requests.get(services, named('s'))
+  assert.equal(kept.spec?.clusterIP, spec?.clusterIP)
+  await requests.patch(services, named('s'), {
+    spec: { type: 'ExternalName', externalName: 'x.io', clusterIP: null, clusterIPs: null },
+  })
+  assert.deepEqual(await claims('serviceips'), ['10.96.0.1'])
+  const back = await requests.patch<Service>(services, named('s'), {
+    spec: { type: 'ClusterIP', externalName: null },
+  })
+  assert.match(back.spec?.clusterIP ?? '', /^10\.96\./)
+  const invalid = service('bad', { type: 'NodePort', sessionAffinity: 'Nonsense' as never })
+  assert.match(await refusal(requests.create(services, invalid)), /^422/)
+  assert.equal((await claims('servicenodeports')).length, 0)
+  assert.equal((await claims('serviceips')).length, 2)
+})
+
+test('a dry run claims nothing', async () => {
+  const made = await requests.create(services, service('dry', { type: 'NodePort' }), { dryRun: ['All'] })
+  assert.match(made.spec?.clusterIP ?? '', /^10\.96\./)
+  assert.deepEqual(await claims('serviceips'), ['10.96.0.1'])
+  assert.deepEqual(await claims('servicenodeports'), [])
+})
+
+test('headless Services have no address, and one family on this cluster', async () => {
+  const { spec } = await requests.create(services, service('h', { clusterIP: 'None', selector: { a: 'b' } }))
+  assert.deepEqual([spec?.clusterIP, spec?.clusterIPs, spec?.ipFamilies], ['None', ['None'], ['IPv4']])
+  const dual = requests.create(services, service('d', { ipFamilyPolicy: 'RequireDualStack' }))
+  assert.match(await refusal(dual), /this cluster is not configured for dual-stack services/)
+  const six = requests.create(services, service('d', { ipFamilies: ['IPv6'] }))
+  assert.match(
+    await refusal(six),
+    /spec.ipFamilies\[0\]: Invalid value: "IPv6": not configured on this cluster/,
+  )
+})
+
+test('an update that leaves the address out keeps it', async () => {
+  const created = await requests.create(services, service('s'))
+  const { resourceVersion } = created.metadata!
+  const updated = await requests.update(services, {
+    ...service('s', { ports: [{ port: 81 }] }),
+    metadata: { ...named('s'), resourceVersion: resourceVersion! },
+  })
+  assert.equal(updated.spec?.clusterIP, created.spec?.clusterIP)
+})
