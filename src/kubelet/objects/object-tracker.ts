@@ -3,7 +3,7 @@ import { sleep, type Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { keyOf, parseKey, type Resource } from '../../machinery/resource.ts'
-import { notFound } from '../../machinery/status-errors.ts'
+import { isNotFound, notFound } from '../../machinery/status-errors.ts'
 
 /**
  * The objects of one resource that pods of this node refer to, and no others: the kubelet may not list them all. Each
@@ -31,6 +31,8 @@ interface Tracked<T> {
   readonly abort: AbortController
   /** Undefined until the watch has its first state; null when there is no such object. */
   object: T | null | undefined
+  /** What was answered last: pods are told when that is not so any more. Undefined when nobody has asked. */
+  answered: T | null | undefined
 }
 
 const firstRetryMs = 1000
@@ -44,9 +46,9 @@ export function createObjectTracker<T extends KubernetesObject & { readonly immu
   const byPod = new Map<string, ReadonlySet<string>>()
 
   function set(tracked: Tracked<T>, object: T | null): void {
-    const known = tracked.object
+    const { answered } = tracked
     tracked.object = object
-    if (known?.metadata?.resourceVersion === object?.metadata?.resourceVersion && known !== undefined) return
+    if (answered === undefined || versionOf(answered) === versionOf(object)) return
     for (const pod of tracked.pods) options.onChange(pod)
   }
 
@@ -94,7 +96,7 @@ export function createObjectTracker<T extends KubernetesObject & { readonly immu
   function acquire(key: string, podUID: string): void {
     let tracked = objects.get(key)
     if (tracked === undefined) {
-      tracked = { pods: new Set(), abort: new AbortController(), object: undefined }
+      tracked = { pods: new Set(), abort: new AbortController(), object: undefined, answered: undefined }
       objects.set(key, tracked)
       void follow(key, tracked)
     }
@@ -103,8 +105,23 @@ export function createObjectTracker<T extends KubernetesObject & { readonly immu
 
   return {
     async get(namespace, name) {
-      const known = objects.get(`${namespace}/${name}`)?.object
-      if (known === undefined) return await client.get(resource, { namespace, name })
+      const key = `${namespace}/${name}`
+      const known = objects.get(key)?.object
+      const answer = (found: T | null) => {
+        const tracked = objects.get(key)
+        if (tracked) tracked.answered = found
+      }
+      if (known === undefined) {
+        try {
+          const found = await client.get(resource, { namespace, name })
+          answer(found)
+          return found
+        } catch (error) {
+          if (isNotFound(error)) answer(null)
+          throw error
+        }
+      }
+      answer(known)
       if (known === null) throw notFound(resource, name)
       return known
     },
@@ -123,4 +140,8 @@ export function createObjectTracker<T extends KubernetesObject & { readonly immu
       byPod.clear()
     },
   }
+}
+
+function versionOf(object: KubernetesObject | null): string | undefined {
+  return object?.metadata?.resourceVersion
 }

@@ -64,7 +64,8 @@ const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_0
 
 function sleepStep(argument: string): Step {
   const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(argument)
-  if (!match) return { type: argument === 'infinity' ? 'forever' : 'exit', exitCode: 1 }
+  if (argument === 'infinity') return { type: 'forever' }
+  if (!match) return { type: 'exit', exitCode: 1 }
   return { type: 'sleep', milliseconds: Number(match[1]) * (units[match[2] || 's'] ?? 1000) }
 }
 
