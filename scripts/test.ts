@@ -80,6 +80,9 @@ if (only !== '--e2e') {
   await tests('unit tests', globSync('src/**/*.test.ts', { cwd: root }).sort(), 'none')
 }
 if (only !== '--unit') {
+  // One bundle for the whole run, even while somebody edits.
+  spawnSync(join(root, 'bin/k8ts'), ['version'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  process.env['K8TS_NO_BUILD'] = '1'
   clearEarlierRun()
   await installTestPackages(say)
   const kubectls = await fetchKubectls(cache, say)

@@ -69,16 +69,9 @@ describe('a cluster of three nodes', { skip: withoutContainers }, () => {
     assert.deepEqual(all.map(({ spec }) => spec?.nodeName ?? '').sort(), ['node1', 'node2', 'node3'])
     for (const from of all) {
       for (const to of all) {
-        const answer = await cluster.kubectl([
-          'exec',
-          from.metadata?.name ?? '',
-          '--',
-          'wget',
-          '-qO-',
-          '-T',
-          '3',
-          `http://${to.status?.podIP}:8080/`,
-        ])
+        // Not wget, which crashes in the static busybox of Debian 12.
+        const ask = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${to.status?.podIP} 8080 | tail -n 1`
+        const answer = await cluster.kubectl(['exec', from.metadata?.name ?? '', '--', 'sh', '-c', ask])
         assert.equal(answer.trim(), to.metadata?.name)
       }
     }
@@ -96,7 +89,8 @@ describe('a cluster of three nodes', { skip: withoutContainers }, () => {
       },
       90_000,
     )
-    await cluster.k8ts('node', 'start', 'node2')
+    const started = await cluster.k8ts('node', 'start', 'node2')
+    assert.equal(started.exitCode, 0, started.stderr)
     await until('node2 is ready', async () => (await readiness('node2')) === 'True', 60_000)
     await cluster.kubectl(['scale', 'deployment/spread', '--replicas=6'])
     await until(

@@ -86,7 +86,7 @@ describe('deployments and services', { skip: withoutContainers }, () => {
   it('scale up and down', async () => {
     await cluster.kubectl(['scale', 'deployment/web', '--replicas=5'])
     await rolledOut('web')
-    assert.equal((await podsOf('web')).length, 5)
+    await until('there are five', async () => (await podsOf('web')).length === 5)
     await cluster.kubectl(['scale', 'deployment/web', '--replicas=2'])
     await until('two are left', async () => (await podsOf('web')).length === 2)
   })

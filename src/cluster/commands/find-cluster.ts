@@ -11,6 +11,7 @@ import {
   type ClusterFolder,
 } from '../state/cluster-folder.ts'
 import { loadState, type ClusterState } from '../state/cluster-state.ts'
+import { hasTraces } from '../up/bring-down.ts'
 
 /** The folder of the cluster that `--name` and `--data-dir` mean, whether there is one or not. */
 export function folderOf(input: CommandInput): ClusterFolder {
@@ -36,6 +37,18 @@ export function findCluster(input: CommandInput): FoundCluster {
   const state = loadState(folder)
   if (!state) throw new CliError(`there is no cluster ${folder.name} in ${folder.path}`, exitCodes.notFound)
   return { folder, state }
+}
+
+/** Like findCluster, but also finds what is left on the machine of a cluster whose folder was removed. */
+export function findClusterOrTraces(
+  input: CommandInput,
+): Partial<FoundCluster> & Pick<FoundCluster, 'folder'> {
+  const folder = folderOf(input)
+  const state = loadState(folder)
+  if (!state && !hasTraces(folder)) {
+    throw new CliError(`there is no cluster ${folder.name} in ${folder.path}`, exitCodes.notFound)
+  }
+  return { folder, ...(state && { state }) }
 }
 
 /** What the running cluster answers; throws CliError (notRunning) where it does not run. */

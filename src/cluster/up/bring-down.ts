@@ -13,8 +13,13 @@ import type { ClusterState } from '../state/cluster-state.ts'
 const serverGraceMs = 60_000
 
 /** Whether what the cluster puts on the machine can be taken away by root alone, and we are not root. */
-export function needsRoot(state: ClusterState): boolean {
-  return state.runtime === 'containerd' && process.getuid?.() !== 0
+export function needsRoot(state: ClusterState | undefined): boolean {
+  return state?.runtime !== 'simulated' && process.getuid?.() !== 0
+}
+
+/** Whether something of the cluster may be on the machine, even where its folder is gone. */
+export function hasTraces(folder: ClusterFolder): boolean {
+  return openJournal(folder.journalFile).traces.length > 0
 }
 
 /**
