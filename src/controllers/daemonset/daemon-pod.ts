@@ -49,6 +49,19 @@ export function daemonPod(set: DaemonSet, nodeName: string, hash: string): Pod {
   }
 }
 
+export function revisionOf({ metadata }: Pod): string {
+  return metadata?.labels?.[podRevisionLabel] ?? ''
+}
+
+/** Whether the pod was made from the set's present template, whose revision has this hash. */
+export function isOfTemplate(pod: Pod, { metadata }: DaemonSet, hash: string): boolean {
+  const generation = metadata?.annotations?.[templateGenerationAnnotation]
+  return (
+    (hash !== '' && revisionOf(pod) === hash) ||
+    (generation !== undefined && pod.metadata?.labels?.[templateGenerationLabel] === generation)
+  )
+}
+
 function daemonTolerationsOf({ tolerations = [], hostNetwork }: PodSpec): readonly Toleration[] {
   const added = hostNetwork ? [...daemonTolerations, hostNetworkToleration] : daemonTolerations
   const isSame = (a: Toleration, b: Toleration) =>

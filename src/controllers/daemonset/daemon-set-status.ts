@@ -1,8 +1,9 @@
 import type { DaemonSet, DaemonSetStatus } from '../../api/generated/apps.v1.ts'
-import { isDeleting } from '../../machinery/owner.ts'
 import { isAvailable, isReady } from '../pods/pod-state.ts'
-import { revisionOf, type DaemonNodes } from './plan-daemon-set.ts'
+import { isOfTemplate } from './daemon-pod.ts'
+import type { DaemonNodes } from './plan-daemon-set.ts'
 
+/** Of several pods on a node the oldest counts. */
 export function daemonSetStatus(
   set: DaemonSet,
   { nodes }: DaemonNodes,
@@ -12,7 +13,7 @@ export function daemonSetStatus(
 ): DaemonSetStatus {
   const desired = nodes.filter(({ suitability }) => suitability.shouldRun)
   const scheduled = desired.filter(({ pods }) => pods.length > 0)
-  const leading = scheduled.map(({ pods }) => pods[0]!).filter((pod) => !isDeleting(pod))
+  const leading = scheduled.map(({ pods }) => pods[0]!)
   const available = leading.filter((pod) => isAvailable(pod, set.spec?.minReadySeconds ?? 0, nowMs)).length
   return {
     observedGeneration: set.metadata?.generation ?? 0,
@@ -23,7 +24,7 @@ export function daemonSetStatus(
     numberReady: leading.filter(isReady).length,
     numberAvailable: available,
     numberUnavailable: desired.length - available,
-    updatedNumberScheduled: leading.filter((pod) => revisionOf(pod) === hash).length,
+    updatedNumberScheduled: leading.filter((pod) => isOfTemplate(pod, set, hash)).length,
     ...(collisionCount !== undefined && { collisionCount }),
     ...(set.status?.conditions && { conditions: set.status.conditions }),
   }

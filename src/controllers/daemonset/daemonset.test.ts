@@ -3,9 +3,12 @@ import { afterEach, describe, it } from 'node:test'
 import type { DaemonSet, DaemonSetSpec } from '../../api/generated/apps.v1.ts'
 import type { Node, Pod, PodPhase, PodSpec, Taint } from '../../api/generated/core.v1.ts'
 import { controllerRevisions, daemonSets, nodes, pods } from '../../api/generated/resources.ts'
+import { controllerOf } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
+import { forbidden } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { isReady } from '../pods/pod-state.ts'
+import { aPod } from '../testing/a-pod.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { suitabilityOf, targetNodeOf } from './daemon-pod.ts'
 import { daemonSetReconciler } from './daemonset.ts'
@@ -207,5 +210,156 @@ void describe('daemonSetReconciler', () => {
         /^FailedDaemonPod: Found failed daemon pod default\/agent-\d+ on node a/.test(event),
       ),
     )
+  })
+
+  void it('tolerates what befalls nodes, and requires its node in place of what the template requires', async () => {
+    const required = {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: 'node', operator: 'In' as const, values: ['a'] }] }],
+    }
+    const preferred = [
+      { weight: 1, preference: { matchExpressions: [{ key: 'x', operator: 'Exists' as const }] } },
+    ]
+    const own = { key: 'gpu', operator: 'Exists' as const }
+    await start(
+      aDaemonSet(
+        {},
+        {
+          hostNetwork: true,
+          tolerations: [own],
+          affinity: {
+            nodeAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: required,
+              preferredDuringSchedulingIgnoredDuringExecution: preferred,
+            },
+          },
+        },
+      ),
+    )
+    const [pod, ...others] = await harness.all(pods)
+    assert.equal(others.length, 0)
+    assert.deepEqual(
+      pod!.spec!.tolerations!.map(({ key, effect }) => `${key} ${effect ?? ''}`.trim()),
+      [
+        'gpu',
+        'node.kubernetes.io/not-ready NoExecute',
+        'node.kubernetes.io/unreachable NoExecute',
+        'node.kubernetes.io/disk-pressure NoSchedule',
+        'node.kubernetes.io/memory-pressure NoSchedule',
+        'node.kubernetes.io/pid-pressure NoSchedule',
+        'node.kubernetes.io/unschedulable NoSchedule',
+        'node.kubernetes.io/network-unavailable NoSchedule',
+      ],
+    )
+    assert.deepEqual(pod!.spec!.affinity!.nodeAffinity, {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }] }],
+      },
+      preferredDuringSchedulingIgnoredDuringExecution: preferred,
+    })
+  })
+
+  void it('makes pods anew that have succeeded, without a pause', async () => {
+    await start(aDaemonSet(), ['a'])
+    for (let round = 0; round < 2; round++) {
+      const [pod] = await harness.all(pods)
+      const { name } = pod!.metadata!
+      await harness.edit(
+        pods,
+        keyOf(pod!),
+        (current) => ({ ...current, status: { phase: 'Succeeded' as const } }),
+        'status',
+      )
+      await harness.settle()
+      assert.notEqual((await harness.all(pods))[0]!.metadata!.name, name)
+      const message = `Found succeeded daemon pod default/${name} on node a, will try to delete it`
+      assert.ok((await harness.events()).includes(`SucceededDaemonPod: ${message}`))
+    }
+  })
+
+  void it('adopts orphans, and lets go what it does not select any more', async () => {
+    const nodeName = 'a'
+    harness = await runReconcilers([daemonSetReconciler()], ({ client }) => {
+      client.seed(nodes, aNode('a'))
+      client.seed(pods, aPod('orphan', { metadata: { labels }, spec: { nodeName } }))
+      client.seed(daemonSets, aDaemonSet({ updateStrategy: { type: 'OnDelete' } }))
+    })
+    assert.equal(controllerOf(await harness.one(pods, 'default/orphan'))?.name, 'agent')
+    assert.equal((await harness.all(pods)).length, 1)
+    await harness.edit(pods, 'default/orphan', (pod) => ({
+      ...pod,
+      metadata: { ...pod.metadata, labels: {} },
+    }))
+    await harness.settle()
+    assert.equal(controllerOf(await harness.one(pods, 'default/orphan')), undefined)
+    assert.equal((await harness.all(pods)).length, 2)
+  })
+
+  void it('goes back to a revision, and keeps as many as the limit says beside those in use', async () => {
+    await start(aDaemonSet({ revisionHistoryLimit: 1, updateStrategy: { type: 'OnDelete' } }), ['a'])
+    for (const image of ['agent:2', 'agent:3', 'agent:4']) await setImage(image)
+    const revisions = async () =>
+      (await harness.all(controllerRevisions)).map(({ revision }) => revision).toSorted((a, b) => a - b)
+    assert.deepEqual(await revisions(), [1, 4], 'the first is still in use')
+    await setImage('agent:1')
+    assert.deepEqual(await revisions(), [4, 5])
+    assert.equal((await status()).updatedNumberScheduled, 1)
+  })
+
+  void it('counts a name that is taken, and takes another', async () => {
+    harness = await runReconcilers([daemonSetReconciler()], ({ client }) =>
+      client.seed(daemonSets, aDaemonSet()),
+    )
+    const [first] = await harness.all(controllerRevisions)
+    await harness.stop()
+    const foreign = {
+      ...first!,
+      metadata: { namespace: 'default', name: first!.metadata!.name! },
+      data: { a: 1 },
+    }
+    harness = await runReconcilers([daemonSetReconciler()], ({ client }) => {
+      client.seed(controllerRevisions, foreign)
+      client.seed(daemonSets, aDaemonSet())
+    })
+    assert.equal((await status()).collisionCount, 1)
+    assert.equal((await harness.all(controllerRevisions)).length, 2)
+    assert.deepEqual(harness.complaints, [])
+  })
+
+  void it('tells that pods cannot be created, and tries again', async () => {
+    harness = await runReconcilers([daemonSetReconciler()], ({ client }) => {
+      client.onWrite = ({ verb, resource }) => {
+        if (verb === 'create' && resource === 'pods') throw forbidden('pods', 'agent-', 'quota')
+      }
+      client.seed(nodes, aNode('a'), aNode('b'))
+      client.seed(daemonSets, aDaemonSet())
+    })
+    assert.equal((await status()).desiredNumberScheduled, 2)
+    assert.ok(
+      (await harness.events()).includes('FailedCreate: Error creating: pods "agent-" is forbidden: quota'),
+    )
+    delete harness.client.onWrite
+    await harness.pass(1000)
+    assert.deepEqual(await images(), ['a agent:1', 'b agent:1'])
+  })
+
+  void it('refuses to select all pods', async () => {
+    await start(aDaemonSet({ selector: {} }))
+    assert.deepEqual(await harness.events(), [
+      'SelectingAll: This daemon set is selecting all pods. A non-empty selector is required.',
+    ])
+    assert.equal((await harness.all(pods)).length, 0)
+  })
+
+  void it('writes nothing when nothing has to change', async () => {
+    await start()
+    await makeReady()
+    const before = harness.client.calls.length
+    await harness.edit(daemonSets, 'default/agent', (set) => ({
+      ...set,
+      metadata: { ...set.metadata, labels: { a: 'b' } },
+    }))
+    await harness.edit(nodes, 'a', (node) => ({ ...node, status: { phase: 'Running' as const } }), 'status')
+    await harness.pass(3_600_000)
+    assert.equal(harness.client.calls.length, before + 2)
   })
 })

@@ -1,31 +1,25 @@
-import type { DaemonSet } from '../../api/generated/apps.v1.ts'
+import type { ControllerRevision, DaemonSet } from '../../api/generated/apps.v1.ts'
 import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import { controllerRevisions, daemonSets, nodes, pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { canonicalJson } from '../../machinery/hash.ts'
-import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
-import { controllerOf, isDeleting } from '../../machinery/owner.ts'
+import { fromLabelSelector, type ParsedLabelSelector } from '../../machinery/label-selector.ts'
+import { isDeleting } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { podRevisionLabel } from '../history/controller-revisions.ts'
 import { syncRevision, truncateHistory } from '../history/sync-revision.ts'
 import { claim } from '../ownership/claim.ts'
 import { indexByController } from '../ownership/controller-index.ts'
-import { controllerKey } from '../ownership/controller-key.ts'
 import { identityOf } from '../ownership/identity.ts'
+import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { createPod, deletePod, isNamespaceTerminating } from '../pods/pod-control.ts'
 import { nextAvailabilityMs } from '../pods/pod-state.ts'
 import { inParallel, slowStart } from '../pods/slow-start.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
-import { daemonPod } from './daemon-pod.ts'
+import { daemonPod, revisionOf } from './daemon-pod.ts'
 import { daemonSetStatus } from './daemon-set-status.ts'
 import { createFailureBackoff, type FailureBackoff } from './failure-backoff.ts'
-import {
-  daemonNodes,
-  planDaemonUpdate,
-  planPlacement,
-  revisionOf,
-  type DaemonPlan,
-} from './plan-daemon-set.ts'
+import { daemonNodes, planDaemonUpdate, planPlacement, type DaemonPlan } from './plan-daemon-set.ts'
 
 const defaultHistoryLimit = 10
 
@@ -38,22 +32,11 @@ export function daemonSetReconciler(): Reconciler {
     name: 'daemonset',
     watches: [
       on(daemonSets, (set) => [keyOf(set)]),
-      on(pods, (pod, { cache }) => {
-        const key = controllerKey(pod, daemonSets)
-        if (controllerOf(pod)) return key === undefined ? [] : [key]
-        const { namespace, labels = {} } = pod.metadata ?? {}
-        return cache(daemonSets)
-          .list(namespace)
-          .filter(({ spec }) => matchesLabels(fromLabelSelector(spec?.selector), labels))
-          .map(keyOf)
-      }),
+      on(pods, (pod, { cache }) => keysOfOwners(pod, cache(daemonSets), selectorOf)),
       on(nodes, (node, { cache }) =>
         hasChanged(node, cache(nodes).get(keyOf(node))) ? cache(daemonSets).list().map(keyOf) : [],
       ),
-      on(controllerRevisions, (revision) => {
-        const key = controllerKey(revision, daemonSets)
-        return key === undefined ? [] : [key]
-      }),
+      on(controllerRevisions, (revision, { cache }) => keysOfOwners(revision, cache(daemonSets), selectorOf)),
     ],
 
     prepare({ cache }) {
@@ -65,7 +48,7 @@ export function daemonSetReconciler(): Reconciler {
       const { client, cache, clock, events } = context
       const set = cache(daemonSets).get(key)
       if (!set) return done
-      const selector = fromLabelSelector(set.spec?.selector)
+      const selector = selectorOf(set)
       if (selector.requirements.length === 0) {
         const message = 'This daemon set is selecting all pods. A non-empty selector is required.'
         events.event(set, 'Warning', 'SelectingAll', message)
@@ -105,8 +88,10 @@ export function daemonSetReconciler(): Reconciler {
       const failure = first.failure ?? second.failure
       if (failure !== undefined) throw failure
 
-      const live = new Set([identityOf(revision).name, ...liveRevisions(owned, revisions)])
-      await truncateHistory(revisions, live, set.spec?.revisionHistoryLimit ?? defaultHistoryLimit, context)
+      const old = revisions.filter((other) => identityOf(other).name !== identityOf(revision).name)
+      const live = liveRevisions(owned, old)
+      const limit = (set.spec?.revisionHistoryLimit ?? defaultHistoryLimit) - live.size
+      await truncateHistory(old, live, Math.max(0, limit), context)
       return earliest(first.retryInMs, nextAvailabilityMs(owned, set.spec?.minReadySeconds ?? 0, nowMs))
     },
   }
@@ -120,6 +105,10 @@ export function daemonSetReconciler(): Reconciler {
     seenNodes.set(name, signature)
     return true
   }
+}
+
+function selectorOf({ spec }: DaemonSet): ParsedLabelSelector {
+  return fromLabelSelector(spec?.selector)
 }
 
 interface Acted {
@@ -145,7 +134,8 @@ async function act(
     if (pod.status?.phase === 'Succeeded')
       events.event(set, 'Normal', 'SucceededDaemonPod', `Found succeeded ${where}, will try to delete it`)
     else {
-      const waitMs = backoff.next(`${set.metadata?.uid}/${nodeName}`)
+      // A new template may be what helps: with it the pauses begin anew.
+      const waitMs = backoff.next(`${set.metadata?.uid}/${set.status?.observedGeneration ?? 0}/${nodeName}`)
       if (waitMs > 0) {
         retryInMs = Math.min(retryInMs ?? Infinity, waitMs)
         continue
@@ -158,8 +148,9 @@ async function act(
   const retry = retryInMs === undefined ? {} : { retryInMs }
   try {
     await inParallel(remove, (pod) => deletePod(pod, set, context))
-    const names = [...plan.create]
-    await slowStart(names.length, () => createPod(daemonPod(set, names.pop()!, hash), set, context))
+    await slowStart(plan.create.length, (at) =>
+      createPod(daemonPod(set, plan.create[at]!, hash), set, context),
+    )
     return { hasActed, ...retry }
   } catch (failure) {
     return isNamespaceTerminating(failure) ? { hasActed } : { hasActed, failure, ...retry }
@@ -167,16 +158,10 @@ async function act(
 }
 
 /** Names of the revisions that pods were made from. */
-function liveRevisions(
-  owned: readonly Pod[],
-  revisions: readonly {
-    readonly metadata?: { readonly name?: string; readonly labels?: Readonly<Record<string, string>> }
-  }[],
-): readonly string[] {
+function liveRevisions(owned: readonly Pod[], revisions: readonly ControllerRevision[]): ReadonlySet<string> {
   const hashes = new Set(owned.map(revisionOf))
-  return revisions
-    .filter(({ metadata }) => hashes.has(metadata?.labels?.[podRevisionLabel] ?? ''))
-    .map(({ metadata }) => metadata?.name ?? '')
+  const live = revisions.filter(({ metadata }) => hashes.has(metadata?.labels?.[podRevisionLabel] ?? ''))
+  return new Set(live.map((revision) => identityOf(revision).name))
 }
 
 function earliest(...delays: readonly (number | undefined)[]) {

@@ -3,9 +3,8 @@ import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import { compareGoStrings } from '../../machinery/go-format.ts'
 import { scaledValue } from '../../machinery/int-or-string.ts'
 import { isDeleting } from '../../machinery/owner.ts'
-import { podRevisionLabel } from '../history/controller-revisions.ts'
-import { isAvailable, isReady } from '../pods/pod-state.ts'
-import { suitabilityOf, targetNodeOf, type Suitability } from './daemon-pod.ts'
+import { isAvailable, isReady, isTerminal } from '../pods/pod-state.ts'
+import { isOfTemplate, suitabilityOf, targetNodeOf, type Suitability } from './daemon-pod.ts'
 
 /** Pods are created and deleted in portions of this many per run. */
 const maxBurst = 250
@@ -31,10 +30,11 @@ export interface DaemonNodes {
   readonly stranded: readonly Pod[]
 }
 
+/** Pods that have ended and are being deleted are as good as gone. */
 export function daemonNodes(set: DaemonSet, nodes: readonly Node[], pods: readonly Pod[]): DaemonNodes {
   const byNode = new Map<string, Pod[]>()
   for (const pod of pods) {
-    const name = targetNodeOf(pod)
+    const name = isTerminal(pod) && isDeleting(pod) ? undefined : targetNodeOf(pod)
     if (name !== undefined) byNode.set(name, [...(byNode.get(name) ?? []), pod])
   }
   const placed = nodes.map((node) => {
@@ -61,16 +61,9 @@ export function planPlacement(
     if (suitability.shouldRun && pods.length === 0) create.push(name)
     else if (suitability.mayStay) {
       const living = pods.filter((pod) => !isDeleting(pod))
-      const over = living.filter(({ status }) => status?.phase === 'Failed' || status?.phase === 'Succeeded')
-      ended.push(...over.map((pod) => ({ pod, nodeName: name })))
-      remove.push(
-        ...surplus(
-          set,
-          living.filter((pod) => !over.includes(pod)),
-          hash,
-          nowMs,
-        ),
-      )
+      ended.push(...living.filter(isTerminal).map((pod) => ({ pod, nodeName: name })))
+      const running = living.filter((pod) => !isTerminal(pod))
+      remove.push(...surplus(set, running, hash, nowMs))
     } else remove.push(...pods.filter((pod) => !isDeleting(pod)))
   }
   return { create: create.slice(0, maxBurst), delete: remove.slice(0, maxBurst), ended }
@@ -80,7 +73,7 @@ export function planPlacement(
 function surplus(set: DaemonSet, running: readonly Pod[], hash: string, nowMs: number): readonly Pod[] {
   if (running.length <= 1) return []
   if (!allowsSurge(set)) return running.slice(1)
-  const isNew = (pod: Pod) => revisionOf(pod) === hash
+  const isNew = (pod: Pod) => isOfTemplate(pod, set, hash)
   const fresh = running.find(isNew)
   const old = running.find((pod) => !isNew(pod))
   const others = running.filter((pod) => pod !== fresh && pod !== old)
@@ -101,27 +94,27 @@ export function planDaemonUpdate(
 ): DaemonPlan {
   const desired = nodes.filter(({ suitability }) => suitability.shouldRun).length
   const limits = limitsOf(set, desired)
-  const occupied = nodes.filter(({ pods }) => pods.length > 0)
+  const pairs = nodes
+    .filter(({ pods }) => pods.length > 0)
+    .map((node) => ({ ...node, pair: updatePairOf(set, node.pods, hash) }))
   const minReadySeconds = set.spec?.minReadySeconds ?? 0
   const serves = (pod: Pod) => isAvailable(pod, minReadySeconds, nowMs)
   const plan =
     limits.surge > 0
-      ? planSurge(occupied, hash, limits.surge, serves)
-      : planReplacement(occupied, hash, limits.unavailable, serves)
+      ? planSurge(pairs, desired, limits.surge, serves)
+      : planReplacement(pairs, limits.unavailable, serves)
   return { ...plan, create: plan.create.slice(0, maxBurst), delete: plan.delete.slice(0, maxBurst) }
 }
 
 function planReplacement(
-  nodes: readonly DaemonNode[],
-  hash: string,
+  nodes: readonly PairedNode[],
   maxUnavailable: number,
   serves: (pod: Pod) => boolean,
 ): DaemonPlan {
   let unavailable = 0
   const broken: Pod[] = []
   const candidates: Pod[] = []
-  for (const { pods } of nodes) {
-    const pair = updatePairOf(pods, hash)
+  for (const { pair } of nodes) {
     if (!pair || !pair.fresh === !pair.old) unavailable += 1
     else if (pair.fresh) unavailable += serves(pair.fresh) ? 0 : 1
     else if (serves(pair.old!)) candidates.push(pair.old!)
@@ -134,37 +127,58 @@ function planReplacement(
   return { create: [], delete: [...broken, ...candidates.slice(0, room)], ended: [] }
 }
 
+/**
+ * An old pod on a node where none should run any more may only go when enough others serve: with surge, users expect as
+ * many as nodes to serve at any time.
+ */
 function planSurge(
-  nodes: readonly DaemonNode[],
-  hash: string,
+  nodes: readonly PairedNode[],
+  desired: number,
   maxSurge: number,
   serves: (pod: Pod) => boolean,
 ): DaemonPlan {
   let surging = 0
-  const replaced: Pod[] = []
+  let serving = 0
+  const remove: Pod[] = []
+  const misplaced: Pod[] = []
   const broken: string[] = []
   const candidates: string[] = []
-  for (const { name, pods, suitability } of nodes) {
-    const pair = updatePairOf(pods, hash)
+  for (const { name, pair, suitability } of nodes) {
+    const { fresh, old } = pair ?? {}
+    const leading = old ?? fresh
+    if (leading && serves(leading)) serving += 1
     if (!pair) surging += 1
-    else if (!pair.old) continue
-    else if (pair.fresh) {
-      if (serves(pair.fresh)) replaced.push(pair.old)
+    else if (!old) continue
+    else if (fresh) {
+      if (serves(fresh)) remove.push(old)
       else surging += 1
-    } else if (suitability.shouldRun) (serves(pair.old) ? candidates : broken).push(name)
+    } else if (!suitability.shouldRun) (serves(old) ? misplaced : remove).push(old)
+    else (serves(old) ? candidates : broken).push(name)
   }
   const room = Math.max(0, maxSurge - surging)
-  return { create: [...broken, ...candidates.slice(0, room)], delete: replaced, ended: [] }
+  const dispensable = misplaced.slice(0, Math.max(0, serving - desired))
+  return {
+    create: [...broken, ...candidates.slice(0, room)],
+    delete: [...remove, ...dispensable],
+    ended: [],
+  }
 }
 
-/** The node's pod of the new revision and that of an old one; undefined when there are several of a kind. */
-function updatePairOf(
-  pods: readonly Pod[],
-  hash: string,
-): { readonly fresh: Pod | undefined; readonly old: Pod | undefined } | undefined {
+/** The node's pod of the new revision and that of an old one. */
+interface UpdatePair {
+  readonly fresh: Pod | undefined
+  readonly old: Pod | undefined
+}
+
+interface PairedNode extends DaemonNode {
+  /** Undefined when there are several pods of a kind: those must be sorted out first. */
+  readonly pair: UpdatePair | undefined
+}
+
+function updatePairOf(set: DaemonSet, pods: readonly Pod[], hash: string): UpdatePair | undefined {
   const living = pods.filter((pod) => !isDeleting(pod))
-  const fresh = living.filter((pod) => revisionOf(pod) === hash)
-  const old = living.filter((pod) => revisionOf(pod) !== hash)
+  const fresh = living.filter((pod) => isOfTemplate(pod, set, hash))
+  const old = living.filter((pod) => !isOfTemplate(pod, set, hash))
   return fresh.length > 1 || old.length > 1 ? undefined : { fresh: fresh[0], old: old[0] }
 }
 
@@ -181,10 +195,6 @@ function limitsOf(
 function allowsSurge({ spec }: DaemonSet): boolean {
   const surge = spec?.updateStrategy?.rollingUpdate?.maxSurge ?? 0
   return spec?.updateStrategy?.type !== 'OnDelete' && surge !== 0 && surge !== '0%'
-}
-
-export function revisionOf({ metadata }: Pod): string {
-  return metadata?.labels?.[podRevisionLabel] ?? ''
 }
 
 /** Scheduled before waiting pods, then by age. */
