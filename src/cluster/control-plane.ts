@@ -3,7 +3,6 @@ import { builtInDefinitions } from '../api/registry.ts'
 import { startApiServer, type ApiServer } from '../apiserver/api-server.ts'
 import type { Client } from '../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
-import { createHttpClient, type HttpClient } from '../client/http/http-client.ts'
 import { createInformers } from '../client/informers/informers.ts'
 import { startControllers } from '../controllers/start.ts'
 import type { Clock } from '../machinery/clock.ts'
@@ -15,6 +14,7 @@ import { openStore, type StoreOptions } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
 import { clusterSecurity } from './cluster-security.ts'
+import { inProcessClient } from './in-process-client.ts'
 import {
   controllerManagerIdentity,
   schedulerIdentity,
@@ -50,7 +50,7 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   readonly port: number
   readonly components: readonly RunningComponent[]
-  /** Speaks to the API server as somebody. */
+  /** Speaks to the API server as somebody, without a network in between. */
   client(identity: ClientIdentity): Client
   stop(): Promise<void>
 }
@@ -67,25 +67,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   try {
     const apiServer = await startServer(options, undo)
-    const clients = new Map<string, HttpClient>()
-    undo.push(() => {
-      for (const client of clients.values()) client.close()
-    })
-    const client = (identity: ClientIdentity): Client => {
-      const known = clients.get(identity.user)
-      if (known) return known
-      const certificate = pki.client(identity)
-      const made = createHttpClient({
-        server: `https://127.0.0.1:${apiServer.port}`,
-        caData: pki.authority.certificatePem,
-        certData: certificate.certificatePem,
-        keyData: certificate.privateKeyPem,
-        clock,
-        random,
-      })
-      clients.set(identity.user, made)
-      return made
-    }
+    const client = ({ user, groups }: ClientIdentity): Client =>
+      inProcessClient(apiServer, { name: user, groups: [...groups, 'system:authenticated'] })
     const contextOf = (identity: ClientIdentity, log: Logger): ComponentContext => {
       const own = client(identity)
       const informers = createInformers({ client: own, clock, random, log })
