@@ -36,6 +36,8 @@ export interface KubeletOptions {
   readonly providerID?: string
   /** Default 110. */
   readonly maxPods?: number
+  /** Sysctls that pods may set beyond the safe ones; `*` at the end stands for all that begin so. Default none. */
+  readonly allowedUnsafeSysctls?: readonly string[]
   /** Kept from pods: thousandths of a CPU, bytes. Default nothing. */
   readonly reserved?: { readonly milliCPU?: number; readonly memoryBytes?: number }
   /** Writes a CNI configuration when the node is given its pod CIDR. Default: somebody else does. */

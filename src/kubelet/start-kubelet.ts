@@ -218,6 +218,10 @@ export async function startKubelet(
     informer: podInformer,
     log,
     node: () => reporter.node,
+    policy: {
+      allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
+      hasAppArmor: machine.hasAppArmor,
+    },
     track(uid, references) {
       configMapTracker.track(uid, references.configMaps)
       secretTracker.track(uid, references.secrets)

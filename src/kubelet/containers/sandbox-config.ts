@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { podDNS, type DNSSettings } from '../network/dns.ts'
+import { sysctlName } from '../pods/sysctls.ts'
 import { podHostname } from '../network/hostname.ts'
 import type { LinuxResources, PortMapping, SandboxConfig } from '../runtime/runtime.ts'
 import { cpuQuotaOf, cpuSharesOf } from './resources.ts'
@@ -50,7 +51,7 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
     runtimeHandler: input.runtimeHandler,
     cgroupParent: input.cgroupParent,
     sysctls: Object.fromEntries(
-      (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value]),
+      (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value]),
     ),
     security: sandboxSecurity(pod, input.seccompDirectory),
     resources: podResources(pod),

@@ -16,6 +16,7 @@ export interface Machine {
   readonly swapBytes: number
   /** Of the file system that holds the kubelet's root directory. */
   readonly ephemeralStorageBytes: number
+  readonly hasAppArmor: boolean
   /** Bytes by page size: `2Mi`. */
   readonly hugepages: Readonly<Record<string, number>>
 }
@@ -28,12 +29,13 @@ export async function inspectMachine(rootDirectory: string): Promise<Machine> {
       (content) => content.trim(),
       () => '',
     )
-  const [machineID, productUUID, bootID, osRelease, meminfo] = await Promise.all([
+  const [machineID, productUUID, bootID, osRelease, meminfo, appArmor] = await Promise.all([
     text('/etc/machine-id'),
     text('/sys/class/dmi/id/product_uuid'),
     text('/proc/sys/kernel/random/boot_id'),
     text('/etc/os-release'),
     text('/proc/meminfo'),
+    text('/sys/module/apparmor/parameters/enabled'),
   ])
   const storage = await statfs(rootDirectory)
   return {
@@ -48,6 +50,7 @@ export async function inspectMachine(rootDirectory: string): Promise<Machine> {
     memoryBytes: totalmem(),
     swapBytes: Number(/^SwapTotal:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? 0) * 1024,
     ephemeralStorageBytes: storage.blocks * storage.bsize,
+    hasAppArmor: appArmor === 'Y',
     hugepages: hugepagesOf(meminfo),
   }
 }

@@ -6,12 +6,15 @@ import { sleep, type Cancel, type Clock } from '../../machinery/clock.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { parseTime } from '../../machinery/time.ts'
-import { isAlreadyExists, isNotFound } from '../../machinery/status-errors.ts'
+import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.ts'
 import type { RuntimeMonitor } from '../runtime/runtime-monitor.ts'
 import { newNode, nodeLabels, nodeStatus, type NodeDescription, type NodeState } from './node-object.ts'
 
-/** Registers the node, and keeps its status: at once when it changes, every five minutes when it does not. */
+/**
+ * Registers the node once, and keeps its status: at once when it changes, every five minutes when it does not. A node
+ * that somebody deletes meanwhile stays deleted, as upstream, until the kubelet starts again.
+ */
 export interface NodeReporter {
   /** Resolves when the API server has the node. */
   readonly registered: Promise<Node>
@@ -108,18 +111,12 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
     tellReadiness(found, state)
     const body = changedFields(found, status, clock.now())
     if (body === undefined) return
-    try {
-      written = await client.patch(
-        nodes,
-        { name: description.name },
-        { type: 'strategic', body: { status: body } },
-        { subresource: 'status' },
-      )
-    } catch (error) {
-      if (!isNotFound(error)) throw error
-      // Somebody deleted the node while it lives: it comes back, as upstream's does not before a restart.
-      written = await createOrAdopt()
-    }
+    written = await client.patch(
+      nodes,
+      { name: description.name },
+      { type: 'strategic', body: { status: body } },
+      { subresource: 'status' },
+    )
   }
 
   function tellReadiness(node: Node, { problems }: NodeState): void {

@@ -2,17 +2,30 @@ import { matchesNodeAffinity } from '../../api/core/node-affinity.ts'
 import { amountOf, podRequests } from '../../api/core/pod-resources.ts'
 import { findUntolerated } from '../../api/core/tolerations.ts'
 import type { Node, Pod } from '../../api/generated/core.v1.ts'
-import { isStaticPod } from './pod.ts'
+import { containersOf, isStaticPod } from './pod.ts'
 import type { Failure } from './status/pod-status.ts'
+import { forbiddenSysctl } from './sysctls.ts'
+
+/** What a node permits and can do, beside what its Node object says. */
+export interface NodePolicy {
+  /** Sysctls beyond the safe ones; `*` at the end stands for all that begin so. */
+  readonly allowedUnsafeSysctls: readonly string[]
+  readonly hasAppArmor: boolean
+}
 
 /**
  * Whether the node can take a pod that was bound to it, beside those it has: undefined when it can, else why not, in the
  * words of upstream's predicates. The scheduler has asked the same; the node may have changed since, or never been asked.
  */
-export function admit(pod: Pod, others: readonly Pod[], node: Node): Failure | undefined {
+export function admit(pod: Pod, others: readonly Pod[], node: Node, policy: NodePolicy): Failure | undefined {
   const os = pod.spec?.os?.name
   if (os !== undefined && os !== 'linux') {
     return rejection('PodOSNotSupported', "Failed to admit pod as the OS field doesn't match node OS")
+  }
+  const sysctl = forbiddenSysctl(pod, policy.allowedUnsafeSysctls)
+  if (sysctl !== undefined) return rejection('SysctlForbidden', sysctl)
+  if (!policy.hasAppArmor && wantsAppArmor(pod)) {
+    return rejection('AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host')
   }
   const groupsPolicy = pod.spec?.securityContext?.supplementalGroupsPolicy
   if (groupsPolicy === 'Strict' && !node.status?.features?.supplementalGroupsPolicy) {
@@ -31,6 +44,14 @@ export function admit(pod: Pod, others: readonly Pod[], node: Node): Failure | u
       : undefined) ??
     untolerated(pod, node)
   )
+}
+
+function wantsAppArmor(pod: Pod): boolean {
+  const profiles = [
+    pod.spec?.securityContext?.appArmorProfile,
+    ...containersOf(pod).map(({ container }) => container.securityContext?.appArmorProfile),
+  ]
+  return profiles.some((profile) => profile !== undefined && profile.type !== 'Unconfined')
 }
 
 function insufficient(pod: Pod, others: readonly Pod[], node: Node): Failure | undefined {

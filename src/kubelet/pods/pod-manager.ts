@@ -3,7 +3,7 @@ import type { Change, Informer } from '../../client/informer.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { referencesOf, type References } from '../objects/references.ts'
-import { admit } from './admission.ts'
+import { admit, type NodePolicy } from './admission.ts'
 import { podEvents } from './events.ts'
 import { orphanPod } from './orphan-pod.ts'
 import { isProcessPod } from '../runtime/component/process-pod.ts'
@@ -38,6 +38,7 @@ export interface PodManagerOptions {
   readonly informer: Informer<Pod>
   readonly log: Logger
   readonly node: () => Node | undefined
+  readonly policy: NodePolicy
   readonly track: (podUID: string, references: References) => void
   /** A mirror pod has changed in the API server. */
   readonly onMirror: (key: string) => void
@@ -94,7 +95,7 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     const deleting = pod.metadata?.deletionTimestamp !== undefined
     if (isTerminalPhase(pod.status?.phase) || deleting || node === undefined) return undefined
     if (servicesOf(pod).observer.get(worker.uid).containers.length > 0) return undefined
-    return admit(pod, activePods(worker), node)
+    return admit(pod, activePods(worker), node, options.policy)
   }
 
   /** Pods that hold their resources: not those that have come to their end. */

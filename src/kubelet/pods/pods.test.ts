@@ -69,6 +69,36 @@ describe('admit', () => {
       "TaintToleration: Pod was rejected: Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
     ],
     [
+      'a sysctl that is not safe',
+      asking({}, { securityContext: { sysctls: [{ name: 'kernel/sem', value: '1' }] } }),
+      [],
+      'SysctlForbidden: Pod was rejected: forbidden sysctl: "kernel/sem" not allowlisted',
+    ],
+    [
+      'a sysctl that this node permits',
+      asking({}, { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } }),
+      [],
+      undefined,
+    ],
+    [
+      'a sysctl of the node network',
+      asking(
+        {},
+        {
+          hostNetwork: true,
+          securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] },
+        },
+      ),
+      [],
+      'SysctlForbidden: Pod was rejected: forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+    ],
+    [
+      'AppArmor where there is none',
+      asking({}, { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }),
+      [],
+      'AppArmor: Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host',
+    ],
+    [
       'another system',
       asking({}, { os: { name: 'windows' } }),
       [],
@@ -77,7 +107,7 @@ describe('admit', () => {
   ]
   for (const [name, pod, others, expected] of rows) {
     it(name, () => {
-      const failure = admit(pod, others, node)
+      const failure = admit(pod, others, node, { allowedUnsafeSysctls: ['kernel.msg*'], hasAppArmor: false })
       assert.equal(failure && `${failure.reason}: ${failure.message}`, expected)
     })
   }

@@ -65,10 +65,10 @@ async function get(
   const status = response.statusCode ?? 0
   const location = response.headers.location
   if ([301, 302, 303, 307, 308].includes(status) && location !== undefined) {
-    response.destroy()
     const target = new URL(location, url)
+    const body = await readBody(response)
     if (target.hostname !== url.hostname) {
-      return { result: 'warning', output: `Probe terminated redirects, Response body: ` }
+      return { result: 'warning', output: `Probe terminated redirects, Response body: ${body}` }
     }
     if (redirects === 0) return failed(`Get "${target.href}": stopped after 10 redirects`)
     return await get(target, headers, signal, redirects - 1)
