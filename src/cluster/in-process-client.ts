@@ -72,7 +72,10 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
       return watch<T>(resource, signal, begin)
     },
     async create<T extends KubernetesObject>(resource: Resource<T>, object: T, options: WriteOptions = {}) {
-      return objectOf(await send(resource, nameOf(object), createAction(object, options))) as T
+      const { namespace } = nameOf(object)
+      return objectOf(
+        await send(resource, { ...(namespace && { namespace }) }, createAction(object, options)),
+      ) as T
     },
     async update<T extends KubernetesObject>(resource: Resource<T>, object: T, options: UpdateOptions = {}) {
       const action = updateAction(object, options)

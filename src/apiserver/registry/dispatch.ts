@@ -159,12 +159,16 @@ function deletedAnswer(registry: Registry, as: ServedResource, deleted: Deleted,
   }
 }
 
-/** Namespaced objects have a namespace in their path, where one object is meant. */
+const collectionVerbs: ReadonlySet<Verb> = new Set(['list', 'watch', 'deletecollection'])
+
+/** Some verbs are for one object, some for a collection; namespaced objects have a namespace in their path. */
 function checkScope({ resource }: ServedResource, request: ResourceRequest): void {
-  if (!resource.namespaced || request.namespace !== '') return
-  if (request.name !== '' || request.verb === 'create' || request.verb === 'deletecollection') {
-    throw request.name === '' ? verbNotAllowed() : resourceNotFound()
-  }
+  const { verb, name, subresource, namespace } = request
+  if (collectionVerbs.has(verb) ? name !== '' : name === '' && verb !== 'create') throw verbNotAllowed()
+  if (verb === 'create' && (name === '') !== (subresource === '')) throw verbNotAllowed()
+  if (!resource.namespaced || namespace !== '') return
+  if (name !== '') throw resourceNotFound()
+  if (verb === 'create' || verb === 'deletecollection') throw verbNotAllowed()
 }
 
 /** 404 for a path under which nothing is served. */

@@ -14,11 +14,13 @@ import { createStaticTokenAuthenticator } from '../authentication/static-tokens.
 import { createRequestAuthenticator } from '../authentication/union.ts'
 import { alwaysAllow } from '../authorization/always-allow.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
+import type { TlsIdentity } from '../connect/backend.ts'
 
 export interface TestServerOptions {
   readonly definitions?: readonly ResourceDefinition[]
   readonly admission?: readonly AdmissionPlugin[]
   readonly authorizer?: Authorizer
+  readonly kubeletClient?: TlsIdentity
   readonly store?: Store
   readonly clock?: Clock
   readonly log?: Logger
@@ -60,6 +62,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       admission: options.admission ?? [],
     }),
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
+    ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
     address: '127.0.0.1',
     port: 0,
     serviceCidrs: ['10.96.0.0/16'],
