@@ -229,6 +229,11 @@ describe('podStatus', () => {
     assert.equal(first(gone.status)?.state?.terminated?.message, 'last words')
   })
 
+  it('adds nothing to what ended before and has left nothing', () => {
+    const previous: PodStatus = { phase: 'Failed', reason: 'OutOfcpu', message: 'Pod was rejected: x' }
+    assert.deepEqual(make({}, observation([]), { previous }), { terminal: true, status: previous })
+  })
+
   it('keeps addresses when the sandbox is gone', () => {
     const before = make({}, observation([s0], [anInstance('app')]))
     assert.deepEqual(before.status.podIPs, [{ ip: '10.0.0.2' }])

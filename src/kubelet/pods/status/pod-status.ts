@@ -47,6 +47,9 @@ export interface PodStatusResult {
  */
 export function podStatus(input: PodStatusInput): PodStatusResult {
   const { pod, previous, observed, failure, stopped, now } = input
+  const isGone = observed.sandboxes.length === 0 && observed.containers.length === 0
+  // All that can be told has been told, by a kubelet that saw it.
+  if (isTerminalPhase(previous.phase) && isGone) return { terminal: true, status: previous }
   const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {}
   const waitingReason = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating'
   let init = initContainers.map((container) =>
