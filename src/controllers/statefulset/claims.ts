@@ -1,51 +1,98 @@
 import type { StatefulSet } from '../../api/generated/apps.v1.ts'
 import type { PersistentVolumeClaim, Pod } from '../../api/generated/core.v1.ts'
-import { persistentVolumeClaims, pods, statefulSets } from '../../api/generated/resources.ts'
+import { persistentVolumeClaims } from '../../api/generated/resources.ts'
 import type { ReconcileContext } from '../../client/reconciler.ts'
-import type { OwnerReference } from '../../machinery/meta.ts'
-import { isDeleting, ownerReferenceTo } from '../../machinery/owner.ts'
+import { isDeleting } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
+import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import { identityOf } from '../ownership/identity.ts'
-import { messageOf } from '../pods/pod-control.ts'
-import { claimsFor, ordinalOf, startOrdinal } from './stateful-pod.ts'
+import { isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
+import { hasConflictingController, isClaimOfFormerPod, wantedClaimOwners } from './claim-owners.ts'
+import { claimsFor, ordinalOf, podName } from './stateful-pod.ts'
 
-/** Creates the claims of an ordinal that are not there. Throws while one of them is being deleted. */
+/** What a plan has to know of the claims of a set. */
+export interface ClaimView {
+  /** Whether a claim of a place is still that of a pod which had it before, and goes with that. */
+  isFormer(ordinal: number): boolean
+  /** Whether the claims of a pod have the owners that they must have. */
+  isOwned(pod: Pod): boolean
+}
+
+export function viewClaims(set: StatefulSet, context: Pick<ReconcileContext, 'cache'>): ClaimView {
+  const present = (ordinal: number | undefined) => presentClaims(set, ordinal, context)
+  return {
+    isFormer(ordinal) {
+      const pod: Pod = { metadata: { name: podName(set, ordinal), namespace: identityOf(set).namespace } }
+      return present(ordinal).some((claim) => isClaimOfFormerPod(claim, set, pod))
+    },
+    isOwned: (pod) =>
+      present(ordinalOf(pod, set)).every((claim) => wantedClaimOwners(claim, set, pod) === undefined),
+  }
+}
+
+/** Creates the claims of an ordinal that are not there, and returns them all. Throws while one is being deleted. */
 export async function ensureClaims(
   set: StatefulSet,
   ordinal: number,
   context: ReconcileContext,
-): Promise<void> {
-  const { client, cache, events } = context
-  const podName = `${set.metadata?.name}-${ordinal}`
-  for (const claim of claimsFor(set, ordinal)) {
-    const { name } = identityOf(claim)
-    const found = cache(persistentVolumeClaims).get(keyOf(claim))
-    if (found && isDeleting(found)) throw new Error(`pvc ${name} is being deleted`)
-    if (found) continue
-    try {
-      await client.create(persistentVolumeClaims, claim)
-      const message = `create Claim ${name} Pod ${podName} in StatefulSet ${set.metadata?.name} success`
-      events.event(set, 'Normal', 'SuccessfulCreate', message)
-    } catch (error) {
-      const message = `create Claim ${name} for Pod ${podName} in StatefulSet ${set.metadata?.name} failed error: ${messageOf(error)}`
-      events.event(set, 'Warning', 'FailedCreate', message)
-      throw error
+): Promise<readonly PersistentVolumeClaim[]> {
+  const claims: PersistentVolumeClaim[] = []
+  const failures: string[] = []
+  for (const wanted of claimsFor(set, ordinal)) {
+    const { name } = identityOf(wanted)
+    const found = context.cache(persistentVolumeClaims).get(keyOf(wanted))
+    if (found) {
+      claims.push(found)
+      if (isDeleting(found)) failures.push(`pvc ${name} is being deleted`)
+      continue
     }
+    try {
+      claims.push(await createClaim(set, ordinal, wanted, context))
+    } catch (error) {
+      if (isNamespaceTerminating(error)) throw error
+      failures.push(`failed to create PVC ${name}: ${messageOf(error)}`)
+    }
+  }
+  if (failures.length > 0) throw new Error(failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`)
+  return claims
+}
+
+async function createClaim(
+  set: StatefulSet,
+  ordinal: number,
+  claim: PersistentVolumeClaim,
+  { client, events }: ReconcileContext,
+): Promise<PersistentVolumeClaim> {
+  const { name } = identityOf(claim)
+  const place = `Pod ${podName(set, ordinal)} in StatefulSet ${identityOf(set).name}`
+  try {
+    const created = await client.create(persistentVolumeClaims, claim)
+    events.event(set, 'Normal', 'SuccessfulCreate', `create Claim ${name} ${place} success`)
+    return created
+  } catch (error) {
+    if (!isAlreadyExists(error) && !isNamespaceTerminating(error)) {
+      const message = `create Claim ${name} for ${place} failed error: ${messageOf(error)}`
+      events.event(set, 'Warning', 'FailedCreate', message)
+    }
+    throw error
   }
 }
 
-/**
- * Sets who takes the claims of a pod along when it goes: the set, where they are deleted with it, or the pod, where they
- * are deleted with a place that is given up. By default nobody does.
- */
-export async function ensureRetention(set: StatefulSet, pod: Pod, context: ReconcileContext): Promise<void> {
-  const { client, cache } = context
-  const ordinal = ordinalOf(pod, set)
-  if (ordinal === undefined) return
-  for (const wanted of claimsFor(set, ordinal)) {
-    const claim = cache(persistentVolumeClaims).get(keyOf(wanted))
-    if (!claim || isDeleting(claim)) continue
-    const ownerReferences = retentionOwners(set, pod, ordinal, claim)
+/** Gives the claims of a pod, by default those that the cache has, the owners with which they are to be deleted. */
+export async function setClaimOwners(
+  set: StatefulSet,
+  pod: Pod,
+  context: ReconcileContext,
+  claims = presentClaims(set, ordinalOf(pod, set), context),
+): Promise<void> {
+  const { client, events } = context
+  for (const claim of claims) {
+    const { name } = identityOf(claim)
+    if (hasConflictingController(claim, set, pod)) {
+      const message = `PersistentVolumeClaim ${name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`
+      events.event(set, 'Warning', 'ConflictingController', message)
+    }
+    const ownerReferences = wantedClaimOwners(claim, set, pod)
     if (!ownerReferences) continue
     const { uid, resourceVersion } = claim.metadata ?? {}
     const body = { metadata: { uid, resourceVersion, ownerReferences } }
@@ -53,40 +100,12 @@ export async function ensureRetention(set: StatefulSet, pod: Pod, context: Recon
   }
 }
 
-/** The claim's owners as they should be; undefined when they are. Others' references stay. */
-export function retentionOwners(
+function presentClaims(
   set: StatefulSet,
-  pod: Pod,
-  ordinal: number,
-  { metadata }: PersistentVolumeClaim,
-): readonly OwnerReference[] | undefined {
-  const { whenDeleted = 'Retain', whenScaled = 'Retain' } =
-    set.spec?.persistentVolumeClaimRetentionPolicy ?? {}
-  const place = ordinal - startOrdinal(set)
-  const isCondemned = place < 0 || place >= (set.spec?.replicas ?? 1)
-  const podOwns = whenScaled === 'Delete' && isCondemned
-  const setOwns = whenDeleted === 'Delete' && !podOwns
-  const current = metadata?.ownerReferences ?? []
-  const owns = (uid: string | undefined) => current.some((reference) => reference.uid === uid)
-  if (owns(set.metadata?.uid) === setOwns && owns(pod.metadata?.uid) === podOwns) return undefined
-  const others = current.filter(({ uid }) => uid !== set.metadata?.uid && uid !== pod.metadata?.uid)
-  return [
-    ...others,
-    ...(setOwns ? [ownerReferenceTo(set, statefulSets)] : []),
-    ...(podOwns ? [ownerReferenceTo(pod, pods)] : []),
-  ]
-}
-
-/** Whether a claim of the place still belongs to a former pod of it, and will go with that. */
-export function hasStaleClaim(set: StatefulSet, ordinal: number, { cache }: ReconcileContext): boolean {
-  return claimsFor(set, ordinal).some((wanted) => {
-    const claim = cache(persistentVolumeClaims).get(keyOf(wanted))
-    return claim?.metadata?.ownerReferences?.some(
-      ({ kind, name }) => kind === pods.kind && name === podName(set, ordinal),
-    )
-  })
-}
-
-function podName({ metadata }: StatefulSet, ordinal: number): string {
-  return `${metadata?.name}-${ordinal}`
+  ordinal: number | undefined,
+  { cache }: Pick<ReconcileContext, 'cache'>,
+): readonly PersistentVolumeClaim[] {
+  return (ordinal === undefined ? [] : claimsFor(set, ordinal))
+    .map((claim) => cache(persistentVolumeClaims).get(keyOf(claim)))
+    .filter((claim) => claim !== undefined)
 }

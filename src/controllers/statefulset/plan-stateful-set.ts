@@ -1,28 +1,38 @@
 import type { StatefulSet } from '../../api/generated/apps.v1.ts'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { scaledValue } from '../../machinery/int-or-string.ts'
+import type { IntOrString } from '../../machinery/meta.ts'
 import { isDeleting } from '../../machinery/owner.ts'
-import { isAvailable, isReady } from '../pods/pod-state.ts'
-import { hasIdentity, ordinalOf, revisionOf, startOrdinal } from './stateful-pod.ts'
+import { isAvailable, isReady, isTerminal } from '../pods/pod-state.ts'
+import type { ClaimView } from './claims.ts'
+import { hasIdentity, isWanted, ordinalOf, replicasOf, revisionOf, startOrdinal } from './stateful-pod.ts'
 
 export type StatefulAction =
   /** Makes the pod of an ordinal, after the template of the current or of the update revision. */
   | { readonly type: 'create'; readonly ordinal: number; readonly from: 'current' | 'update' }
-  /** Removes a pod that has ended, so that it can be made anew. */
-  | { readonly type: 'recreate'; readonly pod: Pod; readonly phase: 'Failed' | 'Succeeded' }
   /** A pod that waits may wait for its claims. */
-  | { readonly type: 'ensureClaims'; readonly ordinal: number }
-  /** Gives a pod back the labels and volumes of its place. */
+  | { readonly type: 'ensureClaims'; readonly pod: Pod; readonly ordinal: number }
+  /** Gives a pod back the labels, volumes and claims of its place. */
   | { readonly type: 'repair'; readonly pod: Pod; readonly ordinal: number }
+  /** Lets the claims of a pod that goes know what becomes of them. */
+  | { readonly type: 'handOver'; readonly pod: Pod }
+  /** Removes a pod that has ended, so that it can be made anew. */
+  | { readonly type: 'recreate'; readonly pod: Pod }
   | { readonly type: 'scaleDown'; readonly pod: Pod }
   /** Removes a pod of another revision, so that it can be made anew. */
   | { readonly type: 'update'; readonly pod: Pod }
 
 export interface StatefulPlan {
-  readonly actions: readonly StatefulAction[]
-  /** Whether the actions may be done all at once. */
+  /**
+   * What is to be done, stage by stage; a stage begins when the one before it has gone well. It has the actions for each of
+   * some pods, which follow one another.
+   */
+  readonly stages: readonly Stage[]
+  /** Whether the pods of a stage may be seen to all at once. */
   readonly isParallel: boolean
 }
+
+export type Stage = readonly (readonly StatefulAction[])[]
 
 export interface StatefulMembers {
   /** By place: the pod of each ordinal that the set wants, or undefined. */
@@ -32,56 +42,62 @@ export interface StatefulMembers {
 }
 
 export function membersOf(set: StatefulSet, pods: readonly Pod[]): StatefulMembers {
-  const start = startOrdinal(set)
-  const replicas: (Pod | undefined)[] = Array.from({ length: set.spec?.replicas ?? 1 })
+  const replicas: (Pod | undefined)[] = Array.from({ length: replicasOf(set) })
   const condemned: { readonly pod: Pod; readonly ordinal: number }[] = []
   for (const pod of pods) {
     const ordinal = ordinalOf(pod, set)
     if (ordinal === undefined) continue
-    const place = ordinal - start
-    if (place >= 0 && place < replicas.length) replicas[place] = pod
+    if (isWanted(ordinal, set)) replicas[ordinal - startOrdinal(set)] = pod
     else condemned.push({ pod, ordinal })
   }
   return { replicas, condemned: condemned.toSorted((a, b) => b.ordinal - a.ordinal).map(({ pod }) => pod) }
 }
 
+/** What a plan goes by. */
+export interface StatefulObservation {
+  readonly pods: readonly Pod[]
+  readonly claims: ClaimView
+  /** The name of the revision that pods are to have. */
+  readonly updateRevision: string
+  readonly nowMs: number
+}
+
 /**
  * The next steps of a stateful set: pods come in order and go in reverse order, and each waits for the one before it,
- * unless the set manages them in parallel. Source: pkg/controller/statefulset/stateful_set_control.go.
+ * unless the set manages them in parallel. A pod that waits for ever thus holds up also the update that would mend it.
+ * Source: pkg/controller/statefulset/stateful_set_control.go.
  */
-export function planStatefulSet(
-  set: StatefulSet,
-  pods: readonly Pod[],
-  updateRevision: string,
-  nowMs: number,
-): StatefulPlan {
+export function planStatefulSet(set: StatefulSet, observed: StatefulObservation): StatefulPlan {
   const isParallel = set.spec?.podManagementPolicy === 'Parallel'
-  if (isDeleting(set)) return { actions: [], isParallel }
-  const { replicas, condemned } = membersOf(set, pods)
-  const actions: StatefulAction[] = []
+  if (isDeleting(set)) return { stages: [], isParallel }
+  const { claims, nowMs, updateRevision } = observed
+  const { replicas, condemned } = membersOf(set, observed.pods)
   const isServing = (pod: Pod) =>
     isRunningAndReady(pod) && isAvailable(pod, set.spec?.minReadySeconds ?? 0, nowMs)
 
+  const care: (readonly StatefulAction[])[] = []
   for (const [place, pod] of replicas.entries()) {
-    const step = planReplica(set, pod, place, isServing)
-    actions.push(...step.actions)
-    if (!isParallel && !step.isSettled) return { actions, isParallel }
+    const step = planReplica(set, pod, place, claims, isServing)
+    care.push(step.actions)
+    if (!isParallel && !step.isSettled) return plan(care)
   }
+  const handOvers = condemned
+    .filter((pod) => !claims.isOwned(pod))
+    .map((pod): readonly StatefulAction[] => [{ type: 'handOver', pod }])
+  const scaleDowns = planScaleDown(condemned, isParallel, isServing)
+  if (!isParallel && condemned.length > 0) return plan(care, handOvers, scaleDowns)
+  if (set.spec?.updateStrategy?.type === 'OnDelete') return plan(care, handOvers, scaleDowns)
+  const updates = planUpdate(set, replicas, updateRevision, isServing)
+  return plan(care, handOvers, scaleDowns, single(updates))
 
-  const firstUnhealthy = [...replicas, ...condemned.toReversed()].find((pod) => pod && !isHealthy(pod))
-  for (const pod of condemned) {
-    if (isDeleting(pod)) {
-      if (!isParallel) return { actions, isParallel }
-      continue
-    }
-    if (!isParallel && !isServing(pod) && pod !== firstUnhealthy) return { actions, isParallel }
-    actions.push({ type: 'scaleDown', pod })
-    if (!isParallel) return { actions, isParallel }
+  function plan(...stages: readonly Stage[]): StatefulPlan {
+    const filled = stages.map((stage) => stage.filter((actions) => actions.length > 0))
+    return { stages: filled.filter((stage) => stage.length > 0), isParallel }
   }
+}
 
-  if (set.spec?.updateStrategy?.type !== 'OnDelete')
-    actions.push(...planUpdate(set, replicas, updateRevision, isServing))
-  return { actions, isParallel }
+function single(actions: readonly StatefulAction[]): Stage {
+  return actions.map((action) => [action])
 }
 
 interface ReplicaStep {
@@ -94,54 +110,65 @@ function planReplica(
   set: StatefulSet,
   pod: Pod | undefined,
   place: number,
+  claims: ClaimView,
   isServing: (pod: Pod) => boolean,
 ): ReplicaStep {
   const ordinal = startOrdinal(set) + place
+  const isParallel = set.spec?.podManagementPolicy === 'Parallel'
   if (!pod) {
     const from = place < partitionOf(set) ? 'current' : 'update'
-    return { actions: [{ type: 'create', ordinal, from }], isSettled: false }
+    return { actions: claims.isFormer(ordinal) ? [] : [{ type: 'create', ordinal, from }], isSettled: false }
   }
+  if (isTerminal(pod))
+    return { actions: isDeleting(pod) ? [] : [{ type: 'recreate', pod }], isSettled: false }
+  const actions: StatefulAction[] = []
   const phase = pod.status?.phase
-  if (phase === 'Failed' || phase === 'Succeeded')
-    return { actions: isDeleting(pod) ? [] : [{ type: 'recreate', pod, phase }], isSettled: false }
-  const claims: readonly StatefulAction[] =
-    phase === 'Pending' || phase === undefined ? [{ type: 'ensureClaims', ordinal }] : []
-  if (isDeleting(pod) || !isServing(pod)) return { actions: claims, isSettled: false }
-  const repairs: readonly StatefulAction[] = hasIdentity(pod, set, ordinal)
-    ? []
-    : [{ type: 'repair', pod, ordinal }]
-  return { actions: repairs, isSettled: true }
+  if (phase === 'Pending' || phase === undefined) actions.push({ type: 'ensureClaims', pod, ordinal })
+  const isSettled = !isDeleting(pod) && isServing(pod)
+  const isInOrder = hasIdentity(pod, set, ordinal) && claims.isOwned(pod)
+  if ((isSettled || isParallel) && !isInOrder) actions.push({ type: 'repair', pod, ordinal })
+  return { actions, isSettled }
 }
 
-/**
- * Pods of another revision go from the highest ordinal down to the partition. Those that do not serve go first of all, for
- * nobody misses them; no more are away than may be.
- */
+/** In order, the highest goes, once all others that stay or go later serve: but for the one that hinders itself. */
+function planScaleDown(
+  condemned: readonly Pod[],
+  isParallel: boolean,
+  isServing: (pod: Pod) => boolean,
+): Stage {
+  if (isParallel)
+    return single(condemned.filter((pod) => !isDeleting(pod)).map((pod) => ({ type: 'scaleDown', pod })))
+  const [highest] = condemned
+  const firstUnhealthy = condemned.findLast((pod) => !isRunningAndReady(pod) || isDeleting(pod))
+  if (!highest || isDeleting(highest) || (!isServing(highest) && highest !== firstUnhealthy)) return []
+  return [[{ type: 'scaleDown', pod: highest }]]
+}
+
+/** Pods of another revision go from the highest ordinal down to the partition. */
 function planUpdate(
   set: StatefulSet,
   replicas: readonly (Pod | undefined)[],
   updateRevision: string,
   isServing: (pod: Pod) => boolean,
 ): readonly StatefulAction[] {
-  const limit = maxUnavailable(set)
   const isAway = (pod: Pod | undefined) => !pod || isDeleting(pod) || !isServing(pod)
-  let away = replicas.filter(isAway).length
-  let busy = 0
-  const actions: StatefulAction[] = []
-  for (let place = replicas.length - 1; place >= partitionOf(set) && busy < limit; place--) {
-    const pod = replicas[place]
-    const isOld = pod && revisionOf(pod) !== updateRevision && !isDeleting(pod)
-    if (isAway(pod)) {
-      busy += 1
-      if (isOld && pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded')
-        actions.push({ type: 'update', pod })
-    } else if (isOld && away < limit) {
-      busy += 1
-      away += 1
-      actions.push({ type: 'update', pod })
-    }
+  const isOld = (pod: Pod | undefined): pod is Pod =>
+    pod !== undefined && !isDeleting(pod) && revisionOf(pod) !== updateRevision
+  const partition = partitionOf(set)
+  const { maxUnavailable } = set.spec?.updateStrategy?.rollingUpdate ?? {}
+  if (maxUnavailable === undefined) {
+    const next = replicas.findLast((pod, place) => place >= partition && (isOld(pod) || isAway(pod)))
+    return isOld(next) && !isTerminal(next) ? [{ type: 'update', pod: next }] : []
   }
-  return actions
+  // Old pods that do not serve are not missed by anybody: they do not count, or they would hold up what mends them.
+  const missed = replicas.filter((pod, place) => isAway(pod) && !(place >= partition && isOld(pod)))
+  const room = Math.max(0, unavailableLimit(maxUnavailable, replicas.length) - missed.length)
+  return replicas
+    .filter((pod, place) => place >= partition && isOld(pod))
+    .toReversed()
+    .slice(0, room)
+    .filter((pod): pod is Pod => pod !== undefined && !isTerminal(pod))
+    .map((pod) => ({ type: 'update', pod }))
 }
 
 /** Ordinals below this one, counted from the first, keep the current revision. */
@@ -150,15 +177,11 @@ function partitionOf({ spec }: StatefulSet): number {
   return spec?.updateStrategy?.rollingUpdate?.partition ?? 0
 }
 
-function maxUnavailable({ spec }: StatefulSet): number {
-  const limit = spec?.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1
-  return Math.max(1, scaledValue(limit, spec?.replicas ?? 1, false))
+/** A percentage is rounded down, but one pod may always be away. */
+function unavailableLimit(maxUnavailable: IntOrString, replicas: number): number {
+  return Math.max(1, scaledValue(maxUnavailable, replicas, false))
 }
 
 export function isRunningAndReady(pod: Pod): boolean {
   return pod.status?.phase === 'Running' && isReady(pod)
-}
-
-function isHealthy(pod: Pod): boolean {
-  return isRunningAndReady(pod) && !isDeleting(pod)
 }

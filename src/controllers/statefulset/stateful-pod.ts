@@ -20,6 +20,20 @@ export function startOrdinal({ spec }: StatefulSet): number {
   return spec?.ordinals?.start ?? 0
 }
 
+export function replicasOf({ spec }: StatefulSet): number {
+  return spec?.replicas ?? 1
+}
+
+/** Whether the set wants a pod of this ordinal. */
+export function isWanted(ordinal: number, set: StatefulSet): boolean {
+  const place = ordinal - startOrdinal(set)
+  return place >= 0 && place < replicasOf(set)
+}
+
+export function podName(set: StatefulSet, ordinal: number): string {
+  return `${set.metadata?.name}-${ordinal}`
+}
+
 export function revisionOf({ metadata }: Pod): string {
   return metadata?.labels?.[podRevisionLabel] ?? ''
 }
@@ -32,7 +46,7 @@ export function statefulPod(
   ordinal: number,
 ): Pod {
   const pod = podFromTemplate(template, set, statefulSets)
-  const name = `${set.metadata?.name}-${ordinal}`
+  const name = podName(set, ordinal)
   const labels = { ...pod.metadata?.labels, [podRevisionLabel]: revision }
   const { serviceName } = set.spec ?? {}
   return withIdentity(
@@ -50,7 +64,7 @@ export function statefulPod(
 export function withIdentity(pod: Pod, set: StatefulSet, ordinal: number): Pod {
   const labels = {
     ...pod.metadata?.labels,
-    [podNameLabel]: `${set.metadata?.name}-${ordinal}`,
+    [podNameLabel]: podName(set, ordinal),
     [podIndexLabel]: String(ordinal),
   }
   const claimed: readonly Volume[] = (set.spec?.volumeClaimTemplates ?? []).map((template) => ({
@@ -89,6 +103,8 @@ function claimName(template: PersistentVolumeClaim, set: StatefulSet, ordinal: n
 export function claimsFor(set: StatefulSet, ordinal: number): readonly PersistentVolumeClaim[] {
   const { namespace } = identityOf(set)
   return (set.spec?.volumeClaimTemplates ?? []).map((template) => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
     ...template,
     metadata: {
       ...template.metadata,
@@ -97,4 +113,12 @@ export function claimsFor(set: StatefulSet, ordinal: number): readonly Persisten
       labels: { ...template.metadata?.labels, ...set.spec?.selector.matchLabels },
     },
   }))
+}
+
+/** Whether a claim of this name can be one of the set's. */
+export function mayBeClaimOf(set: StatefulSet, claim: string): boolean {
+  return (set.spec?.volumeClaimTemplates ?? []).some((template) => {
+    const prefix = `${template.metadata?.name}-${set.metadata?.name}-`
+    return claim.startsWith(prefix) && /^\d+$/.test(claim.slice(prefix.length))
+  })
 }

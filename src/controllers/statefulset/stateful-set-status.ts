@@ -5,7 +5,7 @@ import { isAvailable } from '../pods/pod-state.ts'
 import { isRunningAndReady } from './plan-stateful-set.ts'
 import { revisionOf } from './stateful-pod.ts'
 
-export interface StatefulRevisions {
+export interface RevisionNames {
   /** Names of ControllerRevisions. */
   readonly current: string
   readonly update: string
@@ -16,7 +16,7 @@ export interface StatefulRevisions {
 export function statefulSetStatus(
   set: StatefulSet,
   pods: readonly Pod[],
-  { current, update, collisionCount }: StatefulRevisions,
+  { current, update, collisionCount }: RevisionNames,
   nowMs: number,
 ): StatefulSetStatus {
   const minReadySeconds = set.spec?.minReadySeconds ?? 0
@@ -33,7 +33,7 @@ export function statefulSetStatus(
     updatedReplicas,
     currentRevision: current,
     updateRevision: update,
-    ...(collisionCount !== undefined && { collisionCount }),
+    collisionCount: collisionCount ?? 0,
     ...(set.status?.conditions && { conditions: set.status.conditions }),
   }
   const wanted = set.spec?.replicas ?? 1

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import type { StatefulSet, StatefulSetSpec } from '../../api/generated/apps.v1.ts'
-import type { Pod, PodPhase } from '../../api/generated/core.v1.ts'
+import type { StatefulSetSpec } from '../../api/generated/apps.v1.ts'
+import type { PodPhase } from '../../api/generated/core.v1.ts'
 import {
   controllerRevisions,
   persistentVolumeClaims,
@@ -9,132 +9,14 @@ import {
   statefulSets,
 } from '../../api/generated/resources.ts'
 import { keyOf } from '../../machinery/resource.ts'
+import { forbidden } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { oldestRevisionFirst, templateOf } from '../history/controller-revisions.ts'
 import { isReady } from '../pods/pod-state.ts'
 import { aPod } from '../testing/a-pod.ts'
 import { keys, runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
-import { planStatefulSet } from './plan-stateful-set.ts'
 import { statefulSetReconciler } from './statefulset.ts'
-
-const labels = { app: 'db' }
-
-function aStatefulSet(spec: Partial<StatefulSetSpec> = {}, image = 'db:1'): StatefulSet {
-  return {
-    metadata: { namespace: 'default', name: 'db' },
-    spec: {
-      replicas: 3,
-      selector: { matchLabels: labels },
-      serviceName: 'db',
-      template: { metadata: { labels }, spec: { containers: [{ name: 'db', image }] } },
-      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
-      ...spec,
-    },
-  }
-}
-
-void describe('planStatefulSet', () => {
-  type State = 'ready' | 'starting' | 'ending' | 'failed' | 'none'
-  const readyAt = '2026-01-01T00:00:00Z'
-  const pod = (ordinal: number, state: State, revision = 'new'): readonly Pod[] => {
-    if (state === 'none') return []
-    const metadata = {
-      labels: { 'controller-revision-hash': revision, 'statefulset.kubernetes.io/pod-name': `db-${ordinal}` },
-      ...(state === 'ending' && { deletionTimestamp: readyAt }),
-    }
-    const phase: PodPhase = state === 'failed' ? 'Failed' : 'Running'
-    return [aPod(`db-${ordinal}`, { metadata, status: { phase }, ...(state === 'ready' && { readyAt }) })]
-  }
-  const summary = (set: StatefulSet, ...members: readonly (readonly Pod[])[]) =>
-    planStatefulSet(set, members.flat(), 'new', Date.UTC(2026, 1, 1)).actions.map((action) =>
-      'pod' in action ? `${action.type} ${action.pod.metadata!.name}` : `${action.type} ${action.ordinal}`,
-    )
-  const parallel = { podManagementPolicy: 'Parallel' as const }
-  const rows: readonly (readonly [string, StatefulSet, readonly (readonly Pod[])[], readonly string[]])[] = [
-    ['creates the first', aStatefulSet(), [], ['create 0']],
-    ['waits for it', aStatefulSet(), [pod(0, 'starting')], []],
-    ['goes on to the next', aStatefulSet(), [pod(0, 'ready')], ['create 1']],
-    ['creates all at once', aStatefulSet(parallel), [], ['create 0', 'create 1', 'create 2']],
-    ['fills a gap first', aStatefulSet(), [pod(0, 'ready'), pod(2, 'ready')], ['create 1']],
-    ['waits for one that ends', aStatefulSet(), [pod(0, 'ending'), pod(1, 'ready')], []],
-    ['makes a failed one anew', aStatefulSet(), [pod(0, 'ready'), pod(1, 'failed')], ['recreate db-1']],
-    [
-      'scales down from the top',
-      aStatefulSet({ replicas: 1 }),
-      [pod(0, 'ready'), pod(1, 'ready'), pod(2, 'ready')],
-      ['scaleDown db-2'],
-    ],
-    [
-      'waits for it to end',
-      aStatefulSet({ replicas: 1 }),
-      [pod(0, 'ready'), pod(1, 'ready'), pod(2, 'ending')],
-      [],
-    ],
-    [
-      'does not scale down while a lower one is not healthy',
-      aStatefulSet({ replicas: 1 }),
-      [pod(0, 'starting'), pod(1, 'ready')],
-      [],
-    ],
-    [
-      'scales down all at once',
-      aStatefulSet({ replicas: 1, ...parallel }),
-      [pod(0, 'ready'), pod(1, 'ready'), pod(2, 'ready')],
-      ['scaleDown db-2', 'scaleDown db-1'],
-    ],
-    [
-      'starts at another ordinal',
-      aStatefulSet({ replicas: 1, ordinals: { start: 5 } }),
-      [pod(0, 'ready')],
-      ['create 5'],
-    ],
-    [
-      'updates from the top',
-      aStatefulSet(),
-      [pod(0, 'ready', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready', 'old')],
-      ['update db-2'],
-    ],
-    [
-      'goes on when that serves',
-      aStatefulSet(),
-      [pod(0, 'ready', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready')],
-      ['update db-1'],
-    ],
-    [
-      'stops at the partition',
-      aStatefulSet({ updateStrategy: { rollingUpdate: { partition: 2 } } }),
-      [pod(0, 'ready', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready')],
-      [],
-    ],
-    [
-      'updates as many as may be away',
-      aStatefulSet({ ...parallel, updateStrategy: { rollingUpdate: { maxUnavailable: 2 } } }),
-      [pod(0, 'ready', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready', 'old')],
-      ['update db-2', 'update db-1'],
-    ],
-    [
-      'replaces what does not serve before what does',
-      aStatefulSet(parallel),
-      [pod(0, 'starting', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready', 'old')],
-      ['update db-0'],
-    ],
-    [
-      'waits for a new one that does not serve',
-      aStatefulSet(parallel),
-      [pod(0, 'ready', 'old'), pod(1, 'ready', 'old'), pod(2, 'starting')],
-      [],
-    ],
-    [
-      'leaves updates to the user',
-      aStatefulSet({ updateStrategy: { type: 'OnDelete' }, replicas: 1 }),
-      [pod(0, 'ready', 'old')],
-      [],
-    ],
-  ]
-  for (const [name, set, members, expected] of rows) {
-    void it(name, () => assert.deepEqual(summary(set, ...members), expected))
-  }
-})
+import { aStatefulSet, labels } from './testing/builders.ts'
 
 void describe('statefulSetReconciler', () => {
   let harness: ReconcilerHarness
@@ -191,6 +73,7 @@ void describe('statefulSetReconciler', () => {
       updatedReplicas: 3,
       currentRevision: updateRevision,
       updateRevision,
+      collisionCount: 0,
     })
     assert.ok(
       (await harness.events()).includes('SuccessfulCreate: create Pod db-2 in StatefulSet db successful'),
@@ -322,5 +205,110 @@ void describe('statefulSetReconciler', () => {
     }))
     await harness.pass(3_600_000)
     assert.equal(harness.client.calls.length, before + 1)
+  })
+
+  void it('makes pods anew that have ended, without a word about it', async () => {
+    await start(aStatefulSet({ replicas: 1 }))
+    for (const phase of ['Failed', 'Succeeded'] as const) {
+      const { uid } = (await harness.one(pods, 'default/db-0')).metadata!
+      await harness.edit(pods, 'default/db-0', (pod) => ({ ...pod, status: { phase } }), 'status')
+      await harness.settle()
+      assert.notEqual((await harness.one(pods, 'default/db-0')).metadata!.uid, uid)
+    }
+    assert.deepEqual(
+      [...new Set(await harness.events())],
+      [
+        'SuccessfulCreate: create Pod db-0 in StatefulSet db successful',
+        'SuccessfulDelete: delete Pod db-0 in StatefulSet db successful',
+      ],
+    )
+  })
+
+  void it('waits, in order, until a pod has been ready for minReadySeconds', async () => {
+    await start(aStatefulSet({ replicas: 2, minReadySeconds: 10 }))
+    await makeReady()
+    assert.deepEqual(await names(), ['db-0'])
+    const { readyReplicas, availableReplicas } = (await set()).status!
+    assert.deepEqual([readyReplicas, availableReplicas], [1, 0])
+    await harness.pass(10_000)
+    assert.deepEqual(await names(), ['db-0', 'db-1'])
+    assert.equal((await set()).status!.availableReplicas, 1)
+  })
+
+  void it('moves to other ordinals', async () => {
+    await start(aStatefulSet({ replicas: 2, podManagementPolicy: 'Parallel' }))
+    await makeReady()
+    await change({ ordinals: { start: 1 } })
+    assert.deepEqual(await names(), ['db-1', 'db-2'])
+  })
+
+  void it('tells that a claim cannot be created, and creates no pod without it', async () => {
+    harness = await runReconcilers([statefulSetReconciler], ({ client }) => {
+      client.onWrite = ({ verb, resource, name }) => {
+        if (verb === 'create' && resource === 'persistentvolumeclaims')
+          throw forbidden(resource, name, 'quota')
+      }
+      client.seed(statefulSets, aStatefulSet({ volumeClaimTemplates: claims }))
+    })
+    assert.deepEqual(await names(), [])
+    const refusal = 'persistentvolumeclaims "data-db-0" is forbidden: quota'
+    assert.deepEqual(
+      new Set(await harness.events()),
+      new Set([
+        `FailedCreate: create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: ${refusal}`,
+        `FailedCreate: create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: ${refusal}`,
+      ]),
+    )
+    delete harness.client.onWrite
+    await harness.pass(1000)
+    assert.deepEqual(await names(), ['db-0'])
+  })
+
+  void it('waits for a claim that is being deleted, and makes it anew when it is gone', async () => {
+    const doomed = { metadata: { namespace: 'default', name: 'data-db-0', finalizers: ['x'] } }
+    harness = await runReconcilers([statefulSetReconciler], ({ client }) => {
+      client.seed(persistentVolumeClaims, doomed)
+    })
+    await harness.client.delete(persistentVolumeClaims, { namespace: 'default', name: 'data-db-0' })
+    await harness.client.create(statefulSets, aStatefulSet({ volumeClaimTemplates: claims }))
+    await harness.settle()
+    assert.deepEqual(await names(), [])
+    await harness.edit(persistentVolumeClaims, 'default/data-db-0', (claim) => ({
+      ...claim,
+      metadata: { ...claim.metadata, finalizers: [] },
+    }))
+    await harness.settle()
+    assert.deepEqual(await names(), ['db-0'])
+    const { labels: given } = (await harness.one(persistentVolumeClaims, 'default/data-db-0')).metadata!
+    assert.deepEqual(given, labels)
+  })
+
+  void it('creates few at once while that fails', async () => {
+    harness = await runReconcilers([statefulSetReconciler], ({ client }) => {
+      client.onWrite = ({ verb, resource }) => {
+        if (verb === 'create' && resource === 'pods') throw forbidden('pods', '', 'quota')
+      }
+      client.seed(statefulSets, aStatefulSet({ replicas: 50, podManagementPolicy: 'Parallel' }))
+    })
+    const tries = harness.client.calls.filter(
+      ({ verb, resource }) => verb === 'create' && resource === 'pods',
+    )
+    assert.ok(tries.length <= 3)
+    delete harness.client.onWrite
+    await harness.pass(1000)
+    assert.equal((await names()).length, 50)
+  })
+
+  void it('does no more than count when it is being deleted', async () => {
+    await start({ ...aStatefulSet(), metadata: { namespace: 'default', name: 'db', finalizers: ['x'] } })
+    await makeReady()
+    await harness.client.delete(statefulSets, { namespace: 'default', name: 'db' })
+    for (const name of await names()) await harness.client.delete(pods, { namespace: 'default', name: name! })
+    for (const { metadata } of await harness.all(controllerRevisions))
+      await harness.client.delete(controllerRevisions, { namespace: 'default', name: metadata!.name! })
+    await harness.settle()
+    assert.deepEqual(await names(), [])
+    assert.deepEqual(await harness.all(controllerRevisions), [])
+    assert.equal((await set()).status!.replicas, 0)
   })
 })
