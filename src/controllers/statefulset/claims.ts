@@ -94,9 +94,8 @@ export async function setClaimOwners(
     }
     const ownerReferences = wantedClaimOwners(claim, set, pod)
     if (!ownerReferences) continue
-    const { uid, resourceVersion } = claim.metadata ?? {}
-    const body = { metadata: { uid, resourceVersion, ownerReferences } }
-    await client.patch(persistentVolumeClaims, identityOf(claim), { type: 'merge', body })
+    const owned = { ...claim, metadata: { ...claim.metadata, ownerReferences } }
+    await client.update(persistentVolumeClaims, owned)
   }
 }
 
