@@ -26,11 +26,13 @@ describe('pod worker', () => {
       createContainer: (...args) => (calls.push('createContainer'), inner.createContainer(...args)),
       stopContainer: (...args) => (calls.push('stopContainer'), inner.stopContainer(...args)),
     }
-    const kubelet = await startKubelet(context, {
+    const starting = startKubelet(context, {
       nodeName: 'node-1',
       nodeIPs: ['192.0.2.1'],
       runtime: { type: 'given', runtime },
     })
+    for (let step = 0; step < 20; step++) await clock.advance(500)
+    const kubelet = await starting
     await kubelet.ready
     const key = { namespace: 'default', name: 'web' }
     await client.create(pods, aPod('web'))
@@ -39,7 +41,7 @@ describe('pod worker', () => {
       await clock.advance(100)
       await client.patch(pods, key, {
         type: 'merge',
-        patch: { metadata: { annotations: { step: String(step) } } },
+        body: { metadata: { annotations: { step: String(step) } } },
       })
     }
     await clock.advance(5000)

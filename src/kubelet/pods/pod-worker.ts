@@ -212,26 +212,36 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
     const isCurrent = () => aborts.get(key) === abort
     const done = act(action, abort.signal)
       .then(
-        () => {
-          if (isCurrent()) memory.succeeded(action, clock.now())
-        },
-        (error: unknown) => {
-          if (isCurrent()) conclude(action, abort.signal, error)
-        },
+        () => () => memory.succeeded(action, clock.now()),
+        (error: unknown) => () => conclude(action, abort.signal, error),
       )
-      .then(() => (halted ? undefined : observer.refresh(uid)))
-      .then(
-        () => {},
-        (error: unknown) => {
-          if (!halted) log.warn('asking the runtime about a pod failed', { uid, error })
-        },
-      )
+      .then(async (end) => {
+        // It is under way until what came of it has been seen: else it would be done again.
+        await see()
+        if (!isCurrent()) return
+        end()
+        aborts.delete(key)
+      })
       .finally(() => {
-        if (isCurrent()) aborts.delete(key)
         underWay.delete(done)
         wake()
       })
     underWay.add(done)
+  }
+
+  /** Looks at what the runtime has of the pod now, until it answers. */
+  async function see(): Promise<void> {
+    for (let delayMs = firstSeeRetryMs; ; delayMs = Math.min(delayMs * 2, syncRetryMs)) {
+      if (halted) return
+      try {
+        await observer.refresh(uid)
+        return
+      } catch (error) {
+        if (halted) return
+        log.warn('asking the runtime about a pod failed', { uid, error })
+        await new Promise<void>((resolve) => clock.after(delayMs, resolve))
+      }
+    }
   }
 
   function conclude(action: Action, signal: AbortSignal, error: unknown): void {
@@ -419,5 +429,6 @@ function rejectedStatus(pod: Pod, { reason, message }: Failure): PodStatus {
   }
 }
 
+const firstSeeRetryMs = 200
 /** How long upstream waits before it looks at a pod again that something failed for. */
 const syncRetryMs = 10_000
