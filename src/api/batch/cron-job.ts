@@ -1,4 +1,13 @@
-import { invalid, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
+import {
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import { CronError } from '../../machinery/cron/cron-fields.ts'
+import { parseCronSchedule } from '../../machinery/cron/cron-schedule.ts'
 import { nonNegative } from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn, timeSince, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
@@ -56,7 +65,6 @@ function containersOf({ spec }: CronJob) {
 }
 
 const policies = ['Allow', 'Forbid', 'Replace']
-const macros = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every .+)$/
 
 function validateCronJob({ spec }: CronJob): FieldError[] {
   const field = path('spec')
@@ -64,20 +72,7 @@ function validateCronJob({ spec }: CronJob): FieldError[] {
   const { schedule, timeZone, concurrencyPolicy, jobTemplate } = spec
   const errors: FieldError[] = []
   if (!schedule) errors.push(required(field.child('schedule')))
-  else if (!macros.test(schedule)) {
-    const fields = schedule
-      .trim()
-      .split(/\s+/)
-      .filter((part) => !/^(CRON_)?TZ=/.test(part)).length
-    if (fields !== 5)
-      errors.push(
-        invalid(
-          field.child('schedule'),
-          schedule,
-          `expected exactly 5 fields, found ${fields}: [${schedule.trim().split(/\s+/).join(' ')}]`,
-        ),
-      )
-  }
+  else errors.push(...scheduleErrors(schedule, field.child('schedule')))
   if (timeZone !== undefined && !isTimeZone(timeZone))
     errors.push(invalid(field.child('timeZone'), timeZone, `unknown time zone ${timeZone}`))
   if (!concurrencyPolicy) errors.push(required(field.child('concurrencyPolicy')))
@@ -90,6 +85,16 @@ function validateCronJob({ spec }: CronJob): FieldError[] {
     ...nonNegative(spec.failedJobsHistoryLimit, field.child('failedJobsHistoryLimit')),
     ...validateJobSpec(jobTemplate?.spec, field.child('jobTemplate').child('spec')),
   ]
+}
+
+function scheduleErrors(schedule: string, field: FieldPath): FieldError[] {
+  try {
+    parseCronSchedule(schedule)
+    return []
+  } catch (error) {
+    if (error instanceof CronError) return [invalid(field, schedule, error.message)]
+    throw error
+  }
 }
 
 function isTimeZone(name: string): boolean {
