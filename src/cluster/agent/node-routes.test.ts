@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Node } from '../../api/generated/core.v1.ts'
-import { routeChanges, wantedRoutes } from './node-routes.ts'
+import { ownRoutes, routeChanges, wantedRoutes } from './node-routes.ts'
 
 function aNode(name: string, address: string, podCIDR?: string): Node {
   return {
@@ -34,6 +34,20 @@ describe('wantedRoutes', () => {
       '10.244.1.0/24',
       '10.96.0.0/16',
     ])
+  })
+})
+
+describe('ownRoutes', () => {
+  it('leaves those of another cluster on the same machine alone', () => {
+    const listed = [
+      { dst: '10.244.0.0/24', gateway: '10.64.0.10' },
+      { dst: '10.243.0.0/24', gateway: '10.65.0.10' },
+      { dst: '10.1.0.0/24' },
+    ]
+    assert.deepEqual(
+      ownRoutes(listed, (address) => address.startsWith('10.64.')),
+      new Map([['10.244.0.0/24', '10.64.0.10']]),
+    )
   })
 })
 

@@ -48,7 +48,7 @@ export function startNodeRoutes(context: ComponentContext, options: NodeRoutesOp
   async function keep(): Promise<void> {
     const wanted = wantedRoutes(cache.list(), options)
     try {
-      present ??= await ourRoutes()
+      present ??= ownRoutes(await listRoutes(), options.reachable)
       const lines = routeChanges(present, wanted)
       if (lines.length > 0) await run('ip', ['-force', '-batch', '-'], { stdin: lines.join('\n') })
       present = wanted
@@ -104,9 +104,20 @@ export function internalAddress(node: Node): string | undefined {
   return node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address
 }
 
-/** What an earlier process has left. */
-async function ourRoutes(): Promise<Routes> {
+/** A route as `ip -json route` shows it. */
+export interface ListedRoute {
+  readonly dst: string
+  readonly gateway?: string
+}
+
+/** What an earlier process of this cluster has left. Routes by way of anybody else's nodes are another cluster's. */
+export function ownRoutes(listed: readonly ListedRoute[], reachable: (address: string) => boolean): Routes {
+  return new Map(
+    listed.flatMap(({ dst, gateway }) => (gateway && reachable(gateway) ? [[dst, gateway]] : [])),
+  )
+}
+
+async function listRoutes(): Promise<readonly ListedRoute[]> {
   const output = await run('ip', ['-4', '-json', 'route', 'show', 'proto', routeProtocol])
-  const routes = JSON.parse(output || '[]') as readonly { readonly dst: string; readonly gateway?: string }[]
-  return new Map(routes.map(({ dst, gateway = '' }) => [dst, gateway]))
+  return JSON.parse(output || '[]') as readonly ListedRoute[]
 }
