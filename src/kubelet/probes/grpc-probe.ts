@@ -5,9 +5,13 @@ import { failed, succeeded, type ProbeOutcome } from './probe-outcome.ts'
 /** Health checking protocol: github.com/grpc/grpc/blob/master/doc/health-checking.md. */
 const servingNames = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
 
-/** Asks grpc.health.v1.Health/Check; SERVING is success. gRPC is loaded on first use. */
+/**
+ * Asks grpc.health.v1.Health/Check; SERVING is success. gRPC is loaded on first use, by its default export: a bundle keeps
+ * no other name of a CommonJS module that is imported late.
+ */
 export async function probeGrpc(action: GRPCAction, podIP: string, timeoutMs: number): Promise<ProbeOutcome> {
-  const { Client, credentials, Metadata, status: codes } = await import('@grpc/grpc-js')
+  const { default: grpc } = await import('@grpc/grpc-js')
+  const { Client, credentials, Metadata, status: codes } = grpc
   const service = action.service ?? ''
   const address = joinHostPort(podIP, action.port)
   const client = new Client(address, credentials.createInsecure(), { 'grpc.enable_http_proxy': 0 })
