@@ -13,6 +13,8 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
+const longestTestMs = 5 * 60_000
+
 interface Counts {
   passed: number
   failed: number
@@ -43,6 +45,8 @@ async function tests(name: string, files: readonly string[], isolation: 'none' |
   const stream = runTests({
     files: [...files],
     isolation,
+    // A test that hangs must fail, not stop the run.
+    timeout: longestTestMs,
     ...(isolation === 'process' && { concurrency: 1 }),
   })
   stream.on('test:summary', ({ counts, file }) => {
