@@ -76,6 +76,43 @@ describe(
       await world.remove('limited')
     })
 
+    it('resizes a running container', async () => {
+      const resources = (cpu: string, memory: string) => ({
+        limits: { cpu, memory },
+        requests: { cpu, memory },
+      })
+      await world.create('resized', {
+        containers: [aContainer('app', { resources: resources('100m', '32Mi') })],
+      })
+      const before = await world.kubelet.waitFor('resized', isReady)
+      await world.kubelet.client.patch(
+        pods,
+        { namespace: 'default', name: 'resized' },
+        {
+          type: 'merge',
+          body: { spec: { containers: [aContainer('app', { resources: resources('200m', '64Mi') })] } },
+        },
+      )
+      const after = await world.kubelet.waitFor(
+        'resized',
+        (pod) => app(pod)?.resources?.limits?.memory === '64Mi',
+      )
+      assert.equal(app(after)?.containerID, app(before)?.containerID)
+      assert.equal(app(after)?.restartCount, 0)
+      const parent = `${world.containerd.cgroupRoot}/kubepods/pod${after.metadata?.uid}`
+      for (const path of [parent, `${parent}/${app(after)?.containerID?.replace('containerd://', '')}`]) {
+        assert.equal(
+          await readCgroup(path, 'memory', 'memory.limit_in_bytes', 'memory.max'),
+          String(64 << 20),
+        )
+      }
+      await world.kubelet.waitFor(
+        'resized',
+        ({ status }) => !status?.conditions?.some(({ type }) => type === 'PodResizeInProgress'),
+      )
+      await world.remove('resized')
+    })
+
     it('says that memory ran out', async () => {
       await world.create('hungry', {
         restartPolicy: 'Never',

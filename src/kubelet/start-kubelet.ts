@@ -349,6 +349,7 @@ export async function startKubelet(
       await recorder.stop()
       await componentRuntime.close()
       if (options.runtime.type !== 'given') await runtime.close()
+      if (options.runtime.type === 'cri') await manager.idle()
     },
   }
 }

@@ -3,6 +3,7 @@ import { amountOf, podRequests } from '../../api/core/pod-resources.ts'
 import { findUntolerated } from '../../api/core/tolerations.ts'
 import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import { containersOf, isStaticPod } from './pod.ts'
+import type { ResizeVerdict } from './plan/input.ts'
 import type { Failure } from './status/pod-status.ts'
 import { forbiddenSysctl } from './sysctls.ts'
 
@@ -44,6 +45,13 @@ export function admit(pod: Pod, others: readonly Pod[], node: Node, policy: Node
       : undefined) ??
     untolerated(pod, node)
   )
+}
+
+/** Whether a pod that runs here may have the resources that its spec asks for now. */
+export function resizeVerdict(pod: Pod, others: readonly Pod[], node: Node | undefined): ResizeVerdict {
+  if (node === undefined) return 'fits'
+  if (insufficient(pod, [], node)) return 'infeasible'
+  return insufficient(pod, others, node) ? 'deferred' : 'fits'
 }
 
 function wantsAppArmor(pod: Pod): boolean {

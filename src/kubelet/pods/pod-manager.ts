@@ -3,7 +3,7 @@ import type { Change, Informer } from '../../client/informer.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { referencesOf, type References } from '../objects/references.ts'
-import { admit, type NodePolicy } from './admission.ts'
+import { admit, resizeVerdict, type NodePolicy } from './admission.ts'
 import { podEvents } from './events.ts'
 import { orphanPod } from './orphan-pod.ts'
 import { isProcessPod } from '../runtime/component/process-pod.ts'
@@ -29,6 +29,8 @@ export interface PodManager {
   servicesOf(pod: Pod): PodServices
   readonly isEmpty: boolean
   stop(): Promise<void>
+  /** Resolves when no worker has anything under way. */
+  idle(): Promise<void>
 }
 
 export interface PodManagerOptions {
@@ -71,7 +73,12 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     if (running) return running.update(pod)
     if (gone.has(uid) || stopped) return
     if (isStaticPod(pod) && hasNamesake(pod)) return
-    const worker = createPodWorker({ services: servicesOf(pod), pod, orphan })
+    const worker: PodWorker = createPodWorker({
+      services: servicesOf(pod),
+      pod,
+      orphan,
+      resizeFits: (now) => resizeVerdict(now, activePods(worker), options.node()),
+    })
     workers.set(uid, worker)
     if (!orphan) {
       options.track(uid, referencesOf(pod))
@@ -212,6 +219,9 @@ export function createPodManager(options: PodManagerOptions): PodManager {
       stopped = true
       unsubscribe()
       await Promise.all(Array.from(workers.values(), (worker) => worker.stop()))
+    },
+    async idle() {
+      await Promise.all(Array.from(workers.values(), (worker) => worker.idle()))
     },
   }
 }

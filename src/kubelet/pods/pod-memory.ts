@@ -1,3 +1,4 @@
+import type { ResourceRequirements } from '../../api/generated/core.v1.ts'
 import { containerBackoff, nextBackoff } from './backoff.ts'
 import { actionKey, type Action, type StartContainer } from './plan/action.ts'
 import type { ContainerBackoff, InFlight, PodMemory, StartFailure } from './plan/memory.ts'
@@ -17,6 +18,7 @@ export class WritablePodMemory implements PodMemory {
   readonly failures = new Map<string, StartFailure>()
   readonly stoppedSandboxes = new Set<string>()
   readonly retries = new Map<string, number>()
+  readonly appliedResources = new Map<string, ResourceRequirements>()
   readonly #tries = new Map<string, number>()
   #sandboxFailure: { readonly retryAtMs: number; readonly message: string } | undefined
 
@@ -58,6 +60,8 @@ export class WritablePodMemory implements PodMemory {
       case 'stopSandbox':
         this.stoppedSandboxes.add(action.sandboxID)
         this.retries.set(key, now + againMs)
+        break
+      case 'resizeContainer':
         break
       case 'killContainer':
       case 'removeContainer':
@@ -101,6 +105,7 @@ export class WritablePodMemory implements PodMemory {
       ...observed.containers.map(({ id }) => id),
     ])
     for (const id of this.stoppedSandboxes) if (!ids.has(id)) this.stoppedSandboxes.delete(id)
+    for (const id of this.appliedResources.keys()) if (!ids.has(id)) this.appliedResources.delete(id)
     for (const key of this.retries.keys()) {
       if (!ids.has(key.slice(key.indexOf('/') + 1))) this.retries.delete(key)
     }

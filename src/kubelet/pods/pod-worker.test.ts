@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { pods } from '../../api/generated/resources.ts'
 import { testContext } from '../../client/testing/test-context.ts'
+import type { FakeClock } from '../../machinery/testing/fake-clock.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts'
 import { startKubelet } from '../start-kubelet.ts'
@@ -31,8 +32,7 @@ describe('pod worker', () => {
       nodeIPs: ['192.0.2.1'],
       runtime: { type: 'given', runtime },
     })
-    for (let step = 0; step < 20; step++) await clock.advance(500)
-    const kubelet = await starting
+    const kubelet = await whileTimePasses(clock, starting)
     await kubelet.ready
     const key = { namespace: 'default', name: 'web' }
     await client.create(pods, aPod('web'))
@@ -51,3 +51,11 @@ describe('pod worker', () => {
     await context.informers.stop()
   })
 })
+
+async function whileTimePasses<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
+  const state = { isSettled: false }
+  const settle = () => void (state.isSettled = true)
+  promise.then(settle, settle)
+  while (!state.isSettled) await clock.advance(100)
+  return await promise
+}

@@ -9,11 +9,13 @@ import { podEvents } from './events.ts'
 import { killContainer } from './kill-container.ts'
 import { currentSandbox } from './observation.ts'
 import { actionKey, type Action } from './plan/action.ts'
-import type { Ending, Plan, Waiting } from './plan/input.ts'
+import type { Ending, Plan, ResizeVerdict, Waiting } from './plan/input.ts'
 import { planPod } from './plan/plan-pod.ts'
+import { isResizing } from './plan/resize.ts'
 import { nextEnding } from './pod-ending.ts'
 import { WritablePodMemory } from './pod-memory.ts'
 import { describePod, findContainer, isStaticPod, isTerminalPhase } from './pod.ts'
+import { resizeContainer } from './resize-container.ts'
 import type { PodServices } from './services.ts'
 import { logLink, startContainer, StartError } from './start-container.ts'
 import { podStatus, type Failure } from './status/pod-status.ts'
@@ -45,6 +47,8 @@ export interface PodWorker {
   readonly finished: Promise<void>
   /** Stops looking and acting; what runs goes on, and what the runtime was told it finishes. */
   stop(): Promise<void>
+  /** Resolves when nothing is under way: after `stop`, when the runtime has answered or been closed. */
+  idle(): Promise<void>
 }
 
 export interface PodWorkerOptions {
@@ -52,9 +56,12 @@ export interface PodWorkerOptions {
   readonly pod: Pod
   /** Of a pod that only the runtime knows of: there is nobody to tell a status. */
   readonly orphan?: boolean
+  /** Whether the node has room for the pod as its spec is now. */
+  readonly resizeFits?: (pod: Pod) => ResizeVerdict
 }
 
-export function createPodWorker({ services, pod: first, orphan = false }: PodWorkerOptions): PodWorker {
+export function createPodWorker(options: PodWorkerOptions): PodWorker {
+  const { services, pod: first, orphan = false, resizeFits } = options
   const { clock, log, observer, runtime } = services
   const uid = first.metadata?.uid ?? ''
   const memory = new WritablePodMemory()
@@ -127,13 +134,24 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
 
   function planNow(now: number): Plan {
     return planPod({
-      pod: status ? { ...pod, status } : pod,
+      pod: withOwnStatus(),
       observed: observer.get(uid),
       probes: prober,
+      resize: resizeVerdict(),
       memory,
       now,
       ...(ending && { ending }),
     })
+  }
+
+  /** Asked only while there is something to resize: it looks at every pod of the node. */
+  function resizeVerdict(): ResizeVerdict {
+    const isAsked = !ending && isResizing(withOwnStatus(), observer.get(uid), memory.appliedResources)
+    return isAsked ? (resizeFits?.(pod) ?? 'fits') : 'fits'
+  }
+
+  function withOwnStatus(): Pod {
+    return status ? { ...pod, status } : pod
   }
 
   /** True when the pod has come to its end. */
@@ -153,6 +171,8 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
       stopped: plan.stopped,
       ...(failure && { failure }),
       hostIPs: services.node.hostIPs(),
+      appliedResources: memory.appliedResources,
+      resize: resizeVerdict(),
       now,
     })
     ;({ status } = result)
@@ -296,10 +316,17 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
         if (!instance) return
         return await killContainer({ services, pod, action, instance, events: events(), signal })
       }
+      case 'resizeContainer': {
+        const { resources = {} } = findContainer(pod, action.name)?.container ?? {}
+        await resizeContainer(services, pod, action.name, action.containerID)
+        memory.appliedResources.set(action.containerID, resources)
+        return
+      }
       case 'startContainer': {
         const sandbox = observed.sandboxes.find(({ id }) => id === action.sandboxID)
         if (!sandbox || !volumes) return
-        return await startContainer({
+        const { resources = {} } = findContainer(pod, action.name)?.container ?? {}
+        const containerID = await startContainer({
           services,
           pod,
           action,
@@ -308,6 +335,8 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
           volumes: volumes.ready,
           signal,
         })
+        memory.appliedResources.set(containerID, resources)
+        return
       }
     }
   }
@@ -407,6 +436,9 @@ export function createPodWorker({ services, pod: first, orphan = false }: PodWor
       prober.stop()
       for (const abort of aborts.values()) abort.abort(new Error('the kubelet stops'))
       await volumes?.stop()
+    },
+    async idle() {
+      await Promise.all(underWay)
     },
   }
 

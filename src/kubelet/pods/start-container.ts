@@ -51,10 +51,10 @@ export interface StartInput {
 }
 
 /**
- * Starts a container: image, configuration, create, start, postStart hook. Rejects with StartError, or with the signal's
+ * Starts a container: image, configuration, create, start, postStart hook. Resolves with its id. Rejects with StartError, or with the signal's
  * reason when the pod ends meanwhile.
  */
-export async function startContainer(input: StartInput): Promise<void> {
+export async function startContainer(input: StartInput): Promise<string> {
   const { services, pod, action, events, signal, sandbox } = input
   const { runtime, observer } = services
   const found = findContainer(pod, action.name)
@@ -92,6 +92,7 @@ export async function startContainer(input: StartInput): Promise<void> {
   events.normal('Started', 'Container started', found)
   await linkLog(services, pod, config, containerID)
   await postStart(input, found, containerID, () => observer.refresh(pod.metadata?.uid ?? ''))
+  return containerID
 }
 
 async function ensureImage(input: StartInput, named: NamedContainer, sandbox: SandboxConfig) {

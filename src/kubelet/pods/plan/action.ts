@@ -8,6 +8,7 @@ export type Action =
   | StartContainer
   | KillContainer
   | { readonly type: 'removeContainer'; readonly containerID: string; readonly name: string }
+  | { readonly type: 'resizeContainer'; readonly containerID: string; readonly name: string }
 
 export interface StartContainer {
   readonly type: 'startContainer'
@@ -30,7 +31,13 @@ export interface KillContainer {
   readonly message?: string
 }
 
-export type KillReason = 'podEnding' | 'livenessProbe' | 'startupProbe' | 'definitionChanged' | 'unwanted'
+export type KillReason =
+  | 'podEnding'
+  | 'livenessProbe'
+  | 'startupProbe'
+  | 'definitionChanged'
+  | 'resize'
+  | 'unwanted'
 
 /** Two actions with the same key do not run at the same time. */
 export function actionKey(action: Action): string {
@@ -43,6 +50,8 @@ export function actionKey(action: Action): string {
       return `kill/${action.containerID}`
     case 'removeContainer':
       return `removeContainer/${action.containerID}`
+    case 'resizeContainer':
+      return `resize/${action.containerID}`
     case 'stopSandbox':
       return `stopSandbox/${action.sandboxID}`
     case 'removeSandbox':

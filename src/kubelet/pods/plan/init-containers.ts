@@ -5,6 +5,7 @@ import { isSidecar } from '../pod.ts'
 import type { PlanDraft } from './draft.ts'
 import type { PlanInput } from './input.ts'
 import { planProbeVerdict } from './probe-verdict.ts'
+import { planResize } from './resize.ts'
 import { restartsAfter } from './restart.ts'
 import { isStarting, planStart } from './start.ts'
 
@@ -70,5 +71,6 @@ function planSidecar(
     return false
   }
   if (planProbeVerdict(input, draft, container, instance)) return false
+  planResize(input, draft, container, instance)
   return !isStarting(input, container.name) && input.probes.startup(instance.id) === 'success'
 }

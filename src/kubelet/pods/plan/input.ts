@@ -9,6 +9,8 @@ export interface PlanInput {
   /** Present when the pod must not run, or not any more. Never taken back. */
   readonly ending?: Ending
   readonly probes: ProbeResults
+  /** Whether the node has room for what the containers' resources are to be. */
+  readonly resize: ResizeVerdict
   readonly memory: PodMemory
   readonly now: number
 }
@@ -22,6 +24,9 @@ export interface Ending {
   /** The pod is gone from its source, or is to go: nothing of it may stay. */
   readonly remove: boolean
 }
+
+/** `deferred`: not beside the other pods; `infeasible`: never on this node. */
+export type ResizeVerdict = 'fits' | 'deferred' | 'infeasible'
 
 export type ProbeResult = 'unknown' | 'success' | 'failure'
 

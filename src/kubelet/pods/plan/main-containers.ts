@@ -3,6 +3,7 @@ import { newestInstance } from '../observation.ts'
 import type { PlanDraft } from './draft.ts'
 import type { PlanInput } from './input.ts'
 import { planProbeVerdict } from './probe-verdict.ts'
+import { planResize } from './resize.ts'
 import { hasEndedForGood, restartsAfter } from './restart.ts'
 import { isStarting, planStart } from './start.ts'
 
@@ -17,7 +18,9 @@ export function planMainContainers(input: PlanInput, sandbox: SandboxStatus, dra
     const instance = newestInstance(input.observed, container.name)
     switch (instance?.state) {
       case 'running':
-        planProbeVerdict(input, draft, container, instance)
+        if (!planProbeVerdict(input, draft, container, instance)) {
+          planResize(input, draft, container, instance)
+        }
         continue
       case 'unknown':
         continue

@@ -1,3 +1,4 @@
+import type { ResourceRequirements } from '../../../api/generated/core.v1.ts'
 import type { Backoff } from '../backoff.ts'
 
 /**
@@ -17,6 +18,8 @@ export interface PodMemory {
   readonly stoppedSandboxes: ReadonlySet<string>
   /** Not before this time again, by actionKey: what failed, or was done and has not helped. */
   readonly retries: ReadonlyMap<string, number>
+  /** What running containers were given, by container id. */
+  readonly appliedResources: ReadonlyMap<string, ResourceRequirements>
 }
 
 export interface InFlight {
@@ -46,4 +49,5 @@ export const emptyMemory: PodMemory = {
   failures: new Map(),
   stoppedSandboxes: new Set(),
   retries: new Map(),
+  appliedResources: new Map(),
 }

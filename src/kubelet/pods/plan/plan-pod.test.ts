@@ -5,7 +5,7 @@ import { aContainer, aPod } from '../../testing/pod-builder.ts'
 import { emptyObservation, type PodObservation } from '../observation.ts'
 import { aSandbox, anEnded, anInstance, observation } from '../testing/observed-builder.ts'
 import type { Action } from './action.ts'
-import type { Ending, ProbeResult } from './input.ts'
+import type { Ending, ProbeResult, ResizeVerdict } from './input.ts'
 import { emptyMemory, type PodMemory } from './memory.ts'
 import { planPod } from './plan-pod.ts'
 import { containerHash } from './restart.ts'
@@ -20,6 +20,7 @@ interface Row {
   readonly startup?: Readonly<Record<string, ProbeResult>>
   readonly liveness?: Readonly<Record<string, ProbeResult>>
   readonly now?: number
+  readonly resize?: ResizeVerdict
   readonly plan: readonly string[]
   readonly waiting?: Readonly<Record<string, string>>
   readonly wakeAtMs?: number
@@ -317,6 +318,35 @@ const rows: readonly Row[] = [
     ),
     plan: ['removeContainer app-0'],
   },
+  ...(['fits', 'deferred'] as const).map((resize): Row => ({
+    name: `other resources than before: ${resize}`,
+    spec: { containers: [aContainer('app', { resources: { limits: { cpu: '200m' } } })] },
+    observed: observation([s0], [anInstance('app')]),
+    memory: { appliedResources: new Map([['app-0', { limits: { cpu: '100m' } }]]) },
+    resize,
+    plan: resize === 'fits' ? ['resize app-0'] : [],
+  })),
+  {
+    name: 'the same resources in other words: nothing',
+    spec: { containers: [aContainer('app', { resources: { limits: { cpu: '0.2' } } })] },
+    observed: observation([s0], [anInstance('app')]),
+    memory: { appliedResources: new Map([['app-0', { limits: { cpu: '200m' } }]]) },
+    plan: [],
+  },
+  {
+    name: 'other resources that need a restart: kills',
+    spec: {
+      containers: [
+        aContainer('app', {
+          resources: { limits: { memory: '2Mi' } },
+          resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
+        }),
+      ],
+    },
+    observed: observation([s0], [anInstance('app')]),
+    memory: { appliedResources: new Map([['app-0', { limits: { memory: '1Mi' } }]]) },
+    plan: ['kill app-0 1s resize'],
+  },
   {
     name: 'ending: kills everything at once',
     spec: two,
@@ -418,6 +448,7 @@ describe('planPod', () => {
           liveness: (id) => row.liveness?.[id] ?? 'success',
           readiness: () => 'success',
         },
+        resize: row.resize ?? 'fits',
         memory: { ...emptyMemory, ...row.memory },
         now: row.now ?? now,
         ...(row.ending && { ending: row.ending }),
@@ -444,6 +475,7 @@ describe('planPod', () => {
         pod: aPod('pod'),
         observed: observation([s0]),
         probes: { startup: () => 'success', liveness: () => 'success', readiness: () => 'success' },
+        resize: 'fits',
         memory: { ...emptyMemory, failures: new Map([['app', failure]]) },
         now: time,
       }).waiting.get('app')?.reason
@@ -460,6 +492,8 @@ function describeAction(action: Action): string {
       return `start ${action.name} ${action.attempt}`
     case 'killContainer':
       return `kill ${action.containerID} ${action.graceSeconds}s ${action.reason}`
+    case 'resizeContainer':
+      return `resize ${action.containerID}`
     case 'removeContainer':
       return `removeContainer ${action.containerID}`
     case 'stopSandbox':

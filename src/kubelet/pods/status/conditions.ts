@@ -1,4 +1,5 @@
 import type { ContainerStatus, Pod, PodCondition, PodPhase } from '../../../api/generated/core.v1.ts'
+import type { ResizeVerdict } from '../plan/input.ts'
 import { isSidecar } from '../pod.ts'
 import { formatTime } from '../../../machinery/time.ts'
 
@@ -19,6 +20,8 @@ interface ConditionsInput {
   readonly main: readonly ContainerStatus[]
   readonly phase: PodPhase
   readonly hasSandbox: boolean
+  /** Present while containers have other resources than their spec says. */
+  readonly resize?: ResizeVerdict
   readonly previous: readonly PodCondition[]
   readonly now: number
 }
@@ -31,6 +34,7 @@ export function conditionsOf(input: ConditionsInput): readonly PodCondition[] {
     readyVerdict(input, containersReady),
     containersReady,
     { type: 'PodScheduled', status: 'True' },
+    ...resizeVerdicts(input),
   ]
   return verdicts.map((verdict) => withTimes(verdict, input))
 }
@@ -44,6 +48,35 @@ function withTimes(verdict: Verdict, { previous, pod, now }: ConditionsInput): P
     ...verdict,
     lastProbeTime: null,
     lastTransitionTime: (same && before.lastTransitionTime) || formatTime(now),
+  }
+}
+
+/** These are there only while they are true. */
+export const passingConditions: readonly string[] = ['PodResizePending', 'PodResizeInProgress']
+
+function resizeVerdicts({ resize }: ConditionsInput): readonly Verdict[] {
+  if (resize === undefined) return []
+  switch (resize) {
+    case 'fits':
+      return [{ type: 'PodResizeInProgress', status: 'True' }]
+    case 'deferred':
+      return [
+        {
+          type: 'PodResizePending',
+          status: 'True',
+          reason: 'Deferred',
+          message: `Node didn't have enough resource`,
+        },
+      ]
+    case 'infeasible':
+      return [
+        {
+          type: 'PodResizePending',
+          status: 'True',
+          reason: 'Infeasible',
+          message: `Node didn't have enough capacity`,
+        },
+      ]
   }
 }
 

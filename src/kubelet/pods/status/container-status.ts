@@ -2,10 +2,11 @@ import type {
   ContainerState,
   ContainerStateTerminated,
   ContainerStatus,
+  ResourceRequirements,
   VolumeMountStatus,
 } from '../../../api/generated/core.v1.ts'
 import type { ObservedContainer } from '../observation.ts'
-import type { Waiting } from '../plan/input.ts'
+import type { ResizeVerdict, Waiting } from '../plan/input.ts'
 import type { AnyContainer, ContainerKind } from '../pod.ts'
 import { formatTime } from '../../../machinery/time.ts'
 
@@ -25,6 +26,9 @@ export interface ContainerStatusInput {
   readonly ready: boolean
   /** The pod is ending: what is lost does not come again. */
   readonly ending: boolean
+  /** The resources that the newest instance has. */
+  readonly applied: ResourceRequirements | undefined
+  readonly resize: ResizeVerdict
 }
 
 const lostExitCode = 137
@@ -182,7 +186,7 @@ function readiness(
 
 /** What the status tells of the spec in force: resources, mounts, user. */
 function statusDetails(
-  { container, kind }: ContainerStatusInput,
+  { container, kind, applied, resize }: ContainerStatusInput,
   instance: ObservedContainer | undefined,
 ): Partial<ContainerStatus> {
   const volumeMounts = (container.volumeMounts ?? []).map((mount): VolumeMountStatus => {
@@ -193,10 +197,10 @@ function statusDetails(
       ...(readOnly && { readOnly, recursiveReadOnly: recursiveStatus(mount.recursiveReadOnly, instance) }),
     }
   })
-  const requests = container.resources?.requests
+  const requests = resize === 'fits' ? container.resources?.requests : applied?.requests
   return {
     ...(volumeMounts.length > 0 && { volumeMounts }),
-    ...(instance && kind !== 'ephemeral' && { resources: container.resources ?? {} }),
+    ...(instance && kind !== 'ephemeral' && { resources: applied ?? {} }),
     ...(instance && kind !== 'ephemeral' && requests && { allocatedResources: requests }),
     ...(instance?.user && { user: { linux: instance.user } }),
   }

@@ -20,6 +20,8 @@ function make(spec: Partial<PodSpec>, observed: PodObservation, more: Partial<Po
     previous: {},
     ending: false,
     stopped: false,
+    appliedResources: new Map(),
+    resize: 'fits',
     hostIPs: ['192.0.2.1'],
     now,
     ...more,

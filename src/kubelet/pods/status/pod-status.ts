@@ -1,6 +1,7 @@
-import type { ContainerStatus, Pod, PodStatus } from '../../../api/generated/core.v1.ts'
+import type { ContainerStatus, Pod, PodStatus, ResourceRequirements } from '../../../api/generated/core.v1.ts'
 import { instancesOf, type PodObservation } from '../observation.ts'
-import type { ProbeResults, Waiting } from '../plan/input.ts'
+import type { ProbeResults, ResizeVerdict, Waiting } from '../plan/input.ts'
+import { appliedResources, isResizing } from '../plan/resize.ts'
 import { usableSandbox } from '../plan/sandbox.ts'
 import { isTerminalPhase, type AnyContainer, type ContainerKind, isSidecar } from '../pod.ts'
 import { formatTime } from '../../../machinery/time.ts'
@@ -23,6 +24,9 @@ export interface PodStatusInput {
   readonly stopped: boolean
   /** Why the pod fails, when that is not its containers' doing: evicted, refused, over its deadline. */
   readonly failure?: Failure
+  /** What running containers were given, by container id. */
+  readonly appliedResources: ReadonlyMap<string, ResourceRequirements>
+  readonly resize: ResizeVerdict
   /** Primary first. */
   readonly hostIPs: readonly string[]
   readonly now: number
@@ -91,6 +95,7 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
         main,
         phase,
         hasSandbox: sandbox !== undefined,
+        ...(isResizing(pod, observed, input.appliedResources) && !input.ending && { resize: input.resize }),
         previous: previous.conditions ?? [],
         now,
       }),
@@ -129,6 +134,9 @@ function oneStatus(
     started: !input.isStarting(container.name) && probes.startup(id) === 'success',
     ready: probes.readiness(id) === 'success',
     ending: input.ending,
+    applied:
+      instances[0] && appliedResources(input.pod, container, instances[0], input.appliedResources.get(id)),
+    resize: input.resize,
   })
 }
 

@@ -1,6 +1,6 @@
 import type { PodCondition, PodStatus } from '../../../api/generated/core.v1.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
-import { kubeletConditions } from './conditions.ts'
+import { kubeletConditions, passingConditions } from './conditions.ts'
 
 /** The fields that are the kubelet's; what others write into a status stays. */
 const ownedFields = [
@@ -51,13 +51,19 @@ function changedConditions(
   found: readonly PodCondition[],
   wanted: readonly PodCondition[],
 ): readonly Record<string, unknown>[] {
-  return wanted.flatMap((condition) => {
-    const before = found.find(({ type }) => type === condition.type)
-    if (same(before, condition)) return []
-    // A field that is gone must be taken away: lists of conditions are merged.
-    const gone = Object.keys(before ?? {}).filter((field) => !(field in condition))
-    return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }]
-  })
+  const over = found.filter(
+    ({ type }) => passingConditions.includes(type) && !wanted.some((condition) => condition.type === type),
+  )
+  const gone = over.map(({ type }) => ({ type, $patch: 'delete' }))
+  return wanted
+    .flatMap((condition): Record<string, unknown>[] => {
+      const before = found.find(({ type }) => type === condition.type)
+      if (same(before, condition)) return []
+      // A field that is gone must be taken away: lists of conditions are merged.
+      const absent = Object.keys(before ?? {}).filter((field) => !(field in condition))
+      return [{ ...condition, ...Object.fromEntries(absent.map((field) => [field, null])) }]
+    })
+    .concat(gone)
 }
 
 /** The kubelet's own first, in its order, then those of others. */

@@ -29,6 +29,7 @@ export interface CriConnection {
     signal: AbortSignal,
   ): AsyncIterable<MessageShape<Output>>
 
+  /** Gives up what is under way. */
   close(): void
 }
 
@@ -48,19 +49,27 @@ export function connectCri(endpoint: string): CriConnection {
     'grpc.default_authority': 'localhost',
   })
 
+  /** What is under way: the client's own close would wait for it. */
+  const calls = new Set<{ cancel(): void }>()
+
   return {
     call(method, request, { timeoutMs = defaultTimeoutMs } = {}) {
       const message = create(method.input, request)
       return new Promise((resolve, reject) => {
-        client.makeUnaryRequest(
+        const active = client.makeUnaryRequest(
           pathOf(method),
           (value: typeof message) => Buffer.from(toBinary(method.input, value)),
           (bytes: Buffer) => fromBinary(method.output, bytes),
           message,
           new Metadata(),
           withDeadline(timeoutMs),
-          (error, answer) => (error ? reject(asRuntimeError(error)) : resolve(answer!)),
+          (error, answer) => {
+            calls.delete(active)
+            if (error) reject(asRuntimeError(error))
+            else resolve(answer!)
+          },
         )
+        calls.add(active)
       })
     },
 
@@ -86,7 +95,10 @@ export function connectCri(endpoint: string): CriConnection {
       }
     },
 
-    close: () => client.close(),
+    close() {
+      for (const active of calls) active.cancel()
+      client.close()
+    },
   }
 }
 
