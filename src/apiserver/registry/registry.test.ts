@@ -344,6 +344,33 @@ test('scale reads and writes replicas', async () => {
   assert.match(await refusal(requests.update(deployments as never, stale as never, 'scale')), /^409 Conflict/)
 })
 
+test('ephemeral containers come to a pod that runs, and stay', async () => {
+  const containers = [{ name: 'c', image: 'i', resources: { requests: { cpu: '5m' } } }]
+  await requests.create(pods, pod('p', { nodeName: 'n', containers }))
+  const name = { namespace, name: 'p' }
+  const add = (...names: readonly string[]) => {
+    const ephemeralContainers = names.map((debug) => ({ name: debug, image: 'i' }))
+    const value = { spec: { ephemeralContainers } }
+    return requests.patch(pods, name, value, 'strategic', {}, 'ephemeralcontainers')
+  }
+  await add('one')
+  const { spec } = await add('two')
+  assert.deepEqual(spec?.ephemeralContainers?.map((container) => container.name).sort(), ['one', 'two'])
+  assert.match(
+    await refusal(add('c')),
+    /^422 Invalid: .*spec.ephemeralContainers\[\d\].name: Duplicate value: "c"/,
+  )
+  const remove = [{ op: 'remove', path: '/spec/ephemeralContainers/0' }]
+  assert.match(
+    await refusal(requests.patch(pods, name, remove, 'json', {}, 'ephemeralcontainers')),
+    /^422 Invalid: .*may not be removed/,
+  )
+  const resources = { requests: { cpu: '10m' } }
+  const resized = { spec: { containers: [{ name: 'c', resources }] } }
+  const { spec: after } = await requests.patch(pods, name, resized, 'strategic', {}, 'resize')
+  assert.deepEqual(after?.containers[0]?.resources, resources)
+})
+
 test('binding gives a pod its node once', async () => {
   await requests.create(pods, pod('p'))
   const binding = { metadata: { name: 'p', annotations: { a: 'b' } }, target: { kind: 'Node', name: 'n1' } }

@@ -1,3 +1,4 @@
+import { validatePodSpec } from '../../../api/core/pod/pod-validation.ts'
 import type { EphemeralContainer, Pod } from '../../../api/generated/core.v1.ts'
 import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, path, type FieldError } from '../../../machinery/field-error.ts'
@@ -37,7 +38,7 @@ function rulesOf(pods: Registry): UpdateRules {
       raiseGeneration(pods, object, previous)
     },
     validate(object, previous) {
-      const errors = (pods.definition.strategy.validate?.(object) ?? []).filter(({ field }) => {
+      const errors = validatePodSpec((object as Pod).spec!, path('spec')).filter(({ field }) => {
         return field.startsWith('spec.ephemeralContainers')
       })
       return [...errors, ...transitionErrors(object, previous)]

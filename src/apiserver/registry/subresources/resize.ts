@@ -1,3 +1,4 @@
+import { validatePodSpec } from '../../../api/core/pod/pod-validation.ts'
 import { qosClassOf } from '../../../api/core/pod/qos-class.ts'
 import type { Container, Pod, ResourceRequirements } from '../../../api/generated/core.v1.ts'
 import { jsonEqual, semanticEqual } from '../../../machinery/equal.ts'
@@ -39,7 +40,7 @@ function rulesOf(pods: Registry): UpdateRules {
       raiseGeneration(pods, object, previous)
     },
     validate: (object, previous) => [
-      ...(pods.definition.strategy.validate?.(object) ?? []),
+      ...validatePodSpec((object as Pod).spec!, path('spec')),
       ...resizeErrors(object, previous),
     ],
   }
