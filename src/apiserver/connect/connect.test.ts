@@ -6,13 +6,14 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { after, before, beforeEach, test } from 'node:test'
+import { WebSocket } from 'ws'
 import { nodes, pods } from '../../api/generated/resources.ts'
 import { systemClock } from '../../machinery/clock.ts'
 import { createCertificateAuthority, issueCertificate } from '../../machinery/pki/certificate.ts'
 import type { AdmissionPlugin } from '../admission/plugin.ts'
 import { HttpsClient } from '../testing/https-client.ts'
 import { TestRequests } from '../testing/test-requests.ts'
-import { startTestServer, type TestServer } from '../testing/test-server.ts'
+import { startTestServer, testToken, type TestServer } from '../testing/test-server.ts'
 import { parseSchemeNamePort } from './scheme-name-port.ts'
 import { isLinkLocalOrLoopback } from './proxyable.ts'
 import { rewriteLinks, rewriteUrl } from './rewrite-links.ts'
@@ -154,6 +155,41 @@ for (const [name, path, answer, status, message] of logRefusals) {
     assert.match(String(response.json['message']), message)
   })
 }
+
+for (const [protocol, expected] of [
+  [undefined, ['', 'some', ' more']],
+  ['binary.k8s.io', ['', 'some', ' more']],
+  ['base64.binary.k8s.io', ['', 'c29tZQ==', 'IG1vcmU=']],
+] as const) {
+  test(`logs: as messages of a WebSocket that speaks ${protocol ?? 'no subprotocol'}`, async () => {
+    onRequest = (_request, response) => {
+      response.write('some')
+      setImmediate(() => response.end(' more'))
+    }
+    const webSocket = new WebSocket(
+      `wss://127.0.0.1:${testServer.server.port}${podPath}/log`,
+      protocol === undefined ? [] : [protocol],
+      { ca: testServer.certificateAuthority, headers: { authorization: `Bearer ${testToken}` } },
+    )
+    const messages: string[] = []
+    webSocket.on('message', (data: Buffer) => messages.push(data.toString()))
+    await once(webSocket, 'close')
+    assert.equal(webSocket.protocol, protocol ?? '')
+    assert.deepEqual(messages, expected)
+  })
+}
+
+test('logs: subprotocols for something else are refused', async () => {
+  onRequest = (_request, response) => response.end('some')
+  const { response, socket } = await client.upgrade(`${podPath}/log`, {
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+    'sec-websocket-protocol': 'v4.channel.k8s.io',
+  })
+  assert.equal(response.statusCode, 403)
+  assert.equal(socket, undefined)
+})
 
 test('logs need a container that is meant', async () => {
   const path = '/api/v1/namespaces/default/pods/many/log'

@@ -8,6 +8,7 @@ import type { HttpReply, HttpRequest } from '../http/http-exchange.ts'
 import { isTrue } from '../http/parse-request-info.ts'
 import { originOf, tlsOptions, type Backend, type BackendAgents } from './backend.ts'
 import { passOn } from './proxy-request.ts'
+import { readOverWebSocket } from './read-over-websocket.ts'
 
 const maxErrorBytes = 50_000
 const integers = ['sinceSeconds', 'tailLines', 'limitBytes'] as const
@@ -54,6 +55,7 @@ export async function streamLogs(
   const response = await get(request, kubelet, target, agents)
   const status = response.statusCode ?? 500
   if (status < 200 || status > 206) throw await refusalOf(response, status, podName)
+  if (request.upgrade?.protocol === 'websocket') return readOverWebSocket(request, response)
   return {
     status: 200,
     headers: { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' },
