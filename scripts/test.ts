@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, readdirSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { run as runTests } from 'node:test'
-import { spec } from 'node:test/reporters'
+import type { RunCounts } from './summary-reporter.ts'
 import { fetchKubectls, installTestPackages } from './test-tools.ts'
 
 /**
@@ -13,6 +12,7 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
+/** A test that hangs must fail, not stop the run. */
 const longestTestMs = 5 * 60_000
 
 interface Counts {
@@ -39,25 +39,40 @@ function check(name: string, program: string, args: readonly string[]): void {
   say(`${passed ? '✔' : '✖'} ${name} (${seconds} s)${error ? `: ${error.message}` : ''}`)
 }
 
-async function tests(name: string, files: readonly string[], isolation: 'none' | 'process'): Promise<void> {
+/** Runs test files in a process of their own, so that one that hangs is cut off and counts as failed. */
+function tests(
+  name: string,
+  files: readonly string[],
+  options: readonly string[],
+  withinMinutes: number,
+): void {
   if (files.length === 0) return
   say(`\n${name}: ${files.length} files`)
-  const stream = runTests({
-    files: [...files],
-    isolation,
-    // A test that hangs must fail, not stop the run.
-    timeout: longestTestMs,
-    ...(isolation === 'process' && { concurrency: 1 }),
-  })
-  stream.on('test:summary', ({ counts, file }) => {
-    if (file !== undefined) return
-    totals.passed += counts.passed
-    totals.skipped += counts.skipped + counts.todo
-    totals.failed += counts.tests - counts.passed - counts.skipped - counts.todo
-  })
-  const reporter = new spec()
-  stream.pipe(reporter).pipe(process.stdout, { end: false })
-  await new Promise((resolve) => reporter.once('end', resolve))
+  mkdirSync(cache, { recursive: true })
+  const summaryFile = join(cache, 'test-summary.json')
+  rmSync(summaryFile, { force: true })
+  const reporters = [
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${join(root, 'scripts/summary-reporter.ts')}`,
+    `--test-reporter-destination=${summaryFile}`,
+  ]
+  const { status, error } = spawnSync(
+    process.execPath,
+    ['--test', '--test-force-exit', `--test-timeout=${longestTestMs}`, ...options, ...reporters, ...files],
+    { stdio: 'inherit', cwd: root, timeout: withinMinutes * 60_000, killSignal: 'SIGKILL' },
+  )
+  const summary = existsSync(summaryFile) ? readFileSync(summaryFile, 'utf8').trim() : ''
+  if (summary === '') {
+    say(`✖ ${name} did not end${error ? `: ${error.message}` : ''}`)
+    totals.failed += 1
+    return
+  }
+  const counts = JSON.parse(summary) as RunCounts
+  const failed = counts.tests - counts.passed - counts.skipped
+  totals.passed += counts.passed
+  totals.skipped += counts.skipped
+  totals.failed += failed === 0 && status !== 0 ? 1 : failed
 }
 
 /** Clusters of a run that was cut off. */
@@ -81,7 +96,8 @@ if (only !== '--e2e') {
   check('format', 'oxfmt', ['--check'])
   check('lint and import rule', 'oxlint', [])
   check('types', 'tsc', [])
-  await tests('unit tests', globSync('src/**/*.test.ts', { cwd: root }).sort(), 'none')
+  const files = globSync('src/**/*.test.ts', { cwd: root }).sort()
+  tests('unit tests', files, ['--test-isolation=none'], 10)
 }
 if (only !== '--unit') {
   // One bundle for the whole run, even while somebody edits.
@@ -93,7 +109,7 @@ if (only !== '--unit') {
   process.env['K8TS_TEST_KUBECTL_OLD'] = kubectls.old ?? ''
   process.env['K8TS_TEST_KUBECTL_NEW'] = kubectls.new ?? ''
   const files = globSync('test/**/*.test.ts', { cwd: root }).filter((file) => file.includes(pattern))
-  await tests('end-to-end tests', files.sort(), 'process')
+  tests('end-to-end tests', files.sort(), ['--test-concurrency=1'], 40)
 }
 const { passed, failed, skipped } = totals
 say(`\nℹ tests ${passed + failed + skipped}\nℹ pass ${passed}\nℹ fail ${failed}\nℹ skipped ${skipped}`)
