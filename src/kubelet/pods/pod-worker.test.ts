@@ -33,7 +33,7 @@ describe('pod worker', () => {
       runtime: { type: 'given', runtime },
     })
     const kubelet = await whileTimePasses(clock, starting)
-    await kubelet.ready
+    await whileTimePasses(clock, kubelet.ready)
     const key = { namespace: 'default', name: 'web' }
     await client.create(pods, aPod('web'))
     // Every change of the pod makes its worker look again.
@@ -47,7 +47,7 @@ describe('pod worker', () => {
     await clock.advance(5000)
     assert.deepEqual(calls, ['runSandbox', 'createContainer'])
     assert.equal((await client.get(pods, key)).status?.phase, 'Running')
-    await kubelet.stop()
+    await whileTimePasses(clock, kubelet.stop())
     await context.informers.stop()
   })
 })
