@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Pod, PodStatus } from '../../api/generated/core.v1.ts'
+import { jsonEqual } from '../../machinery/equal.ts'
 import { parseTime } from '../../machinery/time.ts'
 import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { createPodProber } from '../probes/pod-prober.ts'
@@ -407,9 +408,10 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     finished: finished.promise,
     wake,
     update(next) {
+      // Of what volumes are made from, only this changes while a pod runs.
       const changed =
-        next.metadata?.resourceVersion === undefined ||
-        next.metadata.resourceVersion !== pod.metadata?.resourceVersion
+        !jsonEqual(next.metadata?.labels, pod.metadata?.labels) ||
+        !jsonEqual(next.metadata?.annotations, pod.metadata?.annotations)
       pod = next
       if (changed && next.metadata?.deletionTimestamp === undefined) volumes?.refresh()
       if (next.metadata?.deletionTimestamp !== undefined) abortStarts()
