@@ -21,6 +21,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   readonly shortNames?: readonly string[]
   /** `all` puts it into `kubectl get all`. */
   readonly categories?: readonly string[]
+  /** A warning to whoever uses it: `v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice`. */
+  readonly deprecation?: string
   /** Other versions and groups under which the same objects are served. */
   readonly alsoServedAs?: readonly Conversion<T>[]
   /** Only these verbs (`create` for reviews); all of them when absent. */

@@ -1,5 +1,8 @@
 import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
+import { groupResource } from '../machinery/resource.ts'
 import { SelectorError } from '../machinery/selector-error.ts'
+import { from } from '../machinery/status-errors.ts'
+import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions, Security, ServerParts } from './api-server.ts'
 import type { Attributes } from './authorization/authorizer.ts'
 import { authorize } from './http/api-handler.ts'
@@ -15,6 +18,7 @@ import type { Answer, ResourceRequest } from './registry/request.ts'
 import { ResourceTable } from './registry/resource-table.ts'
 import { allSubresources } from './registry/subresources/order.ts'
 import type { CreateToken } from './registry/subresources/token.ts'
+import { interpretStoreFailure } from './registry/store-failure.ts'
 import type { WriteHooks } from './registry/write-hooks.ts'
 import { StoreFeed } from './storage/store-feed.ts'
 
@@ -62,10 +66,34 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   admission.use(security.admission)
   for (const responder of [bindingResponder(() => table), ...responders]) table.addResponder(responder)
 
-  const carryOut = (request: ResourceRequest) =>
-    dispatch(table, request, (name) => {
-      return authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
+  async function carryOut(request: ResourceRequest): Promise<Answer> {
+    try {
+      return await dispatch(table, request, (name) => {
+        return authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
+      })
+    } catch (error) {
+      throw failureOf(error, request)
+    }
+  }
+
+  /** What the client is told; a fault of ours is logged, too. */
+  function failureOf(
+    caught: unknown,
+    { verb, group, resource, namespace, name }: ResourceRequest,
+  ): StatusError {
+    const error = interpretStoreFailure(caught)
+    if (error instanceof StatusError) return error
+    const text = error instanceof Error ? error.stack : String(error)
+    log.error('request failed', {
+      verb,
+      resource: groupResource({ group, resource }),
+      namespace,
+      name,
+      error: text,
     })
+    return from(error)
+  }
+
   return {
     parts: { objects, authorizer, clock, random, log },
     security,

@@ -42,8 +42,8 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   const deadlines = new Deadlines(clock)
   const metrics = new RequestMetrics(observed(options, pipeline))
   const connector = new Connector(parts.objects, random, options.kubeletClient ?? {})
-  const pending = new Set<string>()
-  const checks = healthChecks(options, pipeline, pending, inFlight)
+  /** Parts of start-up, and whether they are done. */
+  const hooks = new Map<string, boolean>()
   let advertised = ''
   const endpoints: readonly Endpoint[] = [
     connectEndpoint({ table, connector, admission, authorizer, metrics, inFlight }),
@@ -56,7 +56,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
       inFlight,
     }),
     discoveryEndpoint(table, () => advertised),
-    healthEndpoint(checks),
+    healthEndpoint(() => healthChecks(options, pipeline, hooks, inFlight)),
     openApiEndpoint(table),
     staticEndpoint(documents),
     rootEndpoint(table, metrics, [
@@ -94,9 +94,9 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     address: listener.address,
     port: listener.port,
     async started(name, run) {
-      pending.add(name)
+      hooks.set(name, false)
       await run()
-      pending.delete(name)
+      hooks.set(name, true)
     },
     raw: (user, path, rawOptions) => rawRequest(handler, user, path, rawOptions),
     async close() {
@@ -133,7 +133,7 @@ function observed({ metrics = createMetrics() }: ApiServerOptions, { table }: Re
 function healthChecks(
   { store }: ApiServerOptions,
   { feed }: RequestPipeline,
-  pending: ReadonlySet<string>,
+  hooks: ReadonlyMap<string, boolean>,
   inFlight: InFlight,
 ): readonly HealthCheck[] {
   return [
@@ -156,11 +156,10 @@ function healthChecks(
           (error: unknown) => (error instanceof StatusError ? error.message : String(error)),
         ),
     },
-    {
-      name: 'poststarthook',
-      readinessOnly: true,
-      check: () => Promise.resolve(pending.size === 0 ? undefined : `waiting for ${[...pending].join(', ')}`),
-    },
+    ...Array.from(hooks, ([name, isDone]) => ({
+      name: `poststarthook/${name}`,
+      check: () => Promise.resolve(isDone ? undefined : 'not finished'),
+    })),
     {
       name: 'shutdown',
       readinessOnly: true,

@@ -1,3 +1,4 @@
+import { offeredProtocols } from '../http/accept-websocket.ts'
 import type { HttpRequest, RequestHeaders } from '../http/http-exchange.ts'
 
 /** Headers that are about one connection. Source: net/http/httputil, and RFC 9110 section 7.6.1. */
@@ -15,7 +16,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 
 /** What proves who the client is to this server is for nobody behind it. */
 function isCredential(name: string): boolean {
-  return name === 'authorization' || name.startsWith('impersonate-')
+  return name === 'authorization' || name.startsWith('impersonate-') || name.startsWith('x-remote-')
 }
 
 export type ForwardedHeaders = Record<string, string | string[]>
@@ -28,6 +29,10 @@ export function forwardedHeaders(request: HttpRequest, upgrade: boolean): Forwar
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || name.startsWith(':') || dropped.has(name) || isCredential(name)) continue
     forwarded[name] = typeof value === 'string' ? value : [...value]
+  }
+  // Clients in browsers bring their token as one of these.
+  if (forwarded['sec-websocket-protocol'] !== undefined) {
+    forwarded['sec-websocket-protocol'] = offeredProtocols(request).join(', ')
   }
   // HTTP/2 has no Host header of its own.
   const authority = headers[':authority']

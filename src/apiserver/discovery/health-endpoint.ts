@@ -15,11 +15,11 @@ const roots = ['healthz', 'livez', 'readyz'] as const
 type Root = (typeof roots)[number]
 
 /** Serves `/healthz`, `/livez`, `/readyz` and each check below them. Source: k8s.io/apiserver/pkg/server/healthz. */
-export function healthEndpoint(checks: readonly HealthCheck[]): Endpoint {
+export function healthEndpoint(checks: () => readonly HealthCheck[]): Endpoint {
   return ({ request, info }) => {
     const [root, name, ...rest] = info.path.split('/').filter((segment) => segment !== '')
     if (!isRoot(root) || info.isResourceRequest) return undefined
-    const own = checks.filter(({ readinessOnly }) => root === 'readyz' || !readinessOnly)
+    const own = checks().filter(({ readinessOnly }) => root === 'readyz' || !readinessOnly)
     if (name === undefined) return replyOf(request, root, own)
     // A check may have a slash in its name: poststarthook/bootstrap.
     const check = own.find((candidate) => candidate.name === [name, ...rest].join('/'))

@@ -85,7 +85,7 @@ function watchReply(
       finish()
     }
   }
-  if (request.upgrade) {
+  if (request.upgrade?.protocol === 'websocket') {
     return {
       status: 101,
       headers: {},

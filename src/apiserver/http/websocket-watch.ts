@@ -1,4 +1,3 @@
-import { badRequest } from '../../machinery/status-errors.ts'
 import { acceptWebSocket, messageSink, offeredProtocols } from './accept-websocket.ts'
 import type { HttpRequest, Upgrade } from './http-exchange.ts'
 import { serveWatch, type WatchSession } from './serve-watch.ts'
@@ -9,7 +8,6 @@ export async function watchOverWebSocket(
   request: HttpRequest,
   upgrade: Upgrade,
 ): Promise<void> {
-  if (upgrade.protocol !== 'websocket') throw badRequest('a watch can be upgraded to websocket only')
   const webSocket = await acceptWebSocket(request, upgrade, offeredProtocols(request)[0] ?? '')
   // What the client says is of no interest; it must be read to see it close.
   webSocket.resume()

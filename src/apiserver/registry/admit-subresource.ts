@@ -1,5 +1,6 @@
 import type { KubernetesObject, Status, Writable } from '../../machinery/meta.ts'
 import { admissionRequest, optionsObject } from './admission-chain.ts'
+import { checkCreateOptions } from './create.ts'
 import type { Registry } from './registry.ts'
 import { isDryRun, type Answer, type RequestScope, type WriteOptions } from './request.ts'
 
@@ -11,6 +12,7 @@ export async function admitSubresource(
   object: Writable<KubernetesObject>,
   options: WriteOptions,
 ): Promise<void> {
+  checkCreateOptions(options)
   const { admission } = registry.context
   const request = admissionRequest(scope, {
     operation: 'CREATE',

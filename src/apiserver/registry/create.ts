@@ -3,6 +3,7 @@ import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/met
 import { generateName } from '../../machinery/names.ts'
 import { alreadyExists, generateNameConflict, invalid } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
+import { validateWriteOptions } from '../../machinery/validation/options.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { KeyExistsError } from '../storage/object-storage.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
@@ -27,6 +28,7 @@ export async function createObject(
   body: Body,
   options: WriteOptions,
 ): Promise<Created> {
+  checkCreateOptions(options)
   const { definition } = registry
   const object = registry.decode(scope, body, options)
   const metadata = metadataOf(object)
@@ -56,6 +58,11 @@ export async function createObject(
     await undoing.undo()
     throw error
   }
+}
+
+export function checkCreateOptions(options: WriteOptions): void {
+  const errors = validateWriteOptions(options)
+  if (errors.length > 0) throw invalid('CreateOptions.meta.k8s.io', '', errors)
 }
 
 /** Mutating admission, and what it may not do. */

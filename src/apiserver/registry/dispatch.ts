@@ -57,6 +57,7 @@ export async function dispatch(
     authorizeCreate,
   }
   checkScope(served, request)
+  if (served.definition.deprecation) request.warn(served.definition.deprecation)
   if (request.subresource !== '') return dispatchSubresource(table, scope, request)
   if (!(served.definition.verbs ?? allVerbs).includes(request.verb)) throw verbNotAllowed()
   const responder = table.responderOf(served.registry)
