@@ -33,6 +33,7 @@ describe('a kubelet that comes back to its containers', { skip: whyNoContainers(
         directory: containerd.cniDirectory,
         bridge: containerd.bridge,
         addressDirectory: join(containerd.directory, 'addresses'),
+        ipMasquerade: false,
       },
     })
     await kubelet.start()

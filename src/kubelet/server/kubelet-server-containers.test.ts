@@ -47,6 +47,7 @@ describe('the kubelet server on real containers', { skip: whyNoContainers() ?? f
         directory: containerd.cniDirectory,
         bridge: containerd.bridge,
         addressDirectory: join(containerd.directory, 'addresses'),
+        ipMasquerade: false,
       },
       server: {
         address: '127.0.0.1',

@@ -48,6 +48,7 @@ export async function prepareContainerWorld(
       directory: containerd.cniDirectory,
       bridge: containerd.bridge,
       addressDirectory: join(directory, 'addresses'),
+      ipMasquerade: false,
     },
     ...options,
   })

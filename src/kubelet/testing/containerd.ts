@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { openCriRuntime } from '../runtime/cri/cri-runtime.ts'
 import { mountPointsBelow } from '../volumes/mounts.ts'
 import { ociArchive, type ImageDefinition } from './oci-image.ts'
 
@@ -160,6 +161,7 @@ export async function startTestContainerd(): Promise<TestContainerd> {
     kill,
     start,
     async stop() {
+      await removeSandboxes(socket)
       await removeContainers(ctr)
       await kill()
       await run('ip', ['link', 'delete', bridge]).catch(() => undefined)
@@ -174,7 +176,17 @@ async function mountsBelow(directory: string): Promise<readonly string[]> {
   return mountPointsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory).toReversed()
 }
 
-/** What a test that failed has left running. */
+/** Pods that a test has left: by way of CRI, so that their networks are released too. */
+async function removeSandboxes(socket: string): Promise<void> {
+  const runtime = await openCriRuntime({ socket }).catch(() => undefined)
+  for (const { id } of (await runtime?.listSandboxes().catch(() => undefined)) ?? []) {
+    await runtime?.stopSandbox(id).catch(() => undefined)
+    await runtime?.removeSandbox(id).catch(() => undefined)
+  }
+  await runtime?.close()
+}
+
+/** What is still there then. */
 async function removeContainers(ctr: (...args: string[]) => Promise<{ stdout: string }>): Promise<void> {
   const list = await ctr('containers', 'list', '--quiet').catch(() => ({ stdout: '' }))
   for (const id of list.stdout.split('\n').filter(Boolean)) {
