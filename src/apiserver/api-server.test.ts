@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { configMaps, namespaces, priorityClasses, services } from '../api/generated/resources.ts'
+import {
+  configMaps,
+  endpoints,
+  endpointSlices,
+  namespaces,
+  priorityClasses,
+  services,
+} from '../api/generated/resources.ts'
 import { systemClock } from '../machinery/clock.ts'
 import { silentLogger } from '../machinery/log.ts'
 import { MemoryStore } from '../store/memory/memory-store.ts'
@@ -56,6 +63,27 @@ test('two API servers over one store see each other’s writes at once', async (
   )
   assert.equal(Object.keys((await first.get(configMaps, name)).data!).length, 20)
   await two.server.stop()
+})
+
+test('servers over one store are the endpoints of the Service kubernetes, as long as they are there', async () => {
+  const store = aStore()
+  await using one = await startTestServer({ store, advertiseAddress: '10.1.1.1' })
+  const { objects } = one.server
+  const name = { namespace: 'default', name: 'kubernetes' }
+  const addresses = () => {
+    const [subset] = objects.get(endpoints, name)?.subsets ?? []
+    const slice = objects.get(endpointSlices, name)?.endpoints ?? []
+    assert.deepEqual(
+      slice.flatMap((endpoint) => endpoint.addresses),
+      subset?.addresses?.map(({ ip }) => ip),
+    )
+    return subset?.addresses?.map(({ ip }) => ip)
+  }
+  assert.deepEqual(addresses(), ['10.1.1.1'])
+  const two = await startTestServer({ store, advertiseAddress: '10.1.1.2' })
+  assert.deepEqual(addresses(), ['10.1.1.1', '10.1.1.2'])
+  await two.server.stop()
+  assert.deepEqual(addresses(), ['10.1.1.1'])
 })
 
 test('stop ends watches, lets requests finish, and closes the port', async () => {

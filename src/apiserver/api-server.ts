@@ -1,5 +1,5 @@
 import type { ResourceDefinition } from '../api/definition.ts'
-import { every, type Cancel, type Clock } from '../machinery/clock.ts'
+import { every, type Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import type { Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
@@ -9,6 +9,7 @@ import type { RequestAuthenticator } from './authentication/union.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
 import { ensureKubernetesService } from './bootstrap/kubernetes-service.ts'
 import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
+import { ServerLeases } from './bootstrap/server-leases.ts'
 import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import type { TlsIdentity } from './connect/backend.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
@@ -41,6 +42,11 @@ export interface ApiServerOptions {
   /** Where clients in the cluster reach the server: the endpoint of the Service `kubernetes`. Default: `address`. */
   readonly advertiseAddress?: string
 
+  /**
+   * Other API servers use the same store: the endpoints of the Service `kubernetes` are those that say that they are there.
+   * Default: this one is alone.
+   */
+  readonly sharesStore?: boolean
   /** Ranges of the Services' addresses: one, or one of each family, the default first. */
   readonly serviceCidrs: readonly string[]
   /** Default 30000-32767. */
@@ -105,22 +111,22 @@ const kubernetesServicePeriodMs = 10_000
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const pipeline = await createRequestPipeline(options)
   let service: Service | undefined
-  const timers: Cancel[] = []
+  const closing: (() => void | Promise<void>)[] = []
   try {
     service = await serveRequests(options, pipeline)
-    timers.push(
+    closing.push(
       every(options.clock, bookmarkPeriodMs, () => {
         for (const { cache } of pipeline.table.registries()) cache.sendBookmarks()
       }),
     )
-    await bootstrap(options, pipeline, service, timers)
+    await bootstrap(options, pipeline, service, closing)
   } catch (error) {
     await stop()
     throw error
   }
 
   async function stop(): Promise<void> {
-    for (const cancel of timers) cancel()
+    for (const close of closing.toReversed()) await close()
     await service?.close()
     pipeline.close()
   }
@@ -139,10 +145,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 /** Makes what every cluster has, and keeps right what depends on where this server is. */
 async function bootstrap(
   options: ApiServerOptions,
-  { parts, table, allocators }: RequestPipeline,
+  pipeline: RequestPipeline,
   service: Service,
-  timers: Cancel[],
+  closing: (() => void | Promise<void>)[],
 ): Promise<void> {
+  const { parts, table, allocators } = pipeline
   const { objects } = parts
   const { clock, log, hooks = [] } = options
   const isServed = (resource: string) =>
@@ -151,17 +158,12 @@ async function bootstrap(
     await service.started('system-namespaces-controller', () => ensureSystemNamespaces(objects))
   if (isServed('services')) {
     await allocators.keepRight(objects)
-    const where = {
-      clusterIp: allocators.addresses[0]!.first,
-      advertiseAddress: options.advertiseAddress ?? options.address,
-      port: service.port,
-    }
-    await service.started('start-kubernetes-service-cidr-controller', () =>
-      ensureKubernetesService(objects, where),
-    )
-    timers.push(
+    const presence = keepPresent(options, pipeline, service)
+    await service.started('start-kubernetes-service-controller', presence.renew)
+    closing.push(presence.end)
+    closing.push(
       every(clock, kubernetesServicePeriodMs, () => {
-        ensureKubernetesService(objects, where).catch((error: unknown) => {
+        presence.renew().catch((error: unknown) => {
           log.error('keeping the service kubernetes right failed', { error: String(error) })
         })
       }),
@@ -173,4 +175,31 @@ async function bootstrap(
     )
   }
   await Promise.all(hooks.map(({ name, run }) => service.started(name, () => run(parts))))
+}
+
+/** Says where this server is, in the Service `kubernetes`, as long as it is there. */
+function keepPresent(
+  options: ApiServerOptions,
+  { parts, allocators, feed }: RequestPipeline,
+  { port }: Service,
+) {
+  const own = options.advertiseAddress ?? options.address
+  const clusterIp = allocators.addresses[0]!.first
+  const leases = options.sharesStore ? new ServerLeases(options.store, feed) : undefined
+  const tell = () => {
+    const addresses = leases?.addresses ?? [own]
+    return ensureKubernetesService(parts.objects, { clusterIp, addresses, port })
+  }
+  return {
+    async renew(): Promise<void> {
+      await leases?.renew(own)
+      await tell()
+    },
+    async end(): Promise<void> {
+      if (!leases) return
+      await leases.drop(own)
+      if (leases.addresses.length > 0) await tell()
+      leases.close()
+    },
+  }
 }

@@ -7,6 +7,7 @@ import { Connector } from './connect/connector.ts'
 import { discoveryEndpoint } from './discovery/discovery-endpoint.ts'
 import { healthEndpoint, type HealthCheck } from './discovery/health-endpoint.ts'
 import { openApiEndpoint } from './discovery/openapi-endpoint.ts'
+import { observeProcess } from './discovery/process-metrics.ts'
 import { rootEndpoint } from './discovery/root-endpoint.ts'
 import { staticEndpoint } from './discovery/static-endpoint.ts'
 import { ApiHandler, type Endpoint } from './http/api-handler.ts'
@@ -119,7 +120,9 @@ function observed({ metrics = createMetrics() }: ApiServerOptions, { table }: Re
     help: 'Watches by resource, those of components in this process among them.',
     labels: ['group', 'kind', 'version'],
   })
+  const processMetrics = observeProcess(metrics)
   metrics.onCollect(() => {
+    processMetrics()
     for (const { definition, cache } of table.registries()) {
       const { group, kind, version } = definition.resource
       objects.with({ resource: groupResource(definition.resource) }).set(cache.size)

@@ -11,8 +11,8 @@ import { unlessThere } from './namespaces.ts'
 export interface KubernetesServiceOptions {
   /** The first address of the service range. */
   readonly clusterIp: string
-  /** Where this server is reached. */
-  readonly advertiseAddress: string
+  /** Where the cluster's API servers are reached, all on one port. */
+  readonly addresses: readonly string[]
   readonly port: number
 }
 
@@ -30,7 +30,7 @@ export async function ensureKubernetesService(
 ): Promise<void> {
   await ensure(objects, services, serviceOf(options), (service) => ({ ports: service.spec?.ports }))
   // A server that only this machine can reach is no endpoint for pods.
-  if (isLinkLocalOrLoopback(options.advertiseAddress)) return
+  if (options.addresses.some(isLinkLocalOrLoopback)) return
   await Promise.all([
     ensure(objects, endpoints, endpointsOf(options), ({ subsets }) => ({ subsets })),
     ensure(objects, endpointSlices, endpointSliceOf(options), ({ endpoints, ports }) => ({
@@ -78,18 +78,20 @@ function serviceOf({ clusterIp, port }: KubernetesServiceOptions): Service {
 /** These endpoints are nobody else's to derive slices from. */
 const mirrored = { 'endpointslice.kubernetes.io/skip-mirror': 'true' }
 
-function endpointsOf({ advertiseAddress, port }: KubernetesServiceOptions): Endpoints {
+function endpointsOf({ addresses, port }: KubernetesServiceOptions): Endpoints {
   return {
     metadata: { ...name, labels: mirrored },
-    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ name: portName, port, protocol: 'TCP' }] }],
+    subsets: [
+      { addresses: addresses.map((ip) => ({ ip })), ports: [{ name: portName, port, protocol: 'TCP' }] },
+    ],
   }
 }
 
-function endpointSliceOf({ advertiseAddress, port }: KubernetesServiceOptions): EndpointSlice {
+function endpointSliceOf({ addresses, port }: KubernetesServiceOptions): EndpointSlice {
   return {
     metadata: { ...name, labels: { 'kubernetes.io/service-name': name.name } },
-    addressType: advertiseAddress.includes(':') ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    addressType: addresses[0]?.includes(':') ? 'IPv6' : 'IPv4',
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: portName, port, protocol: 'TCP' }],
   }
 }

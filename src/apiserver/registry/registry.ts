@@ -157,7 +157,7 @@ export class Registry {
       type: wantsState ? 'state' : 'changes',
       revision: given === 0n && !wantsState ? this.cache.revision : given,
       wantsBookmarks: allowWatchBookmarks,
-      markInitialEventsEnd: wantsState && allowWatchBookmarks && sendInitialEvents !== undefined,
+      markInitialEventsEnd: wantsState && allowWatchBookmarks,
     }
   }
 

@@ -228,7 +228,8 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   }
 
   #listNow(selection: Selection, query: ListQuery): ListPage<T> {
-    if (selection.name !== '' && selection.namespace !== '') return this.#listOne(selection)
+    const isWhole = selection.namespace !== '' || !this.type.resource.namespaced
+    if (selection.name !== '' && isWhole) return this.#listOne(selection)
     const prefix = keyPrefix(selection)
     const { limit } = query
     const items: StoredObject<T>[] = []

@@ -21,6 +21,8 @@ export interface TestServerOptions {
   readonly admission?: readonly AdmissionPlugin[]
   readonly authorizer?: Authorizer
   readonly kubeletClient?: TlsIdentity
+  /** Other servers use the store, too; this one is reached there. */
+  readonly advertiseAddress?: string
   readonly store?: Store
   readonly clock?: Clock
   readonly log?: Logger
@@ -63,6 +65,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     }),
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
     ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
+    ...(options.advertiseAddress && { advertiseAddress: options.advertiseAddress, sharesStore: true }),
     address: '127.0.0.1',
     port: 0,
     serviceCidrs: ['10.96.0.0/16'],
