@@ -1,0 +1,175 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { Client } from '../../src/client/client.ts'
+import { createHttpClient } from '../../src/client/http/http-client.ts'
+import type { Bench, Detail } from '../figure.ts'
+import { prepareDeletion, runLoad, type LoadOptions, type LoadResult, type Operation } from '../load.ts'
+import type { ApiServerAnswer, ApiServerQuestion } from '../processes/api-server-message.ts'
+import { timed } from '../timing.ts'
+
+/** Per second, ms, ms, and µs of CPU per operation of the API server with etcd. */
+type Reference = readonly [perSecond: number, p50: number, p99: number, cpu: number]
+
+/** kube-apiserver 1.28 and etcd 3.4 over TLS, by operation and number of clients. */
+const kubernetes: Readonly<Record<string, Reference>> = {
+  'create 1': [316, 3, 7.8, 3060],
+  'create 64': [1139, 54, 126, 1500],
+  'get 1': [586, 1.6, 4.9, 1660],
+  'get 64': [2055, 29, 78, 780],
+  'update 1': [346, 2.8, 5.7, 2880],
+  'update 64': [964, 62, 151, 1830],
+  'patch 1': [337, 2.7, 11, 3260],
+  'patch 64': [858, 69, 184, 2080],
+  'delete 1': [386, 2.5, 5, 2760],
+  'delete 64': [1212, 48, 123, 1415],
+  'list 1': [3.9, 259, 287, 340_000],
+  'listPage 1': [50, 19, 39, 24_800],
+}
+
+const names: Readonly<Record<Operation, string>> = {
+  create: 'create',
+  get: 'get',
+  update: 'update',
+  patch: 'merge patch',
+  delete: 'delete',
+  list: 'list 10,000',
+  listPage: 'list a page of 500',
+}
+
+interface Measured {
+  readonly result: LoadResult
+  /** Of the server's process. */
+  readonly cpuMicroseconds: number
+  /** Of the client's, where it is another one. */
+  readonly clientCpuMicroseconds?: number
+}
+
+/** ConfigMaps of 1 KB in an embedded store; the clients share the machine with the server. */
+export async function measureApi(bench: Bench): Promise<void> {
+  const server = await startServer(bench)
+  const client = createHttpClient(server.connection)
+  bench.defer(() => client.close())
+  const overTls = async (options: LoadOptions) => {
+    await prepareDeletion(client, options)
+    return server.during(() => runLoad(client, options))
+  }
+  await warmUp(client)
+  const plan: readonly (readonly [Operation, readonly number[]])[] = [
+    ['create', [1, 64]],
+    ['get', [1, 64]],
+    ['update', [1, 64]],
+    ['patch', [1, 64]],
+    ['delete', [1, 64]],
+    ['list', [1]],
+    ['listPage', [1]],
+  ]
+  for (const [where, measure] of [
+    ['over TLS', overTls],
+    ['in process', server.load],
+  ] as const) {
+    for (const [operation, counts] of plan) {
+      for (const clients of counts) {
+        const options = {
+          operation,
+          clients,
+          durationMs: 600,
+          run: `${where.slice(0, 2)}-${clients}-${operation}`,
+        }
+        add(bench, where, options, await measure({ ...options, run: options.run.toLowerCase() }))
+      }
+    }
+  }
+  await server.stop()
+}
+
+function add(bench: Bench, where: string, { operation, clients }: LoadOptions, measured: Measured): void {
+  const { clientCpuMicroseconds: clientCpu } = measured
+  const { operations, ms, p50Ms, p99Ms } = measured.result
+  const reference = where === 'over TLS' ? kubernetes[`${operation} ${clients}`] : undefined
+  const detail = (name: string, value: number, unit: Detail['unit'], index: 1 | 2 | 3): Detail => ({
+    name,
+    value,
+    unit,
+    ...(reference && { kubernetes: reference[index] }),
+  })
+  bench.add({
+    name: `${where}: ${names[operation]}, ${clients === 1 ? '1 client' : `${clients} clients`}`,
+    value: (operations / ms) * 1000,
+    unit: '/s',
+    ...(reference && { kubernetes: reference[0] }),
+    also: [
+      detail('p50', p50Ms, 'ms', 1),
+      detail('p99', p99Ms, 'ms', 2),
+      detail('CPU', measured.cpuMicroseconds / operations, 'µs', 3),
+      ...(clientCpu === undefined
+        ? []
+        : [{ name: "the client's", value: clientCpu / operations, unit: 'µs' } as const]),
+    ],
+  })
+}
+
+/** So that both sides have compiled what they run often. */
+async function warmUp(client: Client): Promise<void> {
+  for (const operation of ['create', 'get', 'update', 'patch', 'list', 'listPage'] as const) {
+    await runLoad(client, { operation, clients: 16, durationMs: 250, run: 'warm' })
+  }
+}
+
+async function startServer(bench: Bench) {
+  const folder = join(bench.folder, 'data')
+  const child = fork(join(import.meta.dirname, '../processes/api-server.ts'), [folder], { execArgv: [] })
+  const closed = once(child, 'close')
+  bench.defer(async () => {
+    child.kill('SIGKILL')
+    await closed
+  })
+  const { connection } = await next(child, 'ready')
+  const cpu = async () => (await ask(child, { type: 'usage' })).cpuMicroseconds
+  return {
+    connection,
+    load: (options: LoadOptions): Promise<Measured> => ask(child, { type: 'load', options }),
+    /** What the server uses while somebody else makes requests. */
+    async during(run: () => Promise<LoadResult>): Promise<Measured> {
+      const before = await cpu()
+      const { result, cpuMicroseconds } = await timed(run)
+      return {
+        result,
+        cpuMicroseconds: (await cpu()) - before,
+        clientCpuMicroseconds: cpuMicroseconds,
+      }
+    },
+    async stop() {
+      child.send({ type: 'stop' } satisfies ApiServerQuestion)
+      await closed
+    },
+  }
+}
+
+type AnswerOf<Type extends ApiServerAnswer['type']> = ApiServerAnswer & { readonly type: Type }
+
+function ask<Type extends 'usage' | 'load'>(
+  child: ChildProcess,
+  question: ApiServerQuestion & { readonly type: Type },
+): Promise<AnswerOf<Type>> {
+  const answer = next(child, question.type)
+  child.send(question)
+  return answer
+}
+
+/** The next message of the server, which must be of this type. */
+async function next<Type extends ApiServerAnswer['type']>(
+  child: ChildProcess,
+  type: Type,
+): Promise<AnswerOf<Type>> {
+  const answer = await new Promise<ApiServerAnswer>((resolve, reject) => {
+    const ended = () => reject(new Error("the API server's process ended"))
+    child.once('close', ended)
+    child.once('message', (message: ApiServerAnswer) => {
+      child.off('close', ended)
+      resolve(message)
+    })
+  })
+  if (answer.type !== type) throw new Error(`the API server's process answered ${answer.type}`)
+  return answer as AnswerOf<Type>
+}

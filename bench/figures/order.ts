@@ -1,0 +1,20 @@
+import type { FigureGroup } from '../figure.ts'
+import { withoutContainers } from '../obstacles.ts'
+import { measureApi } from './api.ts'
+import { measurePods } from './pods.ts'
+import { measureRest } from './rest.ts'
+import { measureScheduler } from './scheduler.ts'
+import { measureStart } from './start.ts'
+import { measureStore } from './store.ts'
+import { measureTesting } from './testing.ts'
+
+/** Everything that `npm run bench` measures, in the table's order. */
+export const figureGroups: readonly FigureGroup[] = [
+  { name: 'store', measure: measureStore },
+  { name: 'api', measure: measureApi },
+  { name: 'start', obstacle: withoutContainers, measure: measureStart },
+  { name: 'rest', obstacle: withoutContainers, measure: measureRest },
+  { name: 'pods', obstacle: withoutContainers, measure: measurePods },
+  { name: 'testing', measure: measureTesting },
+  { name: 'scheduler', measure: measureScheduler },
+]

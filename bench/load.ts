@@ -1,0 +1,129 @@
+import type { ConfigMap } from '../src/api/generated/core.v1.ts'
+import { configMaps } from '../src/api/generated/resources.ts'
+import type { Client } from '../src/client/client.ts'
+import { percentile } from './timing.ts'
+
+/** Requests that are measured; `list` and `listPage` go over 10,000 objects. */
+export type Operation = 'create' | 'get' | 'update' | 'patch' | 'delete' | 'list' | 'listPage'
+
+export interface LoadOptions {
+  readonly operation: Operation
+  /** How many of them are under way at a time, each its own after the other. */
+  readonly clients: number
+  readonly durationMs: number
+  /** Makes names of objects that are created unique among runs. */
+  readonly run: string
+}
+
+export interface LoadResult {
+  readonly operations: number
+  readonly ms: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+const namespace = 'default'
+const listNamespace = 'kube-public'
+const listedObjects = 10_000
+/** Of each client, so that no two write the same object at a time. */
+const objectsPerClient = 20
+const mostClients = 64
+/** About 1 KB with what the server adds. */
+const payload = 'x'.repeat(700)
+
+function aConfigMap(inNamespace: string, name: string, text = payload): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: inNamespace, name, labels: { app: 'bench' } },
+    data: { text },
+  }
+}
+
+/** Creates what is read and changed later. */
+export async function prepareLoad(client: Client): Promise<void> {
+  const own = Array.from({ length: mostClients * objectsPerClient }, (_, index) =>
+    aConfigMap(namespace, `own-${index}`),
+  )
+  const listed = Array.from({ length: listedObjects }, (_, index) =>
+    aConfigMap(listNamespace, `listed-${index}`),
+  )
+  await inParallel([...own, ...listed], mostClients, (object) => client.create(configMaps, object))
+}
+
+/** Makes the same request again and again for some time. */
+export async function runLoad(client: Client, options: LoadOptions): Promise<LoadResult> {
+  const { operation, clients, durationMs, run } = options
+  const request = requestOf(client, operation, run)
+  const latencies: number[] = []
+  const start = performance.now()
+  const loop = async (clientIndex: number) => {
+    for (let index = 0; performance.now() - start < durationMs; index++) {
+      const began = performance.now()
+      const more = await request(clientIndex, index, clients)
+      if (!more) return
+      latencies.push(performance.now() - began)
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, (_, index) => loop(index)))
+  const ms = performance.now() - start
+  const [p50Ms, p99Ms] = [percentile(latencies, 0.5), percentile(latencies, 0.99)]
+  return { operations: latencies.length, ms, p50Ms, p99Ms }
+}
+
+/** Answers false when there is nothing left to do. */
+type Request = (clientIndex: number, index: number, clients: number) => Promise<boolean>
+
+function requestOf(client: Client, operation: Operation, run: string): Request {
+  const ownName = (clientIndex: number, index: number) =>
+    `own-${clientIndex * objectsPerClient + (index % objectsPerClient)}`
+  const done = (answer: Promise<unknown>) => answer.then(() => true)
+  switch (operation) {
+    case 'create':
+      return (clientIndex, index) =>
+        done(client.create(configMaps, aConfigMap(namespace, `${run}-${clientIndex}-${index}`)))
+    case 'get':
+      return (clientIndex, index) =>
+        done(client.get(configMaps, { namespace, name: ownName(clientIndex, index) }))
+    case 'update':
+      return (clientIndex, index) => {
+        const changed = aConfigMap(namespace, ownName(clientIndex, index), `${run} ${index} ${payload}`)
+        return done(client.update(configMaps, changed))
+      }
+    case 'patch':
+      return (clientIndex, index) => {
+        const body = { data: { patched: `${run} ${index}` } }
+        const name = { namespace, name: ownName(clientIndex, index) }
+        return done(client.patch(configMaps, name, { type: 'merge', body }))
+      }
+    case 'delete':
+      return async (clientIndex, index, clients) => {
+        const number = index * clients + clientIndex
+        if (number >= deletedObjects) return false
+        return done(client.delete(configMaps, { namespace, name: `${run}-gone-${number}` }))
+      }
+    case 'list':
+      return () => done(client.list(configMaps, { namespace: listNamespace }))
+    case 'listPage':
+      return () => done(client.list(configMaps, { namespace: listNamespace, limit: 500 }))
+  }
+}
+
+const deletedObjects = 3000
+
+/** Creates what a run of deletions deletes; nothing for other operations. */
+export async function prepareDeletion(client: Client, { operation, run }: LoadOptions): Promise<void> {
+  if (operation !== 'delete') return
+  const objects = Array.from({ length: deletedObjects }, (_, index) =>
+    aConfigMap(namespace, `${run}-gone-${index}`),
+  )
+  await inParallel(objects, mostClients, (object) => client.create(configMaps, object))
+}
+
+async function inParallel<T>(items: readonly T[], width: number, run: (item: T) => Promise<unknown>) {
+  let next = 0
+  const worker = async () => {
+    while (next < items.length) await run(items[next++]!)
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+}
