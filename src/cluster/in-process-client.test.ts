@@ -93,7 +93,7 @@ test('inProcessClient ends a watch after its timeout', async () => {
   for await (const event of client.watch(namespaces, options)) events.push(event)
   assert.deepEqual(
     events.map(({ type }) => type),
-    ['ADDED', 'BOOKMARK'],
+    ['ADDED', 'BOOKMARK', 'BOOKMARK'],
   )
 })
 
