@@ -138,7 +138,8 @@ describe('pods', { skip: withoutContainers }, () => {
     await cluster.kubectl.apply(
       aPod(
         'echo',
-        { ...shell('read line; echo "heard $line"; sleep 1'), stdin: true },
+        // Without stdinOnce, containerd lets go of the output too when the input ends.
+        { ...shell('read line; echo "heard $line"; sleep 1'), stdin: true, stdinOnce: true },
         { restartPolicy: 'Never' },
       ),
     )
