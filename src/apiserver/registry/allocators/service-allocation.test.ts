@@ -135,3 +135,11 @@ test('an update that leaves the address out keeps it', async () => {
   })
   assert.equal(updated.spec?.clusterIP, created.spec?.clusterIP)
 })
+
+test('a write of the status leaves addresses and ports as they are', async () => {
+  const created = await requests.create(services, service('s', { type: 'LoadBalancer' }))
+  const status = { loadBalancer: { ingress: [{ ip: '203.0.113.1' }] } }
+  const updated = await requests.update(services, { ...created, status }, 'status')
+  assert.deepEqual(updated.spec, created.spec)
+  assert.equal(updated.status?.loadBalancer?.ingress?.[0]?.ip, '203.0.113.1')
+})

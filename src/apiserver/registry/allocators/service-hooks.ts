@@ -22,7 +22,8 @@ export function serviceHooks(allocators: () => Allocators): WriteHooks {
       const service = object as Writable<Service>
       const before = previous as Service
       return claimed(new ServiceAllocation(allocators(), keyOf(object), dryRun), async (allocation) => {
-        if (!service.spec || !before.spec) return
+        // A write of the status carries the spec as it was.
+        if (!service.spec || !before.spec || service.spec === before.spec) return
         matchAddressLists(service.spec, before.spec)
         settleFamilies(service, before, familiesOf(allocators()))
         await allocation.update(service.spec, before.spec)
