@@ -306,6 +306,17 @@ test('node proxies pass on method, path, query, body and headers, but no credent
   assert.deepEqual([root.status, root.headers['location']], [301, '/api/v1/nodes/node/proxy/?x=y'])
 })
 
+test('proxies pass on every method', async () => {
+  onRequest = (request, response) => response.end(request.method)
+  const proxy = '/api/v1/nodes/node/proxy/some/path'
+  for (const method of ['DELETE', 'GET', 'OPTIONS', 'PATCH', 'POST', 'PUT']) {
+    const { status, text } = await client.send(proxy, { method })
+    assert.deepEqual([status, text], [200, method])
+  }
+  assert.equal((await client.send(proxy, { method: 'HEAD' })).status, 200)
+  assert.equal((await client.send(`${podPath}/log`, { method: 'OPTIONS' })).status, 405)
+})
+
 test('pod and service proxies refuse addresses that mean somebody else', async () => {
   const response = await client.send(`${podPath}/proxy/`)
   assert.match(response.text, /address not allowed/)

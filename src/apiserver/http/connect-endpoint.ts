@@ -40,7 +40,7 @@ async function serveConnection(
   const { table, connector, metrics, inFlight } = options
   const { request, info } = call
   if (!table.find(info)) throw resourceNotFound()
-  if (!connectSubresources[path]!.includes(info.verb)) throw verbNotAllowed()
+  if (!isServed(path, info.verb, request.method)) throw verbNotAllowed()
   if (request.query.has('dryRun') && path !== 'pods/log') throw badRequest('dryRun is not supported')
   await authorizeWebSocket(options, call, path)
   if (path !== 'pods/log') await admit(options, call, path)
@@ -75,6 +75,11 @@ async function serveConnection(
         () => sink.close(),
       ),
   }
+}
+
+/** Proxies pass on OPTIONS too, which is no verb of the API. */
+function isServed(path: string, verb: string, method: string): boolean {
+  return connectSubresources[path]!.includes(verb) || (method === 'OPTIONS' && path.endsWith('/proxy'))
 }
 
 const streamingPaths = new Set(['pods/exec', 'pods/attach', 'pods/portforward'])
