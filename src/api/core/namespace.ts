@@ -15,6 +15,7 @@ export const namespaceDefinition: ResourceDefinition<Namespace> = {
   singular: 'namespace',
   shortNames: ['ns'],
   strategy: {
+    tracksGeneration: false,
     nameRule: 'dns1123Label',
     defaults(namespace) {
       const { name } = namespace.metadata ?? {}

@@ -15,17 +15,18 @@ export const serviceDefinition: ResourceDefinition<Service> = {
   shortNames: ['svc'],
   categories: ['all'],
   strategy: {
+    tracksGeneration: false,
     nameRule: 'dns1035Label',
     defaults({ spec }) {
       if (spec) defaultService(spec)
     },
     prepareForCreate(service) {
       service.status = { loadBalancer: {} }
-      if (service.spec) dropWhatTypeForbids(service.spec)
     },
     prepareForUpdate(service, previous) {
-      if (service.spec && previous.spec) keepAllocated(service.spec, previous.spec)
-      if (service.spec) dropWhatTypeForbids(service.spec)
+      if (!service.spec || !previous.spec) return
+      keepAllocated(service.spec, previous.spec)
+      dropWhatTypeLeaves(service.spec, previous.spec)
     },
     validate: validateService,
     validateUpdate: validateServiceUpdate,
@@ -66,8 +67,7 @@ function defaultService(spec: Writable<ServiceSpec>): void {
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '')
       port.targetPort = port.port
   }
-  const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer'
-  if (isExternal || (spec.externalIPs?.length ?? 0) > 0) spec.externalTrafficPolicy ??= 'Cluster'
+  if (isReachedFromOutside(spec)) spec.externalTrafficPolicy ??= 'Cluster'
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster'
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true
 }
@@ -82,8 +82,7 @@ function keepAllocated(spec: Writable<ServiceSpec>, previous: ServiceSpec): void
     if (previous.ipFamilies) spec.ipFamilies ??= [...previous.ipFamilies]
     if (previous.ipFamilyPolicy) spec.ipFamilyPolicy ??= previous.ipFamilyPolicy
   }
-  const usesNodePorts = (type: ServiceSpec['type']) => type === 'NodePort' || type === 'LoadBalancer'
-  if (usesNodePorts(spec.type) && usesNodePorts(previous.type)) {
+  if (hasNodePorts(spec) && hasNodePorts(previous)) {
     for (const port of spec.ports ?? []) {
       const same = previous.ports?.find((old) => old.port === port.port && old.protocol === port.protocol)
       if (!port.nodePort && same?.nodePort && !spec.ports!.some(({ nodePort }) => nodePort === same.nodePort))
@@ -99,17 +98,45 @@ function keepAllocated(spec: Writable<ServiceSpec>, previous: ServiceSpec): void
   }
 }
 
-/** Fields that an earlier type needed go when the type changes without naming them. */
-function dropWhatTypeForbids(spec: Writable<ServiceSpec>): void {
-  if (spec.type === 'ExternalName') {
-    if (!spec.clusterIP) {
-      delete spec.clusterIP
-      delete spec.clusterIPs
-    }
+/** What the old type needed and the new one has no use for goes, unless the client changed it, which is then refused. */
+function dropWhatTypeLeaves(spec: Writable<ServiceSpec>, previous: ServiceSpec): void {
+  const leaves = (isUsed: (spec: ServiceSpec) => boolean) => isUsed(previous) && !isUsed(spec)
+  if (leaves(hasClusterAddress) && (!spec.clusterIP || spec.clusterIP === previous.clusterIP)) {
+    delete spec.clusterIP
+    delete spec.clusterIPs
     delete spec.ipFamilies
     delete spec.ipFamilyPolicy
+    delete spec.internalTrafficPolicy
   }
-  if (spec.type !== 'LoadBalancer') delete spec.allocateLoadBalancerNodePorts
+  if (leaves(hasNodePorts)) {
+    const known = new Set(previous.ports?.map(({ nodePort }) => nodePort))
+    for (const port of spec.ports ?? []) if (known.has(port.nodePort)) delete port.nodePort
+  }
+  if (leaves(needsHealthCheck) && spec.healthCheckNodePort === previous.healthCheckNodePort)
+    delete spec.healthCheckNodePort
+  if (leaves(isReachedFromOutside) && spec.externalTrafficPolicy === previous.externalTrafficPolicy) {
+    delete spec.externalTrafficPolicy
+  }
+  if (!leaves(isBalanced)) return
+  for (const name of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const) {
+    if (spec[name] === previous[name]) delete spec[name]
+  }
+}
+
+function hasClusterAddress({ type }: ServiceSpec): boolean {
+  return type !== 'ExternalName'
+}
+
+function hasNodePorts({ type }: ServiceSpec): boolean {
+  return type === 'NodePort' || type === 'LoadBalancer'
+}
+
+function isReachedFromOutside(spec: ServiceSpec): boolean {
+  return hasNodePorts(spec) || (spec.externalIPs?.length ?? 0) > 0
+}
+
+function isBalanced({ type }: ServiceSpec): boolean {
+  return type === 'LoadBalancer'
 }
 
 function externalAddress({ spec, status }: Service): string {
