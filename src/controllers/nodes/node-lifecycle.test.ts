@@ -191,6 +191,16 @@ void describe('evictionTimeMs', () => {
       ),
       nowMs + 30_000,
     ],
+    [
+      'a limit, on the node since the taint was there',
+      aPod('p', {
+        spec: { tolerations: [{ operator: 'Exists', tolerationSeconds: 300 }] },
+        status: {
+          conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:50Z' }],
+        },
+      }),
+      nowMs + 290_000,
+    ],
     ['one for another taint', tolerating({ key: 'other', operator: 'Exists' }), nowMs],
   ]
   for (const [name, pod, expected] of rows) {
@@ -202,6 +212,25 @@ void describe('evictionTimeMs', () => {
 })
 
 void describe('taintEvictionReconciler', () => {
+  void it('counts from when it saw a taint that does not tell its age', async () => {
+    const tolerations = [{ operator: 'Exists', tolerationSeconds: 10 }] as const
+    const harness = await runReconcilers([taintEvictionReconciler()], ({ client }) => {
+      client.seed(nodes, { ...aNode('a'), spec: { taints: [{ key: 'down', effect: 'NoExecute' }] } })
+      client.seed(pods, aPod('p', { spec: { nodeName: 'a', tolerations } }))
+    })
+    const isLeaving = async () =>
+      (await harness.all(pods)).every(({ metadata }) => metadata?.deletionTimestamp !== undefined)
+    await harness.pass(9000)
+    assert.equal(await isLeaving(), false)
+    await harness.edit(nodes, 'a', (node) => ({
+      ...node,
+      metadata: { ...node.metadata, labels: { a: 'b' } },
+    }))
+    await harness.pass(1000)
+    assert.equal(await isLeaving(), true)
+    await harness.stop()
+  })
+
   void it('deletes what does not tolerate, later what tolerates for a while, and calls off when the taint goes', async () => {
     const limited = (name: string, seconds: number) =>
       aPod(name, {

@@ -11,8 +11,8 @@ import { indexPodsByNode, podsOn } from './pods-by-node.ts'
 
 /** Deletes pods that do not tolerate the NoExecute taints of their node, or not any longer. */
 export function taintEvictionReconciler(): Reconciler {
-  /** Pods that wait for their end, so that it can be told when that is called off. */
-  const waiting = new Set<string>()
+  /** Pods that wait for their end, with the time at which that was seen: taints need not tell since when they are there. */
+  const waiting = new Map<string, { readonly uid: string | undefined; readonly sinceMs: number }>()
   return {
     name: 'taint-eviction-controller',
     eventSource: 'taint-eviction-controller',
@@ -36,7 +36,10 @@ export function taintEvictionReconciler(): Reconciler {
         return done
       }
       const node = cache(nodes).get(pod.spec?.nodeName ?? '')
-      const dueMs = evictionTimeMs(pod, node ? noExecuteTaints(node) : [], clock.now())
+      const { uid } = pod.metadata ?? {}
+      const known = waiting.get(key)
+      const sinceMs = known && known.uid === uid ? known.sinceMs : clock.now()
+      const dueMs = evictionTimeMs(pod, node ? noExecuteTaints(node) : [], sinceMs)
       if (dueMs === undefined) {
         if (waiting.delete(key))
           events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`)
@@ -44,7 +47,7 @@ export function taintEvictionReconciler(): Reconciler {
       }
       const leftMs = dueMs - clock.now()
       if (leftMs > 0) {
-        waiting.add(key)
+        waiting.set(key, { uid, sinceMs })
         return again(leftMs)
       }
       events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
