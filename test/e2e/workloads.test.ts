@@ -21,8 +21,11 @@ describe('deployments and services', { skip: withoutContainers }, () => {
 
   const rolledOut = (name: string) =>
     cluster.kubectl(['rollout', 'status', `deployment/${name}`, '--timeout=60s'])
-  const podsOf = async (app: string) =>
-    (await cluster.kubectl.json<ObjectList<Pod>>(['get', 'pods', '-l', `app=${app}`])).items
+  /** Those that stay: pods of an earlier version are still listed while they end. */
+  const podsOf = async (app: string) => {
+    const { items } = await cluster.kubectl.json<ObjectList<Pod>>(['get', 'pods', '-l', `app=${app}`])
+    return items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined)
+  }
   const clusterIp = (name: string) =>
     cluster.kubectl(['get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}'])
   const fetchText = async (url: string) => (await fetch(url, { signal: AbortSignal.timeout(3000) })).text()
