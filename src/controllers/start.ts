@@ -3,6 +3,7 @@ import type { Reconciler } from '../client/reconciler.ts'
 import { joinComponents, startReconciler } from '../client/runner.ts'
 import { daemonSetReconciler } from './daemonset/daemonset.ts'
 import { cronJobReconciler } from './cronjob/cronjob.ts'
+import { clusterRoleAggregationReconciler } from './clusterrole-aggregation/clusterrole-aggregation.ts'
 import { deploymentReconciler } from './deployment/deployment.ts'
 import { disruptionReconciler, stalePodDisruptionReconciler } from './disruption/disruption.ts'
 import { endpointsReconciler } from './endpoints/endpoints.ts'
@@ -38,6 +39,7 @@ export interface ControllersOptions {
 function reconcilers(options: ControllersOptions): readonly Reconciler[] {
   const { rootCa, nodeIpam, nodeLifecycle, terminatedPodThreshold } = options
   return [
+    clusterRoleAggregationReconciler,
     serviceAccountReconciler,
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
     ...(nodeIpam === undefined ? [] : [nodeIpamReconciler(nodeIpam)]),
