@@ -48,7 +48,8 @@ export function tlsOptions({ host, tls = {} }: Backend): ConnectionOptions {
     ...(tls.certificate && tls.key && { cert: tls.certificate, key: tls.key }),
     ...(tls.certificateAuthority && { ca: tls.certificateAuthority }),
     rejectUnauthorized: tls.certificateAuthority !== undefined,
-    ...(isIP(host) === 0 && { servername: host }),
+    // Absent, Node.js would verify the Host header of the request that is passed on instead.
+    servername: isIP(host) === 0 ? host : '',
     ALPNProtocols: ['http/1.1'],
   }
 }

@@ -306,6 +306,12 @@ test('node proxies pass on method, path, query, body and headers, but no credent
   assert.deepEqual([root.status, root.headers['location']], [301, '/api/v1/nodes/node/proxy/?x=y'])
 })
 
+test('a backend is verified by its address, whatever Host the client names', async () => {
+  onRequest = (request, response) => response.end(request.headers.host)
+  const response = await client.send1('/api/v1/nodes/node/proxy/x', { headers: { host: 'localhost:8001' } })
+  assert.deepEqual([response.status, response.text], [200, 'localhost:8001'])
+})
+
 test('proxies pass on every method', async () => {
   onRequest = (request, response) => response.end(request.method)
   const proxy = '/api/v1/nodes/node/proxy/some/path'
