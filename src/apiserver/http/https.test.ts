@@ -280,6 +280,16 @@ test('tables show columns, with as much of the object as is wanted', async () =>
   assert.equal(wrong.status, 400)
 })
 
+test('answers to questions are no tables', async () => {
+  const table = 'application/json;as=Table;v=v1;g=meta.k8s.io'
+  for (const path of ['bindings', 'pods/none/binding', 'pods/none/eviction', 'serviceaccounts/none/token']) {
+    const send = (accept: string) =>
+      client.send(`/api/v1/namespaces/default/${path}`, { method: 'POST', headers: { accept }, body: {} })
+    assert.equal((await send(table)).status, 406, path)
+    assert.notEqual((await send(`${table},application/json`)).status, 406, path)
+  }
+})
+
 test('metadata alone is a view of objects and of lists', async () => {
   await createConfigMap('partial', { a: 'b' })
   const one = await client.send(`${configMapsPath}/partial`, {

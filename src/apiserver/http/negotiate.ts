@@ -19,6 +19,8 @@ export interface View {
 /** What an endpoint can do beside sending objects as they are. */
 export interface Abilities {
   readonly views: boolean
+  /** Whether one of the views is a Table: answers to questions have no columns. Default true. */
+  readonly tables?: boolean
   /** Some kinds have none. */
   readonly protobuf: boolean
 }
@@ -36,7 +38,8 @@ const maxRemembered = 1000
 /** Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Throws 406. */
 export function negotiate(request: HttpRequest, abilities: Abilities): WantedForm {
   const accept = headerOf(request.headers, 'accept') ?? ''
-  const key = `${abilities.views} ${abilities.protobuf} ${accept}`
+  const { views, tables = true, protobuf } = abilities
+  const key = `${views} ${tables} ${protobuf} ${accept}`
   let form = remembered.get(key)
   if (!form && !remembered.has(key)) {
     if (remembered.size >= maxRemembered) remembered.clear()
@@ -85,7 +88,7 @@ function formOf(
     return undefined
   switch (as) {
     case 'Table':
-      if (mediaType === 'application/vnd.kubernetes.protobuf') return undefined
+      if (abilities.tables === false || mediaType === 'application/vnd.kubernetes.protobuf') return undefined
       return { ...form, view: { kind: as, version } }
     case 'PartialObjectMetadata':
     case 'PartialObjectMetadataList':

@@ -30,12 +30,16 @@ export function resourceEndpoint(options: ResourceEndpointOptions): Endpoint {
   return (call) => (call.info.isResourceRequest ? serveResource(options, call) : undefined)
 }
 
+/** Subresources that are asked something and store nothing of their own. */
+const questions: ReadonlySet<string> = new Set(['binding', 'eviction', 'token'])
+
 async function serveResource(options: ResourceEndpointOptions, call: ApiCall): Promise<HttpReply> {
   const { request, info, user } = call
   const served = options.table.find(info)
   if (!served) throw resourceNotFound()
   // A form that cannot be sent is refused before anything is done.
-  const form = negotiate(request, { views: true, protobuf: served.hasProtobuf })
+  const tables = !questions.has(info.subresource) && !options.table.responderOf(served.registry)
+  const form = negotiate(request, { views: true, tables, protobuf: served.hasProtobuf })
   const action = await readAction(request, info, served.isCustom)
   const { group, version, resource, subresource, namespace } = info
   const answer = await options.handle({
