@@ -44,6 +44,8 @@ export interface Conversion<
   /** Of custom resources, as in ResourceDefinition. */
   readonly schema?: ObjectSchema
   readonly openAPIV3Schema?: JsonValue
+  /** Field labels of this version with those of the stored one that they mean; the stored one's when absent. */
+  readonly fieldLabels?: Readonly<Record<string, string>>
   fromStored(object: Stored): Served
   toStored(object: Served): Stored
 }

@@ -95,6 +95,18 @@ function validateEvent({ involvedObject, metadata }: Event): FieldError[] {
 function servedAsEventsV1(): Conversion<Event, EventV1> {
   return {
     resource: eventsV1,
+    fieldLabels: {
+      reason: 'reason',
+      'regarding.kind': 'involvedObject.kind',
+      'regarding.namespace': 'involvedObject.namespace',
+      'regarding.name': 'involvedObject.name',
+      'regarding.uid': 'involvedObject.uid',
+      'regarding.apiVersion': 'involvedObject.apiVersion',
+      'regarding.resourceVersion': 'involvedObject.resourceVersion',
+      'regarding.fieldPath': 'involvedObject.fieldPath',
+      reportingController: 'reportingComponent',
+      type: 'type',
+    },
     fromStored({
       involvedObject,
       message,

@@ -8,17 +8,24 @@ import { badRequest, invalid } from '../../machinery/status-errors.ts'
 import type { Selection } from '../storage/selection.ts'
 import type { ListOptions } from './request.ts'
 
-/** The selection that a list, a watch or a deletecollection is about. Throws BadRequest. */
+/**
+ * The selection that a list, a watch or a deletecollection is about, `fieldLabels` being those of the served version where
+ * it has its own. Throws BadRequest.
+ */
 export function selectionOf(
   definition: ResourceDefinition,
   namespace: string,
   options: ListOptions,
   supportedFields: () => ReadonlySet<string>,
+  fieldLabels?: Readonly<Record<string, string>>,
 ): Selection {
   const { labelSelector = '', fieldSelector = '' } = options
   if (labelSelector === '' && fieldSelector === '') return { namespace, name: '' }
   const labels = parsing(() => parseLabelSelector(labelSelector))
-  const requirements = parsing(() => parseFieldSelector(fieldSelector)).requirements
+  const requirements = inStoredLabels(
+    parsing(() => parseFieldSelector(fieldSelector)).requirements,
+    fieldLabels,
+  )
   for (const { field } of requirements) checkField(definition, field, supportedFields)
   const name = required(requirements, 'metadata.name')
   const wantedNamespace = required(requirements, 'metadata.namespace')
@@ -39,6 +46,28 @@ export function selectionOf(
     ...(labelSelector !== '' && { matchesLabels: (found) => matchesLabels(labels, found) }),
     ...(fields.length > 0 && { fields }),
   }
+}
+
+function inStoredLabels(
+  requirements: readonly FieldRequirement[],
+  fieldLabels: Readonly<Record<string, string>> | undefined,
+): readonly FieldRequirement[] {
+  if (!fieldLabels) return requirements
+  return requirements.map((requirement) => {
+    const { field } = requirement
+    if (isMetadataLabel(field)) return requirement
+    const stored = Object.hasOwn(fieldLabels, field) ? fieldLabels[field] : undefined
+    if (stored === undefined) throw unsupportedLabel(field)
+    return { ...requirement, field: stored }
+  })
+}
+
+function isMetadataLabel(field: string): boolean {
+  return field === 'metadata.name' || field === 'metadata.namespace'
+}
+
+function unsupportedLabel(field: string): Error {
+  return badRequest(`field label not supported: ${field}`)
 }
 
 function required(requirements: readonly FieldRequirement[], field: string): string | undefined {
@@ -62,12 +91,10 @@ function checkField(
   field: string,
   supportedFields: () => ReadonlySet<string>,
 ): void {
-  if (field === 'metadata.name' || field === 'metadata.namespace') return
-  if (supportedFields().has(field)) return
+  if (isMetadataLabel(field) || supportedFields().has(field)) return
+  if (definition.selectableFields) throw unsupportedLabel(field)
   throw badRequest(
-    definition.selectableFields
-      ? `field label not supported: ${field}`
-      : `${goQuote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+    `${goQuote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
   )
 }
 

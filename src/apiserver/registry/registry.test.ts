@@ -6,6 +6,7 @@ import {
   configMaps,
   deployments,
   events,
+  eventsV1,
   leases,
   namespaces,
   nodes,
@@ -403,6 +404,25 @@ test('list selects by fields that the kind has, and refuses others', async () =>
     await refusal(requests.names(configMaps, namespace, { fieldSelector: 'data.x=y' })),
     '400 BadRequest: "data.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
   )
+})
+
+test('events are selected by the fields that each version has', async () => {
+  for (const name of ['a', 'b']) {
+    await requests.create(events, {
+      metadata: { name, namespace },
+      involvedObject: { kind: 'Pod', name, namespace },
+      reportingComponent: `of-${name}`,
+      reason: 'Because',
+      type: 'Normal',
+    })
+  }
+  const select = (fieldSelector: string) => requests.names(eventsV1, namespace, { fieldSelector })
+  assert.deepEqual(await select('reportingController=of-a'), ['a'])
+  assert.deepEqual(await select('regarding.name!=a,reason=Because,metadata.name=b'), ['b'])
+  const refused = '400 BadRequest: field label not supported: involvedObject.name'
+  assert.equal(await refusal(select('involvedObject.name=a')), refused)
+  const inCore = requests.names(events, namespace, { fieldSelector: 'involvedObject.name=a' })
+  assert.deepEqual(await inCore, ['a'])
 })
 
 test('cluster-scoped objects have no namespace', async () => {

@@ -163,7 +163,14 @@ export class Registry {
 
   #selection(scope: RequestScope, options: ListOptions): Selection {
     const namespace = this.definition.resource.namespaced ? scope.namespace : ''
-    return selectionOf(this.definition, namespace, options, () => this.#fieldsSupported())
+    const { conversion } = scope.served
+    return selectionOf(
+      this.definition,
+      namespace,
+      options,
+      () => this.#fieldsSupported(),
+      conversion?.fieldLabels,
+    )
   }
 
   #fieldsSupported(): ReadonlySet<string> {
