@@ -68,7 +68,8 @@ export async function prepareContainerWorld(
       return (await readFile(path, 'utf8')).replaceAll(/^\S+ \S+ \S /gm, '')
     },
     async output(name, script, spec = {}, container = {}) {
-      const containers = [aShell('app', script, container)]
+      // Two streams reach the log in any order; one keeps its own.
+      const containers = [aShell('app', `exec 2>&1; ${script}`, container)]
       await world.create(name, { restartPolicy: 'Never', containers, ...spec })
       const pod = await kubelet.waitFor(name, hasEnded)
       const text = await world.logOf(pod, 'app')
