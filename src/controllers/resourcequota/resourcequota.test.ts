@@ -48,6 +48,10 @@ void describe('startResourceQuota', () => {
     }).catch(() => assert.deepEqual(used, expected))
   }
 
+  async function settled(): Promise<void> {
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+
   void it('counts pods and their requests, and again when one is gone or has ended', async () => {
     await start({ hard: { pods: '10', 'requests.cpu': '4', 'limits.cpu': '4' } })
     await usedBecomes({ pods: '3', 'requests.cpu': '1', 'limits.cpu': '2' })
@@ -68,6 +72,30 @@ void describe('startResourceQuota', () => {
     await usedBecomes({ 'count/widgets.e.com': '1' })
     await context.client.delete(widgets, { namespace: 'default', name: 'w' })
     await usedBecomes({ 'count/widgets.e.com': '0' })
+  })
+
+  void it('leaves alone what the API server charges for an object that is not there yet', async () => {
+    await start({ hard: { pods: '10' } })
+    await usedBecomes({ pods: '3' })
+    const charge = async (count: string) => {
+      const quota = await context.client.get(resourceQuotas, { namespace: 'default', name: 'q' })
+      const status = { ...quota.status, used: { pods: count } }
+      await context.client.update(resourceQuotas, { ...quota, status }, { subresource: 'status' })
+    }
+    await charge('4')
+    await settled()
+    await context.client.create(pods, aPod('late'))
+    await settled()
+    await usedBecomes({ pods: '4' })
+    // A write that was charged when something else made the controller count is found soon after.
+    await charge('5')
+    await settled()
+    await context.client.delete(pods, { namespace: 'default', name: 'a' })
+    await usedBecomes({ pods: '3' })
+    await context.client.create(pods, aPod('later'))
+    await settled()
+    await context.clock.advance(5000)
+    await usedBecomes({ pods: '4' })
   })
 
   void it('follows changed limits', async () => {

@@ -7,7 +7,7 @@ import {
   services,
 } from '../../api/generated/resources.ts'
 import { quotaEvaluatorOf } from '../../api/quota/quota-evaluators.ts'
-import { sameResources } from '../../api/quota/resource-list.ts'
+import { exceedingResources, sameResources } from '../../api/quota/resource-list.ts'
 import type { ComponentContext, RunningComponent } from '../../client/component.ts'
 import { discover, preferred } from '../../client/discovery.ts'
 import type { Change, Informer } from '../../client/informer.ts'
@@ -21,6 +21,8 @@ import { quotaUsage, type Counted } from './quota-usage.ts'
 const counted: readonly Resource[] = [pods, services, persistentVolumeClaims, resourceClaims]
 /** Usage is computed anew at least this often, and what the API server serves is asked for at most this often. */
 const resyncMs = 300_000
+/** When less is used than was said, what is just being written may be missing: a look again soon finds it. */
+const recheckMs = 5000
 const discoveryMs = 30_000
 
 interface Followed {
@@ -79,9 +81,18 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
     return [...counted, ...served].filter(isLimited)
   }
 
+  /**
+   * What the API server charges is no reason to count anew: it charges before the object is there to be counted.
+   */
+  function noticeQuota(change: Change<ResourceQuota>): void {
+    const { spec, status } = change.object
+    if (change.type === 'updated' && sameResources(spec?.hard ?? {}, status?.hard ?? {})) return
+    running.enqueue(keyOf(change.object))
+  }
+
   const reconciler: Reconciler = {
     name: 'resourcequota',
-    watches: [on(resourceQuotas, (quota) => [keyOf(quota)])],
+    watches: [on(resourceQuotas, () => [])],
 
     async reconcile(key, { client, cache }) {
       const quota = cache(resourceQuotas).get(key)
@@ -100,15 +111,17 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
       const { hard: statedHard = {}, used: statedUsed = {} } = quota.status ?? {}
       if (!sameResources(hard, statedHard) || !sameResources(used, statedUsed))
         await client.update(resourceQuotas, { ...quota, status: { hard, used } }, { subresource: 'status' })
-      return again(resyncMs)
+      return again(exceedingResources(statedUsed, used).length > 0 ? recheckMs : resyncMs)
     },
   }
   const running = startReconciler(reconciler, context)
+  const unsubscribe = quotas.onChange(noticeQuota)
 
   return {
     ...running,
     async stop() {
-      for (const { unsubscribe } of followed.values()) unsubscribe()
+      unsubscribe()
+      for (const entry of followed.values()) entry.unsubscribe()
       await running.stop()
     },
   }
