@@ -93,6 +93,32 @@ test('eviction takes a disruption off the budget, and is refused when none is le
   assert.equal(await isDeleting('q'), false)
 })
 
+test('eviction takes what clients before 1.22 send', async () => {
+  await aPod('p')
+  const post = (eviction: object) =>
+    requests.send(
+      pods,
+      named('p'),
+      {
+        verb: 'create',
+        body: {
+          type: 'bytes',
+          mediaType: 'application/json',
+          bytes: Buffer.from(JSON.stringify({ kind: 'Eviction', metadata: named('p'), ...eviction })),
+        },
+        options: { fieldValidation: 'Strict' },
+      },
+      'eviction',
+    )
+  assert.match(await refusal(post({ apiVersion: 'policy/v1beta2' })), /^400 BadRequest: /)
+  assert.match(
+    await refusal(post({ apiVersion: 'policy/v1beta1', bogus: 1 })),
+    /^400 BadRequest: .*unknown field "bogus"/,
+  )
+  await post({ apiVersion: 'policy/v1beta1' })
+  assert.equal(await isDeleting('p'), true)
+})
+
 test('eviction waits for the controller to have seen the budget', async () => {
   await aPod('p')
   await aBudget({ observedGeneration: 0, disruptionsAllowed: 1 })

@@ -23,6 +23,8 @@ import type { Body, RequestScope, WriteOptions } from './request.ts'
 export interface Expected {
   readonly kind: GroupVersionKind
   readonly schema: ObjectSchema
+  /** Versions of the same kind with the same fields that old clients still send. */
+  readonly olderVersions?: readonly string[]
 }
 
 type Warn = Pick<RequestScope, 'warn'>
@@ -66,7 +68,8 @@ function readBytes(
 ): KubernetesObject {
   const { kind: expectedKind } = expected
   const decoded = decodeBytes(expected, mediaType, bytes, fieldValidation !== 'Ignore')
-  checkKind(decoded.kind, expectedKind)
+  const isOlder = isOlderVersion(decoded.kind, expected)
+  if (!isOlder) checkKind(decoded.kind, expectedKind)
   if (decoded.strictErrors.length > 0) {
     if (fieldValidation === 'Strict') {
       const error = new BodyError(strictErrorMessage(decoded.strictErrors), decoded.kind)
@@ -74,14 +77,15 @@ function readBytes(
     }
     for (const message of decoded.strictErrors) warn(message)
   }
-  return decoded.object
+  return isOlder ? { ...decoded.object, apiVersion: apiVersionOf(expectedKind) } : decoded.object
 }
 
 function decodeBytes(expected: Expected, mediaType: string, bytes: Buffer, strict: boolean): DecodedBody {
   const options: BodyOptions = {
     defaultKind: expected.kind,
     strict,
-    schemaOf: (kind) => (isSameKind(kind, expected.kind) ? expected.schema : schemaOf(kind)),
+    schemaOf: (kind) =>
+      isSameKind(kind, expected.kind) || isOlderVersion(kind, expected) ? expected.schema : schemaOf(kind),
   }
   try {
     switch (mediaType) {
@@ -117,6 +121,15 @@ function checkKind(found: GroupVersionKind, expected: GroupVersionKind): void {
 
 function isSameKind(a: GroupVersionKind, b: GroupVersionKind): boolean {
   return a.kind === b.kind && a.version === b.version && a.group === b.group
+}
+
+function isOlderVersion(found: GroupVersionKind, { kind, olderVersions }: Expected): boolean {
+  return (
+    olderVersions !== undefined &&
+    olderVersions.includes(found.version) &&
+    found.group === kind.group &&
+    found.kind === kind.kind
+  )
 }
 
 /** Upstream's Go package of the unversioned types of a group. */

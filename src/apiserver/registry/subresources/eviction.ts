@@ -14,6 +14,8 @@ import type { WriteOptions } from '../request.ts'
 import type { Subresource } from '../subresource.ts'
 
 const evictionKind = { group: 'policy', version: 'v1', kind: 'Eviction' }
+/** What clients before release 1.22 send. */
+const olderVersions = ['v1beta1']
 
 /** A DELETE that asks the pod's disruption budget first. `budgets` finds the registry of the budgets. */
 export function evictionSubresource(budgets: () => Registry): Subresource {
@@ -26,7 +28,7 @@ export function evictionSubresource(budgets: () => Registry): Subresource {
     async handle(pods, scope, request) {
       if (request.verb !== 'create') throw verbNotAllowed()
       const { name, body, options } = request
-      const expected = { kind: evictionKind, schema: schemaOf(evictionKind)! }
+      const expected = { kind: evictionKind, schema: schemaOf(evictionKind)!, olderVersions }
       const eviction = readObject<Eviction>(expected, body, options, scope)
       ensureNamespace(pods.definition, metadataOf(eviction), scope.namespace)
       if (metadataOf(eviction).name !== name) {
