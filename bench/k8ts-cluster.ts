@@ -144,7 +144,7 @@ async function untilReady(port: number): Promise<number> {
   const deadline = performance.now() + readyWithinMs
   while (performance.now() < deadline) {
     if ((await readyz(port)) === 200) return performance.now()
-    await delay(2)
+    await delay(4)
   }
   throw new Error(`not ready after ${readyWithinMs / 1000} s`)
 }
@@ -164,7 +164,7 @@ async function untilThere(file: string): Promise<string> {
   const deadline = performance.now() + readyWithinMs
   while (!existsSync(file)) {
     if (performance.now() > deadline) throw new Error(`no ${file} after ${readyWithinMs / 1000} s`)
-    await delay(2)
+    await delay(4)
   }
   return readFileSync(file, 'utf8')
 }
