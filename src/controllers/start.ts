@@ -17,6 +17,8 @@ import { nodeIpamReconciler, type NodeIpamOptions } from './nodes/node-ipam.ts'
 import { nodeLifecycleReconciler, type NodeLifecycleOptions } from './nodes/node-lifecycle.ts'
 import { podGarbageCollector, terminatedPodCollector } from './nodes/pod-gc.ts'
 import { taintEvictionReconciler } from './nodes/taint-eviction.ts'
+import { pvProtectionReconciler } from './protection/pv-protection.ts'
+import { pvcProtectionReconciler } from './protection/pvc-protection.ts'
 import { replicaSetReconciler } from './replicaset/replicaset.ts'
 import { replicationControllerReconciler } from './replicaset/replicationcontroller.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
@@ -61,6 +63,8 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     disruptionReconciler,
     stalePodDisruptionReconciler,
     ttlAfterFinishedReconciler,
+    pvcProtectionReconciler,
+    pvProtectionReconciler,
     namespaceReconciler,
   ]
 }
