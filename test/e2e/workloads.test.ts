@@ -133,7 +133,9 @@ describe('deployments and services', { skip: withoutContainers }, () => {
     }
     await cluster.kubectl(['rollout', 'undo', 'deployment/rolling'])
     await rolledOut('rolling')
-    assert.equal(await fetchText(`http://${await clusterIp('rolling')}/version`), '1\n')
+    // Proxies follow the endpoints a moment later.
+    const url = `http://${await clusterIp('rolling')}/version`
+    await until('the first version answers', async () => (await fetchText(url)) === '1\n')
   })
 
   it('pause, resume and restart', async () => {
