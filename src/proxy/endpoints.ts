@@ -7,6 +7,8 @@ export interface Endpoint {
   readonly port: number
   /** On this node. */
   readonly isLocal: boolean
+  /** On another node. Endpoints that somebody writes by hand need not say where they are. */
+  readonly isElsewhere: boolean
   readonly isReady: boolean
   /** Still answers while it terminates. */
   readonly isServing: boolean
@@ -34,6 +36,7 @@ export function endpointsOfPort(
         address: addresses[0]!,
         port,
         isLocal: nodeName === node.name,
+        isElsewhere: nodeName !== undefined && nodeName !== node.name,
         isReady,
         isServing: conditions?.serving ?? isReady,
         isTerminating: conditions?.terminating === true,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
 import { seededRandom } from '../machinery/random.ts'
+import { endpointsOfPort } from './endpoints.ts'
 import type { Frontend } from './frontends.ts'
 import { dialects } from './nftables/ruleset.ts'
 import { createClaims, createProxyTable } from './table.ts'
@@ -27,6 +29,7 @@ function anEndpoint(host: number, isLocal = false) {
     address: `10.244.0.${host}`,
     port: 8080,
     isLocal,
+    isElsewhere: !isLocal,
     isReady: true,
     isServing: true,
     isTerminating: false,
@@ -60,6 +63,24 @@ test('plan writes one element for one replaced endpoint', () => {
 test('plan refuses packets to a frontend without endpoints', () => {
   assert.deepEqual(changed([], [aFrontend({ endpoints: [] })]), [
     'add element ip kube-proxy refused-services { 10.96.0.20 . tcp . 80 : goto reject-packet }',
+  ])
+})
+
+test('pods may reach themselves through a Service, unless they are on another node', () => {
+  const slice: EndpointSlice = {
+    metadata: {},
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080 }],
+    endpoints: [
+      { addresses: ['10.244.0.7'] },
+      { addresses: ['10.244.0.8'], nodeName: 'other' },
+      { addresses: ['10.244.0.9'], nodeName: 'here' },
+    ],
+  }
+  const endpoints = endpointsOfPort([slice], 'http', 'IPv4', { name: 'here' })
+  const hairpins = changed([], [aFrontend({ endpoints })]).filter((line) => line.includes('hairpins'))
+  assert.deepEqual(hairpins, [
+    'add element ip kube-proxy hairpins { 10.244.0.7 . 10.244.0.7, 10.244.0.9 . 10.244.0.9 }',
   ])
 })
 
