@@ -1,7 +1,11 @@
 import { meets, type Bar, type Detail, type Figure, type Unit } from './figure.ts'
 
+export interface Section {
+  readonly title: string
+  readonly rows: readonly Row[]
+}
+
 export interface Row {
-  readonly group: string
   readonly figure: Figure
   /** The value of an earlier run on the same machine. */
   readonly last: number | undefined
@@ -36,29 +40,24 @@ function formatDetail({ name, value, unit, kubernetes }: Detail): string {
 
 const header = ['', 'k8ts', 'bar', '', 'real Kubernetes', 'last time', 'also (real Kubernetes)']
 
-/** One table of all rows, with a line for each group. */
-export function formatTable(rows: readonly Row[]): string {
-  const lines: (readonly string[] | string)[] = [header]
-  let group: string | undefined
-  for (const row of rows) {
-    if (row.group !== group) lines.push(row.group)
-    group = row.group
-    lines.push(cellsOf(row))
-  }
-  const cells = lines.filter((line) => typeof line !== 'string')
-  const widths = header.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)))
+/** One table of all rows, with a line for each section. */
+export function formatTable(sections: readonly Section[]): string {
+  const cells = sections.map(({ rows }) => rows.map(cellsOf))
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...cells.flat().map((line) => line[column]!.length)),
+  )
   const isRight = (column: number) => column !== 0 && column !== 3 && column !== 6
-  return lines
-    .map((line) => {
-      if (typeof line === 'string') return `\n${line}`
-      return line
-        .map((cell, column) =>
-          isRight(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-        )
-        .join('  ')
-        .trimEnd()
-    })
-    .join('\n')
+  const line = (texts: readonly string[]) =>
+    texts
+      .map((text, column) =>
+        isRight(column) ? text.padStart(widths[column]!) : text.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd()
+  return [
+    line(header),
+    ...sections.flatMap(({ title }, index) => ['', title, ...cells[index]!.map(line)]),
+  ].join('\n')
 }
 
 function cellsOf({ figure, last }: Row): string[] {

@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Client } from '../../src/client/client.ts'
 import { createHttpClient } from '../../src/client/http/http-client.ts'
 import type { Bench, Detail } from '../figure.ts'
+import { launcherFlags } from '../launcher-flags.ts'
 import { prepareDeletion, runLoad, type LoadOptions, type LoadResult, type Operation } from '../load.ts'
 import type { ApiServerAnswer, ApiServerQuestion } from '../processes/api-server-message.ts'
 import { timed } from '../timing.ts'
@@ -54,7 +54,8 @@ export async function measureApi(bench: Bench): Promise<void> {
     await prepareDeletion(client, options)
     return server.during(() => runLoad(client, options))
   }
-  await warmUp(client)
+  await warmUp((options) => runLoad(client, options))
+  await warmUp(server.load)
   const plan: readonly (readonly [Operation, readonly number[]])[] = [
     ['create', [1, 64]],
     ['get', [1, 64]],
@@ -109,16 +110,20 @@ function add(bench: Bench, where: string, { operation, clients }: LoadOptions, m
   })
 }
 
-/** So that both sides have compiled what they run often. */
-async function warmUp(client: Client): Promise<void> {
+/** So that what runs often has been compiled. */
+async function warmUp(load: (options: LoadOptions) => Promise<unknown>): Promise<void> {
   for (const operation of ['create', 'get', 'update', 'patch', 'list', 'listPage'] as const) {
-    await runLoad(client, { operation, clients: 16, durationMs: 250, run: 'warm' })
+    await load({ operation, clients: 16, durationMs: 200, run: `warm-${warmUps++}` })
   }
 }
 
+let warmUps = 0
+
 async function startServer(bench: Bench) {
   const folder = join(bench.folder, 'data')
-  const child = fork(join(import.meta.dirname, '../processes/api-server.ts'), [folder], { execArgv: [] })
+  const child = fork(join(import.meta.dirname, '../processes/api-server.ts'), [folder], {
+    execArgv: launcherFlags(),
+  })
   const closed = once(child, 'close')
   bench.defer(async () => {
     child.kill('SIGKILL')
