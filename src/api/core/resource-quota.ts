@@ -1,6 +1,7 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { invalid, notSupported, path, type FieldError } from '../../machinery/field-error.ts'
+import { invalid, notSupported, path, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import { quantitySign } from '../../machinery/quantity.ts'
+import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ResourceQuota } from '../generated/core.v1.ts'
@@ -46,10 +47,43 @@ const scopes = [
   'VolumeAttributesClass',
 ]
 
+/** What may stand in a quota without a prefix. Source: kubernetes/pkg/apis/core/helper. */
+const standardResources: ReadonlySet<string> = new Set([
+  'configmaps',
+  'cpu',
+  'ephemeral-storage',
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'memory',
+  'persistentvolumeclaims',
+  'pods',
+  'replicationcontrollers',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+  'requests.storage',
+  'resourcequotas',
+  'secrets',
+  'services',
+  'services.loadbalancers',
+  'services.nodeports',
+])
+const hugePages = /^(requests\.)?hugepages-/
+
+function validateResourceName(name: string, field: FieldPath): FieldError[] {
+  const errors = validateLabelName(name, field)
+  if (!name.includes('/') && !standardResources.has(name) && !hugePages.test(name)) {
+    errors.push(invalid(field, name, 'must be a standard resource for quota'))
+  }
+  return errors
+}
+
 function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
   const field = path('spec')
   const errors: FieldError[] = []
   for (const [name, quantity] of Object.entries(spec?.hard ?? {})) {
+    errors.push(...validateResourceName(name, field.child('hard').key(name)))
     if (quantitySign(quantity) < 0)
       errors.push(invalid(field.child('hard').key(name), quantity, 'must be greater than or equal to 0'))
   }
