@@ -30,19 +30,18 @@ export function validateSelector(
   field: FieldPath,
 ): FieldError[] {
   const at = field.child('selector')
-  if (!selector) return [required(at)]
+  const mismatch = invalid(
+    field.child('template').child('metadata').child('labels'),
+    template?.metadata?.labels ?? null,
+    '`selector` does not match template `labels`',
+  )
+  // No selector selects nothing, the template's labels neither.
+  if (!selector) return template ? [required(at), mismatch] : [required(at)]
   const errors = validateLabelSelector(selector, at)
   if (isEmpty(selector)) errors.push(invalid(at, selector, 'empty selector is invalid for deployment'))
   if (errors.length > 0) return errors
   const labels = template?.metadata?.labels ?? {}
-  if (matchesLabels(fromLabelSelector(selector), labels)) return []
-  return [
-    invalid(
-      field.child('template').child('metadata').child('labels'),
-      labels,
-      '`selector` does not match template `labels`',
-    ),
-  ]
+  return matchesLabels(fromLabelSelector(selector), labels) ? [] : [mismatch]
 }
 
 export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
