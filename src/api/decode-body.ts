@@ -163,7 +163,7 @@ function completed(kind: GroupVersionKind, byDefault: GroupVersionKind | undefin
   return { ...kind, kind: completedKind }
 }
 
-function notRegistered(kind: GroupVersionKind): string {
+export function notRegistered(kind: GroupVersionKind): string {
   return (
     `no kind ${goQuote(kind.kind)} is registered for version ${goQuote(apiVersionOf(kind))} ` +
     'in scheme "pkg/api/legacyscheme/scheme.go:30"'

@@ -1,16 +1,18 @@
-import { DecodeError } from '../../api/decode-error.ts'
+import { DecodeError, jsonKind } from '../../api/decode-error.ts'
 import { decode } from '../../api/decode.ts'
 import { applyDefaults } from '../../api/apply-defaults.ts'
-import { strictErrorMessage } from '../../api/decode-body.ts'
+import { notRegistered, strictErrorMessage } from '../../api/decode-body.ts'
+import { schemaOf } from '../../api/scheme.ts'
 import { duplicateFields, parseJson } from '../../api/json-text.ts'
 import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import { goQuote, goValue } from '../../machinery/go-format.ts'
-import type { JsonValue, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { GroupVersionKind, JsonValue, KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { applyJsonPatch, maxJsonPatchOperations, parseJsonPatch } from '../../machinery/patch/json-patch.ts'
 import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
 import { applyStrategicMergePatch } from '../../machinery/patch/strategic-merge-patch.ts'
 import { badRequest, invalid } from '../../machinery/status-errors.ts'
+import { unknownConversion } from './read-object.ts'
 import type { PatchBody, PatchOptions, PatchType, RequestScope } from './request.ts'
 import type { ServedResource } from './served-resource.ts'
 
@@ -35,15 +37,25 @@ export function readPatch(patch: PatchBody, { fieldValidation = 'Warn' }: PatchO
     }
     const duplicates = isStrict ? duplicateFields(text, { type: 'any' }) : []
     const prefix = type === 'json' ? 'json patch ' : ''
+    const value = parseJson(text)
+    if (isStrict && type === 'merge' && !isObject(value)) throw new DecodeError(notAMap(value))
     return {
       type,
-      value: parseJson(text),
+      value,
       strictErrors: duplicates.map((at) => `${prefix}duplicate field ${goQuote(at)}`),
     }
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     throw badRequest(`${malformedPrefix(type)}${error.message}`)
   }
+}
+
+function isObject(value: unknown): boolean {
+  return value === null || (typeof value === 'object' && !Array.isArray(value))
+}
+
+function notAMap(value: unknown): string {
+  return `json: cannot unmarshal ${jsonKind(value)} into Go value of type map[string]interface {}`
 }
 
 function malformedPrefix(type: PatchType): string {
@@ -66,6 +78,8 @@ export function applyPatch(
     const value = patch.type === 'strategic' ? goValue(patch.value) : JSON.stringify(patched)
     return invalid('', '', [invalidField(path('patch'), value, detail)])
   }
+  const misfit = kindMisfit(patched, shown)
+  if (misfit !== undefined) throw refuse(misfit)
   let object: Writable<KubernetesObject>
   try {
     object = decode(patched, served.schema, {
@@ -79,6 +93,22 @@ export function applyPatch(
   if (fieldValidation !== 'Ignore') for (const message of strictErrors) scope.warn(message)
   applyDefaults(object, served.schema)
   return object
+}
+
+/** A patch may leave kind and version out, but not make an object something else. */
+function kindMisfit(patched: JsonValue, shown: KubernetesObject): string | undefined {
+  const { kind, apiVersion } = (patched ?? {}) as { kind?: unknown; apiVersion?: unknown }
+  const found = kindOf(kind || shown.kind, apiVersion || shown.apiVersion)
+  const expected = kindOf(shown.kind, shown.apiVersion)
+  if (found.kind === expected.kind && found.version === expected.version && found.group === expected.group) {
+    return undefined
+  }
+  return schemaOf(found) ? unknownConversion(found, expected) : notRegistered(found)
+}
+
+function kindOf(kind: unknown, apiVersion: unknown): GroupVersionKind {
+  const parts = String(apiVersion).split('/')
+  return { group: parts.slice(0, -1).join('/'), version: parts.at(-1) ?? '', kind: String(kind) }
 }
 
 function patchedValue(

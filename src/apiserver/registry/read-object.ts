@@ -108,7 +108,7 @@ function checkKind(found: GroupVersionKind, expected: GroupVersionKind): void {
   if (found.kind !== expected.kind) {
     throw badRequest(
       `${found.kind} in version "${found.version}" cannot be handled as a ${expected.kind}: ` +
-        `converting (${found.version}.${found.kind}) to (${goPackage(expected.group)}.${expected.kind}): unknown conversion`,
+        unknownConversion(found, expected),
     )
   }
   if (found.group !== expected.group || found.version !== expected.version) {
@@ -130,6 +130,12 @@ function isOlderVersion(found: GroupVersionKind, { kind, olderVersions }: Expect
     found.group === kind.group &&
     found.kind === kind.kind
   )
+}
+
+/** What upstream says when one kind stands where another should. */
+export function unknownConversion(found: GroupVersionKind, expected: GroupVersionKind): string {
+  const wanted = `${goPackage(expected.group)}.${expected.kind}`
+  return `converting (${found.version}.${found.kind}) to (${wanted}): unknown conversion`
 }
 
 /** Upstream's Go package of the unversioned types of a group. */

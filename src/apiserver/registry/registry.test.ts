@@ -440,3 +440,27 @@ test('events expire', async () => {
   await requests.create(events, event)
   assert.equal((await requests.get(events, { namespace, name: 'e' })).reason, 'Because')
 })
+
+test('a patch makes nothing else of an object', async () => {
+  await requests.create(configMaps, configMap('c'))
+  const patch = (value: object) => requests.patch(configMaps, { namespace, name: 'c' }, value)
+  assert.match(
+    await refusal(patch({ kind: 'Pod' })),
+    /^422 Invalid: .*converting \(v1\.Pod\) to \(core\.ConfigMap\): unknown conversion$/,
+  )
+  assert.match(
+    await refusal(patch({ apiVersion: 'v2' })),
+    /^422 Invalid: .*no kind "ConfigMap" is registered for version "v2"/,
+  )
+  assert.equal((await patch({ kind: null, data: { a: '1' } })).kind, 'ConfigMap')
+})
+
+test('a merge patch is an object', async () => {
+  await requests.create(configMaps, configMap('c'))
+  const patch = { type: 'merge', bytes: Buffer.from('[]') } as const
+  const action = { verb: 'patch', patch, options: {} } as const
+  assert.equal(
+    await refusal(requests.send(configMaps, { namespace, name: 'c' }, action)),
+    '400 BadRequest: error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
+  )
+})
