@@ -216,7 +216,10 @@ describe('the kubelet server on real containers', { skip: whyNoContainers() ?? f
   it('tells that a command is not there', async () => {
     const { result } = await exec(['/none'], 'output=1&error=1')
     assert.equal(result.type, 'error')
-    assert.match(result.type === 'error' ? result.message : '', /no such file or directory/)
+    assert.match(
+      result.type === 'error' ? result.message : '',
+      /^Internal error occurred: error executing command in container: .*no such file or directory/,
+    )
   })
 
   it('half-closes the input, and moves much without holding it', async () => {

@@ -1,5 +1,6 @@
 import type { RemoteCommandResult, TerminalSize } from '../../machinery/streaming/remote-command.ts'
 import type { AttachOptions, ByteSink, ExecSession } from '../runtime/runtime.ts'
+import { isRuntimeError } from '../runtime/runtime-error.ts'
 import { pump } from './byte-pump.ts'
 
 /** A client's side of exec or attach, however it is connected. */
@@ -32,7 +33,7 @@ export async function connectCommand(
   if (streams.stdin && session.stdin) void pump(streams.stdin, session.stdin)
   if (streams.sizes) void followSizes(streams.sizes, session)
   const outputs = Promise.all([pump(session.stdout, streams.stdout), pump(session.stderr, streams.stderr)])
-  const result = await session.exit.then(success, failure)
+  const result = await session.exit.then(success, ranBadly)
   await outputs
   await streams.finish(result)
   session.close()
@@ -45,6 +46,11 @@ async function followSizes(sizes: AsyncIterable<TerminalSize>, session: ExecSess
 function success({ exitCode }: { readonly exitCode: number }): RemoteCommandResult {
   if (exitCode === 0) return { type: 'success' }
   return { type: 'exit', exitCode, message: `exit status ${exitCode}` }
+}
+
+/** What the runtime's error stream said goes on as it was, not as the answer of a call. */
+function ranBadly(error: unknown): RemoteCommandResult {
+  return isRuntimeError(error) ? { type: 'error', message: error.description } : failure(error)
 }
 
 function failure(error: unknown): RemoteCommandResult {

@@ -73,6 +73,9 @@ async function openSession(url: string, options: AttachOptions): Promise<ExecSes
   }
 }
 
+/** Whoever passes the error on wraps it in these words again. */
+const internalErrorPrefix = /^Internal error occurred: /
+
 /** The error stream says at its end how the command ended: nothing or a Status. */
 async function exitOf(errors: SpdyStream): Promise<{ readonly exitCode: number }> {
   const chunks: Uint8Array[] = []
@@ -89,7 +92,7 @@ async function exitOf(errors: SpdyStream): Promise<{ readonly exitCode: number }
     case 'exit':
       return { exitCode: result.exitCode }
     case 'error':
-      throw new RuntimeError('unknown', result.message)
+      throw new RuntimeError('unknown', result.message.replace(internalErrorPrefix, ''))
   }
 }
 
