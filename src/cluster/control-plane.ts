@@ -68,7 +68,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   try {
     const apiServer = await startServer(options, undo)
     const client = ({ user, groups }: ClientIdentity): Client =>
-      inProcessClient(apiServer, { name: user, groups: [...groups, 'system:authenticated'] })
+      inProcessClient(
+        apiServer,
+        { name: user, groups: [...groups, 'system:authenticated'] },
+        // As the programs call themselves, who manage fields under that name.
+        { userAgent: user.replace(/^system:/, '') },
+      )
     const contextOf = (identity: ClientIdentity, log: Logger): ComponentContext => {
       const own = client(identity)
       const informers = createInformers({ client: own, clock, random, log })
