@@ -1,9 +1,8 @@
 import { readFile, statfs } from 'node:fs/promises'
-import { arch, cpus, hostname, networkInterfaces, release, totalmem } from 'node:os'
+import { arch, cpus, networkInterfaces, release, totalmem } from 'node:os'
 
 /** What the node's status says of the machine it is. */
 export interface Machine {
-  readonly hostname: string
   readonly machineID: string
   readonly systemUUID: string
   readonly bootID: string
@@ -39,7 +38,6 @@ export async function inspectMachine(rootDirectory: string): Promise<Machine> {
   ])
   const storage = await statfs(rootDirectory)
   return {
-    hostname: hostname().toLowerCase(),
     machineID: machineID.replaceAll('-', ''),
     systemUUID: productUUID || machineID,
     bootID,

@@ -126,10 +126,11 @@ export function resourcesOf({ machine, maxPods, reserved }: NodeDescription) {
   }
 }
 
-function addressesOf({ addresses, machine }: NodeDescription): readonly NodeAddress[] {
+function addressesOf({ addresses, name }: NodeDescription): readonly NodeAddress[] {
   return [
     ...addresses.map((address) => ({ type: 'InternalIP', address })),
-    { type: 'Hostname', address: machine.hostname },
+    // As upstream with --hostname-override, which is what gives a node a name that is not its machine's.
+    { type: 'Hostname', address: name },
   ]
 }
 
