@@ -18,6 +18,7 @@ import { inProcessClient } from './in-process-client.ts'
 import {
   controllerManagerIdentity,
   schedulerIdentity,
+  serviceAccountIdentity,
   type ClientIdentity,
   type ClusterPki,
 } from './pki/cluster-pki.ts'
@@ -67,12 +68,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   try {
     const apiServer = await startServer(options, undo)
-    const client = ({ user, groups }: ClientIdentity): Client =>
+    // Programs call themselves so, and manage fields under that name, whoever they act as.
+    const client = ({ user, groups }: ClientIdentity, program = user.replace(/^system:/, '')): Client =>
       inProcessClient(
         apiServer,
         { name: user, groups: [...groups, 'system:authenticated'] },
-        // As the programs call themselves, who manage fields under that name.
-        { userAgent: user.replace(/^system:/, '') },
+        { userAgent: program },
       )
     const contextOf = (identity: ClientIdentity, log: Logger): ComponentContext => {
       const own = client(identity)
@@ -82,6 +83,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     }
     const components = await Promise.all([
       startControllers(contextOf(controllerManagerIdentity, logs.controllerManager), {
+        clientOf: (account) => client(serviceAccountIdentity(account), 'kube-controller-manager'),
         rootCa: pki.authority.certificatePem,
         nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
       }),

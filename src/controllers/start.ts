@@ -1,3 +1,4 @@
+import type { Client } from '../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import type { Reconciler } from '../client/reconciler.ts'
 import { joinComponents, startReconciler } from '../client/runner.ts'
@@ -22,12 +23,18 @@ import { pvcProtectionReconciler } from './protection/pvc-protection.ts'
 import { replicaSetReconciler } from './replicaset/replicaset.ts'
 import { replicationControllerReconciler } from './replicaset/replicationcontroller.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
+import { serviceAccountOf } from './service-account-of.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
 import { statefulSetReconciler } from './statefulset/statefulset.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.ts'
 
 export interface ControllersOptions {
+  /**
+   * The client of a service account in kube-system: each controller acts as its own. All act as the context's client
+   * when absent. Caches are always the context's.
+   */
+  readonly clientOf?: (serviceAccount: string) => Client
   /** PEM of the authority that pods verify the API server by; nothing is published when absent. */
   readonly rootCa?: string
   /** How nodes are given the networks of their pods; they are not when absent. */
@@ -74,9 +81,12 @@ export async function startControllers(
   context: ComponentContext,
   options: ControllersOptions = {},
 ): Promise<RunningComponent> {
+  const { clientOf } = options
+  const as = (controller: string): ComponentContext =>
+    clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
   return joinComponents('kube-controller-manager', [
-    ...reconcilers(options).map((reconciler) => startReconciler(reconciler, context)),
-    startResourceQuota(context),
-    startGarbageCollector(context),
+    ...reconcilers(options).map((reconciler) => startReconciler(reconciler, as(reconciler.name))),
+    startResourceQuota(as('resourcequota')),
+    startGarbageCollector(as('garbage-collector')),
   ])
 }

@@ -149,8 +149,10 @@ export function createMemoryClient(clock: Clock): MemoryClient {
     const status = (isStatus ? next : previous) as { readonly status?: unknown }
     const base = (isStatus ? previous : next) as T & { readonly spec?: unknown }
     const specChanged = !isStatus && !jsonEqual((previous as { spec?: unknown }).spec, base.spec)
+    // With the status, labels and annotations are written too.
+    const { labels, annotations } = wanted
     const metadata: ObjectMeta = {
-      ...(isStatus ? was : wanted),
+      ...(isStatus ? { ...was, ...(labels && { labels }), ...(annotations && { annotations }) } : wanted),
       ...kept(was),
       ...(specChanged && was.generation !== undefined && { generation: was.generation + 1 }),
     }

@@ -36,11 +36,11 @@ export const adminIdentity: ClientIdentity = {
   user: 'kubernetes-admin',
   groups: ['system:masters'],
 }
-/** All controllers speak as one, so they may do what any of them may. */
+/** Fills the caches of all controllers; each acts as its own service account. */
 export const controllerManagerIdentity: ClientIdentity = {
   file: 'controller-manager',
   user: 'system:kube-controller-manager',
-  groups: ['system:masters'],
+  groups: [],
 }
 export const schedulerIdentity: ClientIdentity = {
   file: 'scheduler',
@@ -48,10 +48,15 @@ export const schedulerIdentity: ClientIdentity = {
   groups: [],
 }
 export const proxyIdentity: ClientIdentity = { file: 'kube-proxy', user: 'system:kube-proxy', groups: [] }
-export const dnsIdentity: ClientIdentity = {
-  file: 'coredns',
-  user: 'system:serviceaccount:kube-system:coredns',
-  groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system'],
+export const dnsIdentity: ClientIdentity = serviceAccountIdentity('coredns')
+
+/** A service account in kube-system. */
+export function serviceAccountIdentity(name: string): ClientIdentity {
+  return {
+    file: name,
+    user: `system:serviceaccount:kube-system:${name}`,
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system'],
+  }
 }
 
 export function nodeIdentity(node: string): ClientIdentity {

@@ -241,10 +241,10 @@ async function syncRevision(
   const revision = current.metadata?.annotations?.[revisionAnnotation]
   if (revision === undefined || deployment.metadata?.annotations?.[revisionAnnotation] === revision)
     return deployment
-  const target = identityOf(deployment)
-  const body = { metadata: { uid: target.uid, annotations: { [revisionAnnotation]: revision } } }
-  const { metadata } = await client.patch(deployments, target, { type: 'merge', body })
-  return metadata ? { ...deployment, metadata } : deployment
+  const annotations = { ...deployment.metadata?.annotations, [revisionAnnotation]: revision }
+  const annotated = { ...deployment, metadata: { ...deployment.metadata, annotations } }
+  // With the status, which controllers may write, metadata is written too.
+  return client.update(deployments, annotated, { subresource: 'status' })
 }
 
 function withProgress(

@@ -88,12 +88,14 @@ async function nodeExists(name: string, { client }: ReconcileContext): Promise<b
 async function end(pod: Pod, marked: Pod, { client }: ReconcileContext): Promise<void> {
   const target = identityOf(pod)
   try {
-    if (!isTerminal(pod))
-      await client.update(
-        pods,
-        { ...marked, status: { ...marked.status, phase: 'Failed' } },
-        { subresource: 'status' },
-      )
+    if (!isTerminal(pod)) {
+      const { conditions } = marked.status ?? {}
+      const body = {
+        metadata: { uid: target.uid },
+        status: { phase: 'Failed', ...(conditions && { conditions }) },
+      }
+      await client.patch(pods, target, { type: 'strategic', body }, { subresource: 'status' })
+    }
     await client.delete(pods, target, { gracePeriodSeconds: 0, preconditions: { uid: target.uid } })
   } catch (error) {
     if (!isNotFound(error)) throw error

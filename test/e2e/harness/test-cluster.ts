@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterStatus } from '../../../src/cluster/control/control-protocol.ts'
 import { busyboxImage, findStaticBusybox } from '../../../src/cluster/images/busybox-image.ts'
@@ -25,7 +25,7 @@ export interface TestCluster {
   status(): Promise<ClusterStatus>
   /** Loads the image that tests run: busybox, by the name of testImage. */
   loadTestImage(): Promise<void>
-  /** Removes the cluster and all it made. */
+  /** Removes the cluster and all it made. Throws when one of its components lacked a right. */
   delete(): Promise<void>
 }
 
@@ -68,10 +68,23 @@ export function aCluster(purpose: string): TestCluster {
       await succeed('image', 'load', writeTestImage())
     },
     async delete() {
+      const refusals = lackedRights(join(folder, 'logs'))
       await command('delete', '--yes')
       rmSync(folder, { recursive: true, force: true })
+      assert.deepEqual(refusals, [], 'the bootstrap roles give components what they need')
     },
   }
+}
+
+/** What a component logged that it may not do. */
+function lackedRights(logs: string): string[] {
+  if (!existsSync(logs)) return []
+  return readdirSync(logs).flatMap((file) =>
+    readFileSync(join(logs, file), 'utf8')
+      .split('\n')
+      .filter((line) => /is forbidden: User \\?"system:[^"]*" cannot /.test(line))
+      .map((line) => `${file}: ${line}`),
+  )
 }
 
 function writeTestImage(): string {

@@ -1,0 +1,23 @@
+/** Those whose account is not called like the controller itself. */
+const accounts: Readonly<Record<string, string>> = {
+  daemonset: 'daemon-set-controller',
+  'disruption-stale-pod': 'disruption-controller',
+  'garbage-collector': 'generic-garbage-collector',
+  'job-orphan-pod': 'job-controller',
+  'node-ipam': 'node-controller',
+  'node-lifecycle': 'node-controller',
+  'pod-garbage-collector': 'pod-garbage-collector',
+  'pod-garbage-collector-terminated': 'pod-garbage-collector',
+  replicationcontroller: 'replication-controller',
+  'root-ca-cert-publisher': 'root-ca-cert-publisher',
+  serviceaccount: 'service-account-controller',
+  'taint-eviction-controller': 'node-controller',
+}
+
+/**
+ * The service account in kube-system as which a controller acts, and which the bootstrap roles give what it needs.
+ * Source: kubernetes/cmd/kube-controller-manager, --use-service-account-credentials.
+ */
+export function serviceAccountOf(controller: string): string {
+  return accounts[controller] ?? `${controller}-controller`
+}
