@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { RunCounts } from './summary-reporter.ts'
 import { fetchKubectls, installTestPackages } from './test-tools.ts'
 
 /**
- * Everything: format, lint, types, unit tests, then end-to-end tests with whatever this machine has. `--unit` stops
- * before the last, `--e2e [PATTERN]` runs only them.
+ * Everything: format, lint, types, unit and conformance tests, then end-to-end tests with whatever this machine has.
+ * `--unit` stops before the last, `--e2e [PATTERN]` runs only them.
  */
 const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
@@ -26,10 +26,10 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Runs a checker; counts as one test. */
+/** Runs a checker, given by its path or else one of node_modules; counts as one test. */
 function check(name: string, program: string, args: readonly string[]): void {
   const start = performance.now()
-  const { status, error } = spawnSync(join(root, 'node_modules/.bin', program), args, {
+  const { status, error } = spawnSync(resolve(root, 'node_modules/.bin', program), args, {
     stdio: 'inherit',
     cwd: root,
   })
@@ -98,6 +98,9 @@ if (only !== '--e2e') {
   check('types', 'tsc', [])
   const files = globSync('src/**/*.test.ts', { cwd: root }).sort()
   tests('unit tests', files, ['--test-isolation=none'], 10)
+  check('conformance list', process.execPath, ['scripts/conformance-coverage.ts'])
+  const conformance = globSync('test/conformance/**/*.test.ts', { cwd: root }).sort()
+  tests('conformance tests', conformance, ['--test-isolation=none'], 5)
 }
 if (only !== '--unit') {
   // One bundle for the whole run, even while somebody edits.
@@ -108,7 +111,7 @@ if (only !== '--unit') {
   const kubectls = await fetchKubectls(cache, say)
   process.env['K8TS_TEST_KUBECTL_OLD'] = kubectls.old ?? ''
   process.env['K8TS_TEST_KUBECTL_NEW'] = kubectls.new ?? ''
-  const files = globSync('test/**/*.test.ts', { cwd: root }).filter((file) => file.includes(pattern))
+  const files = globSync('test/e2e/**/*.test.ts', { cwd: root }).filter((file) => file.includes(pattern))
   tests('end-to-end tests', files.sort(), ['--test-concurrency=1'], 40)
 }
 const { passed, failed, skipped } = totals
