@@ -29,19 +29,25 @@ export function startDns(context: ComponentContext, options: DnsOptions): Promis
     serverAddresses: [address],
   })
   let server: DnsServer | undefined
+  let starting: Promise<DnsServer> | undefined
+  let stopped = false
 
   // Answering before the caches are full would deny names that exist.
   const ready = informers.synced().then(async () => {
-    server = await startDnsServer({ address, port, resolver, log })
+    if (stopped) return
+    starting = startDnsServer({ address, port, resolver, log })
+    server = await starting
   })
   return Promise.resolve({
     name: 'coredns',
     ready,
     health: () => (server ? undefined : 'not listening yet'),
+    // Caches fill only while the API server answers: they are not waited for.
     async stop() {
-      await ready.catch(() => {})
+      stopped = true
       forwarder.close()
-      await server?.close()
+      const started = await starting?.catch(() => undefined)
+      await started?.close()
     },
   })
 }
