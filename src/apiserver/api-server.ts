@@ -21,6 +21,7 @@ import type { CreateToken } from './registry/subresources/token.ts'
 import { createRequestPipeline, type RequestPipeline } from './request-pipeline.ts'
 import { serveRequests, type Service } from './serve-requests.ts'
 import type { Objects } from './objects.ts'
+import type { WebhookClient } from './webhook/webhook-client.ts'
 
 export interface ApiServerOptions {
   /** Opened and closed by the caller; nobody else may use it. */
@@ -28,7 +29,7 @@ export interface ApiServerOptions {
   /** Each version of each built-in resource once. More may be added while the server runs. */
   readonly definitions: readonly ResourceDefinition[]
   /** Who may do what, and what becomes of what they do; made of the objects that it is decided by. */
-  readonly security: (objects: Objects) => Security
+  readonly security: (objects: Objects, webhooks: WebhookClient) => Security
 
   /** PEM. */
   readonly tls: { readonly certificate: string; readonly key: string }
@@ -79,6 +80,7 @@ export interface Security {
 export interface ServerParts {
   readonly objects: Objects
   readonly authorizer: Authorizer
+  readonly webhooks: WebhookClient
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger

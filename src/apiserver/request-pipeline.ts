@@ -21,6 +21,8 @@ import type { CreateToken } from './registry/subresources/token.ts'
 import { interpretStoreFailure } from './registry/store-failure.ts'
 import type { WriteHooks } from './registry/write-hooks.ts'
 import { StoreFeed } from './storage/store-feed.ts'
+import { createServiceResolver } from './webhook/service-resolver.ts'
+import { WebhookClient } from './webhook/webhook-client.ts'
 
 /** All that carries out requests, without a network. */
 export interface RequestPipeline {
@@ -61,7 +63,9 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   )
   for (const definition of definitions) table.add(definition)
   const objects = new ObjectsView(table, log)
-  security = options.security(objects)
+  const resolve = createServiceResolver(objects, random)
+  const webhooks = new WebhookClient({ resolve, clock, ...(options.metrics && { metrics: options.metrics }) })
+  security = options.security(objects, webhooks)
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
   for (const responder of [bindingResponder(() => table), ...responders]) table.addResponder(responder)
@@ -95,7 +99,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   }
 
   return {
-    parts: { objects, authorizer, clock, random, log },
+    parts: { objects, authorizer, webhooks, clock, random, log },
     security,
     table,
     admission,
@@ -109,6 +113,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     },
     close() {
       security.close?.()
+      webhooks.close()
       for (const registry of table.registries()) registry.close()
       allocators.close()
       feed.close()
