@@ -35,6 +35,33 @@ export async function installTestPackages(say: (line: string) => void): Promise<
   await installPackages(missing)
 }
 
+/** Debian's packages of clients in other languages that end-to-end tests drive. */
+const clientPackages = ['python3-kubernetes', 'ruby-kubeclient']
+
+/** Installs clients of other languages, where that is possible and they are missing; tests skip those that are not there. */
+export async function installClientPackages(say: (line: string) => void): Promise<void> {
+  if (process.platform !== 'linux' || !canInstallPackages()) return
+  const missing: string[] = []
+  for (const name of clientPackages) if (!(await isInstalled(name))) missing.push(name)
+  if (missing.length === 0) return
+  try {
+    if (process.getuid?.() !== 0) throw new Error('only root may install packages')
+    say(`installing ${missing.join(', ')}`)
+    await installPackages(missing)
+  } catch (error) {
+    say(`without ${missing.join(', ')}: ${(error as Error).message}`)
+  }
+}
+
+async function isInstalled(packageName: string): Promise<boolean> {
+  try {
+    const status = await run('dpkg-query', ['--show', '--showformat=${db:Status-Status}', packageName])
+    return status.trim() === 'installed'
+  } catch {
+    return false
+  }
+}
+
 /** Finds or fetches both kubectls; they are unpacked below `cache`, and nothing of the system is changed. */
 export async function fetchKubectls(cache: string, say: (line: string) => void): Promise<Kubectls> {
   return {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { RunCounts } from './summary-reporter.ts'
-import { fetchKubectls, installTestPackages } from './test-tools.ts'
+import { fetchKubectls, installClientPackages, installTestPackages } from './test-tools.ts'
 
 /**
  * Everything: format, lint, types, unit and conformance tests, then end-to-end tests with whatever this machine has.
@@ -108,6 +108,7 @@ if (only !== '--unit') {
   process.env['K8TS_NO_BUILD'] = '1'
   clearEarlierRun()
   await installTestPackages(say)
+  await installClientPackages(say)
   const kubectls = await fetchKubectls(cache, say)
   process.env['K8TS_TEST_KUBECTL_OLD'] = kubectls.old ?? ''
   process.env['K8TS_TEST_KUBECTL_NEW'] = kubectls.new ?? ''

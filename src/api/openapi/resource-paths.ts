@@ -1,5 +1,6 @@
 import type { GroupVersionKind } from '../../machinery/meta.ts'
 import { hasProtobuf } from '../protobuf/message-plan.ts'
+import { returnsDeletedObject } from '../returns-deleted-object.ts'
 import { schemaOf } from '../scheme.ts'
 import { groupVersionPath, type OpenApiResource, type OpenApiSubresource } from './input.ts'
 import { capitalized, definitionName, groupWord, tagOf, typeNames } from './names.ts'
@@ -30,22 +31,6 @@ const connections: Readonly<Record<string, readonly ApiOperation['method'][]>> =
   exec: ['get', 'post'],
   portforward: ['get', 'post'],
   proxy: proxyMethods,
-}
-
-const kindsReturnedByDelete: ReadonlySet<string> = new Set([
-  'PersistentVolume',
-  'PersistentVolumeClaim',
-  'Pod',
-  'PodTemplate',
-  'ResourceQuota',
-  'Service',
-  'ServiceAccount',
-])
-
-/** Most deletions answer with a Status; these, by tradition, with the object. */
-function returnsDeletedObject({ group, kind }: GroupVersionKind): boolean {
-  if (group === '') return kindsReturnedByDelete.has(kind)
-  return group === 'resource.k8s.io' || (group === 'storage.k8s.io' && kind !== 'CSIStorageCapacity')
 }
 
 /** All paths of one resource in one version. */

@@ -1,3 +1,4 @@
+import { returnsDeletedObject } from '../../api/returns-deleted-object.ts'
 import { StatusError } from '../../machinery/status.ts'
 import { createObject } from './create.ts'
 import { deleteCollection } from './delete-collection.ts'
@@ -22,18 +23,6 @@ export const allVerbs: readonly Verb[] = [
   'update',
   'watch',
 ]
-
-/** Kinds whose DELETE answers with the object that was, as upstream's registries of the core group do. */
-const returnsDeleted: ReadonlySet<string> = new Set([
-  'pods',
-  'podtemplates',
-  'services',
-  'serviceaccounts',
-  'persistentvolumes',
-  'persistentvolumeclaims',
-  'resourcequotas',
-  'namespaces',
-])
 
 /** Carries out an authorised request. Throws a StatusError. */
 export async function dispatch(
@@ -152,8 +141,10 @@ function deletedAnswer(registry: Registry, as: ServedResource, deleted: Deleted,
     case 'unchanged':
       return { type: 'object', code, object: deleted.object, as }
     case 'gone': {
-      const { group, resource } = registry.definition.resource
-      if (group === '' && returnsDeleted.has(resource))
+      const { resource } = registry.definition
+      // Of namespaces OpenAPI does not say so, but it is what upstream answers.
+      const isNamespace = resource.group === '' && resource.resource === 'namespaces'
+      if (isNamespace || returnsDeletedObject(resource))
         return { type: 'object', code, object: deleted.object, as }
       return { type: 'object', code, object: deletedStatus(registry, deleted.object.metadata ?? {}) }
     }
