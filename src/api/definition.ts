@@ -2,6 +2,7 @@ import type { FieldError } from '../machinery/field-error.ts'
 import type { JsonValue, KubernetesObject, Writable } from '../machinery/meta.ts'
 import type { Resource } from '../machinery/resource.ts'
 import type { ObjectSchema } from '../machinery/schema.ts'
+import type { NameRuleName } from '../machinery/validation/object-meta.ts'
 
 /**
  * All that the API server needs to serve one built-in resource, beside the facts in the generated table. One file per
@@ -60,7 +61,7 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Defaults that the table cannot say as constants. Runs on every decoded object. Idempotent. */
   defaults?(object: Writable<T>): void
   /** Clears or sets what clients may not choose. Status is already removed for kinds that have the subresource. */
-  prepareForCreate?(object: Writable<T>): void
+  prepareForCreate?(object: Writable<T>, by: { readonly user: Requester }): void
   prepareForUpdate?(object: Writable<T>, previous: T): void
   /** Everything but metadata, which the registry validates. */
   validate?(object: T): readonly FieldError[]
@@ -71,7 +72,7 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Warning headers for what is deprecated or probably a mistake. */
   warnings?(object: T, previous?: T): readonly string[]
   /** `dns1123Subdomain` when absent. */
-  readonly nameRule?: 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'pathSegment'
+  readonly nameRule?: NameRuleName
   /** PUT to a name that does not exist creates it (upstream: few kinds, for example Lease, Event, Endpoints). */
   readonly allowCreateOnUpdate?: boolean
   /** PUT without resourceVersion is refused when false (upstream: a few kinds). Default true. */
@@ -98,6 +99,14 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   graceSeconds?(object: T, requested: number | undefined): number
   /** Which propagation a DELETE means that names none. Default background. */
   readonly defaultPropagation?: 'Background' | 'Orphan' | 'Foreground'
+}
+
+/** Who makes a request, for the few kinds that say it (CertificateSigningRequest). */
+export interface Requester {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
 }
 
 export interface Column<T extends KubernetesObject = KubernetesObject> {

@@ -9,6 +9,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { SelectorError } from '../../machinery/selector-error.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import type { PodTemplateSpec } from '../generated/core.v1.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
@@ -134,6 +135,12 @@ export function templateColumns<T extends Templated>(options: { readonly selecto
   ]
 }
 
+/** A selector as `kubectl get` shows it; one that says nothing clear is shown as upstream shows it. */
 export function selectorText(selector: LabelSelector | undefined): string {
-  return formatLabelSelector(fromLabelSelector(selector)) || '<none>'
+  try {
+    return formatLabelSelector(fromLabelSelector(selector)) || '<none>'
+  } catch (error) {
+    if (error instanceof SelectorError) return '<error>'
+    throw error
+  }
 }

@@ -102,7 +102,7 @@ export async function prepareNewObject(
   if (registry.tracksGeneration) metadata.generation = 1
   else delete metadata.generation
   registry.clearStatus(object)
-  strategy.prepareForCreate?.(object)
+  strategy.prepareForCreate?.(object, { user: scope.user })
   undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
   const errors = [...(strategy.validate?.(object) ?? []), ...metadataErrors(definition, metadata)]

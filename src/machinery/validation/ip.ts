@@ -15,10 +15,14 @@ import {
 
 /** An IP address in canonical form (RFC 5952): for new fields. */
 export function validateIp(path: FieldLocation, value: string): FieldError[] {
-  const errors = validateIpForLegacyField(path, value)
+  return ipErrors(value).map((message) => invalid(path, value, message))
+}
+
+/** What is wrong with an IP address that must be in canonical form. */
+export function ipErrors(value: string): string[] {
+  const errors = legacyIpErrors(value)
   const address = errors.length === 0 && parseIp(value)
-  if (!address || formatIp(address) === value) return errors
-  return [notCanonical(path, value, formatIp(address))]
+  return !address || formatIp(address) === value ? errors : [notCanonicalText(formatIp(address))]
 }
 
 /**
@@ -31,12 +35,16 @@ export function validateIpForLegacyField(
   validOldValues: readonly string[] = [],
 ): FieldError[] {
   if (validOldValues.includes(value)) return []
+  return legacyIpErrors(value).map((message) => invalid(path, value, message))
+}
+
+function legacyIpErrors(value: string): string[] {
   if (!parseIp(value, { allowLeadingZeros: true })) {
-    return [invalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
+    return ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']
   }
   const address = parseIp(value)
-  if (!address) return [invalid(path, value, 'must not have leading 0s')]
-  return isIpv4Mapped(address) ? [invalid(path, value, 'must not be an IPv4-mapped IPv6 address')] : []
+  if (!address) return ['must not have leading 0s']
+  return isIpv4Mapped(address) ? ['must not be an IPv4-mapped IPv6 address'] : []
 }
 
 /** A network in canonical form, without bits beyond the prefix: for new fields. */
@@ -123,7 +131,11 @@ export function warningsForCidr(path: FieldLocation, value: string): string[] {
 }
 
 function notCanonical(path: FieldLocation, value: string, canonical: string): FieldError {
-  return invalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
+  return invalid(path, value, notCanonicalText(canonical))
+}
+
+function notCanonicalText(canonical: string): string {
+  return `must be in canonical form (${goQuote(canonical)})`
 }
 
 function unmapCidr({ address, prefixLength }: Cidr): Cidr {

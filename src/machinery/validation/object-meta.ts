@@ -4,6 +4,7 @@ import type { FieldPath } from '../field-path.ts'
 import { goQuote } from '../go-format.ts'
 import type { ObjectMeta } from '../meta.ts'
 import type { Schema } from '../schema.ts'
+import { ipErrors } from './ip.ts'
 import { validateLabels } from './labels.ts'
 import { validateManagedFields } from './managed-fields.ts'
 import {
@@ -25,13 +26,23 @@ export const negativeMessage = 'must be greater than or equal to 0'
 /** What is wrong with a name; with `prefix`, with a generateName to which more will be appended. */
 export type NameRule = (name: string, prefix: boolean) => string[]
 
-export type NameRuleName = 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'pathSegment'
+export type NameRuleName =
+  | 'dns1123Subdomain'
+  | 'dns1123Label'
+  | 'dns1035Label'
+  | 'pathSegment'
+  | 'ipAddress'
+  /** Whatever fits into a URL. */
+  | 'any'
 
 export const nameRules: Readonly<Record<NameRuleName, NameRule>> = {
   dns1123Subdomain: (name, prefix) => dns1123SubdomainErrors(prefix ? maskTrailingDash(name) : name),
   dns1123Label: (name, prefix) => dns1123LabelErrors(prefix ? maskTrailingDash(name) : name),
   dns1035Label: (name, prefix) => dns1035LabelErrors(prefix ? maskTrailingDash(name) : name),
   pathSegment: (name, prefix) => (prefix ? pathSegmentPrefixErrors(name) : pathSegmentNameErrors(name)),
+  // Such names are never generated.
+  ipAddress: (name) => ipErrors(name),
+  any: () => [],
 }
 
 /** A dash at the end is fine where more follows. Upstream replaces the last two characters, not one. */

@@ -1,11 +1,6 @@
-import type {
-  CertificateSigningRequest,
-  CertificateSigningRequestCondition,
-} from '../../../api/generated/certificates.v1.ts'
-import { semanticEqual } from '../../../machinery/equal.ts'
-import { forbidden, path, type FieldError } from '../../../machinery/field-error.ts'
-import { goQuote } from '../../../machinery/go-format.ts'
-import type { KubernetesObject, Writable } from '../../../machinery/meta.ts'
+import { validateApproval } from '../../../api/certificates/validation.ts'
+import type { CertificateSigningRequest } from '../../../api/generated/certificates.v1.ts'
+import type { Writable } from '../../../machinery/meta.ts'
 import { formatTime } from '../../../machinery/time.ts'
 import type { Registry } from '../registry.ts'
 import type { Subresource } from '../subresource.ts'
@@ -32,10 +27,8 @@ function rulesOf(requests: Registry): UpdateRules {
       keepField(request.status, before.status ?? {}, 'certificate')
       setTimes(request, before, formatTime(requests.context.clock.now()))
     },
-    validate: (object, previous) => [
-      ...(requests.definition.strategy.validate?.(object) ?? []),
-      ...transitionErrors(conditionsOf(object), conditionsOf(previous)),
-    ],
+    validate: (object, previous) =>
+      validateApproval(object as CertificateSigningRequest, previous as CertificateSigningRequest),
   }
 }
 
@@ -50,27 +43,4 @@ function setTimes(
     const unchanged = before?.status === condition.status ? before.lastTransitionTime : undefined
     condition.lastTransitionTime ??= unchanged ?? now
   }
-}
-
-type Conditions = readonly CertificateSigningRequestCondition[]
-
-function conditionsOf(request: KubernetesObject): Conditions {
-  return (request as CertificateSigningRequest).status?.conditions ?? []
-}
-
-/** A decision stands: it is neither taken back nor turned round. */
-function transitionErrors(conditions: Conditions, previous: Conditions): FieldError[] {
-  const at = path('status', 'conditions')
-  const errors: FieldError[] = []
-  for (const type of ['Approved', 'Denied', 'Failed']) {
-    const before = previous.filter((condition) => condition.type === type)
-    const now = conditions.filter((condition) => condition.type === type)
-    if (semanticEqual(before, now)) continue
-    const what = `condition of type ${goQuote(type)}`
-    if (now.length < before.length) errors.push(forbidden(at, `updates may not remove a ${what}`))
-    else if (before.length > 0 && !before.every((condition, index) => semanticEqual(condition, now[index]))) {
-      errors.push(forbidden(at, `updates may not modify a ${what}`))
-    } else if (type === 'Failed') errors.push(forbidden(at, `updates may not add a ${what}`))
-  }
-  return errors
 }

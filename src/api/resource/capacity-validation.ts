@@ -1,0 +1,116 @@
+import {
+  forbidden,
+  invalid,
+  required,
+  tooMany,
+  duplicate,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import type { Quantity } from '../../machinery/meta.ts'
+import {
+  addQuantity,
+  canonicalQuantity,
+  compareQuantity,
+  formatQuantity,
+  quantitySign,
+  quantityValue,
+} from '../../machinery/quantity.ts'
+import type { CapacityRequestPolicy, CapacityRequestPolicyRange, Device } from '../generated/resource.v1.ts'
+import { validateQualifiedName } from './names.ts'
+
+const maxValidValues = 10
+
+/** What a device has, and how much of it a request may take. */
+export function validateCapacities(device: Device, at: FieldPath): FieldError[] {
+  return Object.entries(device.capacity ?? {}).flatMap(([name, { value, requestPolicy }]) => {
+    const errors = validateQualifiedName(name, at)
+    if (!requestPolicy) return errors
+    const field = at.key(name).child('requestPolicy')
+    if (!device.allowMultipleAllocations)
+      return [...errors, forbidden(field, 'allowMultipleAllocations must be true')]
+    return [...errors, ...validatePolicy(value, requestPolicy, field)]
+  })
+}
+
+function validatePolicy(capacity: Quantity, policy: CapacityRequestPolicy, at: FieldPath): FieldError[] {
+  const { default: standard, validValues = [], validRange } = policy
+  if (validValues.length > 0 && validRange) {
+    const detail =
+      'exactly one policy can be specified, cannot specify "validValues" and "validRange" at the same time'
+    return [forbidden(at, detail)]
+  }
+  if (validValues.length > 0) {
+    return standard === undefined
+      ? [required(at.child('default'), 'required when validValues is defined')]
+      : validateValues(standard, capacity, validValues, at.child('validValues'))
+  }
+  if (!validRange) return []
+  return standard === undefined
+    ? [required(at.child('default'), 'required when validRange is defined')]
+    : validateRange(standard, capacity, validRange, at.child('validRange'))
+}
+
+function validateValues(
+  standard: Quantity,
+  capacity: Quantity,
+  values: readonly Quantity[],
+  at: FieldPath,
+): FieldError[] {
+  const errors: FieldError[] = []
+  for (const [index, value] of values.entries()) {
+    const before = values[index - 1]
+    if (before !== undefined && compareQuantity(before, value) > 0)
+      errors.push(invalid(at.index(index), value, 'values must be sorted in ascending order'))
+  }
+  if (values.length > maxValidValues) errors.push(tooMany(at, values.length, maxValidValues))
+  else {
+    for (const [index, value] of values.entries()) {
+      if (compareQuantity(value, capacity) > 0) {
+        const detail = `option is larger than capacity value: ${canonicalQuantity(capacity)}`
+        errors.push(invalid(at.index(index), value, detail))
+      }
+      const isRepeated = values.slice(0, index).some((other) => compareQuantity(other, value) === 0)
+      if (isRepeated) errors.push(duplicate(at.index(index), String(quantityValue(value))))
+    }
+  }
+  if (!values.some((value) => compareQuantity(value, standard) === 0))
+    errors.push(invalid(at, standard, 'default value is not valid according to the requestPolicy'))
+  return errors
+}
+
+function validateRange(
+  standard: Quantity,
+  capacity: Quantity,
+  { min, max, step }: CapacityRequestPolicyRange,
+  at: FieldPath,
+): FieldError[] {
+  if (min === undefined) return [required(at.child('min'), 'required when validRange is defined')]
+  const errors: FieldError[] = []
+  const isLarger = (a: Quantity, b: Quantity) => compareQuantity(a, b) > 0
+  if (isLarger(min, capacity))
+    errors.push(invalid(at.child('min'), min, `min is larger than capacity value: ${capacity}`))
+  if (isLarger(min, standard))
+    errors.push(invalid(at.child('default'), standard, `default is less than min: ${min}`))
+  if (max !== undefined) {
+    const field = at.child('max')
+    if (isLarger(min, max)) errors.push(invalid(field, min, `min is larger than max: ${max}`))
+    if (isLarger(max, capacity))
+      errors.push(invalid(field, max, `max is larger than capacity value: ${capacity}`))
+    if (isLarger(standard, max))
+      errors.push(invalid(at.child('default'), standard, `default is more than max: ${max}`))
+  }
+  if (step === undefined) return errors
+  const field = at.child('step')
+  if (quantitySign(step) <= 0) return [...errors, invalid(field, step, 'must be greater than zero')]
+  const first = addQuantity(min, step)
+  if (compareQuantity(first, capacity) > 0) {
+    const detail = `one step ${formatQuantity(first)} is larger than capacity value: ${capacity}`
+    errors.push(invalid(field, step, detail))
+  }
+  for (const value of max === undefined ? [standard] : [standard, max]) {
+    if ((quantityValue(value) - quantityValue(min)) % quantityValue(step) === 0) continue
+    errors.push(invalid(field, value, `value is not a multiple of a given step (${step}) from (${min})`))
+  }
+  return errors
+}

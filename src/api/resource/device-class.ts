@@ -1,0 +1,27 @@
+import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
+import { ageColumn, nameColumn } from '../columns.ts'
+import { isExtendedResourceName } from '../core/resource-names.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import { deviceClasses } from '../generated/resources.ts'
+import type { DeviceClass } from '../generated/resource.v1.ts'
+import { maxConfigurations, validateConfiguration, validateSelectors } from './device-claim-validation.ts'
+import { validateList } from './list-rules.ts'
+
+export const deviceClassDefinition: ResourceDefinition<DeviceClass> = {
+  resource: deviceClasses,
+  singular: 'deviceclass',
+  strategy: { validate: validateDeviceClass, tracksGeneration: true },
+  columns: [nameColumn, ageColumn],
+}
+
+function validateDeviceClass({ spec }: DeviceClass): FieldError[] {
+  const at = path('spec')
+  const { selectors, config, extendedResourceName: name } = spec ?? {}
+  const errors = [
+    ...validateSelectors(selectors, at.child('selectors')),
+    ...validateList(config, at.child('config'), { max: maxConfigurations, item: validateConfiguration }),
+  ]
+  if (name !== undefined && !isExtendedResourceName(name))
+    errors.push(invalid(at.child('extendedResourceName'), name, 'must be a valid extended resource name'))
+  return errors
+}

@@ -1,0 +1,26 @@
+import { ageColumn, column, nameColumn } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import { resourceSlices } from '../generated/resources.ts'
+import type { ResourceSlice } from '../generated/resource.v1.ts'
+import { validateResourceSlice, validateResourceSliceUpdate } from './resource-slice-validation.ts'
+
+export const resourceSliceDefinition: ResourceDefinition<ResourceSlice> = {
+  resource: resourceSlices,
+  singular: 'resourceslice',
+  strategy: {
+    validate: ({ spec }) => validateResourceSlice(spec),
+    validatesUpdateAlone: true,
+    validateUpdate: ({ spec }, previous) => validateResourceSliceUpdate(spec, previous.spec),
+  },
+  columns: [
+    nameColumn,
+    column('Node', 'The node whose devices they are.', ({ spec }) => spec.nodeName ?? '<unset>'),
+    column('Driver', 'Whose devices they are.', ({ spec }) => spec.driver),
+    column('Pool', 'What they belong to.', ({ spec }) => spec.pool.name),
+    ageColumn,
+  ],
+  selectableFields: ({ spec }) => ({
+    'spec.nodeName': spec?.nodeName ?? '',
+    'spec.driver': spec?.driver ?? '',
+  }),
+}

@@ -1,0 +1,51 @@
+import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
+import { quantitySign } from '../../machinery/quantity.ts'
+import { semanticEqual } from '../../machinery/equal.ts'
+import { validateLabelSelector } from '../../machinery/validation/labels.ts'
+import { dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
+import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
+import { ageColumn, column, nameColumn, wide } from '../columns.ts'
+import type { ResourceDefinition } from '../definition.ts'
+import type { CSIStorageCapacity } from '../generated/storage.v1.ts'
+import { csiStorageCapacities } from '../generated/resources.ts'
+
+/** How much a CSI driver can still provide in one part of a cluster. */
+export const csiStorageCapacityDefinition: ResourceDefinition<CSIStorageCapacity> = {
+  resource: csiStorageCapacities,
+  singular: 'csistoragecapacity',
+  strategy: {
+    allowUnconditionalUpdate: false,
+    validate: validateCapacity,
+    validateUpdate: (next, previous) =>
+      (['nodeTopology', 'storageClassName'] as const)
+        .filter((field) => !semanticEqual(next[field], previous[field]))
+        .map((field) => invalid(path(field), next[field] ?? null, fieldImmutableMessage)),
+  },
+  columns: [
+    nameColumn,
+    column('StorageClassName', 'The class it is about.', ({ storageClassName }) => storageClassName),
+    column('Capacity', 'How much there is.', ({ capacity }) => capacity ?? '<unset>'),
+    wide(
+      column('MaximumVolumeSize', 'The largest volume there can be.', ({ maximumVolumeSize }) => {
+        return maximumVolumeSize ?? '<unset>'
+      }),
+    ),
+    ageColumn,
+  ],
+}
+
+/** Source: kubernetes/pkg/apis/storage/validation. */
+function validateCapacity(capacity: CSIStorageCapacity): FieldError[] {
+  const { storageClassName, nodeTopology } = capacity
+  const at = path('storageClassName')
+  const errors = dns1123SubdomainErrors(storageClassName ?? '').map((message) =>
+    invalid(at, storageClassName ?? '', message),
+  )
+  if (nodeTopology) errors.push(...validateLabelSelector(nodeTopology, path('nodeTopology')))
+  for (const field of ['capacity', 'maximumVolumeSize'] as const) {
+    const value = capacity[field]
+    if (value !== undefined && quantitySign(value) < 0)
+      errors.push(invalid(path(field), value, 'must be greater than or equal to 0'))
+  }
+  return errors
+}
