@@ -13,6 +13,7 @@ import { ServerLeases } from './bootstrap/server-leases.ts'
 import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import type { TlsIdentity } from './connect/backend.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
+import type { ObservedComponent } from './registry/component-status.ts'
 import type { PortRange } from './registry/allocators/port-allocator.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
 import type { ResourceTable } from './registry/resource-table.ts'
@@ -52,6 +53,8 @@ export interface ApiServerOptions {
   readonly serviceCidrs: readonly string[]
   /** Default 30000-32767. */
   readonly nodePortRange?: PortRange
+  /** Components whose health componentstatuses tell, beside the store's. */
+  readonly components?: () => readonly ObservedComponent[]
   /** Run once when requests are answered, before the server counts as ready. */
   readonly hooks?: readonly PostStartHook[]
 

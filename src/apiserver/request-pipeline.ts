@@ -12,6 +12,7 @@ import { defaultNodePortRange } from './registry/allocators/port-allocator.ts'
 import { ServiceAllocators } from './registry/allocators/service-allocators.ts'
 import { serviceHooks } from './registry/allocators/service-hooks.ts'
 import { bindingResponder } from './registry/binding-responder.ts'
+import { componentStatusReporter } from './registry/component-status.ts'
 import { dispatch, resourceNotFound } from './registry/dispatch.ts'
 import { namespaceHooks } from './registry/namespace-hooks.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
@@ -68,6 +69,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   security = options.security(objects, webhooks)
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
+  table.addReporter(componentStatusReporter(store, options.components ?? (() => [])))
   for (const responder of [bindingResponder(() => table), ...responders]) table.addResponder(responder)
 
   async function carryOut(request: ResourceRequest): Promise<Answer> {

@@ -67,7 +67,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     for (const step of undo.splice(0).toReversed()) await step()
   }
   try {
-    const apiServer = await startServer(options, undo)
+    const running: RunningComponent[] = []
+    const apiServer = await startServer(options, undo, running)
     // Programs call themselves so, and manage fields under that name, whoever they act as.
     const client = ({ user, groups }: ClientIdentity, program = user.replace(/^system:/, '')): Client =>
       inProcessClient(
@@ -89,6 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       }),
       startScheduler(contextOf(schedulerIdentity, logs.scheduler)),
     ])
+    running.push(...components)
     for (const component of components) undo.push(() => component.stop())
     return { port: apiServer.port, components, client, stop }
   } catch (error) {
@@ -100,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 async function startServer(
   options: ControlPlaneOptions,
   undo: (() => void | Promise<void>)[],
+  running: readonly RunningComponent[],
 ): Promise<ApiServer> {
   const { pki, clock, random, logs } = options
   const log = logs.apiServer
@@ -112,6 +115,11 @@ async function startServer(
     security: clusterSecurity({ pki, server, clock, random, log }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
+    components: () =>
+      running.map((component) => ({
+        name: component.name.replace(/^kube-/, ''),
+        health: () => component.health(),
+      })),
     tls: { certificate: pki.apiServer.certificatePem, key: pki.apiServer.privateKeyPem },
     clientCertificateAuthority: pki.authority.certificatePem + pki.frontProxyAuthority.certificatePem,
     kubeletClient: {

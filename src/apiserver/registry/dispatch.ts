@@ -6,6 +6,7 @@ import { deletedStatus, deleteObject, type Deleted } from './delete.ts'
 import { patchObject } from './patch.ts'
 import type { Registry } from './registry.ts'
 import { replaceObject } from './replace.ts'
+import { answerReport } from './reporter.ts'
 import { answerQuestion } from './responder.ts'
 import type { Answer, RequestScope, ResourceRequest, Verb } from './request.ts'
 import type { ResourceTable } from './resource-table.ts'
@@ -53,6 +54,8 @@ export async function dispatch(
   if (responder && request.verb === 'create') {
     return answerQuestion(served.registry, responder, scope, request.body, request.options)
   }
+  const reporter = table.reporterOf(served.registry)
+  if (reporter) return answerReport(served.registry, reporter, scope, request)
   return dispatchObject(served.registry, scope, request)
 }
 

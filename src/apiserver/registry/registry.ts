@@ -124,13 +124,13 @@ export class Registry {
 
   async list(scope: RequestScope, options: ListOptions): Promise<ListPage> {
     checkListOptions(options)
-    const selection = this.#selection(scope, options)
+    const selection = this.selection(scope, options)
     return this.cache.list(selection, listQuery(selection, options))
   }
 
   async watch(scope: RequestScope, options: ListOptions): Promise<Watcher> {
     checkWatchOptions(options)
-    return this.cache.watch(this.#selection(scope, options), await this.#watchStart(options))
+    return this.cache.watch(this.selection(scope, options), await this.#watchStart(options))
   }
 
   /** Ends a watch `timeoutMs` from now, so that a client that goes on from its last event misses nothing. */
@@ -161,7 +161,8 @@ export class Registry {
     }
   }
 
-  #selection(scope: RequestScope, options: ListOptions): Selection {
+  /** Which objects a list or a watch is about. Throws BadRequest. */
+  selection(scope: RequestScope, options: ListOptions): Selection {
     const namespace = this.definition.resource.namespaced ? scope.namespace : ''
     const { conversion } = scope.served
     return selectionOf(

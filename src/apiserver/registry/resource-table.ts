@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
 import { apiVersionOf, groupResource, type Resource } from '../../machinery/resource.ts'
 import { Registry, type RegistryContext } from './registry.ts'
+import type { Reporter } from './reporter.ts'
 import type { Responder } from './responder.ts'
 import type { ServedResource } from './served-resource.ts'
 import type { Subresource } from './subresource.ts'
@@ -17,6 +18,7 @@ export class ResourceTable {
   readonly #registries = new Map<string, Registry>()
   readonly #parts = new WeakMap<Registry, readonly Subresource[]>()
   readonly #responders = new WeakMap<Registry, Responder>()
+  readonly #reporters = new WeakMap<Registry, Reporter>()
   #generation = 0
 
   /** `hooks` by `services`, `deployments.apps`. */
@@ -59,6 +61,15 @@ export class ResourceTable {
       strategy: {},
     })
     this.#responders.set(registry, responder)
+  }
+
+  /** Reports from now on. */
+  addReporter(reporter: Reporter): void {
+    this.#reporters.set(this.add(reporter.definition), reporter)
+  }
+
+  reporterOf(registry: Registry): Reporter | undefined {
+    return this.#reporters.get(registry)
   }
 
   responderOf(registry: Registry): Responder | undefined {

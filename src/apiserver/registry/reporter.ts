@@ -1,0 +1,52 @@
+import type { ResourceDefinition } from '../../api/definition.ts'
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import { methodNotSupported, notFound } from '../../machinery/status-errors.ts'
+import { isSelected } from '../storage/selection.ts'
+import { StoredObject, storedType } from '../storage/stored-object.ts'
+import type { Registry } from './registry.ts'
+import type { Answer, RequestScope, ResourceRequest } from './request.ts'
+
+/** A resource whose objects are made when somebody asks for them: nothing is stored, nothing can be written. */
+export interface Reporter {
+  readonly definition: ResourceDefinition
+  /** In the order in which they are listed. */
+  report(): Promise<readonly KubernetesObject[]>
+}
+
+/** GET of one object or of all. */
+export async function answerReport(
+  registry: Registry,
+  { report }: Reporter,
+  scope: RequestScope,
+  request: ResourceRequest,
+): Promise<Answer> {
+  const objects = await report()
+  const as = scope.served
+  switch (request.verb) {
+    case 'get': {
+      const object = objects.find(({ metadata }) => metadata?.name === request.name)
+      if (!object) throw notFound(registry.groupResource, request.name)
+      return { type: 'object', code: 200, object: typed(scope, object), as }
+    }
+    case 'list': {
+      const selection = registry.selection(scope, request.options)
+      const type = storedType(registry.definition.resource, registry.definition)
+      const made = objects.map((object) => {
+        const value = Buffer.from(JSON.stringify(typed(scope, object)))
+        return new StoredObject(type, object.metadata?.name ?? '', 0n, value)
+      })
+      return {
+        type: 'list',
+        page: { items: made.filter((object) => isSelected(selection, object)), revision: 0n },
+        as,
+      }
+    }
+    default:
+      throw methodNotSupported(registry.groupResource, request.verb)
+  }
+}
+
+function typed({ served }: RequestScope, object: KubernetesObject): Writable<KubernetesObject> {
+  const { kind: _kind, apiVersion: _version, ...rest } = object as Writable<KubernetesObject>
+  return { kind: served.resource.kind, apiVersion: served.apiVersion, ...rest }
+}
