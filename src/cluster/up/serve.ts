@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Node } from '../../api/generated/core.v1.ts'
 import { nodes } from '../../api/generated/resources.ts'
+import { systemClock } from '../../machinery/clock.ts'
+import { adaptHeap } from '../adapt-heap.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { lineReport } from '../cli/report.ts'
@@ -40,6 +42,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   refuseSecondServer(folder)
   const cluster = await runCluster(folder, await settle(request, loadState(folder)), report)
   const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
+  const stopAdapting = adaptHeap(systemClock)
   try {
     const content = kubeconfigContent(cluster, folder.name)
     writeAtomically(folder.kubeconfig, kubeconfig(content), 0o600)
@@ -56,6 +59,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
     report.ready([...readyLines(folder, cluster, performance.now() - startedAt), ...further])
     await options.stopRequested
   } finally {
+    stopAdapting()
     await control.close()
     await cluster.stop(lineReport((line) => void process.stdout.write(`${line}\n`)))
   }
