@@ -9,6 +9,7 @@ import type { RequestAuthenticator } from './authentication/union.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
 import { ensureKubernetesService } from './bootstrap/kubernetes-service.ts'
 import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
+import { ensureServiceCidr } from './bootstrap/service-cidr.ts'
 import { ServerLeases } from './bootstrap/server-leases.ts'
 import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import type { TlsIdentity } from './connect/backend.ts'
@@ -162,13 +163,15 @@ async function bootstrap(
   if (isServed('namespaces'))
     await service.started('system-namespaces-controller', () => ensureSystemNamespaces(objects))
   if (isServed('services')) {
-    await allocators.keepRight(objects)
+    const ensureRange = () => ensureServiceCidr(objects, options.serviceCidrs, { now: clock.now(), log })
+    await service.started('start-kubernetes-service-cidr-controller', ensureRange)
+    await allocators.keepRight()
     const presence = keepPresent(options, pipeline, service)
     await service.started('start-kubernetes-service-controller', presence.renew)
     closing.push(presence.end)
     closing.push(
       every(clock, kubernetesServicePeriodMs, () => {
-        presence.renew().catch((error: unknown) => {
+        Promise.all([ensureRange(), presence.renew()]).catch((error: unknown) => {
           log.error('keeping the service kubernetes right failed', { error: String(error) })
         })
       }),

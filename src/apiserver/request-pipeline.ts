@@ -45,7 +45,16 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   const { store, clock, random, log, definitions, serviceCidrs } = options
   const feed = await StoreFeed.open(store, clock, log)
   const nodePortRange = options.nodePortRange ?? defaultNodePortRange
-  const allocators = new ServiceAllocators({ store, feed, random, clock, log, serviceCidrs, nodePortRange })
+  const allocators = new ServiceAllocators({
+    store,
+    feed,
+    random,
+    clock,
+    log,
+    objects: () => objects,
+    serviceCidrs,
+    nodePortRange,
+  })
   const hooks = new Map<string, WriteHooks>([
     ['services', serviceHooks(() => allocators)],
     ['namespaces', namespaceHooks],

@@ -25,6 +25,7 @@ import { replicationControllerReconciler } from './replicaset/replicationcontrol
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { serviceAccountOf } from './service-account-of.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
+import { serviceCidrsReconciler } from './servicecidrs/service-cidrs.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
 import { statefulSetReconciler } from './statefulset/statefulset.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.ts'
@@ -72,6 +73,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    serviceCidrsReconciler,
     namespaceReconciler,
   ]
 }

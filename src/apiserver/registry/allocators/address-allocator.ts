@@ -4,13 +4,14 @@ import {
   cidrSize,
   formatCidr,
   formatIp,
+  lastAddress,
   networkAddress,
   parseCidr,
   parseIp,
   type Cidr,
 } from '../../../machinery/ip.ts'
 import type { Random } from '../../../machinery/random.ts'
-import type { Claims } from './claims.ts'
+import type { OwnedItems } from './claims.ts'
 import { addressBand, candidates, type NumberBand } from './number-band.ts'
 
 /** What is wrong with an address or a port that somebody wants. */
@@ -28,12 +29,12 @@ const maxTriedAddresses = 65_536
 export class AddressAllocator {
   readonly family: 'IPv4' | 'IPv6'
   readonly #cidr: Cidr
-  readonly #claims: Claims
+  readonly #claims: OwnedItems
   readonly #random: Random
   readonly #band: NumberBand
 
   /** `cidr` as in --service-cluster-ip-range. Throws when it is none. */
-  constructor(cidr: string, claims: Claims, random: Random) {
+  constructor(cidr: string, claims: OwnedItems, random: Random) {
     const parsed = parseCidr(cidr)
     if (!parsed) throw new Error(`${cidr} is not a range of addresses`)
     this.#cidr = parsed
@@ -52,16 +53,18 @@ export class AddressAllocator {
     return this.#at(0)
   }
 
+  /** Neither the network's own address nor, in IPv4, its broadcast address is given out. */
   contains(address: string): boolean {
     const parsed = parseIp(address)
-    return parsed !== undefined && cidrContains(this.#cidr, parsed)
+    if (!parsed || !cidrContains(this.#cidr, parsed)) return false
+    if (parsed.value === networkAddress(this.#cidr).value) return false
+    return parsed.family === 6 || parsed.value !== lastAddress(this.#cidr).value
   }
 
-  /** Claims exactly this address. Throws AllocationError. */
+  /** Claims exactly this address, which the range contains. Throws AllocationError. */
   async claim(address: string, owner: string, dryRun: boolean): Promise<void> {
     const parsed = parseIp(address)
-    const network = formatIp(networkAddress(this.#cidr))
-    if (!parsed || !cidrContains(this.#cidr, parsed) || formatIp(parsed) === network) {
+    if (!parsed || !this.contains(address)) {
       throw new AllocationError(
         `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(this.#cidr)}`,
       )
@@ -79,11 +82,6 @@ export class AddressAllocator {
       if (dryRun || (await this.#claims.claim(address, owner))) return address
     }
     throw new AllocationError('range is full')
-  }
-
-  async release(address: string, owner: string): Promise<void> {
-    const parsed = parseIp(address)
-    if (parsed) await this.#claims.release(formatIp(parsed), owner)
   }
 
   #at(number: number): string {

@@ -15,7 +15,7 @@ let store: MemoryStore
 let claims: Claims
 
 async function claimsOfAnotherServer(): Promise<Claims> {
-  return new Claims('serviceips', store, await StoreFeed.open(store, fakeClock(), silentLogger))
+  return new Claims('servicenodeports', store, await StoreFeed.open(store, fakeClock(), silentLogger))
 }
 
 beforeEach(async () => {
@@ -44,7 +44,7 @@ test('AddressAllocator gives out every address of a small range, and then none',
     [1, 2, 3, 4, 5, 6].map((host) => `10.0.0.${host}`),
   )
   await assert.rejects(allocator.claimAny('n/7', false), new AllocationError('range is full'))
-  await allocator.release('10.0.0.3', 'n/x')
+  await claims.release('10.0.0.3', 'n/x')
   await assert.rejects(allocator.claimAny('n/7', false), AllocationError)
 })
 

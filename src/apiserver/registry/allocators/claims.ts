@@ -2,17 +2,27 @@ import type { Entry, Store, StoreEvent } from '../../../store/store.ts'
 import { StoreError } from '../../../store/store.ts'
 import { registryRoot, type Shelf, type StoreFeed } from '../../storage/store-feed.ts'
 
+/** Who has which things. */
+export interface OwnedItems {
+  ownerOf(item: string): string | undefined
+  all(): readonly (readonly [item: string, owner: string])[]
+  /** Whether `owner` has `item` now. What it had already, from a write that did not come about, it keeps. */
+  claim(item: string, owner: string): Promise<boolean>
+  /** Gives `item` back, if `owner` has it. */
+  release(item: string, owner: string): Promise<void>
+}
+
 /**
- * Things of which each may have one owner, among all API servers on a store: addresses, ports. A claim is an entry of
+ * Things of which each may have one owner, among all API servers on a store: ports. A claim is an entry of
  * the store that only one can create, so two never have the same.
  */
-export class Claims implements Shelf {
+export class Claims implements Shelf, OwnedItems {
   readonly #prefix: string
   readonly #store: Store
   readonly #feed: StoreFeed
   readonly #claims = new Map<string, { readonly owner: string; readonly revision: bigint }>()
 
-  /** `name`: `serviceips`, `servicenodeports`. */
+  /** `name`: `servicenodeports`. */
   constructor(name: string, store: Store, feed: StoreFeed) {
     this.#prefix = `${registryRoot}ranges/${name}/`
     this.#store = store

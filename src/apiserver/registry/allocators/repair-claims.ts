@@ -1,7 +1,7 @@
 import type { Service } from '../../../api/generated/core.v1.ts'
 import type { Logger } from '../../../machinery/log.ts'
 import { keyOf } from '../../../machinery/resource.ts'
-import type { Claims } from './claims.ts'
+import type { OwnedItems } from './claims.ts'
 
 /** Claims without a Service, by `item owner`, as one look found them. */
 export type Leaks = ReadonlySet<string>
@@ -13,7 +13,7 @@ export type Leaks = ReadonlySet<string>
  * Source: kubernetes/pkg/registry/core/service/ipallocator/controller/repair.go.
  */
 export async function repairClaims(
-  claims: Claims,
+  claims: OwnedItems,
   services: readonly Service[],
   items: (service: Service) => readonly string[],
   known: Leaks,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import type { Service, ServiceSpec } from '../../../api/generated/core.v1.ts'
-import { services } from '../../../api/generated/resources.ts'
+import { ipAddresses, serviceCIDRs, services } from '../../../api/generated/resources.ts'
 import { refusal, TestRequests } from '../../testing/test-requests.ts'
 import { startTestServer, type TestServer } from '../../testing/test-server.ts'
 
@@ -32,6 +32,10 @@ function service(name: string, spec: ServiceSpec = {}): Service {
 }
 
 async function claims(kind: 'serviceips' | 'servicenodeports'): Promise<readonly string[]> {
+  if (kind === 'serviceips') {
+    const all = testServer.server.objects.list(ipAddresses)
+    return all.map(({ metadata }) => metadata!.name!).sort()
+  }
   const prefix = `/registry/ranges/${kind}/`
   const { entries } = await testServer.store.list(prefix)
   return entries.map(({ key }) => key.slice(prefix.length))
@@ -59,7 +63,7 @@ test('an address is chosen once, and free again when its Service is gone', async
   )
   assert.match(
     await refusal(requests.create(services, service('b', { clusterIP: '10.97.0.1' }))),
-    /the provided IP \(10.97.0.1\) is not in the valid range. The range of valid IPs is 10.96.0.0\/16/,
+    /failed to allocate IP 10.97.0.1: the provided network does not match the current range/,
   )
   await requests.delete(services, named('a'))
   await requests.create(services, service('b', { clusterIP: '10.96.0.77' }))
@@ -142,4 +146,42 @@ test('a write of the status leaves addresses and ports as they are', async () =>
   const updated = await requests.update(services, { ...created, status }, 'status')
   assert.deepEqual(updated.spec, created.spec)
   assert.equal(updated.status?.loadBalancer?.ingress?.[0]?.ip, '203.0.113.1')
+})
+
+test('each address of a Service is an IPAddress, and comes back when somebody deletes it', async () => {
+  const { spec } = await requests.create(services, service('s'))
+  const name = { name: spec!.clusterIP! }
+  const address = testServer.server.objects.get(ipAddresses, name)
+  assert.deepEqual(address?.spec?.parentRef, {
+    resource: 'services',
+    namespace: 'default',
+    name: 's',
+  })
+  assert.deepEqual(address?.metadata?.labels, {
+    'ipaddress.kubernetes.io/ip-family': 'IPv4',
+    'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io',
+  })
+  await testServer.server.objects.delete(ipAddresses, name)
+  while (!testServer.server.objects.get(ipAddresses, name)) await new Promise(setImmediate)
+  await requests.send(services, named('s'), { verb: 'delete', options: {} })
+  assert.equal(testServer.server.objects.get(ipAddresses, name), undefined)
+})
+
+test('addresses come from every ServiceCIDR that stays', async () => {
+  const { objects } = testServer.server
+  assert.deepEqual(objects.get(serviceCIDRs, { name: 'kubernetes' })?.spec?.cidrs, ['10.96.0.0/16'])
+  await objects.create(serviceCIDRs, {
+    metadata: { name: 'more', finalizers: ['example.com/keep'] },
+    spec: { cidrs: ['10.99.0.0/24'] },
+  })
+  await requests.create(services, service('a', { clusterIP: '10.99.0.7' }))
+  assert.ok((await claims('serviceips')).includes('10.99.0.7'))
+  await objects.delete(serviceCIDRs, { name: 'more' })
+  const late = requests.create(services, service('b', { clusterIP: '10.99.0.8' }))
+  assert.match(await refusal(late), /the provided network does not match the current range/)
+  await requests.send(services, named('a'), { verb: 'delete', options: {} })
+  assert.ok(!(await claims('serviceips')).includes('10.99.0.7'))
+  await objects.change(serviceCIDRs, { name: 'more' }, (object) => {
+    delete object.metadata!.finalizers
+  })
 })

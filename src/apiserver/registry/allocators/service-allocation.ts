@@ -4,13 +4,14 @@ import { invalid as invalidField, path, type FieldPath } from '../../../machiner
 import type { Writable } from '../../../machinery/meta.ts'
 import { internalError, invalid } from '../../../machinery/status-errors.ts'
 import type { Claim } from '../write-hooks.ts'
-import { AllocationError, type AddressAllocator } from './address-allocator.ts'
+import { AllocationError } from './address-allocator.ts'
+import type { FamilyAllocator } from './family-allocator.ts'
 import type { PortAllocator } from './port-allocator.ts'
-import { isHeadless, staysPreferDualStack } from './service-families.ts'
+import { familyOf, isHeadless, staysPreferDualStack } from './service-families.ts'
 
 export interface Allocators {
   /** The default family's first. */
-  readonly addresses: readonly AddressAllocator[]
+  readonly addresses: readonly FamilyAllocator[]
   readonly ports: PortAllocator
 }
 
@@ -98,7 +99,7 @@ export class ServiceAllocation implements Claim {
   }
 
   async #claimAddress(
-    allocator: AddressAllocator,
+    allocator: FamilyAllocator,
     wanted: string,
     spec: Writable<ServiceSpec>,
   ): Promise<string> {
@@ -186,7 +187,7 @@ export class ServiceAllocation implements Claim {
   }
 
   async #releaseAddress(address: string): Promise<void> {
-    const allocator = this.#allocators.addresses.find((candidate) => candidate.contains(address))
+    const allocator = this.#allocators.addresses.find(({ family }) => family === familyOf(address))
     await allocator?.release(address, this.#owner)
   }
 }
