@@ -1,4 +1,5 @@
 import type { Deployment, ReplicaSet } from '../../api/generated/apps.v1.ts'
+import { parseInt64 } from '../../machinery/int64.ts'
 import { maxSurge } from './rollout-limits.ts'
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision'
@@ -21,14 +22,15 @@ const notCopied: ReadonlySet<string> = new Set([
 
 type Annotations = Readonly<Record<string, string>>
 
-/** The revision of a replica set in its deployment's history; 0 when it has none. */
-export function revisionOf({ metadata }: ReplicaSet | Deployment): number {
-  const revision = Number.parseInt(metadata?.annotations?.[revisionAnnotation] ?? '0', 10)
-  return Number.isNaN(revision) ? 0 : revision
+/** The revision of a replica set in its deployment's history, a number of 64 bits; 0 when it has none. */
+export function revisionOf({ metadata }: ReplicaSet | Deployment): bigint {
+  return parseInt64(metadata?.annotations?.[revisionAnnotation] ?? '') ?? 0n
 }
 
-export function maxRevision(replicaSets: readonly ReplicaSet[]): number {
-  return replicaSets.reduce((highest, replicaSet) => Math.max(highest, revisionOf(replicaSet)), 0)
+export function maxRevision(replicaSets: readonly ReplicaSet[]): bigint {
+  return replicaSets
+    .map(revisionOf)
+    .reduce((highest, revision) => (revision > highest ? revision : highest), 0n)
 }
 
 /** spec.replicas of the deployment when the replica set was last scaled; undefined when it does not say. */
@@ -57,14 +59,14 @@ export function sizeAnnotations(deployment: Deployment): Annotations {
 export function newReplicaSetAnnotations(
   current: Annotations,
   deployment: Deployment,
-  revision: number,
+  revision: bigint,
 ): Annotations {
   const annotations: Record<string, string> = { ...current }
   for (const [key, value] of Object.entries(deployment.metadata?.annotations ?? {})) {
     if (!notCopied.has(key)) annotations[key] = value
   }
   const previous = current[revisionAnnotation]
-  if (revision <= Number.parseInt(previous ?? '0', 10)) return annotations
+  if (revision <= (parseInt64(previous ?? '') ?? 0n)) return annotations
   annotations[revisionAnnotation] = String(revision)
   if (previous !== undefined)
     annotations[revisionHistoryAnnotation] = appendRevision(current[revisionHistoryAnnotation], previous)

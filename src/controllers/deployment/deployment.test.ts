@@ -10,6 +10,7 @@ import { isReady } from '../pods/pod-state.ts'
 import { replicaSetReconciler } from '../replicaset/replicaset.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { revisionOf } from './annotations.ts'
+import { lowestRevisionFirst } from './replica-sets.ts'
 import { deploymentReconciler } from './deployment.ts'
 
 const labels = { app: 'web' }
@@ -39,7 +40,7 @@ void describe('deploymentReconciler', () => {
     )
   }
   const deployment = () => harness.one(deployments, 'default/web')
-  const sets = async () => (await harness.all(replicaSets)).toSorted((a, b) => revisionOf(a) - revisionOf(b))
+  const sets = async () => (await harness.all(replicaSets)).toSorted(lowestRevisionFirst)
   const sizes = async () => (await sets()).map(({ spec }) => spec!.replicas)
   const progressing = async () =>
     (await deployment()).status?.conditions?.find(({ type }) => type === 'Progressing')
@@ -158,7 +159,7 @@ void describe('deploymentReconciler', () => {
     await setImage('app:1')
     await finishRollout()
     const [second, first] = await sets()
-    assert.deepEqual([revisionOf(second!), revisionOf(first!)], [2, 3])
+    assert.deepEqual([revisionOf(second!), revisionOf(first!)], [2n, 3n])
     assert.equal(first!.spec!.template!.spec!.containers[0]!.image, 'app:1')
     assert.equal(first!.metadata!.annotations!['deployment.kubernetes.io/revision-history'], '1')
     assert.deepEqual(await sizes(), [0, 3])
@@ -172,7 +173,7 @@ void describe('deploymentReconciler', () => {
       await setImage(`app:${version}`)
       await finishRollout()
     }
-    assert.deepEqual((await sets()).map(revisionOf), [3, 4, 5])
+    assert.deepEqual((await sets()).map(revisionOf), [3n, 4n, 5n])
   })
 
   void it('scales in the middle of a rollout in proportion', async () => {
@@ -262,6 +263,20 @@ void describe('deploymentReconciler', () => {
     const { reason, message } = (await progressing())!
     assert.equal(reason, 'ReplicaSetCreateError')
     assert.match(message!, /^Failed to create new replica set "web-.*": replicasets "web" is forbidden: no$/)
+  })
+
+  void it('counts revisions beyond what a float holds exactly', async () => {
+    const annotations = { 'deployment.kubernetes.io/revision': '3546343826724305832' }
+    const template = { ...aDeployment().spec!.template, metadata: { labels: { ...labels, old: 'yes' } } }
+    const old: ReplicaSet = {
+      metadata: { namespace: 'default', name: 'old', labels, annotations },
+      spec: { replicas: 0, selector: { matchLabels: labels }, template },
+    }
+    harness = await runReconcilers([deploymentReconciler], ({ client }) => {
+      client.seed(replicaSets, old)
+      client.seed(deployments, aDeployment())
+    })
+    assert.deepEqual((await sets()).map(revisionOf), [3546343826724305832n, 3546343826724305833n])
   })
 
   void it('adopts a replica set that it selects, and lets it go when it does not any more', async () => {

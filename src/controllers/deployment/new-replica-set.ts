@@ -15,7 +15,7 @@ export function newReplicaSet(deployment: Deployment, old: readonly ReplicaSet[]
   const { template = {}, selector, minReadySeconds } = deployment.spec ?? {}
   const hash = templateHash(template, deployment.status?.collisionCount)
   const labels = { ...template.metadata?.labels, [hashLabel]: hash }
-  const annotations = newReplicaSetAnnotations({}, deployment, maxRevision(old) + 1)
+  const annotations = newReplicaSetAnnotations({}, deployment, maxRevision(old) + 1n)
   const empty: ReplicaSet = {
     metadata: {
       name: `${name}-${hash}`,
@@ -44,7 +44,7 @@ export function syncedReplicaSet(
   old: readonly ReplicaSet[],
 ): ReplicaSet {
   const before = current.metadata?.annotations ?? {}
-  const annotations = newReplicaSetAnnotations(before, deployment, maxRevision(old) + 1)
+  const annotations = newReplicaSetAnnotations(before, deployment, maxRevision(old) + 1n)
   const { minReadySeconds = 0 } = deployment.spec ?? {}
   const isSame =
     Object.entries(annotations).every(([key, value]) => before[key] === value) &&

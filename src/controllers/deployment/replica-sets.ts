@@ -68,6 +68,11 @@ export function oldestFirst(a: ReplicaSet, b: ReplicaSet): number {
   )
 }
 
+function compareRevisions(a: ReplicaSet, b: ReplicaSet): number {
+  const difference = revisionOf(a) - revisionOf(b)
+  return difference === 0n ? 0 : difference > 0n ? 1 : -1
+}
+
 export function lowestRevisionFirst(a: ReplicaSet, b: ReplicaSet): number {
-  return revisionOf(a) - revisionOf(b) || oldestFirst(a, b)
+  return compareRevisions(a, b) || oldestFirst(a, b)
 }

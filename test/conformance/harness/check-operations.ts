@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { KubernetesObject, WatchEvent } from '../../../src/machinery/meta.ts'
-import { apiVersionOf, type Resource } from '../../../src/machinery/resource.ts'
-import { isNotFound } from '../../../src/machinery/status-errors.ts'
+import { apiVersionOf, type ObjectName, type Resource } from '../../../src/machinery/resource.ts'
+import { isConflict, isNotFound } from '../../../src/machinery/status-errors.ts'
 import type { Api } from './api.ts'
 import type { Scope } from './shared-cluster.ts'
 import { readEvents, untilList } from './until-object.ts'
@@ -49,9 +49,7 @@ export async function checkOperations<T extends KubernetesObject>(
     const body = { metadata: { annotations: { patched: 'true' } } }
     const patched = await client.patch(resource, name, { type: 'merge', body })
     assert.equal(patched.metadata?.annotations?.['patched'], 'true')
-    const fresh = await client.get(resource, name)
-    const annotations = { ...fresh.metadata?.annotations, updated: 'true' }
-    const updated = await client.update(resource, { ...fresh, metadata: { ...fresh.metadata, annotations } })
+    const updated = await annotate(client, resource, name, { updated: 'true' })
     assert.equal(updated.metadata?.annotations?.['updated'], 'true')
     for (const key of ['patched', 'updated']) {
       await events.find('MODIFIED', ({ metadata }) => metadata?.annotations?.[key] === 'true')
@@ -91,6 +89,23 @@ export async function checkDiscovery(api: Api, resource: Resource): Promise<void
   )
 }
 
+/** Reads and updates until nobody else writes in between. */
+async function annotate<T extends KubernetesObject>(
+  client: Scope['client'],
+  resource: Resource<T>,
+  name: ObjectName,
+  more: Readonly<Record<string, string>>,
+): Promise<T> {
+  const fresh = await client.get(resource, name)
+  const annotations = { ...fresh.metadata?.annotations, ...more }
+  try {
+    return await client.update(resource, { ...fresh, metadata: { ...fresh.metadata, annotations } })
+  } catch (error) {
+    if (isConflict(error)) return annotate(client, resource, name, more)
+    throw error
+  }
+}
+
 /** Reads, patches and updates an object's status; its spec stays. */
 async function checkStatus<T extends KubernetesObject>(
   { client, api, namespace }: Pick<Scope, 'client' | 'api' | 'namespace'>,
@@ -111,14 +126,20 @@ async function checkStatus<T extends KubernetesObject>(
 
   const root = resource.group ? `/apis/${apiVersionOf(resource)}` : `/api/${resource.version}`
   const path = `${root}${resource.namespaced ? `/namespaces/${namespace}` : ''}/${resource.resource}/${name}`
-  const read = (await api('GET', `${path}/status`)).json as T
-  assert.partialDeepStrictEqual(read, { status })
-
-  const metadata = {
-    ...read.metadata,
-    annotations: { ...read.metadata?.annotations, 'updated-status': 'true' },
+  // What controllers think of the status comes in between: they may take it back, and make the update conflict.
+  const update = async (): Promise<readonly [read: T, updated: T]> => {
+    const read = (await api('GET', `${path}/status`)).json as T
+    assert.ok('status' in read)
+    const annotations = { ...read.metadata?.annotations, 'updated-status': 'true' }
+    const changed = { ...read, metadata: { ...read.metadata, annotations } }
+    try {
+      return [read, await client.update(resource, changed, { subresource: 'status' })]
+    } catch (error) {
+      if (isConflict(error)) return update()
+      throw error
+    }
   }
-  const updated = await client.update(resource, { ...read, metadata }, { subresource: 'status' })
+  const [read, updated] = await update()
   assert.equal(updated.metadata?.annotations?.['updated-status'], 'true')
   assert.equal(updated.metadata?.generation, read.metadata?.generation)
 }

@@ -26,6 +26,7 @@ export function readEvents<T extends KubernetesObject>(
   const events = client.watch(resource, { ...options, signal: stop.signal })[Symbol.asyncIterator]()
   const next = async () => {
     const { done, value } = await events.next()
+    stop.signal.throwIfAborted()
     if (done) throw new Error(`the watch of ${resource.resource} ended without the event waited for`)
     return value
   }

@@ -1,0 +1,150 @@
+import { describe, it } from 'node:test'
+import type { KubernetesObject } from '../../src/machinery/meta.ts'
+import type { Resource } from '../../src/machinery/resource.ts'
+import {
+  configMaps,
+  controllerRevisions,
+  cronJobs,
+  csiDrivers,
+  daemonSets,
+  deployments,
+  endpoints,
+  endpointSlices,
+  ingressClasses,
+  ingresses,
+  jobs,
+  leases,
+  limitRanges,
+  networkPolicies,
+  persistentVolumeClaims,
+  persistentVolumes,
+  podDisruptionBudgets,
+  pods,
+  podTemplates,
+  priorityClasses,
+  replicaSets,
+  replicationControllers,
+  roles,
+  runtimeClasses,
+  secrets,
+  serviceAccounts,
+  services,
+  statefulSets,
+  storageClasses,
+} from '../../src/api/generated/resources.ts'
+import { checkOperations, type OperationsOptions } from './harness/check-operations.ts'
+import { aPod, aTemplate } from './harness/objects.ts'
+import { sharedCluster } from './harness/shared-cluster.ts'
+
+interface Row {
+  readonly title: string
+  readonly run: (...args: [Parameters<typeof checkOperations>[0]]) => Promise<void>
+}
+
+function row<T extends KubernetesObject>(
+  title: string,
+  resource: Resource<T>,
+  options: OperationsOptions<T>,
+): Row {
+  return { title, run: (scope) => checkOperations(scope, resource, options) }
+}
+
+const selector = { matchLabels: { name: 'app' } }
+const template = aTemplate('app')
+const ended = aTemplate('app', { restartPolicy: 'Never' })
+/** A condition that no controller writes. */
+const condition = { type: 'StatusPatch', status: 'True', reason: 'Test', message: 'Set by a test' }
+const claim = { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } }
+
+const rows: readonly Row[] = [
+  row('ConfigMap', configMaps, { object: { data: { a: 'b' } } }),
+  row('Secret', secrets, { object: { data: { a: 'Yg==' } } }),
+  row('ServiceAccount', serviceAccounts, { object: {} }),
+  row('PodTemplate', podTemplates, { object: { template } }),
+  row('LimitRange', limitRanges, {
+    object: { spec: { limits: [{ type: 'Pod', max: { cpu: '4' } }] } },
+  }),
+  row('Pod', pods, {
+    object: { ...aPod('', 'app'), spec: { ...aPod('', 'app').spec!, schedulerName: 'nobody' } },
+    status: { conditions: [condition] },
+  }),
+  row('Service', services, {
+    object: { spec: { selector: { name: 'app' }, ports: [{ port: 80 }] } },
+    status: { conditions: [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  }),
+  row('Endpoints', endpoints, {
+    object: { subsets: [{ addresses: [{ ip: '10.0.0.24' }], ports: [{ name: 'http', port: 80 }] }] },
+  }),
+  row('PersistentVolume', persistentVolumes, {
+    object: {
+      spec: {
+        capacity: { storage: '1Gi' },
+        accessModes: ['ReadWriteOnce'],
+        hostPath: { path: '/tmp/none' },
+        storageClassName: 'none',
+      },
+    },
+    status: { message: 'StatusPatched', reason: 'Test' },
+  }),
+  row('PersistentVolumeClaim', persistentVolumeClaims, {
+    object: { spec: { ...claim, storageClassName: 'none' } },
+    status: { conditions: [condition] },
+  }),
+  row('ReplicationController', replicationControllers, {
+    object: { spec: { replicas: 0, selector: { name: 'app' }, template } },
+    status: { conditions: [condition] },
+  }),
+  row('ControllerRevision', controllerRevisions, { object: { revision: 1, data: { a: 'b' } } }),
+  row('Deployment', deployments, {
+    object: { spec: { replicas: 0, selector, template } },
+    status: { conditions: [condition] },
+  }),
+  row('ReplicaSet', replicaSets, {
+    object: { spec: { replicas: 0, selector, template } },
+    status: { conditions: [condition] },
+  }),
+  row('StatefulSet', statefulSets, {
+    object: { spec: { replicas: 0, selector, template, serviceName: 'none' } },
+    status: { conditions: [condition] },
+  }),
+  row('DaemonSet', daemonSets, {
+    object: {
+      spec: { selector, template: aTemplate('app', { nodeSelector: { none: 'such' } }) },
+    },
+    status: { conditions: [condition] },
+  }),
+  row('Job', jobs, {
+    object: { spec: { suspend: true, template: ended } },
+    status: { conditions: [condition] },
+  }),
+  row('CronJob', cronJobs, {
+    object: {
+      spec: { schedule: '0 0 1 1 *', suspend: true, jobTemplate: { spec: { template: ended } } },
+    },
+    status: { lastScheduleTime: '2026-01-01T00:00:00Z' },
+  }),
+  row('PodDisruptionBudget', podDisruptionBudgets, {
+    object: { spec: { minAvailable: '50%', selector } },
+    status: { disruptedPods: { one: '2026-01-01T00:00:00Z' } },
+  }),
+  row('Lease', leases, {
+    object: { spec: { holderIdentity: 'holder', leaseDurationSeconds: 30, leaseTransitions: 0 } },
+  }),
+  row('EndpointSlice', endpointSlices, { object: { addressType: 'IPv4', endpoints: [] } }),
+  row('Ingress', ingresses, {
+    object: { spec: { defaultBackend: { service: { name: 'one', port: { number: 80 } } } } },
+    status: { loadBalancer: { ingress: [{ ip: '169.1.1.1' }] } },
+  }),
+  row('IngressClass', ingressClasses, { object: { spec: { controller: 'example.com/controller' } } }),
+  row('NetworkPolicy', networkPolicies, { object: { spec: { podSelector: {} } } }),
+  row('RuntimeClass', runtimeClasses, { object: { handler: 'handler' } }),
+  row('PriorityClass', priorityClasses, { object: { value: 7 } }),
+  row('Role', roles, { object: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] } }),
+  row('StorageClass', storageClasses, { object: { provisioner: 'example.com/none' } }),
+  row('CSIDriver', csiDrivers, { object: { spec: { attachRequired: false } } }),
+]
+
+describe('every call on objects of kind', { concurrency: true }, () => {
+  const cluster = sharedCluster()
+  for (const { title, run } of rows) it(title, async () => run(await cluster.scope()))
+})
