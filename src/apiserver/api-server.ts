@@ -1,7 +1,7 @@
 import type { ResourceDefinition } from '../api/definition.ts'
 import { every, type Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
-import type { Metrics } from '../machinery/metrics.ts'
+import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Store } from '../store/store.ts'
 import type { AdmissionPlugin } from './admission/plugin.ts'
@@ -15,6 +15,7 @@ import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import type { TlsIdentity } from './connect/backend.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
 import type { ObservedComponent } from './registry/component-status.ts'
+import type { MaxInFlight } from './http/max-in-flight.ts'
 import type { PortRange } from './registry/allocators/port-allocator.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
 import type { ResourceTable } from './registry/resource-table.ts'
@@ -22,6 +23,7 @@ import type { Responder } from './registry/responder.ts'
 import type { CreateToken } from './registry/subresources/token.ts'
 import { createRequestPipeline, type RequestPipeline } from './request-pipeline.ts'
 import { serveRequests, type Service } from './serve-requests.ts'
+import { observeStore } from './storage/observed-store.ts'
 import type { Objects } from './objects.ts'
 import type { WebhookClient } from './webhook/webhook-client.ts'
 
@@ -56,6 +58,7 @@ export interface ApiServerOptions {
   readonly nodePortRange?: PortRange
   /** Components whose health componentstatuses tell, beside the store's. */
   readonly components?: () => readonly ObservedComponent[]
+  readonly maxInFlight?: MaxInFlight
   /** Run once when requests are answered, before the server counts as ready. */
   readonly hooks?: readonly PostStartHook[]
 
@@ -114,7 +117,9 @@ const bookmarkPeriodMs = 60_000
 const kubernetesServicePeriodMs = 10_000
 
 /** Starts an API server; resolves when it is ready: it listens, and what every cluster has is there. */
-export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+export async function startApiServer(given: ApiServerOptions): Promise<ApiServer> {
+  const { metrics = createMetrics() } = given
+  const options = { ...given, metrics, store: observeStore(given.store, metrics, given.clock) }
   const pipeline = await createRequestPipeline(options)
   let service: Service | undefined
   const closing: (() => void | Promise<void>)[] = []

@@ -1,5 +1,4 @@
-import { createMetrics } from '../machinery/metrics.ts'
-import { groupResource } from '../machinery/resource.ts'
+import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import type { User } from './authentication/authenticator.ts'
@@ -14,10 +13,15 @@ import { ApiHandler, type Endpoint } from './http/api-handler.ts'
 import { connectEndpoint } from './http/connect-endpoint.ts'
 import { Deadlines } from './http/deadlines.ts'
 import { InFlight } from './http/in-flight.ts'
+import { InFlightLimit } from './http/max-in-flight.ts'
+import { observeStorage } from './storage/storage-metrics.ts'
 import { listen } from './http/listen.ts'
 import { rawRequest, type RawRequestOptions } from './http/raw-request.ts'
 import { RequestMetrics } from './http/request-metrics.ts'
 import { resourceEndpoint } from './http/resource-endpoint.ts'
+import { connectSubresources } from './connect/connector.ts'
+import type { RequestInfo } from './request-info.ts'
+import type { ResourceTable } from './registry/resource-table.ts'
 import type { RequestPipeline } from './request-pipeline.ts'
 
 /** A pipeline that listens. */
@@ -41,7 +45,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   const { authenticator, authorizer, documents = [] } = security
   const inFlight = new InFlight()
   const deadlines = new Deadlines(clock)
-  const metrics = new RequestMetrics(observed(options, pipeline))
+  const metrics = new RequestMetrics(observed(options, pipeline), (info) => isServed(table, info))
   const connector = new Connector(parts.objects, random, options.kubeletClient ?? {})
   /** Parts of start-up, and whether they are done. */
   const hooks = new Map<string, boolean>()
@@ -77,6 +81,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     log,
     metrics,
     deadlines,
+    inFlightLimit: new InFlightLimit(options.maxInFlight),
   })
   const listener = await listen({
     address: options.address,
@@ -108,28 +113,23 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   }
 }
 
-function observed({ metrics = createMetrics() }: ApiServerOptions, { table }: RequestPipeline) {
-  const objects = metrics.gauge({
-    name: 'apiserver_storage_objects',
-    help: 'Objects by resource.',
-    labels: ['resource'],
-    stability: 'STABLE',
-  })
-  const watchers = metrics.gauge({
-    name: 'apiserver_registered_watchers',
-    help: 'Watches by resource, those of components in this process among them.',
-    labels: ['group', 'kind', 'version'],
-  })
-  const processMetrics = observeProcess(metrics)
+function observed(
+  { clock, metrics = createMetrics() }: ApiServerOptions,
+  { table }: RequestPipeline,
+): Metrics {
+  const observations = [observeProcess(metrics, clock), observeStorage(metrics, () => table.registries())]
   metrics.onCollect(() => {
-    processMetrics()
-    for (const { definition, cache } of table.registries()) {
-      const { group, kind, version } = definition.resource
-      objects.with({ resource: groupResource(definition.resource) }).set(cache.size)
-      watchers.with({ group, kind, version }).set(cache.watcherCount)
-    }
+    for (const observe of observations) observe()
   })
   return metrics
+}
+
+function isServed(table: ResourceTable, info: RequestInfo): boolean {
+  const served = table.find(info)
+  if (!served) return false
+  const { resource, subresource } = info
+  if (subresource === '' || Object.hasOwn(connectSubresources, `${resource}/${subresource}`)) return true
+  return table.subresourcesOf(served.registry).some(({ name }) => name === subresource)
 }
 
 /** Under upstream's names, so that whoever excludes one goes on excluding it. */

@@ -13,6 +13,7 @@ import { forbidden } from '../authorization/forbidden.ts'
 import type { RequestInfo } from '../request-info.ts'
 import { timeoutOf, type Deadlines } from './deadlines.ts'
 import { headerOf, type HttpReply, type HttpRequest } from './http-exchange.ts'
+import { tooManyRequestsReply, type InFlightLimit } from './max-in-flight.ts'
 import { parseRequestInfo } from './parse-request-info.ts'
 import { errorReply } from './reply.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -38,6 +39,7 @@ export interface ApiHandlerOptions {
   readonly log: Logger
   readonly metrics: RequestMetrics
   readonly deadlines: Deadlines
+  readonly inFlightLimit: InFlightLimit
 }
 
 const maxAuditIdLength = 64
@@ -63,11 +65,17 @@ export class ApiHandler {
     const { clock, metrics } = this.#options
     const started = clock.monotonic()
     const info = parseRequestInfo(request.method, request.path, request.query)
-    const finish = metrics.begin(info, request.url.includes('dryRun=') && request.query.has('dryRun'))
     const warnings = new Warnings()
     const reply = await this.#reply(request, info, warnings, known)
-    finish(reply.status, (clock.monotonic() - started) / 1000)
-    return { ...reply, headers: { ...this.#commonHeaders(request, warnings), ...reply.headers } }
+    const { status, body, takeOver } = reply
+    const seconds = () => (clock.monotonic() - started) / 1000
+    const headers = { ...this.#commonHeaders(request, warnings), ...reply.headers }
+    if (isLongRunning(info) && (takeOver || typeof body === 'function')) {
+      const ended = () => metrics.observe(request, info, status, seconds())
+      return { ...reply, headers, ...observingEnd(reply, ended) }
+    }
+    metrics.observe(request, info, status, seconds(), lengthOf(reply))
+    return { ...reply, headers }
   }
 
   async #reply(
@@ -76,12 +84,25 @@ export class ApiHandler {
     warnings: Warnings,
     known: User | undefined,
   ): Promise<HttpReply> {
+    const { deadlines, metrics } = this.#options
+    if (isLongRunning(info)) {
+      try {
+        return await this.#carryOut(request, info, warnings, known)
+      } catch (error) {
+        return errorReply(request, this.#statusOf(error, request, info))
+      }
+    }
+    const inFlight = metrics.inFlight(info)
+    inFlight.add(1)
     try {
       const work = this.#carryOut(request, info, warnings, known)
-      if (isLongRunning(info)) return await work
-      return await this.#options.deadlines.within(timeoutOf(request.query), work)
+      return await deadlines.within(timeoutOf(request), work)
     } catch (error) {
-      return errorReply(request, this.#statusOf(error, request, info))
+      const failure = this.#statusOf(error, request, info)
+      if (failure.status.code === 504) metrics.observeTermination(request, info, 504)
+      return errorReply(request, failure)
+    } finally {
+      inFlight.add(-1)
     }
   }
 
@@ -91,13 +112,27 @@ export class ApiHandler {
     warnings: Warnings,
     known: User | undefined,
   ): Promise<HttpReply> {
-    const { authenticator, authorizer, endpoints } = this.#options
+    const { authenticator, authorizer, inFlightLimit, metrics } = this.#options
     const requestor = known ?? (await authenticator.authenticate(credentialsOf(request), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
     const user = wanted ? (await impersonate(authorizer, attributes, wanted)).user : requestor
-    await authorize(authorizer, wanted ? { ...attributes, user } : attributes)
     const call: ApiCall = { request, info, user, warn: (message) => warnings.add(message) }
+    if (known || isLongRunning(info)) return this.#serve(call, wanted ? { ...attributes, user } : attributes)
+    if (!inFlightLimit.enter(info, user)) {
+      metrics.observeTermination(request, info, 429)
+      return tooManyRequestsReply()
+    }
+    try {
+      return await this.#serve(call, wanted ? { ...attributes, user } : attributes)
+    } finally {
+      inFlightLimit.leave(info)
+    }
+  }
+
+  async #serve(call: ApiCall, attributes: Attributes): Promise<HttpReply> {
+    const { authorizer, endpoints } = this.#options
+    await authorize(authorizer, attributes)
     for (const endpoint of endpoints) {
       const reply = endpoint(call)
       if (reply) return reply
@@ -129,6 +164,23 @@ export class ApiHandler {
       ...(warning && { warning }),
     }
   }
+}
+
+/** What is streamed, calling `ended` when it is over. */
+function observingEnd(
+  { body, takeOver }: HttpReply,
+  ended: () => void,
+): Pick<HttpReply, 'body' | 'takeOver'> {
+  return {
+    ...(typeof body === 'function' && { body: (sink) => body(sink).finally(ended) }),
+    ...(takeOver && { takeOver: (upgrade) => takeOver(upgrade).finally(ended) }),
+  }
+}
+
+/** The length of the body, where it is known before it is sent. */
+function lengthOf({ headers }: HttpReply): number | undefined {
+  const length = headers['content-length']
+  return length === undefined ? undefined : Number(length)
 }
 
 function credentialsOf({ headers, certificate, remoteAddress }: HttpRequest): Credentials {

@@ -47,7 +47,7 @@ async function serveConnection(
   const reply = await connector.connect(request, info)
   const { body, takeOver } = reply
   const run = async (work: () => Promise<void>, cut: () => void) => {
-    const finish = metrics.beginLongRunning(info)
+    const finish = metrics.beginLongRunning(request, info)
     const unregister = inFlight.onDrain(cut)
     try {
       await work()

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../machinery/clock.ts'
 import { badRequest, timeoutError } from '../../machinery/status-errors.ts'
 import { DurationError, parseDuration } from '../../machinery/duration.ts'
+import type { HttpRequest } from './http-exchange.ts'
 
 /** Source: k8s.io/apiserver, --request-timeout. */
 const defaultTimeoutMs = 60_000
@@ -55,8 +56,8 @@ export class Deadlines {
 }
 
 /** How long a request may take: what its `timeout` parameter says, at most a minute. Throws BadRequest. */
-export function timeoutOf(query: URLSearchParams): number {
-  const text = query.get('timeout')
+export function timeoutOf({ url, query }: HttpRequest): number {
+  const text = url.includes('timeout=') ? query.get('timeout') : undefined
   if (!text) return defaultTimeoutMs
   try {
     const wanted = parseDuration(text)

@@ -78,9 +78,16 @@ function watchReply(
   }
   const events = metrics.watchEvents(info)
   if (!isTimed(request)) as.registry.limitWatch(watcher, defaultWatchTimeoutMs(random))
-  const session: WatchSession = { watcher, encoder, onSent: (count) => events.add(count) }
+  const session: WatchSession = {
+    watcher,
+    encoder,
+    onSent: (bytes) => {
+      events.count.add()
+      events.size.observe(bytes)
+    },
+  }
   const run = async (serve: () => Promise<void>) => {
-    const finish = metrics.beginLongRunning(info)
+    const finish = metrics.beginLongRunning(request, info)
     const unregister = inFlight.onDrain(() => watcher.end())
     try {
       await serve()

@@ -16,7 +16,8 @@ export function defaultWatchTimeoutMs(random: Random): number {
 export interface WatchSession {
   readonly watcher: Watcher
   readonly encoder: WatchEncoder
-  onSent?(events: number, bytes: number): void
+  /** Called for each event, with the length of its frame. */
+  onSent?(bytes: number): void
 }
 
 /** Sends a watch's events until it is over or the client goes. Each write is a number of whole frames. */
@@ -32,8 +33,8 @@ export async function serveWatch(session: WatchSession, sink: ByteSink): Promise
           const frame = encoder.encode(batch[next]!)
           frames.push(frame)
           bytes += frame.length
+          session.onSent?.(frame.length)
         }
-        session.onSent?.(frames.length, bytes)
         await sink.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames, bytes))
       }
     }

@@ -24,6 +24,10 @@ export class EventLog<T extends KubernetesObject = KubernetesObject> {
     return this.#floor
   }
 
+  get capacity(): number {
+    return capacity
+  }
+
   get length(): number {
     return this.#next - this.#first
   }

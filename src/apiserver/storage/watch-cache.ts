@@ -35,6 +35,19 @@ export interface WatchStart {
   readonly markInitialEventsEnd: boolean
 }
 
+/** What a cache has done so far. */
+export interface CacheStatistics {
+  readonly events: number
+  /** Events there was a watch for. */
+  readonly dispatched: number
+  /** Watches cut off because they did not keep up. */
+  readonly slowWatchers: number
+  readonly lists: number
+  /** Objects that lists looked at, and that they held. */
+  readonly listFetched: number
+  readonly listReturned: number
+}
+
 export interface CacheChange<T extends KubernetesObject = KubernetesObject> {
   readonly current: StoredObject<T> | undefined
   readonly previous: StoredObject<T> | undefined
@@ -60,6 +73,14 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   readonly #objects = new SortedMap<StoredObject<T>>()
   readonly #log: EventLog<T>
   readonly #watchers = new WatcherIndex<T>()
+  readonly #statistics = {
+    events: 0,
+    dispatched: 0,
+    slowWatchers: 0,
+    lists: 0,
+    listFetched: 0,
+    listReturned: 0,
+  }
   readonly #subscribers = new Set<(change: CacheChange<T>) => void>()
   /** Objects written by this process, by the bytes it gave to the store: the event that brings these need not decode. */
   readonly #written = new WeakMap<Uint8Array, Writable<T> | StoredObject<T>>()
@@ -80,6 +101,15 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   get size(): number {
     return this.#objects.size
+  }
+
+  /** How many past events are kept at most. */
+  get capacity(): number {
+    return this.#log.capacity
+  }
+
+  get statistics(): CacheStatistics {
+    return this.#statistics
   }
 
   get watcherCount(): number {
@@ -218,6 +248,8 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   }
 
   #announce(event: CacheEvent<T>): void {
+    this.#statistics.events++
+    if (this.#watchers.size > 0) this.#statistics.dispatched++
     this.#log.push(event)
     this.#watchers.dispatch(event)
     this.#notify(event)
@@ -234,7 +266,9 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     const { limit } = query
     const items: StoredObject<T>[] = []
     let nextKey: string | undefined
+    let fetched = 0
     this.#objects.visit(prefix, query.startKey, (stored, key) => {
+      fetched++
       if (limit > 0 && items.length === limit) {
         nextKey = key
         return false
@@ -242,6 +276,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
       if (isSelected(selection, stored)) items.push(stored)
       return true
     })
+    this.#countList(fetched, items.length)
     const { revision } = this
     if (nextKey === undefined) return { items, revision }
     const remaining = isWholeNamespace(selection) ? this.#objects.count(prefix, nextKey) : undefined
@@ -250,7 +285,15 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   #listOne(selection: Selection): ListPage<T> {
     const stored = this.#objects.get(keyPrefix(selection) + selection.name)
-    return { items: stored && isSelected(selection, stored) ? [stored] : [], revision: this.revision }
+    const items = stored && isSelected(selection, stored) ? [stored] : []
+    this.#countList(stored ? 1 : 0, items.length)
+    return { items, revision: this.revision }
+  }
+
+  #countList(fetched: number, returned: number): void {
+    this.#statistics.lists++
+    this.#statistics.listFetched += fetched
+    this.#statistics.listReturned += returned
   }
 
   /** The state at an earlier revision: the state now with the later changes taken back. */
@@ -307,6 +350,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     const { revision, wantsBookmarks } = start
     const watcher = new Watcher<T>({ selection, after: revision, wantsBookmarks, initial }, () => {
       this.#watchers.remove(watcher)
+      if (watcher.endReason === 'slow') this.#statistics.slowWatchers++
     })
     this.#watchers.add(watcher)
     return watcher

@@ -13,6 +13,7 @@ import { createBearerTokenAuthenticator } from '../authentication/bearer-token.t
 import { createStaticTokenAuthenticator } from '../authentication/static-tokens.ts'
 import { createRequestAuthenticator } from '../authentication/union.ts'
 import { alwaysAllow } from '../authorization/always-allow.ts'
+import type { MaxInFlight } from '../http/max-in-flight.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { TlsIdentity } from '../connect/backend.ts'
 
@@ -26,6 +27,9 @@ export interface TestServerOptions {
   readonly store?: Store
   readonly clock?: Clock
   readonly log?: Logger
+  readonly maxInFlight?: MaxInFlight
+  /** Who has the token. Default: testUser. */
+  readonly user?: User
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -52,7 +56,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     usages: ['server auth', 'digital signature'],
     now: systemClock.now(),
   })
-  const tokens = [createStaticTokenAuthenticator([{ token: testToken, user: testUser }])]
+  const tokens = [createStaticTokenAuthenticator([{ token: testToken, user: options.user ?? testUser }])]
   const server = await startApiServer({
     store,
     definitions: options.definitions ?? builtInDefinitions,
@@ -64,6 +68,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       admission: options.admission ?? [],
     }),
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
+    ...(options.maxInFlight && { maxInFlight: options.maxInFlight }),
     ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
     ...(options.advertiseAddress && { advertiseAddress: options.advertiseAddress, sharesStore: true }),
     address: '127.0.0.1',
