@@ -77,10 +77,28 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
     await untilReady('survivor')
     const before = await containerOf('survivor')
     process.kill((await cluster.status()).pid ?? 0, 'SIGKILL')
-    await until('the server is gone', async () => (await cluster.status()).state === 'stopped')
+    assert.equal((await cluster.status()).state, 'restarting')
     await cluster.up()
     await untilReady('survivor')
     assert.deepEqual(await containerOf('survivor'), before)
+  })
+
+  it('comes back by itself after its server was killed, and says so', async () => {
+    const before = await containerOf('survivor')
+    const { pid } = await cluster.status()
+    process.kill(pid ?? 0, 'SIGKILL')
+    const status = await until('another server runs', async () => {
+      const now = await cluster.status()
+      return now.state === 'running' && now.pid !== pid && now
+    })
+    assert.deepEqual(
+      status.ends.map(({ how }) => how),
+      ['SIGKILL'],
+    )
+    await untilReady('survivor')
+    assert.deepEqual(await containerOf('survivor'), before)
+    const { stdout } = await cluster.k8ts('status')
+    assert.match(stdout, /its server has ended by itself once, the last time at \S+ \(SIGKILL\)/)
   })
 
   it('goes on with the same containers after the process of its node was killed', async () => {
@@ -99,7 +117,8 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
   it('leaves nothing on the machine when it is down, and comes up with its data', async () => {
     await cluster.down()
     assert.deepEqual(await tracesOf(cluster.name, planIndex()), noTraces)
-    assert.equal((await cluster.status()).state, 'stopped')
+    const { state, cleared, ends } = await cluster.status()
+    assert.deepEqual({ state, cleared, ends }, { state: 'stopped', cleared: true, ends: [] })
     await cluster.up()
     await untilReady('survivor')
     assert.equal((await containerOf('survivor')).restarts, 1)

@@ -29,6 +29,7 @@ function asText(status: ClusterStatus): string {
     `  kubeconfig  ${status.kubeconfig}`,
     `  runtime     ${status.runtime}`,
     `  store       ${status.store}`,
+    ...whatHappened(status),
     '',
     table(
       ['NODE', 'STATE', 'ADDRESS', 'RESTARTS'],
@@ -49,4 +50,28 @@ function asText(status: ClusterStatus): string {
     lines.push('', table(['COMPONENT', 'WHERE', 'HEALTH'], rows))
   }
   return lines.join('\n')
+}
+
+/** What the user may wonder about. */
+function whatHappened(status: ClusterStatus): string[] {
+  const last = status.ends.at(-1)
+  const times = status.ends.length === 1 ? 'once' : `${status.ends.length} times`
+  const ended = last && `its server has ended by itself ${times}, the last time at ${last.at} (${last.how})`
+  switch (status.state) {
+    case 'running':
+      return ended === undefined ? [] : [`  restarted   ${ended}`]
+    case 'restarting':
+      return [
+        `  restarting  ${ended ?? 'its server has ended by itself'}; containers run on`,
+        `              the reason may stand in ${status.folder}/logs/up.log`,
+      ]
+    case 'starting':
+      return []
+    case 'stopped':
+      return status.cleared
+        ? []
+        : [
+            "  not cleared its server was killed; 'k8ts up' goes on with its containers, 'k8ts down' ends them",
+          ]
+  }
 }

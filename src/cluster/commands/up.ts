@@ -1,13 +1,16 @@
+import { rmSync } from 'node:fs'
 import { CliError } from '../cli/cli-error.ts'
 import { clusterOption, yesOption, type Command, type CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { askServer } from '../control/control-client.ts'
 import { missingRequirements, nodeRequirements } from '../machine/requirements.ts'
-import { loadState } from '../state/cluster-state.ts'
+import type { ClusterFolder } from '../state/cluster-folder.ts'
+import { loadState, type ClusterState, type NodeRuntime } from '../state/cluster-state.ts'
 import { canBecomeRoot, runAsRoot } from '../up/become-root.ts'
 import { chooseRuntime } from '../up/choose-runtime.ts'
 import { channelReport, reportChannelVariable, terminalReport } from '../up/report-channel.ts'
 import { startInBackground } from '../up/start-in-background.ts'
+import { supervisedRun } from '../up/supervisor.ts'
 import { folderOf } from './find-cluster.ts'
 import { parseUpOptions, upOptions, type UpOptions } from './up-options.ts'
 
@@ -40,8 +43,9 @@ async function up(input: CommandInput): Promise<ExitCode> {
     )
     return (await runAsRoot(['up', ...args])) as ExitCode
   }
-  const isBackground = process.env[reportChannelVariable] !== undefined
-  if (!isBackground) {
+  const run = supervisedRun()
+  if (run === 'again') return serveUntilStopped(input, restartOptions, knownRuntime(folder, before))
+  if (run === undefined) {
     const report = terminalReport()
     const chosen = await chooseRuntime({ runtime, yes: options.yes, demo: options.demo }, report)
     if (options.detach) {
@@ -57,7 +61,7 @@ async function up(input: CommandInput): Promise<ExitCode> {
 async function serveUntilStopped(
   input: CommandInput,
   options: UpOptions,
-  runtime: 'containerd' | 'simulated',
+  runtime: NodeRuntime,
 ): Promise<ExitCode> {
   const folder = folderOf(input)
   const stop = stopSignals()
@@ -90,6 +94,15 @@ async function serveUntilStopped(
     background.failed((error as Error).message, error instanceof CliError ? error.exitCode : exitCodes.failed)
     throw error
   }
+}
+
+/** A server that is started again goes on with what the cluster is, whatever made it so. */
+const restartOptions: UpOptions = { detach: false, demo: false, yes: true, waitSeconds: 0 }
+
+function knownRuntime(folder: ClusterFolder, before: ClusterState | undefined): NodeRuntime {
+  if (before) return before.runtime
+  rmSync(folder.readyFile, { force: true })
+  throw new CliError(`cluster ${folder.name} is gone`, exitCodes.notFound)
 }
 
 /** Resolves at the first signal that ends a program; a second one ends this process at once. */

@@ -1,3 +1,4 @@
+import type { ServerEnd } from '../up/supervisor.ts'
 import type { ComponentHealth } from '../agent/agent-message.ts'
 import type { NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
 
@@ -28,7 +29,12 @@ export interface ControlAnswers {
 
 export interface ClusterStatus {
   readonly name: string
-  readonly state: 'running' | 'stopped'
+  /** `restarting`: its server has ended by itself, and is about to be started again. */
+  readonly state: 'starting' | 'running' | 'restarting' | 'stopped'
+  /** Nothing of it is on the machine but its folder. */
+  readonly cleared: boolean
+  /** Of its server, when nobody had stopped it, since the cluster was brought up in the background. */
+  readonly ends: readonly ServerEnd[]
   readonly k8tsVersion: string
   readonly kubernetesVersion: string
   readonly server: string

@@ -34,7 +34,7 @@ export interface Journal {
 
 export function openJournal(file: string): Journal {
   let traces = read(file)
-  const save = () => writeAtomically(file, `${JSON.stringify(traces, undefined, 1)}\n`, 0o600)
+  const save = () => writeAtomically(file, `${JSON.stringify(traces, undefined, 1)}\n`)
   return {
     get traces() {
       return traces

@@ -41,6 +41,16 @@ export function signal(target: ProcessIdentity, name: NodeJS.Signals): boolean {
   }
 }
 
+/** Sends a signal to this process, which leads its group, and to all others of the group. */
+export function signalGroup(leader: ProcessIdentity, name: NodeJS.Signals): void {
+  if (!isRunning(leader)) return
+  try {
+    process.kill(-leader.pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** SIGTERM, then SIGKILL after `graceMs`; resolves when the process is gone. */
 export async function end(target: ProcessIdentity, graceMs: number): Promise<void> {
   if (!signal(target, 'SIGTERM')) return

@@ -23,6 +23,10 @@ export interface ClusterFolder {
   readonly journalFile: string
   /** The id of the server's process. */
   readonly serverPidFile: string
+  /** There while the cluster is up: whoever finds it without a server knows that the server did not stop by itself. */
+  readonly readyFile: string
+  /** Where the supervisor notes how servers ended. */
+  readonly endsFile: string
   /** Where a running server takes requests of the command line. */
   readonly controlSocket: string
   node(name: string): NodeFolder
@@ -94,6 +98,8 @@ export function clusterFolder(name: string, path = join(clustersHome(), name)): 
     images: join(path, 'images'),
     journalFile: join(runPath, 'journal.json'),
     serverPidFile: join(runPath, 'server.pid'),
+    readyFile: join(runPath, 'ready'),
+    endsFile: join(runPath, 'ends'),
     controlSocket: join(runPath, 'control.sock'),
     node: (node) => nodeFolder(join(path, 'nodes', node), join(runPath, node)),
   }

@@ -4,10 +4,11 @@ import type { Report } from '../cli/report.ts'
 import { askServer } from '../control/control-client.ts'
 import { clearMachine } from '../machine/clear-machine.ts'
 import { openJournal } from '../machine/journal.ts'
-import { end, isRunning } from '../machine/processes.ts'
+import { end } from '../machine/processes.ts'
 import { isListening } from '../machine/unix-socket.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import type { ClusterState } from '../state/cluster-state.ts'
+import { endSupervisorAndServer, runningServer, runningSupervisor } from './supervisor.ts'
 
 /** How long a server may take to stop its nodes and clear the machine. */
 const serverGraceMs = 60_000
@@ -27,10 +28,13 @@ export function hasTraces(folder: ClusterFolder): boolean {
  * folder stays. False when there was nothing to do.
  */
 export async function bringDown(folder: ClusterFolder, report: Report): Promise<boolean> {
-  const before = openJournal(folder.journalFile).traces
-  const server = before.find((trace) => trace.kind === 'process' && trace.role === 'server')
-  if (server?.kind === 'process' && isRunning(server.process)) {
-    await report.step('stopping the server and its nodes', () => end(server.process, serverGraceMs))
+  const found = openJournal(folder.journalFile)
+  const before = found.traces
+  const [server, supervisor] = [runningServer(found), runningSupervisor(found)]
+  if (supervisor && server) await end(supervisor, 5_000)
+  else if (supervisor) endSupervisorAndServer(supervisor)
+  if (server) {
+    await report.step('stopping the server and its nodes', () => end(server, serverGraceMs))
   } else if (process.platform !== 'linux') {
     await stopByItsAnswer(folder, report)
   }

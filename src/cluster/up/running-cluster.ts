@@ -25,7 +25,7 @@ import { clearMachine } from '../machine/clear-machine.ts'
 import { createHostForwarding } from '../machine/host-forwarding.ts'
 import { openJournal, type Journal } from '../machine/journal.ts'
 import { createBridge } from '../machine/network.ts'
-import { end, identify } from '../machine/processes.ts'
+import { end } from '../machine/processes.ts'
 import { createNodeSet, type NodeSet } from '../nodes/node-set.ts'
 import { clusterCgroup, clusterTraces } from '../nodes/node-traces.ts'
 import { createRealNode } from '../nodes/real-node.ts'
@@ -35,6 +35,7 @@ import { folderPemStore } from '../pki/pem-store.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { kindOf, saveState, type ClusterState, type NodeRecord } from '../state/cluster-state.ts'
 import { clusterStatus } from './cluster-status.ts'
+import { recordServer, supervisedRun } from './supervisor.ts'
 
 /** A cluster that this process runs. */
 export interface RunningCluster {
@@ -49,7 +50,6 @@ export interface RunningCluster {
 
 /** How long containers may take to end by themselves. */
 const graceMs = 2_000
-const serverRole = 'server'
 /** With more simulated nodes, their kubelets serve no API of their own: pods on them have no logs and no exec. */
 const mostServingNodes = 50
 
@@ -69,6 +69,8 @@ export async function runCluster(
   } catch (error) {
     forgetOwnProcess(journal)
     for (const step of undo.toReversed()) await step()
+    // Its supervisor tries again, and the nodes' containers run on until then.
+    if (supervisedRun() === 'again') throw error
     await report.step('clearing the machine', () =>
       clearMachine(journal, { cluster: state.name, graceMs: 0 }),
     )
@@ -302,7 +304,7 @@ function openLogs(folder: ClusterFolder) {
 /** Processes of nodes outlive a server that was killed; a new one starts its own. Containers and containerd run on. */
 async function endEarlierProcesses(journal: Journal): Promise<void> {
   for (const trace of journal.traces) {
-    if (trace.kind !== 'process') continue
+    if (trace.kind !== 'process' || trace.process.pid === process.ppid) continue
     await end(trace.process, 5_000)
     journal.forget(trace)
   }
@@ -310,13 +312,14 @@ async function endEarlierProcesses(journal: Journal): Promise<void> {
 
 function recordOwnProcess(folder: ClusterFolder, journal: Journal): void {
   writeAtomically(folder.serverPidFile, `${process.pid}\n`)
-  const own = identify(process.pid)
-  if (own) journal.record({ kind: 'process', role: serverRole, process: own })
+  recordServer(journal)
 }
 
+/** Neither this process nor its supervisor, which ends after it by itself, is to be ended as something left behind. */
 function forgetOwnProcess(journal: Journal): void {
+  const own = [process.pid, process.ppid]
   for (const trace of journal.traces) {
-    if (trace.kind === 'process' && trace.process.pid === process.pid) journal.forget(trace)
+    if (trace.kind === 'process' && own.includes(trace.process.pid)) journal.forget(trace)
   }
 }
 

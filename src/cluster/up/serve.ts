@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Node } from '../../api/generated/core.v1.ts'
 import { nodes } from '../../api/generated/resources.ts'
@@ -9,13 +10,13 @@ import { lineReport } from '../cli/report.ts'
 import { startControlServer, type ControlHandlers } from '../control/control-server.ts'
 import { writeAtomically } from '../machine/atomic-file.ts'
 import { giveToInvokingUser } from '../machine/invoking-user.ts'
-import { isRunning } from '../machine/processes.ts'
 import { openJournal } from '../machine/journal.ts'
 import { adminIdentity } from '../pki/cluster-pki.ts'
 import { kubeconfig, type KubeconfigContent } from '../pki/kubeconfig.ts'
 import { createClusterFolder, type ClusterFolder } from '../state/cluster-folder.ts'
 import { loadState } from '../state/cluster-state.ts'
 import { loadImage, listImages } from './load-image.ts'
+import { endSupervisorAndServer, runningServer, runningSupervisor, supervisedRun } from './supervisor.ts'
 import type { UpReport } from './report-channel.ts'
 import { runCluster, type RunningCluster } from './running-cluster.ts'
 import { settle, type UpRequest } from './settings.ts'
@@ -39,7 +40,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const { folder, request, report } = options
   const startedAt = performance.now()
   createClusterFolder(folder)
-  refuseSecondServer(folder)
+  takeOver(folder)
   const cluster = await runCluster(folder, await settle(request, loadState(folder)), report)
   const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
   const stopAdapting = adaptHeap(systemClock)
@@ -56,22 +57,35 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
       await report.step('nodes ready', () => untilNodesReady(cluster, options))
     }
     const further = options.isStopRequested() ? [] : ((await options.whenReady?.(cluster)) ?? [])
+    writeAtomically(folder.readyFile, '')
     report.ready([...readyLines(folder, cluster, performance.now() - startedAt), ...further])
     await options.stopRequested
   } finally {
     stopAdapting()
+    // From here on its end is wanted.
+    rmSync(folder.readyFile, { force: true })
     await control.close()
     await cluster.stop(lineReport((line) => void process.stdout.write(`${line}\n`)))
   }
   return exitCodes.done
 }
 
-function refuseSecondServer(folder: ClusterFolder): void {
-  const server = openJournal(folder.journalFile).traces.find(
-    (trace) => trace.kind === 'process' && trace.role === 'server' && isRunning(trace.process),
-  )
-  if (server?.kind !== 'process') return
-  throw new CliError(`cluster ${folder.name} is run by process ${server.process.pid} already`)
+/**
+ * Where the server of a cluster that was ready has ended and is about to be started again, this process takes its place.
+ * Throws CliError where another server runs, or is on its way up for the first time.
+ */
+function takeOver(folder: ClusterFolder): void {
+  const journal = openJournal(folder.journalFile)
+  const supervisor = runningSupervisor(journal)
+  if (supervisor && supervisor.pid !== process.ppid && existsSync(folder.readyFile)) {
+    endSupervisorAndServer(supervisor)
+  }
+  if (supervisedRun() !== 'again') {
+    rmSync(folder.readyFile, { force: true })
+    rmSync(folder.endsFile, { force: true })
+  }
+  const server = runningServer(journal)
+  if (server) throw new CliError(`cluster ${folder.name} is run by process ${server.pid} already`)
 }
 
 function handlersOf(cluster: RunningCluster, folder: ClusterFolder): ControlHandlers {
