@@ -63,6 +63,8 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Clears or sets what clients may not choose. Status is already removed for kinds that have the subresource. */
   prepareForCreate?(object: Writable<T>, by: { readonly user: Requester }): void
   prepareForUpdate?(object: Writable<T>, previous: T): void
+  /** Imports what validating this object takes and most clusters do without. Before `validate` and `validateUpdate`. */
+  load?(object: T): Promise<void> | undefined
   /** Everything but metadata, which the registry validates. */
   validate?(object: T): readonly FieldError[]
   /** Immutable fields and allowed transitions; `validate` has run too unless it says otherwise in `validatesUpdateAlone`. */

@@ -1,3 +1,7 @@
+import {
+  mutatingWebhookConfigurationDefinition,
+  validatingWebhookConfigurationDefinition,
+} from './admissionregistration/webhook-configuration.ts'
 import { controllerRevisionDefinition } from './apps/controller-revision.ts'
 import { daemonSetDefinition } from './apps/daemon-set.ts'
 import { deploymentDefinition } from './apps/deployment.ts'
@@ -63,6 +67,8 @@ export const builtInDefinitions = [
   secretDefinition,
   serviceAccountDefinition,
   serviceDefinition,
+  mutatingWebhookConfigurationDefinition,
+  validatingWebhookConfigurationDefinition,
   controllerRevisionDefinition,
   daemonSetDefinition,
   deploymentDefinition,

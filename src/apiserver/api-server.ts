@@ -33,7 +33,7 @@ export interface ApiServerOptions {
   /** Each version of each built-in resource once. More may be added while the server runs. */
   readonly definitions: readonly ResourceDefinition[]
   /** Who may do what, and what becomes of what they do; made of the objects that it is decided by. */
-  readonly security: (objects: Objects, webhooks: WebhookClient) => Security
+  readonly security: (objects: Objects, parts: SecurityParts) => Security
 
   /** PEM. */
   readonly tls: { readonly certificate: string; readonly key: string }
@@ -66,6 +66,13 @@ export interface ApiServerOptions {
   readonly random: Random
   readonly log: Logger
   readonly metrics?: Metrics
+}
+
+/** What security works with beside the objects. */
+export interface SecurityParts {
+  readonly webhooks: WebhookClient
+  readonly metrics: Metrics
+  readonly log: Logger
 }
 
 /** All that stands between a request and the objects. `security.ts` makes the usual one. */

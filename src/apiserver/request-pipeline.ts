@@ -1,4 +1,5 @@
 import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
+import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import { groupResource } from '../machinery/resource.ts'
 import { SelectorError } from '../machinery/selector-error.ts'
 import { from } from '../machinery/status-errors.ts'
@@ -33,6 +34,7 @@ export interface RequestPipeline {
   readonly admission: AdmissionChain
   readonly allocators: ServiceAllocators
   readonly feed: StoreFeed
+  readonly metrics: Metrics
   /** Authorises and carries out. */
   handle(request: ResourceRequest): Promise<Answer>
   /** Carries out what has been authorised. */
@@ -42,7 +44,7 @@ export interface RequestPipeline {
 
 /** Reads the store, and makes everything from authorisation to storage of the options. */
 export async function createRequestPipeline(options: ApiServerOptions): Promise<RequestPipeline> {
-  const { store, clock, random, log, definitions, serviceCidrs } = options
+  const { store, clock, random, log, definitions, serviceCidrs, metrics = createMetrics() } = options
   const feed = await StoreFeed.open(store, clock, log)
   const nodePortRange = options.nodePortRange ?? defaultNodePortRange
   const allocators = new ServiceAllocators({
@@ -74,8 +76,8 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   for (const definition of definitions) table.add(definition)
   const objects = new ObjectsView(table, log)
   const resolve = createServiceResolver(objects, random)
-  const webhooks = new WebhookClient({ resolve, clock, ...(options.metrics && { metrics: options.metrics }) })
-  security = options.security(objects, webhooks)
+  const webhooks = new WebhookClient({ resolve, clock, metrics })
+  security = options.security(objects, { webhooks, metrics, log })
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
   table.addReporter(componentStatusReporter(store, options.components ?? (() => [])))
@@ -116,6 +118,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     admission,
     allocators,
     feed,
+    metrics,
     carryOut,
     async handle(request) {
       const normal = inItsNamespace(request)

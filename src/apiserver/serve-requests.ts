@@ -1,4 +1,4 @@
-import { createMetrics, type Metrics } from '../machinery/metrics.ts'
+import type { Metrics } from '../machinery/metrics.ts'
 import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import type { User } from './authentication/authenticator.ts'
@@ -113,10 +113,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   }
 }
 
-function observed(
-  { clock, metrics = createMetrics() }: ApiServerOptions,
-  { table }: RequestPipeline,
-): Metrics {
+function observed({ clock }: ApiServerOptions, { table, metrics }: RequestPipeline): Metrics {
   const observations = [observeProcess(metrics, clock), observeStorage(metrics, () => table.registries())]
   metrics.onCollect(() => {
     for (const observe of observations) observe()

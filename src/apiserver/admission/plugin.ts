@@ -1,4 +1,5 @@
-import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { GroupVersionKind, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { ServedResource } from '../registry/served-resource.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import type { User } from '../authentication/authenticator.ts'
 
@@ -8,6 +9,12 @@ export interface AdmissionRequest {
   readonly operation: Operation
   readonly resource: Resource
   readonly subresource: string
+  /** The version that the request names; objects are in the stored one all the same. */
+  readonly served?: ServedResource
+  /** What `object` is, where it is not one of the resource: a Binding, an Eviction, the Scale that it is shown as. */
+  readonly kind?: GroupVersionKind
+  /** How `object` is shown to webhooks and policies, as `kind`; the other plugins see the object itself. */
+  readonly view?: ObjectView
   readonly namespace: string
   /** `''` for a create with generateName. */
   readonly name: string
@@ -21,6 +28,27 @@ export interface AdmissionRequest {
   readonly user: User
   /** Adds a Warning header to the answer. */
   warn(message: string): void
+  /** Adds an annotation to the audit event, where events are kept. */
+  annotate?(key: string, value: string): void
+}
+
+/** An object in the form of another kind. */
+export interface ObjectView {
+  show(object: KubernetesObject): KubernetesObject
+  /** Brings a changed form back into the object. */
+  take(object: Writable<KubernetesObject>, shown: KubernetesObject): void
+}
+
+/**
+ * One round through the mutating plugins. There is a second one when a webhook or a policy has changed the object, in
+ * which those run again that ask for it.
+ */
+export interface MutationRound {
+  readonly isReinvocation: boolean
+  /** What plugins keep from the first round for the second, by their names. */
+  readonly memory: Map<string, unknown>
+  /** Asks for a second round. */
+  reinvoke(): void
 }
 
 /**
@@ -31,7 +59,7 @@ export interface AdmissionRequest {
 export interface AdmissionPlugin {
   readonly name: string
   handles(request: AdmissionRequest): boolean
-  mutate?(request: AdmissionRequest): void | Promise<void>
+  mutate?(request: AdmissionRequest, round?: MutationRound): void | Promise<void>
   validate?(request: AdmissionRequest): void | Promise<void>
   release?(request: AdmissionRequest): void | Promise<void>
 }

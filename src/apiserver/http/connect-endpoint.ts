@@ -99,10 +99,13 @@ async function admit(
   { request, info, user, warn }: ApiCall,
   path: string,
 ): Promise<void> {
+  const served = table.find(info)!
   const admissionRequest: AdmissionRequest = {
     operation: 'CONNECT',
-    resource: table.find(info)!.resource,
+    resource: served.resource,
     subresource: info.subresource,
+    served,
+    kind: { group: '', version: 'v1', kind: optionKinds[path]! },
     namespace: info.namespace,
     name: info.name,
     options: connectOptions(path, request.query, info.parts.slice(3).join('/')),

@@ -1,5 +1,11 @@
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
-import type { AdmissionPlugin, AdmissionRequest, Operation } from '../admission/plugin.ts'
+import type {
+  AdmissionPlugin,
+  AdmissionRequest,
+  MutationRound,
+  ObjectView,
+  Operation,
+} from '../admission/plugin.ts'
 import type { RequestScope, WriteOptions } from './request.ts'
 import { isDryRun } from './request.ts'
 
@@ -15,9 +21,17 @@ export class AdmissionChain {
     this.#plugins = plugins
   }
 
+  /** Once, and again for plugins that ask for it when the object has been changed. */
   async mutate(request: AdmissionRequest): Promise<void> {
+    let again = false
+    const memory = new Map<string, unknown>()
+    await this.#mutateOnce(request, { isReinvocation: false, memory, reinvoke: () => (again = true) })
+    if (again) await this.#mutateOnce(request, { isReinvocation: true, memory, reinvoke: () => {} })
+  }
+
+  async #mutateOnce(request: AdmissionRequest, round: MutationRound): Promise<void> {
     for (const plugin of this.#plugins) {
-      if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request)
+      if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, round)
     }
   }
 
@@ -53,12 +67,19 @@ export interface AdmissionSubject {
   readonly oldObject?: KubernetesObject
   readonly options: KubernetesObject
   readonly dryRun: boolean
+  readonly view?: ObjectView | undefined
 }
 
 /** What plugins are told of the request in `scope`. */
-export function admissionRequest(scope: RequestScope, subject: AdmissionSubject): OpenAdmissionRequest {
+export function admissionRequest(
+  scope: RequestScope,
+  { view, ...subject }: AdmissionSubject,
+): OpenAdmissionRequest {
   return {
     ...subject,
+    ...(view && { view }),
+    ...(scope.subresourceKind && { kind: scope.subresourceKind }),
+    served: scope.served,
     resource: scope.served.definition.resource,
     subresource: scope.subresource,
     namespace: scope.namespace,

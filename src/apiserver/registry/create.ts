@@ -105,6 +105,7 @@ export async function prepareNewObject(
   strategy.prepareForCreate?.(object, { user: scope.user })
   undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
+  await strategy.load?.(object)
   const errors = [...(strategy.validate?.(object) ?? []), ...metadataErrors(definition, metadata)]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)
   for (const warning of strategy.warnings?.(object) ?? []) scope.warn(warning)

@@ -1,4 +1,5 @@
 import { returnsDeletedObject } from '../../api/returns-deleted-object.ts'
+import type { GroupVersionKind } from '../../machinery/meta.ts'
 import { StatusError } from '../../machinery/status.ts'
 import { createObject } from './create.ts'
 import { deleteCollection } from './delete-collection.ts'
@@ -37,6 +38,7 @@ export async function dispatch(
     user: request.user,
     served,
     subresource: request.subresource,
+    subresourceKind: subresourceKind(table, served, request.subresource),
     namespace: request.namespace,
     userAgent: request.userAgent,
     // Made when somebody asks for it: few do.
@@ -57,6 +59,19 @@ export async function dispatch(
   const reporter = table.reporterOf(served.registry)
   if (reporter) return answerReport(served.registry, reporter, scope, request)
   return dispatchObject(served.registry, scope, request)
+}
+
+function subresourceKind(
+  table: ResourceTable,
+  { registry, resource }: ServedResource,
+  subresource: string,
+): GroupVersionKind | undefined {
+  if (subresource === '') return undefined
+  const kind = table
+    .subresourcesOf(registry)
+    .find(({ name }) => name === subresource)
+    ?.kind(resource)
+  return kind === resource ? undefined : kind
 }
 
 async function dispatchSubresource(

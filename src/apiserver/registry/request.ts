@@ -1,4 +1,4 @@
-import type { DeleteOptions, KubernetesObject } from '../../machinery/meta.ts'
+import type { DeleteOptions, GroupVersionKind, KubernetesObject } from '../../machinery/meta.ts'
 import type { User } from '../authentication/authenticator.ts'
 import type { ListPage } from '../storage/watch-cache.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
@@ -107,6 +107,8 @@ export interface RequestScope {
   readonly user: User
   readonly served: ServedResource
   readonly subresource: string
+  /** What the bodies of the subresource are, where they are not the object. */
+  readonly subresourceKind?: GroupVersionKind | undefined
   readonly namespace: string
   readonly userAgent: string
   readonly signal: AbortSignal

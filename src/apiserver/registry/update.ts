@@ -3,6 +3,7 @@ import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { conflict, invalid, notFound } from '../../machinery/status-errors.ts'
 import { validateObjectMetaUpdate } from '../../machinery/validation/object-meta.ts'
+import type { ObjectView } from '../admission/plugin.ts'
 import type { Change } from '../storage/object-storage.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import { admissionRequest, optionsObject } from './admission-chain.ts'
@@ -29,6 +30,8 @@ export interface Update {
   readonly uid?: string | undefined
   /** An object that is not there is created. */
   readonly createsMissing: boolean
+  /** How webhooks and policies see the object, where the request's body is of another kind. */
+  readonly view?: ObjectView
 }
 
 export type Updated =
@@ -115,11 +118,13 @@ async function changeExisting(
     oldObject: previous,
     options: optionsObject('UpdateOptions', options),
     dryRun: isDryRun(options),
+    view: update.view,
   })
   await mutate(registry, scope, object, admission)
   checkResourceVersion(registry, object, existing)
   prepareUpdate(registry, scope, object, previous, rules)
   undoing.claim(await registry.hooks.beforeUpdate?.(object, previous, admission.dryRun))
+  await registry.definition.strategy.load?.(object)
   validateUpdate(registry, scope, object, previous, rules)
   registry.fields.keepTimestamps(object, previous)
 

@@ -67,6 +67,10 @@ async function write(
     options,
     rules: registry.rules,
     createsMissing: false,
+    view: {
+      show: (object) => scaleOf(rules, object),
+      take: (object, shown) => rules.withReplicas(object, (shown as Scale).spec?.replicas ?? 0),
+    },
     make(existing) {
       const scale = wanted(scaleOf(rules, existing!))
       checkScale(registry, scope, name, scale, existing!)

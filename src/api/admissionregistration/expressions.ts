@@ -1,0 +1,127 @@
+import {
+  boolDeclaration,
+  dynDeclaration,
+  listDeclaration,
+  mapDeclaration,
+  objectDeclaration,
+  stringDeclaration,
+  type CelDeclaration,
+} from '../../machinery/cel/declaration.ts'
+import {
+  authorizerDeclaration,
+  requestResourceDeclaration,
+} from '../../machinery/cel/authorizer-declarations.ts'
+import type { CelCompilation, CelEnvironment } from '../../machinery/cel/cel.ts'
+import { createCelEnvironment } from '../../machinery/cel/environment.ts'
+import { schemaDeclaration } from '../../machinery/cel/schema-declaration.ts'
+import { boolType, nullType, stringType, type CelType } from '../../machinery/cel/types.ts'
+import { schemaOf } from '../scheme.ts'
+
+/** Which variables there are beside object, oldObject, request and namespaceObject. */
+export interface ExpressionVariables {
+  readonly params: boolean
+  readonly authorizer: boolean
+}
+
+const groupVersionKind = {
+  group: stringDeclaration,
+  version: stringDeclaration,
+}
+const kindDeclaration = objectDeclaration('kubernetes.GroupVersionKind', {
+  ...groupVersionKind,
+  kind: stringDeclaration,
+})
+const resourceDeclaration = objectDeclaration('kubernetes.GroupVersionResource', {
+  ...groupVersionKind,
+  resource: stringDeclaration,
+})
+const userInfoDeclaration = objectDeclaration('kubernetes.UserInfo', {
+  username: stringDeclaration,
+  uid: stringDeclaration,
+  groups: listDeclaration(stringDeclaration),
+  extra: mapDeclaration(listDeclaration(stringDeclaration)),
+})
+
+/** The variable `request`: an AdmissionRequest without its objects. */
+const requestDeclaration = objectDeclaration('kubernetes.AdmissionRequest', {
+  kind: kindDeclaration,
+  resource: resourceDeclaration,
+  subResource: stringDeclaration,
+  requestKind: kindDeclaration,
+  requestResource: resourceDeclaration,
+  requestSubResource: stringDeclaration,
+  name: stringDeclaration,
+  namespace: stringDeclaration,
+  operation: stringDeclaration,
+  userInfo: userInfoDeclaration,
+  dryRun: boolDeclaration,
+  options: dynDeclaration,
+})
+
+const environments = new Map<string, CelEnvironment>()
+
+/** The environment of expressions of admission. Source: k8s.io/apiserver/pkg/admission/plugin/cel/compile.go. */
+export function admissionEnvironment(
+  variables: ExpressionVariables,
+  { mutation = false }: { readonly mutation?: boolean } = {},
+): CelEnvironment {
+  const key = `${variables.params} ${variables.authorizer} ${mutation}`
+  let environment = environments.get(key)
+  if (!environment) {
+    environment = createCelEnvironment({ variables: declarationsOf(variables), mutation })
+    environments.set(key, environment)
+  }
+  return environment
+}
+
+/** As admissionEnvironment, with the types of the objects that a policy is about, for type checking. */
+export function typedEnvironment(
+  object: CelDeclaration,
+  params: CelDeclaration | undefined,
+  mutation = false,
+): CelEnvironment {
+  const variables = declarationsOf({ params: params !== undefined, authorizer: true })
+  return createCelEnvironment({
+    variables: { ...variables, object, oldObject: object, ...(params && { params }) },
+    mutation,
+  })
+}
+
+function declarationsOf({
+  params,
+  authorizer,
+}: ExpressionVariables): Readonly<Record<string, CelDeclaration>> {
+  return {
+    object: dynDeclaration,
+    oldObject: dynDeclaration,
+    request: requestDeclaration,
+    namespaceObject: schemaDeclaration(schemaOf({ group: '', version: 'v1', kind: 'Namespace' })!),
+    ...(params && { params: dynDeclaration }),
+    ...(authorizer && {
+      authorizer: authorizerDeclaration,
+      'authorizer.requestResource': requestResourceDeclaration,
+    }),
+  }
+}
+
+/** What a kind of expression must evaluate to. */
+export const expressionTypes = {
+  condition: [boolType],
+  message: [stringType],
+  auditAnnotation: [stringType, nullType],
+  any: undefined,
+} as const satisfies Record<string, readonly CelType[] | undefined>
+
+export function compileExpression(
+  environment: CelEnvironment,
+  expression: string,
+  outputTypes: readonly CelType[] | undefined,
+): CelCompilation {
+  return environment.compile(expression, outputTypes && { outputTypes })
+}
+
+/** Why an expression is refused, as upstream's validation says it; undefined when it compiles. */
+export function compilationFault(compilation: CelCompilation): string | undefined {
+  if (compilation.ok) return undefined
+  return compilation.reason === 'issues' ? `compilation failed: ${compilation.text}` : compilation.text
+}
