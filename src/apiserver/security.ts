@@ -9,13 +9,16 @@ import {
 import type { Clock } from '../machinery/clock.ts'
 import type { Random } from '../machinery/random.ts'
 import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
-import type { Security } from './api-server.ts'
+import { WebhookMetrics } from './admission/webhook/webhook-metrics.ts'
+import { createMutatingWebhooks, createValidatingWebhooks } from './admission/webhook/webhook-plugins.ts'
+import type { Security, SecurityParts } from './api-server.ts'
 import {
   createAuthentication,
   type Authentication,
   type AuthenticationConfiguration,
 } from './authentication/create-authentication.ts'
 import { reviewSelf } from './authentication/reviews.ts'
+import type { Authorizer } from './authorization/authorizer.ts'
 import { createAuthorization, type Authorization } from './authorization/create-authorization.ts'
 import {
   reviewLocalSubjectAccess,
@@ -32,6 +35,7 @@ export interface SecurityConfiguration extends Omit<AuthenticationConfiguration,
   readonly alwaysAllowPaths?: readonly string[]
   readonly admission?: AdmissionChoice
   readonly admissionExtensions?: AdmissionExtensions
+  readonly parts: SecurityParts
 }
 
 /** Authentication, authorisation and admission as a cluster usually has them, with the reviews that ask them. */
@@ -42,7 +46,7 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   const { authorizer, escalationCheck } = authorization
   const plugins = createAdmissionPlugins(
     { objects, authorizer, clock, random },
-    configuration.admissionExtensions,
+    { ...webhookPlugins(objects, authorizer, configuration), ...configuration.admissionExtensions },
     configuration.admission,
   )
   return {
@@ -53,6 +57,19 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
     createToken: (...request) => authentication.createToken(...request),
     documents: authentication.discoveryDocuments,
     close: () => authorization.close(),
+  }
+}
+
+/** What clusters add to admission by webhooks. */
+function webhookPlugins(
+  objects: Objects,
+  authorizer: Authorizer,
+  { clock, parts: { webhooks: client, metrics, log } }: SecurityConfiguration,
+): AdmissionExtensions {
+  const context = { objects, authorizer, client, metrics: new WebhookMetrics(metrics), clock, log }
+  return {
+    mutatingWebhooks: createMutatingWebhooks(context),
+    validatingWebhooks: createValidatingWebhooks(context),
   }
 }
 

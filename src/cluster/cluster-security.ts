@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import type { Security } from '../apiserver/api-server.ts'
+import type { Security, SecurityParts } from '../apiserver/api-server.ts'
 import { createTokenKeys } from '../apiserver/authentication/service-accounts/token-keys.ts'
 import type { Objects } from '../apiserver/objects.ts'
 import { createSecurity } from '../apiserver/security.ts'
@@ -20,12 +20,15 @@ export interface ClusterSecurityOptions {
 }
 
 /** Who may come in and what they may do, as kubeadm sets a cluster up. */
-export function clusterSecurity(options: ClusterSecurityOptions): (objects: Objects) => Security {
+export function clusterSecurity(
+  options: ClusterSecurityOptions,
+): (objects: Objects, parts: SecurityParts) => Security {
   const { pki, server, clock, random, log } = options
   const clientAuthorities = [new X509Certificate(pki.authority.certificatePem)]
   const frontProxyAuthorities = [new X509Certificate(pki.frontProxyAuthority.certificatePem)]
-  return (objects) =>
+  return (objects, parts) =>
     createSecurity(objects, {
+      parts,
       clock,
       random,
       clientAuthorities: () => clientAuthorities,

@@ -7,7 +7,7 @@ import { seededRandom } from '../../machinery/random.ts'
 import { MemoryStore } from '../../store/memory/memory-store.ts'
 import type { Store } from '../../store/store.ts'
 import type { AdmissionPlugin } from '../admission/plugin.ts'
-import { startApiServer, type ApiServer } from '../api-server.ts'
+import { startApiServer, type ApiServer, type SecurityParts } from '../api-server.ts'
 import type { User } from '../authentication/authenticator.ts'
 import { createBearerTokenAuthenticator } from '../authentication/bearer-token.ts'
 import { createStaticTokenAuthenticator } from '../authentication/static-tokens.ts'
@@ -16,10 +16,14 @@ import { alwaysAllow } from '../authorization/always-allow.ts'
 import type { MaxInFlight } from '../http/max-in-flight.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { TlsIdentity } from '../connect/backend.ts'
+import type { Objects } from '../objects.ts'
 
 export interface TestServerOptions {
   readonly definitions?: readonly ResourceDefinition[]
-  readonly admission?: readonly AdmissionPlugin[]
+  /** Plugins, or what makes them of the server's parts. */
+  readonly admission?:
+    | readonly AdmissionPlugin[]
+    | ((objects: Objects, parts: SecurityParts) => readonly AdmissionPlugin[])
   readonly authorizer?: Authorizer
   readonly kubeletClient?: TlsIdentity
   /** Other servers use the store, too; this one is reached there. */
@@ -60,12 +64,15 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const server = await startApiServer({
     store,
     definitions: options.definitions ?? builtInDefinitions,
-    security: () => ({
+    security: (objects, parts) => ({
       authenticator: createRequestAuthenticator([createBearerTokenAuthenticator(tokens, ['test'])], {
         enabled: true,
       }),
       authorizer,
-      admission: options.admission ?? [],
+      admission:
+        typeof options.admission === 'function'
+          ? options.admission(objects, parts)
+          : (options.admission ?? []),
     }),
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
     ...(options.maxInFlight && { maxInFlight: options.maxInFlight }),

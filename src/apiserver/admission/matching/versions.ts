@@ -1,0 +1,91 @@
+import { applyDefaults } from '../../../api/apply-defaults.ts'
+import { decode } from '../../../api/decode.ts'
+import { schemaOf } from '../../../api/scheme.ts'
+import type { GroupVersionKind, KubernetesObject, Writable } from '../../../machinery/meta.ts'
+import { apiVersionOf, type Resource } from '../../../machinery/resource.ts'
+import type { ObjectSchema } from '../../../machinery/schema.ts'
+import type { ServedResource } from '../../registry/served-resource.ts'
+import type { AdmissionRequest } from '../plugin.ts'
+
+/** A version in which a request and its objects can be shown. */
+export interface RequestVersion {
+  readonly resource: Resource
+  readonly kind: GroupVersionKind
+  readonly served: ServedResource | undefined
+}
+
+/** The version that the request names. */
+export function requestedVersion(request: AdmissionRequest): RequestVersion {
+  const { served, resource, kind } = request
+  const requested = served?.resource ?? resource
+  return { resource: requested, kind: kind ?? kindOf(requested), served }
+}
+
+/** The other versions of the same objects. Bodies of another kind are the same under all of them. */
+export function equivalentVersions(request: AdmissionRequest): readonly RequestVersion[] {
+  const { served, kind } = request
+  if (!served) return []
+  return served.registry.versions
+    .filter((version) => version !== served)
+    .map((version) => ({
+      resource: version.resource,
+      kind: kind ?? kindOf(version.resource),
+      served: version,
+    }))
+}
+
+function kindOf({ group, version, kind }: GroupVersionKind): GroupVersionKind {
+  return { group, version, kind }
+}
+
+/** The object or the old object of a request as a version shows it; undefined when there is none. */
+export function shownIn(
+  version: RequestVersion,
+  request: AdmissionRequest,
+  which: 'object' | 'oldObject',
+): KubernetesObject | undefined {
+  const { operation, view, options } = request
+  // What a connection is about are its options.
+  if (operation === 'CONNECT') return which === 'object' ? options : undefined
+  const object = request[which]
+  if (!object) return undefined
+  if (view) return view.show(object)
+  if (request.kind) return { ...object, ...typeOf(request.kind) }
+  return { ...(version.served?.convert(object) ?? object), ...typeOf(version.kind) }
+}
+
+function typeOf(kind: GroupVersionKind) {
+  return { apiVersion: apiVersionOf(kind), kind: kind.kind }
+}
+
+/** Reads what became of an object that was shown in a version: decoded, with defaults. Throws a DecodeError. */
+export function readShown(version: RequestVersion, value: unknown): Writable<KubernetesObject> {
+  const schema = schemaIn(version)
+  if (!schema) return value as Writable<KubernetesObject>
+  const object = decode(value, schema) as Writable<KubernetesObject>
+  applyDefaults(object, schema)
+  return object
+}
+
+function schemaIn({ served, kind, resource }: RequestVersion): ObjectSchema | undefined {
+  const isOfResource = kind.kind === resource.kind && kind.group === resource.group
+  return isOfResource ? (served?.schema ?? schemaOf(kind)) : schemaOf(kind)
+}
+
+/** Makes the object of a request what `shown` says, in place. */
+export function takeShown(
+  version: RequestVersion,
+  request: AdmissionRequest,
+  shown: Writable<KubernetesObject>,
+): void {
+  const { object, view, kind, served } = request
+  if (!object) return
+  if (view) {
+    view.take(object, shown)
+    return
+  }
+  const stored = kind || !version.served ? shown : version.served.registry.complete(version.served, shown)
+  if (served && !kind) Object.assign(stored, typeOf(request.resource))
+  for (const key of Object.keys(object)) delete (object as Record<string, unknown>)[key]
+  Object.assign(object, stored)
+}

@@ -1,0 +1,77 @@
+import { goQuote } from '../../../machinery/go-format.ts'
+import type { JsonValue } from '../../../machinery/meta.ts'
+import { badRequest, internalError } from '../../../machinery/status-errors.ts'
+import { StatusError } from '../../../machinery/status.ts'
+import type { WebhookClient } from '../../webhook/webhook-client.ts'
+import type { RequestVersion } from '../matching/versions.ts'
+import type { AdmissionRequest } from '../plugin.ts'
+import { admissionReview, readVerdict, reviewVersionOf, type Verdict } from './admission-review.ts'
+import type { Webhook } from './webhook-source.ts'
+
+/** A webhook was not called, or did not answer. Its failurePolicy says what becomes of the request. */
+export class CallingWebhookError extends Error {
+  /** For metrics: what the caller would be told. */
+  readonly code: number
+
+  constructor(name: string, reason: string, code: number, cause?: unknown) {
+    super(`failed calling webhook ${goQuote(name)}: ${reason}`, { cause })
+    this.name = 'CallingWebhookError'
+    this.code = code
+  }
+
+  /** 500: what a request is answered that may not go on without the webhook. */
+  toStatusError(): StatusError {
+    return internalError(this)
+  }
+}
+
+/** Dry runs may only be shown to webhooks that leave no traces of them. Throws when one may not. */
+function checkSideEffects({ name, sideEffects }: Webhook, { dryRun }: AdmissionRequest): void {
+  if (!dryRun || sideEffects === 'None' || sideEffects === 'NoneOnDryRun') return
+  throw badRequest(`admission webhook ${goQuote(name)} does not support dry run`)
+}
+
+/**
+ * Asks a webhook, and passes its warnings and annotations on. Throws a CallingWebhookError when there is no answer, a
+ * StatusError when it must not be asked.
+ */
+export async function askWebhook(
+  client: WebhookClient,
+  webhook: Webhook,
+  request: AdmissionRequest,
+  version: RequestVersion,
+  { isMutating }: { readonly isMutating: boolean },
+): Promise<Verdict> {
+  const { name } = webhook
+  checkSideEffects(webhook, request)
+  const reviewVersion = reviewVersionOf(webhook.admissionReviewVersions)
+  if (reviewVersion === undefined) {
+    const fault = 'webhook does not accept known AdmissionReview versions (v1, v1beta1)'
+    throw new CallingWebhookError(name, `could not create admission objects: ${fault}`, 400)
+  }
+  const review = admissionReview(request, version, reviewVersion)
+  const answer = await post(client, webhook, review)
+  let verdict: Verdict
+  try {
+    verdict = readVerdict(answer, { uid: review.request.uid, reviewVersion, isMutating })
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    throw new CallingWebhookError(name, `received invalid webhook response: ${detail}`, 503, error)
+  }
+  for (const [key, value] of Object.entries(verdict.auditAnnotations ?? {})) {
+    request.annotate?.(`${name}/${key}`, value)
+  }
+  for (const warning of verdict.warnings ?? []) request.warn(warning)
+  return verdict
+}
+
+async function post(client: WebhookClient, webhook: Webhook, review: unknown): Promise<JsonValue> {
+  const { name, clientConfig, timeoutSeconds = 10 } = webhook
+  try {
+    return await client.call(clientConfig, review, { timeoutMs: timeoutSeconds * 1000 })
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    const code = error instanceof StatusError ? error.status.code : 503
+    throw new CallingWebhookError(name, `failed to call webhook: ${detail}`, code, error)
+  }
+}
