@@ -55,6 +55,11 @@ export function invalid(field: FieldLocation, value: unknown, detail = ''): Fiel
   return withValue('FieldValueInvalid', field, value, detail)
 }
 
+/** As invalid, where the value would only be in the way. */
+export function invalidWithoutValue(field: FieldLocation, detail: string): FieldError {
+  return withoutValue('FieldValueInvalid', field, detail)
+}
+
 /** The value has the wrong JSON type. */
 export function typeInvalid(field: FieldLocation, value: unknown, detail = ''): FieldError {
   return withValue('FieldValueTypeInvalid', field, value, detail)

@@ -13,7 +13,8 @@ import { ageColumn, column, integerColumn, nameColumn, timeSince, wide } from '.
 import type { ResourceDefinition } from '../definition.ts'
 import type { CronJob } from '../generated/batch.v1.ts'
 import { cronJobs } from '../generated/resources.ts'
-import { defaultJobSpec, validateJobSpec } from './job.ts'
+import { validateJobTemplate } from './job-validation.ts'
+import { defaultJobSpec } from './job.ts'
 
 export const cronJobDefinition: ResourceDefinition<CronJob> = {
   resource: cronJobs,
@@ -83,7 +84,7 @@ function validateCronJob({ spec }: CronJob): FieldError[] {
     ...nonNegative(spec.startingDeadlineSeconds, field.child('startingDeadlineSeconds')),
     ...nonNegative(spec.successfulJobsHistoryLimit, field.child('successfulJobsHistoryLimit')),
     ...nonNegative(spec.failedJobsHistoryLimit, field.child('failedJobsHistoryLimit')),
-    ...validateJobSpec(jobTemplate?.spec, field.child('jobTemplate').child('spec')),
+    ...validateJobTemplate(jobTemplate?.spec, field.child('jobTemplate').child('spec')),
   ]
 }
 

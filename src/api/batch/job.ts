@@ -1,20 +1,11 @@
 import { humanDuration } from '../../machinery/duration.ts'
-import { jsonEqual } from '../../machinery/equal.ts'
-import {
-  invalid,
-  notSupported,
-  path,
-  required,
-  type FieldError,
-  type FieldPath,
-} from '../../machinery/field-error.ts'
 import type { Writable } from '../../machinery/meta.ts'
-import { defaultTemplate, nonNegative, selectorText, templateColumns } from '../apps/workload.ts'
+import { defaultTemplate, selectorText, templateColumns } from '../apps/workload.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
-import { validatePodTemplate } from '../core/pod/pod-validation.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
 import { jobs } from '../generated/resources.ts'
+import { validateJob, validateJobStatus, validateJobUpdate } from './job-validation.ts'
 
 /** Labels that tie a Job's pods to it; the old names are kept beside the new ones, as upstream does. */
 const uidLabels = ['batch.kubernetes.io/controller-uid', 'controller-uid']
@@ -32,10 +23,11 @@ export const jobDefinition: ResourceDefinition<Job> = {
         metadata.labels = { ...labels }
     },
     prepareForCreate: generateSelector,
-    validate: ({ spec }) => validateJobSpec(spec, path('spec')),
+    validate: validateJob,
+    validatesUpdateAlone: true,
     validateUpdate: validateJobUpdate,
     defaultPropagation: 'Orphan',
-    status: {},
+    status: { validateUpdate: validateJobStatus },
   },
   columns: [
     nameColumn,
@@ -77,69 +69,6 @@ function generateSelector(job: Writable<Job>): void {
     ...spec.selector,
     matchLabels: { ...spec.selector?.matchLabels, [uidLabels[0]!]: metadata.uid },
   }
-}
-
-const completionModes = ['Indexed', 'NonIndexed']
-
-export function validateJobSpec(spec: JobSpec | undefined, field: FieldPath): FieldError[] {
-  if (!spec) return [required(field)]
-  const errors = [
-    ...nonNegative(spec.parallelism, field.child('parallelism')),
-    ...nonNegative(spec.completions, field.child('completions')),
-    ...nonNegative(spec.activeDeadlineSeconds, field.child('activeDeadlineSeconds')),
-    ...nonNegative(spec.backoffLimit, field.child('backoffLimit')),
-    ...nonNegative(spec.ttlSecondsAfterFinished, field.child('ttlSecondsAfterFinished')),
-    ...nonNegative(spec.backoffLimitPerIndex, field.child('backoffLimitPerIndex')),
-    ...nonNegative(spec.maxFailedIndexes, field.child('maxFailedIndexes')),
-    ...validatePodTemplate(spec.template, field.child('template')),
-  ]
-  const { completionMode, completions, template, backoffLimitPerIndex, podFailurePolicy } = spec
-  if (completionMode && !completionModes.includes(completionMode))
-    errors.push(notSupported(field.child('completionMode'), completionMode, completionModes))
-  if (completionMode === 'Indexed' && completions === undefined) {
-    errors.push(required(field.child('completions'), 'when completion mode is Indexed'))
-  }
-  if (completionMode !== 'Indexed' && backoffLimitPerIndex !== undefined) {
-    errors.push(
-      invalid(field.child('backoffLimitPerIndex'), backoffLimitPerIndex, 'requires indexed completion mode'),
-    )
-  }
-  const restartPolicy = template?.spec?.restartPolicy
-  const at = field.child('template').child('spec').child('restartPolicy')
-  if (restartPolicy === 'Always') {
-    errors.push(required(at, 'valid values: "OnFailure", "Never"'))
-  }
-  if (podFailurePolicy && restartPolicy !== 'Never') {
-    errors.push(invalid(at, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified'))
-  }
-  return errors
-}
-
-function validateJobUpdate({ spec }: Job, previous: Job): FieldError[] {
-  const field = path('spec')
-  const old = previous.spec
-  if (!spec || !old) return []
-  const errors: FieldError[] = []
-  const isSuspended = old.suspend === true && previous.status?.startTime === undefined
-  const fixed = [
-    'completions',
-    'selector',
-    'template',
-    'completionMode',
-    'podFailurePolicy',
-    'backoffLimitPerIndex',
-    'managedBy',
-    'successPolicy',
-  ] as const
-  for (const name of fixed) {
-    if (jsonEqual(spec[name], old[name])) continue
-    const scalesIndexed =
-      name === 'completions' && spec.completionMode === 'Indexed' && spec.completions === spec.parallelism
-    const schedulesOnly = name === 'template' && isSuspended
-    if (!scalesIndexed && !schedulesOnly)
-      errors.push(invalid(field.child(name), spec[name] ?? null, 'field is immutable'))
-  }
-  return errors
 }
 
 function statusText({ status, metadata }: Job): string {

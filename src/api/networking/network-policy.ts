@@ -1,10 +1,9 @@
-import { path } from '../../machinery/field-error.ts'
-import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { selectorText } from '../apps/workload.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { NetworkPolicy } from '../generated/networking.v1.ts'
 import { networkPolicies } from '../generated/resources.ts'
+import { networkPolicyWarnings, validateNetworkPolicy } from './network-policy-validation.ts'
 
 export const networkPolicyDefinition: ResourceDefinition<NetworkPolicy> = {
   resource: networkPolicies,
@@ -19,8 +18,10 @@ export const networkPolicyDefinition: ResourceDefinition<NetworkPolicy> = {
       if (!spec.policyTypes?.length)
         spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress']
     },
-    validate: ({ spec }) =>
-      spec?.podSelector ? validateLabelSelector(spec.podSelector, path('spec').child('podSelector')) : [],
+    validate: (policy) => validateNetworkPolicy(policy),
+    validatesUpdateAlone: true,
+    validateUpdate: validateNetworkPolicy,
+    warnings: networkPolicyWarnings,
   },
   columns: [
     nameColumn,

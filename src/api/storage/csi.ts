@@ -2,6 +2,14 @@ import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { CSIDriver, CSINode, VolumeAttachment } from '../generated/storage.v1.ts'
 import { csiDrivers, csiNodes, volumeAttachments } from '../generated/resources.ts'
+import {
+  validateAttachmentStatus,
+  validateCsiDriver,
+  validateCsiDriverUpdate,
+  validateCsiNode,
+  validateVolumeAttachment,
+  validateVolumeAttachmentUpdate,
+} from './csi-validation.ts'
 
 export const csiDriverDefinition: ResourceDefinition<CSIDriver> = {
   resource: csiDrivers,
@@ -17,6 +25,8 @@ export const csiDriverDefinition: ResourceDefinition<CSIDriver> = {
       spec.requiresRepublish ??= false
       spec.seLinuxMount ??= false
     },
+    validate: validateCsiDriver,
+    validateUpdate: validateCsiDriverUpdate,
   },
   columns: [
     nameColumn,
@@ -57,7 +67,12 @@ export const csiDriverDefinition: ResourceDefinition<CSIDriver> = {
 export const csiNodeDefinition: ResourceDefinition<CSINode> = {
   resource: csiNodes,
   singular: 'csinode',
-  strategy: { tracksGeneration: false },
+  strategy: {
+    tracksGeneration: false,
+    validate: (node) => validateCsiNode(node),
+    validatesUpdateAlone: true,
+    validateUpdate: validateCsiNode,
+  },
   columns: [
     nameColumn,
     integerColumn('Drivers', 'Number of drivers on the node.', ({ spec }) => spec.drivers?.length ?? 0),
@@ -68,7 +83,12 @@ export const csiNodeDefinition: ResourceDefinition<CSINode> = {
 export const volumeAttachmentDefinition: ResourceDefinition<VolumeAttachment> = {
   resource: volumeAttachments,
   singular: 'volumeattachment',
-  strategy: { tracksGeneration: false, status: {} },
+  strategy: {
+    tracksGeneration: false,
+    validate: validateVolumeAttachment,
+    validateUpdate: validateVolumeAttachmentUpdate,
+    status: { validateUpdate: validateAttachmentStatus },
+  },
   columns: [
     nameColumn,
     column('Attacher', 'The driver that attaches it.', ({ spec }) => spec.attacher),

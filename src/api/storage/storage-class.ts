@@ -1,9 +1,19 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { forbidden, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
+import {
+  duplicate,
+  forbidden,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { Column, ResourceDefinition } from '../definition.ts'
 import type { StorageClass } from '../generated/storage.v1.ts'
 import { storageClasses } from '../generated/resources.ts'
+import { validateParameters, validateProvisioner } from './parameters.ts'
 
 const defaultClass = 'storageclass.kubernetes.io/is-default-class'
 const bindingModes = ['Immediate', 'WaitForFirstConsumer']
@@ -46,14 +56,43 @@ export const storageClassDefinition: ResourceDefinition<StorageClass> = {
   ],
 }
 
-function validateStorageClass({ provisioner, volumeBindingMode, reclaimPolicy }: StorageClass): FieldError[] {
-  const errors: FieldError[] = []
-  if (!provisioner) errors.push(required(path('provisioner'), provisioner))
+/** Source: kubernetes/pkg/apis/storage/validation. */
+function validateStorageClass(storageClass: StorageClass): FieldError[] {
+  const { provisioner, parameters, volumeBindingMode, reclaimPolicy, allowedTopologies } = storageClass
+  const errors = [
+    ...validateProvisioner(provisioner, path('provisioner')),
+    ...validateParameters(parameters, path('parameters')),
+  ]
   if (reclaimPolicy && !reclaimPolicies.includes(reclaimPolicy))
     errors.push(notSupported(path('reclaimPolicy'), reclaimPolicy, reclaimPolicies))
   if (!volumeBindingMode) errors.push(required(path('volumeBindingMode')))
   else if (!bindingModes.includes(volumeBindingMode))
     errors.push(notSupported(path('volumeBindingMode'), volumeBindingMode, bindingModes))
+  return [...errors, ...topologyErrors(allowedTopologies, path('allowedTopologies'))]
+}
+
+/** Terms that differ, each with values to choose from. */
+function topologyErrors(terms: StorageClass['allowedTopologies'], at: FieldPath): FieldError[] {
+  const errors: FieldError[] = []
+  const seenTerms: unknown[] = []
+  for (const [index, { matchLabelExpressions = [] }] of (terms ?? []).entries()) {
+    const field = at.index(index)
+    const term: Record<string, readonly string[]> = {}
+    for (const [position, { key, values }] of matchLabelExpressions.entries()) {
+      const expressionAt = field.child('matchLabelExpressions').index(position)
+      errors.push(...validateLabelName(key, expressionAt.child('key')))
+      if (Object.hasOwn(term, key)) errors.push(duplicate(expressionAt.child('key'), key))
+      if (values.length === 0) errors.push(required(expressionAt.child('values')))
+      for (const [place, value] of values.entries()) {
+        if (values.indexOf(value) !== place)
+          errors.push(duplicate(expressionAt.child('values').index(place), value))
+      }
+      term[key] = [...new Set(values)].sort()
+    }
+    if (seenTerms.some((seen) => jsonEqual(seen, term)))
+      errors.push(duplicate(field.child('matchLabelExpressions'), ''))
+    seenTerms.push(term)
+  }
   return errors
 }
 

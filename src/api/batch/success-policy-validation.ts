@@ -1,0 +1,89 @@
+import {
+  invalid,
+  required,
+  tooLong,
+  tooMany,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
+import type { JobSpec, SuccessPolicyRule } from '../generated/batch.v1.ts'
+
+const maxRules = 20
+const maxIndexesLength = 64 * 1024
+
+/** When a Job has succeeded before all its indexes have. Source: kubernetes/pkg/apis/batch/validation. */
+export function validateSuccessPolicy(spec: JobSpec, at: FieldPath): FieldError[] {
+  if (spec.completionMode !== 'Indexed')
+    return [invalid(at, spec.successPolicy, 'requires indexed completion mode')]
+  const field = at.child('rules')
+  const rules = spec.successPolicy?.rules ?? []
+  if (rules.length === 0)
+    return [required(field, 'at least one rules must be specified when the successPolicy is specified')]
+  if (rules.length > maxRules) return [tooMany(field, rules.length, maxRules)]
+  return rules.flatMap((rule, index) => ruleErrors(rule, spec.completions ?? 0, field.index(index)))
+}
+
+function ruleErrors(
+  { succeededCount, succeededIndexes }: SuccessPolicyRule,
+  completions: number,
+  at: FieldPath,
+): FieldError[] {
+  const [countAt, indexesAt] = [at.child('succeededCount'), at.child('succeededIndexes')]
+  if (succeededCount === undefined && succeededIndexes === undefined)
+    return [required(at, 'at least one of succeededCount or succeededIndexes must be specified')]
+  const errors: FieldError[] = []
+  let total: number | undefined
+  if (succeededIndexes !== undefined) {
+    if (succeededIndexes.length > maxIndexesLength) errors.push(tooLong(indexesAt, '', maxIndexesLength))
+    const parsed = countIndexes(succeededIndexes, completions)
+    if (typeof parsed === 'number') total = parsed
+    else errors.push(invalid(indexesAt, succeededIndexes, `error parsing succeededIndexes: ${parsed.fault}`))
+  }
+  if (succeededCount === undefined) return errors
+  if (succeededCount < 0) errors.push(invalid(countAt, succeededCount, 'must be greater than or equal to 0'))
+  if (succeededCount > completions)
+    errors.push(
+      invalid(
+        countAt,
+        succeededCount,
+        `must be less than or equal to ${completions} (the number of specified completions)`,
+      ),
+    )
+  if (total !== undefined && succeededCount > total)
+    errors.push(
+      invalid(
+        countAt,
+        succeededCount,
+        `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`,
+      ),
+    )
+  return errors
+}
+
+/** How many indexes `0,2-5` names, each below `completions`, in order. */
+function countIndexes(text: string, completions: number): number | { readonly fault: string } {
+  if (text === '') return 0
+  let total = 0
+  let last: number | undefined
+  for (const interval of text.split(',')) {
+    const limits = interval.split('-')
+    if (limits.length > 2)
+      return {
+        fault: `the fragment "${interval}" violates the requirement that an index interval can have at most two parts separated by '-'`,
+      }
+    const numbers: number[] = []
+    for (const limit of limits) {
+      if (!/^\d+$/.test(limit)) return { fault: `cannot convert string to integer for index: "${limit}"` }
+      numbers.push(Number(limit))
+    }
+    const [first = 0, end = first] = numbers
+    if (last !== undefined && last >= first)
+      return { fault: `non-increasing order, previous: ${last}, current: ${first}` }
+    if (limits.length === 2 && first >= end)
+      return { fault: `non-increasing order, previous: ${first}, current: ${end}` }
+    if (end >= completions) return { fault: `too large index: "${end}"` }
+    total += end - first + 1
+    last = end
+  }
+  return total
+}
