@@ -30,6 +30,8 @@ export interface FieldPlan {
   readonly embeddings: readonly string[]
   /** Its zero value is left out. */
   readonly dropsZero: boolean
+  /** Of a custom resource: null is left out, as it neither is a value nor becomes the default. */
+  readonly dropsNull: boolean
   /** What stands for an absent value of a field that is always there. */
   zero(): JsonValue
 }
@@ -157,6 +159,7 @@ function planField(name: string, field: Field, index: number, owner: string, len
     owner,
     embeddings: embeddingsOf(field.protobuf?.within),
     dropsZero: !lenient && !field.alwaysSerialized && !field.pointer,
+    dropsNull: lenient && !field.nullable && field.default === undefined,
     zero: zeroOf(field, plan),
   }
 }

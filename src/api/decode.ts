@@ -232,6 +232,10 @@ class Decoding {
       const field = plan.byName.get(key)
       const input = source[key]
       if (field !== undefined) {
+        if (input === null && field.dropsNull) {
+          delete object[key]
+          continue
+        }
         this.#path[at] = field
         object[key] = input === null ? null : this.value(field.plan, input)
       } else if (schema.preserveUnknown) {
@@ -264,6 +268,7 @@ class Decoding {
       this.#path[at] = key
       const item = source[key]
       if (item !== null) map[key] = this.value(plan.items!, item)
+      else if (plan.schema.type === 'map' && !plan.schema.nullable) delete map[key]
     }
     this.#depth = at
     return map

@@ -12,7 +12,9 @@ import type { NameRuleName } from '../machinery/validation/object-meta.ts'
 export interface ResourceDefinition<T extends KubernetesObject = KubernetesObject> {
   /** The version that is stored and that the strategy sees. */
   readonly resource: Resource<T>
-  /** Of custom resources; that of built-in ones is found by their kind. */
+  /** Made from a CustomResourceDefinition. */
+  readonly isCustom?: boolean
+  /** Of custom resources; that of built-in ones is found by their kind. Not looked at before it is needed. */
   readonly schema?: ObjectSchema
   /** What a custom resource's schema was made from, for OpenAPI. */
   readonly openAPIV3Schema?: JsonValue
@@ -35,6 +37,14 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   selectableFields?(object: T): Readonly<Record<string, string>>
   /** Seconds after which a stored object expires (events). */
   readonly ttlSeconds?: number
+  /** The stored version is no version to clients. */
+  readonly isStoredVersionHidden?: boolean
+  /** Of custom resources that somebody else converts: objects may stand in the store in other versions. */
+  convertStored?(objects: readonly KubernetesObject[], apiVersion: string): Promise<readonly KubernetesObject[]>
+  /** Of custom resources: what stands in the store, as the schema has it now. Returns a fresh object. */
+  normalize?(object: KubernetesObject): Writable<KubernetesObject>
+  /** Loads what writing takes and reading does not; awaited before each write. */
+  loadWrites?(): Promise<void>
 }
 
 export interface Conversion<
@@ -49,6 +59,20 @@ export interface Conversion<
   readonly fieldLabels?: Readonly<Record<string, string>>
   fromStored(object: Stored): Served
   toStored(object: Served): Stored
+  /**
+   * Where converting takes a request to somebody else: many objects at once, whatever version they are of, to the
+   * apiVersion. In place of the two above.
+   */
+  convert?(objects: readonly KubernetesObject[], apiVersion: string): Promise<readonly KubernetesObject[]>
+  /** Of custom resources, whose versions each have rules of their own: writes are handled in this version. */
+  readonly own?: VersionRules<Served>
+}
+
+/** What a version of a custom resource says for itself; of the stored version this stands in the definition. */
+export interface VersionRules<T extends KubernetesObject = KubernetesObject> {
+  readonly strategy: Strategy<T>
+  readonly columns?: readonly Column<T>[] | undefined
+  readonly deprecation?: string
 }
 
 /**
@@ -88,7 +112,11 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   }
   /** Present when the kind has a `scale` subresource. */
   readonly scale?: {
+    /** Fields that lead to the replicas. Default `spec`, `replicas`. */
+    readonly path?: readonly string[]
     replicas(object: T): number
+    /** Whether there is a number of replicas at all. Default: there is. */
+    isSet?(object: T): boolean
     withReplicas(object: Writable<T>, replicas: number): void
     statusReplicas(object: T): number
     /** In string form, as ScaleStatus.selector. */

@@ -2,6 +2,7 @@ import {
   mutatingWebhookConfigurationDefinition,
   validatingWebhookConfigurationDefinition,
 } from './admissionregistration/webhook-configuration.ts'
+import { customResourceDefinitionDefinition } from './apiextensions/custom-resource-definition.ts'
 import { controllerRevisionDefinition } from './apps/controller-revision.ts'
 import { daemonSetDefinition } from './apps/daemon-set.ts'
 import { deploymentDefinition } from './apps/deployment.ts'
@@ -104,4 +105,5 @@ export const builtInDefinitions = [
   storageClassDefinition,
   volumeAttachmentDefinition,
   volumeAttributesClassDefinition,
+  customResourceDefinitionDefinition,
 ] as unknown as readonly ResourceDefinition[]

@@ -12,6 +12,8 @@ import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
 import { ensureServiceCidr } from './bootstrap/service-cidr.ts'
 import { ServerLeases } from './bootstrap/server-leases.ts'
 import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
+import { customResourceDefinitions } from '../api/generated/resources.ts'
+import { serveCustomResources } from './extensions/serve-custom-resources.ts'
 import type { TlsIdentity } from './connect/backend.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
 import type { ObservedComponent } from './registry/component-status.ts'
@@ -131,6 +133,7 @@ export async function startApiServer(given: ApiServerOptions): Promise<ApiServer
   let service: Service | undefined
   const closing: (() => void | Promise<void>)[] = []
   try {
+    await serveExtensions(options, pipeline, closing)
     service = await serveRequests(options, pipeline)
     closing.push(
       every(options.clock, bookmarkPeriodMs, () => {
@@ -158,6 +161,17 @@ export async function startApiServer(given: ApiServerOptions): Promise<ApiServer
     raw: service.raw,
     stop,
   }
+}
+
+/** Serves the kinds that the cluster's users have defined. */
+async function serveExtensions(
+  { clock, log }: ApiServerOptions,
+  { parts, table }: RequestPipeline,
+  closing: (() => void | Promise<void>)[],
+): Promise<void> {
+  const definitions = table.findRegistry(customResourceDefinitions)
+  if (!definitions) return
+  closing.push(await serveCustomResources({ table, definitions, objects: parts.objects, clock, log }))
 }
 
 /** Makes what every cluster has, and keeps right what depends on where this server is. */

@@ -7,6 +7,7 @@ import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions, Security, ServerParts } from './api-server.ts'
 import type { Attributes } from './authorization/authorizer.ts'
 import { authorize } from './http/api-handler.ts'
+import { definitionHooks } from './extensions/definition-hooks.ts'
 import { ObjectsView } from './objects-view.ts'
 import { AdmissionChain } from './registry/admission-chain.ts'
 import { defaultNodePortRange } from './registry/allocators/port-allocator.ts'
@@ -60,6 +61,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   const hooks = new Map<string, WriteHooks>([
     ['services', serviceHooks(() => allocators)],
     ['namespaces', namespaceHooks],
+    ['customresourcedefinitions.apiextensions.k8s.io', definitionHooks],
   ])
   const admission = new AdmissionChain()
   // Security is made of the objects, which are served by registries that ask it: it comes last.

@@ -126,7 +126,7 @@ function isServed(table: ResourceTable, info: RequestInfo): boolean {
   if (!served) return false
   const { resource, subresource } = info
   if (subresource === '' || Object.hasOwn(connectSubresources, `${resource}/${subresource}`)) return true
-  return table.subresourcesOf(served.registry).some(({ name }) => name === subresource)
+  return table.subresourcesOf(served).some(({ name }) => name === subresource)
 }
 
 /** Under upstream's names, so that whoever excludes one goes on excluding it. */

@@ -197,7 +197,7 @@ function objectOf(answer: Answer): KubernetesObject {
     case 'stored':
       return answer.as.show(answer.stored)
     case 'object':
-      return answer.as ? answer.as.convert(answer.object) : answer.object
+      return answer.object
     default:
       throw internalError(`the API server answered with a ${answer.type}`)
   }
@@ -232,11 +232,12 @@ async function* watch<T extends KubernetesObject>(
   if (signal.aborted) close()
   try {
     for (let batch = await watcher.take(); batch; batch = await watcher.take()) {
+      await as.prepareEvents(batch)
       for (const event of batch) {
         if (signal.aborted) return
         if (event.type === 'ERROR') throw fromStatus(event.status)
         if (event.type === 'BOOKMARK') yield { type: event.type, object: bookmark(resource, event) as T }
-        else if (as.conversion) yield { type: event.type, object: as.show(event.stored) as T }
+        else if (!as.sendsStored) yield { type: event.type, object: as.show(event.stored) as T }
         else yield event as WatchEvent<KubernetesObject> as WatchEvent<T>
       }
     }

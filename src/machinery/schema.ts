@@ -47,6 +47,8 @@ export interface MapSchema {
   readonly type: 'map'
   readonly values: Schema
   readonly mapType?: 'granular' | 'atomic'
+  /** Of custom resources: a value may be null. */
+  readonly nullable?: boolean
 }
 
 export interface ListSchema {

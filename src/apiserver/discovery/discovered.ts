@@ -56,7 +56,7 @@ export function discover(table: ResourceTable): readonly DiscoveredGroup[] {
 }
 
 function discoveredResource(table: ResourceTable, served: ServedResource): DiscoveredResource {
-  const { definition, resource, registry } = served
+  const { definition, resource } = served
   const stored = definition.resource
   const isStored = (definition.verbs ?? allVerbs).includes('get')
   return {
@@ -77,7 +77,7 @@ function discoveredResource(table: ResourceTable, served: ServedResource): Disco
     table: ResourceTable,
     { resource }: ServedResource,
   ): readonly DiscoveredSubresource[] {
-    return table.subresourcesOf(registry).map((subresource) => ({
+    return table.subresourcesOf(served).map((subresource) => ({
       name: subresource.name,
       kind: kindOf(subresource.kind(resource)),
       verbs: [...subresource.verbs].sort(),

@@ -86,6 +86,7 @@ test('discovery is one document for who asks for it, and 304 for who has it', as
 test('discovery follows resources that come and go', async () => {
   const widgets: ResourceDefinition = {
     resource: { group: 'example.io', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true },
+    isCustom: true,
     schema: {
       type: 'object',
       fields: {

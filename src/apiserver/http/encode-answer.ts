@@ -4,6 +4,7 @@ import { badRequest } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
 import type { Answer } from '../registry/request.ts'
 import type { ServedResource } from '../registry/served-resource.ts'
+import type { StoredObject } from '../storage/stored-object.ts'
 import type { ListPage } from '../storage/watch-cache.ts'
 import { partialObject, renderTable, type IncludeObject, type TableOptions } from '../tables/table.ts'
 import { encodeJsonList, encodeProtobufListOf, listMetaOf, listObject } from './encode-list.ts'
@@ -26,12 +27,7 @@ export async function answerReply(
     return objectReply(request, codeOf(answer), viewOf(request, answer, answer.as, view, now), form)
   }
   if (answer.type === 'object') {
-    return objectReply(
-      request,
-      answer.code,
-      answer.as ? answer.as.convert(answer.object) : answer.object,
-      form,
-    )
+    return objectReply(request, answer.code, answer.object, form)
   }
   if (answer.type === 'list') return listReply(request, answer.page, answer.as, form)
   return storedReply(request, answer, form)
@@ -51,7 +47,7 @@ async function storedReply(
     const kind = { kind: as.resource.kind, apiVersion: as.apiVersion }
     return bytesReply(request, code, headers, sealProtobuf(kind, as.protobuf(stored)))
   }
-  if (form.mediaType === 'application/json' && !form.pretty && !as.conversion) {
+  if (form.mediaType === 'application/json' && !form.pretty && as.sendsStored) {
     return bytesReply(request, code, headers, stored.encodeLine())
   }
   return objectReply(request, code, as.show(stored), form)
@@ -80,13 +76,13 @@ function viewOf(
   view: View,
   now: number,
 ): KubernetesObject {
-  const objects = objectsOf(answer)
+  const objects = objectsOf(answer, as)
   const isList = answer.type === 'list'
   if (view.kind === 'Table') {
     const metadata = isList
       ? listMetaOf(answer.page)
       : { resourceVersion: objects[0]?.metadata?.resourceVersion ?? '' }
-    return renderTable(as.definition, objects, metadata, tableOptions(request, view, now))
+    return renderTable(as, objects, metadata, tableOptions(request, view, now))
   }
   if (view.kind === 'PartialObjectMetadataList') {
     if (!isList)
@@ -100,12 +96,14 @@ function viewOf(
   return partialObject(objects[0]?.metadata, view.version)
 }
 
-function objectsOf(answer: Finished): readonly KubernetesObject[] {
+/** As the working version has them, by which columns are made. */
+function objectsOf(answer: Finished, as: ServedResource): readonly KubernetesObject[] {
+  const working = (stored: StoredObject) => (as.isCustom ? as.show(stored) : stored.object)
   switch (answer.type) {
     case 'list':
-      return answer.page.items.map(({ object }) => object)
+      return answer.page.items.map(working)
     case 'stored':
-      return [answer.stored.object]
+      return [working(answer.stored)]
     case 'object':
       return [answer.object]
   }

@@ -44,7 +44,7 @@ export function encodeJsonList(as: ServedResource, page: ListPage): EncodedList 
       `"metadata":${JSON.stringify(listMetaOf(page))},"items":[`,
   )
   const tail = Buffer.from(']}\n')
-  const encode = as.conversion ? convertedItems(as, items) : storedItems(as, items)
+  const encode = as.sendsStored ? storedItems(as, items) : convertedItems(as, items)
   let length = head.length + tail.length + Math.max(0, items.length - 1)
   for (let index = 0; index < items.length; index++) length += encode.length(index)
   return { length, pieces: pieces(head, tail, items.length, encode) }

@@ -20,7 +20,7 @@ export function watchEncoder(as: ServedResource, form: WantedForm, table: () => 
   const show = shownObjects(as, form, table)
   switch (form.mediaType) {
     case 'application/json':
-      return form.view || as.conversion ? jsonEncoder(show) : storedJsonEncoder(as)
+      return form.view || !as.sendsStored ? jsonEncoder(show) : storedJsonEncoder(as)
     case 'application/vnd.kubernetes.protobuf':
       return protobufEncoder(as, form, show)
     case 'application/yaml':
@@ -49,10 +49,11 @@ function shownObjects(as: ServedResource, form: WantedForm, table: () => TableOp
     needsHeaders = false
     const options = table()
     if (event.type === 'BOOKMARK') {
-      return renderBookmarkTable(as.definition, bookmarkMeta(event), options, headers)
+      return renderBookmarkTable(as, bookmarkMeta(event), options, headers)
     }
     const { resourceVersion } = event.stored
-    return renderTable(as.definition, [event.stored.object], { resourceVersion }, options, headers)
+    const object = as.isCustom ? as.show(event.stored) : event.stored.object
+    return renderTable(as, [object], { resourceVersion }, options, headers)
   }
 }
 

@@ -35,7 +35,7 @@ const questions: ReadonlySet<string> = new Set(['binding', 'eviction', 'token'])
 
 async function serveResource(options: ResourceEndpointOptions, call: ApiCall): Promise<HttpReply> {
   const { request, info, user } = call
-  const served = options.table.find(info)
+  const served = await options.table.findLatest(info)
   if (!served) throw resourceNotFound()
   // A form that cannot be sent is refused before anything is done.
   const tables = !questions.has(info.subresource) && !options.table.responderOf(served.registry)
@@ -81,6 +81,7 @@ function watchReply(
   const session: WatchSession = {
     watcher,
     encoder,
+    prepare: (batch) => as.prepareEvents(batch),
     onSent: (bytes) => {
       events.count.add()
       events.size.observe(bytes)

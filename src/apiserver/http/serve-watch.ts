@@ -1,4 +1,5 @@
 import type { Random } from '../../machinery/random.ts'
+import type { WatchedEvent } from '../storage/cache-event.ts'
 import type { Watcher } from '../storage/watcher.ts'
 import type { WatchEncoder } from './encode-watch.ts'
 import type { ByteSink } from './http-exchange.ts'
@@ -16,6 +17,8 @@ export function defaultWatchTimeoutMs(random: Random): number {
 export interface WatchSession {
   readonly watcher: Watcher
   readonly encoder: WatchEncoder
+  /** Makes the events of a batch ready to be encoded. */
+  prepare(events: readonly WatchedEvent[]): Promise<void>
   /** Called for each event, with the length of its frame. */
   onSent?(bytes: number): void
 }
@@ -26,6 +29,7 @@ export async function serveWatch(session: WatchSession, sink: ByteSink): Promise
   sink.onClose(() => watcher.close())
   try {
     for (let batch = await watcher.take(); batch; batch = await watcher.take()) {
+      await session.prepare(batch)
       for (let next = 0; next < batch.length && !sink.closed;) {
         const frames: Buffer[] = []
         let bytes = 0

@@ -80,7 +80,7 @@ export function admissionRequest(
     ...(view && { view }),
     ...(scope.subresourceKind && { kind: scope.subresourceKind }),
     served: scope.served,
-    resource: scope.served.definition.resource,
+    resource: scope.served.workingResource,
     subresource: scope.subresource,
     namespace: scope.namespace,
     user: scope.user,

@@ -30,6 +30,7 @@ export async function createObject(
 ): Promise<Created> {
   checkCreateOptions(options)
   const { definition } = registry
+  await definition.loadWrites?.()
   const object = registry.decode(scope, body, options)
   const metadata = metadataOf(object)
   clearSystemFields(metadata)
@@ -90,7 +91,7 @@ export async function prepareNewObject(
   undoing: Undoing,
 ): Promise<void> {
   const { definition, hooks, context } = registry
-  const { strategy } = definition
+  const { strategy } = scope.served
   const metadata = metadataOf(object)
   metadata.creationTimestamp = formatTime(context.clock.now())
   metadata.uid = randomUUID()
@@ -101,7 +102,7 @@ export async function prepareNewObject(
   ensureNamespace(definition, metadata, scope.namespace)
   if (registry.tracksGeneration) metadata.generation = 1
   else delete metadata.generation
-  registry.clearStatus(object)
+  registry.clearStatus(scope.served, object)
   strategy.prepareForCreate?.(object, { user: scope.user })
   undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
@@ -133,7 +134,11 @@ async function store(
     }
     return {
       type: 'stored',
-      stored: await registry.storage.create(key, object, definitionTtl(registry)),
+      stored: await registry.storage.create(
+        key,
+        await scope.served.toStored(object),
+        definitionTtl(registry),
+      ),
     }
   } catch (error) {
     if (error instanceof KeyExistsError) throw existsError(registry, metadata, error)

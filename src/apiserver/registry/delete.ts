@@ -106,7 +106,7 @@ async function admit(
   const request = admissionRequest(scope, {
     operation: 'DELETE',
     name,
-    oldObject: existing.object,
+    oldObject: await scope.served.working(existing),
     options: { ...options, kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1' },
     dryRun: isDryRun(options),
   })

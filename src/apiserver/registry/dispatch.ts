@@ -11,6 +11,7 @@ import { answerReport } from './reporter.ts'
 import { answerQuestion } from './responder.ts'
 import type { Answer, RequestScope, ResourceRequest, Verb } from './request.ts'
 import type { ResourceTable } from './resource-table.ts'
+import type { StoredObject } from '../storage/stored-object.ts'
 import type { ServedResource } from './served-resource.ts'
 import type { Updated } from './update.ts'
 import type { UpdateRules } from './update-rules.ts'
@@ -32,7 +33,7 @@ export async function dispatch(
   request: ResourceRequest,
   authorizeCreate: RequestScope['authorizeCreate'],
 ): Promise<Answer> {
-  const served = table.find(request)
+  const served = await table.findLatest(request)
   if (!served) throw resourceNotFound()
   const scope: RequestScope = {
     user: request.user,
@@ -49,7 +50,7 @@ export async function dispatch(
     authorizeCreate,
   }
   checkScope(served, request)
-  if (served.definition.deprecation) request.warn(served.definition.deprecation)
+  if (served.deprecation) request.warn(served.deprecation)
   if (request.subresource !== '') return dispatchSubresource(table, scope, request)
   if (!(served.definition.verbs ?? allVerbs).includes(request.verb)) throw verbNotAllowed()
   const responder = table.responderOf(served.registry)
@@ -63,15 +64,15 @@ export async function dispatch(
 
 function subresourceKind(
   table: ResourceTable,
-  { registry, resource }: ServedResource,
+  served: ServedResource,
   subresource: string,
 ): GroupVersionKind | undefined {
   if (subresource === '') return undefined
   const kind = table
-    .subresourcesOf(registry)
+    .subresourcesOf(served)
     .find(({ name }) => name === subresource)
-    ?.kind(resource)
-  return kind === resource ? undefined : kind
+    ?.kind(served.resource)
+  return kind === served.resource ? undefined : kind
 }
 
 async function dispatchSubresource(
@@ -80,7 +81,7 @@ async function dispatchSubresource(
   request: ResourceRequest,
 ): Promise<Answer> {
   const { registry } = scope.served
-  const subresource = table.subresourcesOf(registry).find(({ name }) => name === request.subresource)
+  const subresource = table.subresourcesOf(scope.served).find(({ name }) => name === request.subresource)
   if (!subresource) throw resourceNotFound()
   if (!subresource.verbs.includes(request.verb)) throw verbNotAllowed()
   return subresource.handle(registry, scope, request)
@@ -95,10 +96,13 @@ async function dispatchObject(
   switch (request.verb) {
     case 'get': {
       const stored = await registry.get(scope, request.name, request.options)
-      return { type: 'stored', code: 200, stored, as: served }
+      return storedAnswer(served, 200, stored)
     }
-    case 'list':
-      return { type: 'list', page: await registry.list(scope, request.options), as: served }
+    case 'list': {
+      const page = await registry.list(scope, request.options)
+      await served.prepare(page.items)
+      return { type: 'list', page, as: served }
+    }
     case 'watch': {
       const watcher = await registry.watch(scope, request.options)
       const { timeoutSeconds } = request.options
@@ -107,12 +111,12 @@ async function dispatchObject(
     }
     case 'create': {
       const created = await createObject(registry, scope, request.body, request.options)
-      if (created.type === 'stored') return { ...created, code: 201, as: served }
-      return { type: 'object', code: 201, object: created.object, as: served }
+      if (created.type === 'stored') return storedAnswer(served, 201, created.stored)
+      return { type: 'object', code: 201, object: served.fromWorking(created.object), as: served }
     }
     case 'update':
     case 'patch':
-      return writeExisting(registry, scope, request, registry.rules)
+      return writeExisting(registry, scope, request, served.rules)
     case 'delete': {
       const deleted = await deleteObject(registry, scope, request.name, request.options)
       const isAccepted = deleted.type !== 'gone' && request.options.orphanDependents === false
@@ -120,6 +124,7 @@ async function dispatchObject(
     }
     case 'deletecollection': {
       const page = await deleteCollection(registry, scope, request.options, request.listOptions)
+      await served.prepare(page.items)
       return { type: 'list', page, as: served }
     }
   }
@@ -146,24 +151,34 @@ export async function writeExisting(
   }
 }
 
-function updatedAnswer(served: ServedResource, updated: Updated): Answer {
-  const code = updated.created ? 201 : 200
-  if (updated.type === 'stored') return { type: 'stored', code, stored: updated.stored, as: served }
-  return { type: 'object', code, object: updated.object, as: served }
+async function storedAnswer(as: ServedResource, code: number, stored: StoredObject): Promise<Answer> {
+  await as.prepare([stored])
+  return { type: 'stored', code, stored, as }
 }
 
-function deletedAnswer(registry: Registry, as: ServedResource, deleted: Deleted, code: number): Answer {
+async function updatedAnswer(served: ServedResource, updated: Updated): Promise<Answer> {
+  const code = updated.created ? 201 : 200
+  if (updated.type === 'stored') return storedAnswer(served, code, updated.stored)
+  return { type: 'object', code, object: served.fromWorking(updated.object), as: served }
+}
+
+async function deletedAnswer(
+  registry: Registry,
+  as: ServedResource,
+  deleted: Deleted,
+  code: number,
+): Promise<Answer> {
   switch (deleted.type) {
     case 'deleting':
-      return { type: 'stored', code, stored: deleted.stored, as }
+      return storedAnswer(as, code, deleted.stored)
     case 'unchanged':
-      return { type: 'object', code, object: deleted.object, as }
+      return { type: 'object', code, object: await as.present(deleted.object), as }
     case 'gone': {
       const { resource } = registry.definition
       // Of namespaces OpenAPI does not say so, but it is what upstream answers.
       const isNamespace = resource.group === '' && resource.resource === 'namespaces'
       if (isNamespace || returnsDeletedObject(resource))
-        return { type: 'object', code, object: deleted.object, as }
+        return { type: 'object', code, object: await as.present(deleted.object), as }
       return { type: 'object', code, object: deletedStatus(registry, deleted.object.metadata ?? {}) }
     }
   }

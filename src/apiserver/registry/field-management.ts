@@ -34,8 +34,8 @@ export class FieldManagement {
     const { served } = scope
     const managedFields = updateManagedFields({
       ...this.#managed(scope),
-      live: live && served.convert(live),
-      next: served.convert(object),
+      live: live && served.fromWorking(live),
+      next: served.fromWorking(object),
       manager: managerOf(scope, options),
       now: this.#registry.context.clock.now(),
     })
@@ -52,7 +52,7 @@ export class FieldManagement {
     const { served } = scope
     return applyPatch({
       ...this.#managed(scope),
-      live: live && served.convert(live),
+      live: live && served.fromWorking(live),
       patch,
       kind: served.resource.kind,
       manager: managerOf(scope, options),
@@ -80,8 +80,12 @@ export class FieldManagement {
   }
 
   /** Keeps the times in managedFields where nothing else has changed, so that the write is none. */
-  keepTimestamps(object: Writable<KubernetesObject>, previous: KubernetesObject): void {
-    const kept = withoutTimeChanges<KubernetesObject>(object, previous, this.#registry.served.schema)
+  keepTimestamps(
+    served: ServedResource,
+    object: Writable<KubernetesObject>,
+    previous: KubernetesObject,
+  ): void {
+    const kept = withoutTimeChanges<KubernetesObject>(object, previous, served.workingSchema)
     if (kept !== object) setManagedFields(metadataOf(object), kept.metadata?.managedFields)
   }
 
@@ -90,15 +94,9 @@ export class FieldManagement {
       apiVersion: served.apiVersion,
       schema: served.schema,
       subresource,
-      filter: this.#filterFor(subresource),
+      filter: filterFor(served, subresource),
       inVersion: (object, apiVersion) => this.#inVersion(served, object, apiVersion),
     }
-  }
-
-  /** Nobody comes to own, through a way of writing, what that way resets. */
-  #filterFor(subresource: string): FieldFilter | undefined {
-    if (!this.#registry.definition.strategy.status) return undefined
-    return filters[subresource] ?? (subresource === '' ? withoutStatus : undefined)
   }
 
   #inVersion(served: ServedResource, object: JsonValue, apiVersion: string) {
@@ -106,12 +104,30 @@ export class FieldManagement {
     if (!target) return undefined
     if (target === served) return { object, schema: served.schema }
     const shown = object as unknown as KubernetesObject
-    const stored = served.conversion ? served.conversion.toStored(shown) : shown
-    return { object: target.convert(stored) as unknown as JsonValue, schema: target.schema }
+    return { object: inOtherVersion(served, shown, target) as unknown as JsonValue, schema: target.schema }
   }
 }
 
+function inOtherVersion(
+  served: ServedResource,
+  shown: KubernetesObject,
+  target: ServedResource,
+): KubernetesObject {
+  if (served.isCustom) return served.inVersion(shown, target)
+  const stored = served.conversion ? served.conversion.toStored(shown) : shown
+  return target.fromWorking(stored)
+}
+
+/** Nobody comes to own, through a way of writing, what that way resets. */
+function filterFor({ strategy, isCustom }: ServedResource, subresource: string): FieldFilter | undefined {
+  if (!strategy.status) return undefined
+  if (isCustom && subresource === 'status') return withoutAllButStatus
+  return filters[subresource] ?? (subresource === '' ? withoutStatus : undefined)
+}
+
 const withoutStatus = withoutFields(['status'])
+/** Of a custom resource, its status is written without its metadata. */
+const withoutAllButStatus = withoutFields(['spec'], ['metadata'])
 
 const filters: Readonly<Record<string, FieldFilter>> = {
   status: withoutFields(['spec']),

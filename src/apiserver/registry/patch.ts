@@ -52,7 +52,7 @@ function patched(
   options: PatchOptions,
 ): Writable<KubernetesObject> {
   const { served } = scope
-  const shown = served.convert(existing)
+  const shown = served.fromWorking(existing)
   const object = registry.complete(served, applyPatch(served, shown, patch, options, scope))
   registry.fields.onUpdate(scope, existing, object, options)
   return object

@@ -19,7 +19,7 @@ import { checkListOptions, checkWatchOptions, selectionOf } from './list-options
 import { readObject } from './read-object.ts'
 import type { Body, GetOptions, ListOptions, RequestScope, WriteOptions } from './request.ts'
 import { ServedResource } from './served-resource.ts'
-import { objectRules, statusRules, type UpdateRules } from './update-rules.ts'
+import type { UpdateRules } from './update-rules.ts'
 import type { WriteHooks } from './write-hooks.ts'
 
 /** What all registries of an API server share. */
@@ -39,8 +39,6 @@ export class Registry {
   readonly storage: ObjectStorage
   readonly fields: FieldManagement
   readonly hooks: WriteHooks
-  readonly rules: UpdateRules
-  readonly statusRules: UpdateRules
   /** The stored version. */
   readonly served: ServedResource
   /** All versions, the stored one first. */
@@ -63,8 +61,6 @@ export class Registry {
     this.storage = new ObjectStorage(context.store, this.cache)
     this.tracksGeneration =
       definition.strategy.tracksGeneration ?? Object.hasOwn(this.served.schema.fields, 'spec')
-    this.rules = objectRules(this)
-    this.statusRules = statusRules(this)
     this.fields = new FieldManagement(this)
   }
 
@@ -82,29 +78,37 @@ export class Registry {
     return group === '' && resource === 'namespaces'
   }
 
+  /** Of writes in the stored version. */
+  get rules(): UpdateRules {
+    return this.served.rules
+  }
+
+  get statusRules(): UpdateRules {
+    return this.served.statusRules
+  }
+
   keyOf(namespace: string, name: string): string {
     return this.definition.resource.namespaced ? `${namespace}/${name}` : name
   }
 
-  /** The object in a request's body, in the stored version, with all defaults. */
+  /** The object in a request's body, in the working version, with all defaults. */
   decode(scope: RequestScope, body: Body, options: WriteOptions): Writable<KubernetesObject> {
     const { resource, schema } = scope.served
     return this.complete(scope.served, readObject({ kind: resource, schema }, body, options, scope))
   }
 
-  /** A decoded object of a served version in the stored version, with computed defaults. */
+  /** A decoded object of a served version in the working version, with computed defaults. */
   complete(served: ServedResource, object: Writable<KubernetesObject>): Writable<KubernetesObject> {
-    const { conversion } = served
-    const stored = (conversion ? conversion.toStored(object) : object) as Writable<KubernetesObject>
-    this.definition.strategy.defaults?.(stored)
-    return stored
+    const working = served.toWorking(object)
+    served.strategy.defaults?.(working)
+    return working
   }
 
   /** What a client may not choose for a new object of a kind with status: an empty one. */
-  clearStatus(object: Writable<KubernetesObject>): void {
-    if (!this.definition.strategy.status) return
+  clearStatus({ strategy, isCustom }: ServedResource, object: Writable<KubernetesObject>): void {
+    if (!strategy.status) return
     const holder = object as { status?: unknown }
-    const field = this.served.schema.fields['status']
+    const field = isCustom ? undefined : this.served.schema.fields['status']
     if (field?.alwaysSerialized) holder.status = zeroObject(planOf(field.schema))
     else delete holder.status
   }

@@ -16,7 +16,7 @@ export class ResourceTable {
   readonly #served = new Map<string, ServedResource>()
   /** By `deployments.apps`. */
   readonly #registries = new Map<string, Registry>()
-  readonly #parts = new WeakMap<Registry, readonly Subresource[]>()
+  readonly #parts = new WeakMap<ServedResource, readonly Subresource[]>()
   readonly #responders = new WeakMap<Registry, Responder>()
   readonly #reporters = new WeakMap<Registry, Reporter>()
   #generation = 0
@@ -43,11 +43,10 @@ export class ResourceTable {
     if (this.#registries.has(name)) throw new Error(`${name} is served already`)
     const registry = new Registry(this.#context, definition, this.#hooks.get(name))
     this.#registries.set(name, registry)
-    for (const served of registry.versions) this.#served.set(keyOf(served.resource), served)
-    this.#parts.set(
-      registry,
-      this.#subresources.filter((subresource) => subresource.appliesTo(registry)),
-    )
+    for (const served of registry.versions) {
+      const isHidden = served === registry.served && definition.isStoredVersionHidden
+      if (!isHidden) this.#served.set(keyOf(served.resource), served)
+    }
     this.#generation++
     return registry
   }
@@ -97,6 +96,16 @@ export class ResourceTable {
     return this.#served.get(keyOf(resource))
   }
 
+  /** As find, and where nothing is found once more with all that was written before: it may have just been defined. */
+  async findLatest(
+    resource: Pick<Resource, 'group' | 'version' | 'resource'>,
+  ): Promise<ServedResource | undefined> {
+    const found = this.find(resource)
+    if (found) return found
+    await this.#context.feed.fresh()
+    return this.find(resource)
+  }
+
   /** The registry of a resource under any of its versions. */
   findRegistry(resource: Pick<Resource, 'group' | 'version' | 'resource'>): Registry | undefined {
     return this.#registries.get(groupResource(resource)) ?? this.find(resource)?.registry
@@ -109,8 +118,13 @@ export class ResourceTable {
     return registry
   }
 
-  subresourcesOf(registry: Registry): readonly Subresource[] {
-    return this.#parts.get(registry) ?? []
+  subresourcesOf(served: ServedResource): readonly Subresource[] {
+    let parts = this.#parts.get(served)
+    if (!parts) {
+      parts = this.#subresources.filter((subresource) => subresource.appliesTo(served.registry, served))
+      this.#parts.set(served, parts)
+    }
+    return parts
   }
 
   all(): readonly ServedResource[] {

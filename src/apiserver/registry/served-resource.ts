@@ -1,42 +1,55 @@
-import type { Conversion, ResourceDefinition } from '../../api/definition.ts'
+import type { Conversion, ResourceDefinition, Strategy, VersionRules } from '../../api/definition.ts'
 import { encodeMessage } from '../../api/protobuf/encode.ts'
 import { hasProtobuf } from '../../api/protobuf/message-plan.ts'
 import { schemaOf } from '../../api/scheme.ts'
-import type { KubernetesObject } from '../../machinery/meta.ts'
+import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
 import type { ObjectSchema } from '../../machinery/schema.ts'
 import { deepFreeze } from '../../machinery/freeze.ts'
+import type { WatchedEvent } from '../storage/cache-event.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import type { Registry } from './registry.ts'
+import { objectRules, statusRules, type UpdateRules } from './update-rules.ts'
 
-/** One version under which the objects of a registry are served. */
+/**
+ * One version under which the objects of a registry are served. Writes are handled in the working version: the stored
+ * one for built-in kinds, the served one for custom resources, whose versions have rules of their own.
+ */
 export class ServedResource {
   readonly definition: ResourceDefinition
   /** As clients name it. */
   readonly resource: Resource
-  readonly schema: ObjectSchema
   readonly registry: Registry
   /** Absent for the version that is stored. */
   readonly conversion: Conversion<KubernetesObject> | undefined
   readonly #converted = new WeakMap<StoredObject, KubernetesObject>()
   readonly #messages = new WeakMap<StoredObject, Buffer>()
+  #schema: ObjectSchema | undefined
+  #rules: UpdateRules | undefined
+  #statusRules: UpdateRules | undefined
 
   constructor(registry: Registry, conversion?: Conversion<KubernetesObject>) {
     this.registry = registry
     this.definition = registry.definition
     this.conversion = conversion
     this.resource = conversion?.resource ?? registry.definition.resource
-    this.schema = schemaFor(this.resource, conversion ? conversion.schema : registry.definition.schema)
+  }
+
+  /** Found or made when it is first asked for. */
+  get schema(): ObjectSchema {
+    const { conversion, definition } = this
+    this.#schema ??= schemaFor(this.resource, conversion ? conversion.schema : definition.schema)
+    return this.#schema
   }
 
   /** Made from a CustomResourceDefinition. */
   get isCustom(): boolean {
-    return this.definition.schema !== undefined
+    return this.definition.isCustom === true
   }
 
-  /** A few built-in kinds have none either. */
+  /** Custom resources have none, and neither have a few built-in kinds. */
   get hasProtobuf(): boolean {
-    return hasProtobuf(this.schema)
+    return !this.isCustom && hasProtobuf(this.schema)
   }
 
   /** `apps/v1` */
@@ -44,12 +57,84 @@ export class ServedResource {
     return apiVersionOf(this.resource)
   }
 
+  get strategy(): Strategy {
+    return this.#own.strategy
+  }
+
+  get columns(): VersionRules['columns'] {
+    return this.#own.columns
+  }
+
+  get deprecation(): string | undefined {
+    return this.#own.deprecation
+  }
+
+  get #own(): VersionRules {
+    return this.conversion?.own ?? this.definition
+  }
+
+  /** Of PUT and PATCH of the object itself. */
+  get rules(): UpdateRules {
+    return (this.#rules ??= objectRules(this))
+  }
+
+  /** Of PUT and PATCH of its status. */
+  get statusRules(): UpdateRules {
+    return (this.#statusRules ??= statusRules(this))
+  }
+
+  /** The resource in the working version. */
+  get workingResource(): Resource {
+    return this.conversion?.own ? this.resource : this.definition.resource
+  }
+
+  /** Of the working version. */
+  get workingSchema(): ObjectSchema {
+    return this.conversion?.own ? this.schema : this.registry.served.schema
+  }
+
+  /** What is shown is what is stored: its bytes can be sent as they are. */
+  get sendsStored(): boolean {
+    return !this.conversion && !this.definition.convertStored
+  }
+
+  get #convert(): Conversion<KubernetesObject>['convert'] {
+    return this.conversion ? this.conversion.convert : this.definition.convertStored
+  }
+
+  /** Converts what `show` is about to be asked for, all at once, where that cannot be done on the spot. */
+  async prepare(objects: readonly StoredObject[]): Promise<void> {
+    const convert = this.#convert
+    if (!convert) return
+    const missing: StoredObject[] = []
+    for (const stored of objects) {
+      if (this.#converted.has(stored)) continue
+      if (stored.object.apiVersion === this.apiVersion) this.#converted.set(stored, stored.object)
+      else missing.push(stored)
+    }
+    if (missing.length === 0) return
+    const converted = await convert(
+      missing.map(({ object }) => object),
+      this.apiVersion,
+    )
+    for (const [index, stored] of missing.entries()) {
+      this.#converted.set(stored, deepFreeze(converted[index]!))
+    }
+  }
+
+  /** The same, for the events of a watch. */
+  async prepareEvents(events: readonly WatchedEvent[]): Promise<void> {
+    if (!this.#convert) return
+    await this.prepare(events.flatMap((event) => ('stored' in event ? [event.stored] : [])))
+  }
+
   /** The object as this version shows it; the same one each time. */
   show(stored: StoredObject): KubernetesObject {
-    if (!this.conversion) return stored.object
+    if (this.sendsStored) return stored.object
     let shown = this.#converted.get(stored)
     if (!shown) {
-      shown = deepFreeze(this.convert(stored.object))
+      if (this.#convert) throw new Error('an object is shown before it was converted')
+      shown = deepFreeze(this.#fromStored(stored.object))
       this.#converted.set(stored, shown)
     }
     return shown
@@ -65,10 +150,54 @@ export class ServedResource {
     return message
   }
 
-  /** As show, for an object that is not in the store. */
-  convert(object: KubernetesObject): KubernetesObject {
-    if (!this.conversion) return object
-    const { kind: _kind, apiVersion: _apiVersion, ...rest } = this.conversion.fromStored(object)
+  /** What stands in the store, in the working version. */
+  async working(stored: StoredObject): Promise<KubernetesObject> {
+    if (this.sendsStored || (this.conversion && !this.conversion.own)) return stored.object
+    await this.prepare([stored])
+    return this.show(stored)
+  }
+
+  /** A decoded object of this version in the working version. */
+  toWorking(object: Writable<KubernetesObject>): Writable<KubernetesObject> {
+    if (!this.conversion || this.conversion.own) return object
+    return this.conversion.toStored(object) as Writable<KubernetesObject>
+  }
+
+  /** An object of the working version as this version shows it. */
+  fromWorking(object: KubernetesObject): KubernetesObject {
+    return !this.conversion || this.conversion.own ? object : this.#fromStored(object)
+  }
+
+  /** An object of the working version as it is stored. */
+  async toStored(object: Writable<KubernetesObject>): Promise<Writable<KubernetesObject>> {
+    if (!this.conversion?.own) return object
+    const { convert } = this.conversion
+    if (!convert) return this.conversion.toStored(object) as Writable<KubernetesObject>
+    const [converted] = await convert([object], apiVersionOf(this.definition.resource))
+    return converted as Writable<KubernetesObject>
+  }
+
+  /** An object that is no longer, or not, in the store, as this version shows it. */
+  async present(object: KubernetesObject): Promise<KubernetesObject> {
+    if (this.sendsStored) return object
+    const convert = this.#convert
+    return convert ? (await convert([object], this.apiVersion))[0]! : this.#fromStored(object)
+  }
+
+  /**
+   * An object of the working version as `target` shows it. What somebody else converts counts as having the same fields
+   * there, as this is done on the spot.
+   */
+  inVersion(object: KubernetesObject, target: ServedResource): KubernetesObject {
+    if (target === this) return this.fromWorking(object)
+    if (!this.definition.isCustom) return target.fromWorking(object)
+    if (this.#convert || target.#convert) return { ...object, apiVersion: target.apiVersion }
+    const stored = this.conversion ? this.conversion.toStored(object) : object
+    return target.conversion ? target.#fromStored(stored) : stored
+  }
+
+  #fromStored(object: KubernetesObject): KubernetesObject {
+    const { kind: _kind, apiVersion: _apiVersion, ...rest } = this.conversion!.fromStored(object)
     return { kind: this.resource.kind, apiVersion: this.apiVersion, ...rest }
   }
 }

@@ -1,7 +1,7 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import type { FieldError } from '../../machinery/field-error.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
-import type { Registry } from './registry.ts'
+import type { ServedResource } from './served-resource.ts'
 import { metadataOf } from './object-meta.ts'
 
 /** What one way of updating may change, and what is checked. */
@@ -15,13 +15,13 @@ export interface UpdateRules {
 type Fields = Record<string, unknown>
 
 /** PUT and PATCH of the object itself: everything but its status. */
-export function objectRules(registry: Registry): UpdateRules {
-  const { strategy } = registry.definition
+export function objectRules(served: ServedResource): UpdateRules {
+  const { strategy } = served
   return {
     prepare(object, previous) {
       if (strategy.status) keepField(object, previous, 'status')
       strategy.prepareForUpdate?.(object, previous)
-      raiseGeneration(registry, object, previous)
+      raiseGeneration(served, object, previous)
     },
     validate(object, previous) {
       const errors = strategy.validateUpdate?.(object, previous) ?? []
@@ -33,8 +33,8 @@ export function objectRules(registry: Registry): UpdateRules {
 }
 
 /** PUT and PATCH of `status`: nothing else, except labels and annotations. */
-export function statusRules(registry: Registry): UpdateRules {
-  const { status } = registry.definition.strategy
+export function statusRules(served: ServedResource): UpdateRules {
+  const { status } = served.strategy
   return {
     prepare(object, previous) {
       const keys = new Set([...Object.keys(object), ...Object.keys(previous)])
@@ -57,7 +57,7 @@ export function keepField(object: object, previous: object, field: string): void
 
 /** The generation counts the versions of the spec. */
 export function raiseGeneration(
-  registry: Registry,
+  { registry }: ServedResource,
   object: Writable<KubernetesObject>,
   previous: KubernetesObject,
 ): void {

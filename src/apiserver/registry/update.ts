@@ -45,6 +45,7 @@ export async function updateObject(
   scope: RequestScope,
   update: Update,
 ): Promise<Updated> {
+  await registry.definition.loadWrites?.()
   let undoing = new Undoing()
   let unstored: { readonly created: boolean; readonly object: KubernetesObject } | undefined
   try {
@@ -57,7 +58,10 @@ export async function updateObject(
         const change = existing
           ? await changeExisting(registry, scope, update, existing, undoing)
           : await createMissing(registry, scope, update, undoing)
-        if (change.type === 'keep' || (change.type === 'write' && !isDryRun(update.options))) return change
+        if (change.type === 'keep') return change
+        if (change.type === 'write' && !isDryRun(update.options)) {
+          return { ...change, object: await scope.served.toStored(change.object) }
+        }
         unstored = { created: !existing, object: change.object }
         return isDryRun(update.options) ? { type: 'keep' } : { type: 'delete' }
       },
@@ -107,7 +111,7 @@ async function changeExisting(
   undoing: Undoing,
 ): Promise<Wanted> {
   const { name, options, rules } = update
-  const previous = existing.object
+  const previous = await scope.served.working(existing)
   const uid = previous.metadata?.uid ?? ''
   if (update.uid && update.uid !== uid) throw uidConflict(registry, scope, name, update.uid, uid)
   const object = await update.make(previous)
@@ -126,14 +130,14 @@ async function changeExisting(
   undoing.claim(await registry.hooks.beforeUpdate?.(object, previous, admission.dryRun))
   await registry.definition.strategy.load?.(object)
   validateUpdate(registry, scope, object, previous, rules)
-  registry.fields.keepTimestamps(object, previous)
+  registry.fields.keepTimestamps(scope.served, object, previous)
 
   await registry.context.admission.validate(admission)
   undoing.onFailure(() => registry.context.admission.release(admission))
   if (losesLastFinalizer(object, previous) && !registry.hooks.holdsBack?.(object)) {
     return { type: 'remove', object }
   }
-  if (jsonEqual(object, previous)) return { type: 'keep' }
+  if (jsonEqual(object, previous) && !existing.isOutdated) return { type: 'keep' }
   return { type: 'write', object, ttlSeconds: definitionTtl(registry) }
 }
 

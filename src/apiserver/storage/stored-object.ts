@@ -1,6 +1,7 @@
+import { jsonEqual } from '../../machinery/equal.ts'
 import { deepFreeze } from '../../machinery/freeze.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
-import type { Resource } from '../../machinery/resource.ts'
+import { parseApiVersion, type Resource } from '../../machinery/resource.ts'
 import { arrangeObject, encodeArranged, resourceVersionPosition, typeHeader } from './object-encoding.ts'
 
 /** What all objects of one resource share. */
@@ -12,13 +13,21 @@ export interface StoredType<T extends KubernetesObject = KubernetesObject> {
   selectableFields?(object: T): Readonly<Record<string, string>>
   /** Brings bytes that this code did not write (another version, another server) to an object of `resource`. */
   decode?(value: Uint8Array): T
+  /** Makes what stands in the store what the schema says now, which may be another than when it was written. */
+  normalize?(object: KubernetesObject): Writable<KubernetesObject>
 }
 
 export function storedType<T extends KubernetesObject>(
   resource: Resource<T>,
-  more: Pick<StoredType<T>, 'selectableFields' | 'decode'> = {},
+  more: Pick<StoredType<T>, 'selectableFields' | 'decode' | 'normalize'> = {},
 ): StoredType<T> {
-  return { resource, header: Buffer.from(typeHeader(resource)), ...more }
+  return {
+    resource,
+    header: Buffer.from(typeHeader(resource)),
+    ...(more.selectableFields && { selectableFields: (object: T) => more.selectableFields!(object) }),
+    ...(more.decode && { decode: (value: Uint8Array) => more.decode!(value) }),
+    ...(more.normalize && { normalize: (object: KubernetesObject) => more.normalize!(object) }),
+  }
 }
 
 /**
@@ -32,8 +41,10 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly key: string
   readonly revision: bigint
   readonly resourceVersion: string
-  /** As stored: without resourceVersion. */
-  readonly value: Buffer
+  /** The bytes that the store has. */
+  readonly raw: Buffer
+  /** As it is sent: without resourceVersion. Undefined until it has been compared with its schema. */
+  #value: Buffer | undefined
   #object: T | undefined
   #position = 0
   #fields: Readonly<Record<string, string>> | undefined
@@ -43,23 +54,55 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     this.key = key
     this.revision = revision
     this.resourceVersion = revision.toString()
-    const bytes = asBuffer(value)
-    this.#position = resourceVersionPosition(bytes, type.header)
+    this.raw = asBuffer(value)
     if (object) this.#object = withResourceVersion(object, this.resourceVersion)
+    if (!object && type.normalize) return
+    this.#position = resourceVersionPosition(this.raw, type.header)
     if (this.#position >= 0) {
-      this.value = bytes
+      this.#value = this.raw
       return
     }
-    const decoded = (object ?? type.decode?.(value) ?? parse(bytes)) as T
-    const arranged = arrangeObject(type.resource, decoded)
-    this.value = encodeArranged(arranged)
-    this.#position = resourceVersionPosition(this.value, type.header)
-    this.#object = withResourceVersion(arranged, this.resourceVersion)
+    const decoded = (object ?? type.decode?.(value) ?? parse(this.raw)) as T
+    this.#rewrite(decoded, type.resource)
+  }
+
+  /** As stored, and as its schema has it: without resourceVersion. */
+  get value(): Buffer {
+    if (!this.#value) this.#normalize()
+    return this.#value!
+  }
+
+  /** Stands in the store in another version than the one that is stored now. */
+  get isOutdated(): boolean {
+    const { header, normalize } = this.type
+    return normalize !== undefined && this.raw.compare(header, 0, header.length, 0, header.length) !== 0
   }
 
   get object(): T {
-    this.#object ??= withResourceVersion(parse(this.value) as Writable<T>, this.resourceVersion)
+    if (!this.#value) this.#normalize()
+    this.#object ??= withResourceVersion(parse(this.#value!) as Writable<T>, this.resourceVersion)
     return this.#object
+  }
+
+  #normalize(): void {
+    const found = parse(this.raw) as Writable<T>
+    const object = this.type.normalize!(found) as unknown as T
+    const position = resourceVersionPosition(this.raw, this.type.header)
+    if (position >= 0 && jsonEqual(object, found)) {
+      this.#position = position
+      this.#value = this.raw
+      this.#object = withResourceVersion(found, this.resourceVersion)
+      return
+    }
+    const version = parseApiVersion(object.apiVersion ?? '')?.version ?? this.type.resource.version
+    this.#rewrite(object, { ...this.type.resource, version })
+  }
+
+  #rewrite(object: T, resource: Resource<T>): void {
+    const arranged = arrangeObject(resource, object)
+    this.#value = encodeArranged(arranged)
+    this.#position = resourceVersionPosition(this.#value, Buffer.from(typeHeader(resource)))
+    this.#object = withResourceVersion(arranged, this.resourceVersion)
   }
 
   /** `''` for cluster-scoped objects. */
@@ -116,10 +159,11 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   }
 
   #writeFrom(start: number, target: Buffer, offset: number): number {
+    const { value } = this
     const position = this.#position
-    let at = offset + this.value.copy(target, offset, start, position)
+    let at = offset + value.copy(target, offset, start, position)
     at += target.write(`,"resourceVersion":"${this.resourceVersion}"`, at, 'latin1')
-    return at + this.value.copy(target, at, position)
+    return at + value.copy(target, at, position)
   }
 }
 

@@ -190,8 +190,8 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   /** Ends all watches and stops following the store; the objects stay there. */
   close(error?: Status & { readonly code: number }): void {
     for (const watcher of this.#watchers.all()) watcher.end(error)
-    const entries = this.all().map(({ key, value, revision }) => {
-      return { key: this.prefix + key, value, revision, createRevision: revision }
+    const entries = this.all().map(({ key, raw, revision }) => {
+      return { key: this.prefix + key, value: raw, revision, createRevision: revision }
     })
     this.#feed.detach(this.prefix, entries)
   }

@@ -1,4 +1,4 @@
-import type { Column, ResourceDefinition } from '../../api/definition.ts'
+import type { Column, VersionRules } from '../../api/definition.ts'
 import { nameColumn } from '../../api/columns.ts'
 import type { KubernetesObject, ListMeta, ObjectMeta } from '../../machinery/meta.ts'
 
@@ -46,7 +46,7 @@ const defaultColumns: readonly Column[] = [
 
 /** A table of some objects. `headers` off leaves out the column definitions: after the first event of a watch. */
 export function renderTable(
-  definition: ResourceDefinition,
+  definition: Pick<VersionRules, 'columns'>,
   objects: readonly KubernetesObject[],
   metadata: ListMeta,
   options: TableOptions,
@@ -67,7 +67,7 @@ export function renderTable(
 
 /** The table of a bookmark: a row without content, whose object carries the resourceVersion. */
 export function renderBookmarkTable(
-  definition: ResourceDefinition,
+  definition: Pick<VersionRules, 'columns'>,
   metadata: ObjectMeta,
   { version }: TableOptions,
   headers: boolean,
@@ -91,7 +91,7 @@ export function partialObject(metadata: ObjectMeta | undefined, version: string)
   }
 }
 
-function columnsOf(definition: ResourceDefinition): readonly Column[] {
+function columnsOf(definition: Pick<VersionRules, 'columns'>): readonly Column[] {
   return definition.columns ?? defaultColumns
 }
 

@@ -44,14 +44,15 @@ export function shownIn(
   request: AdmissionRequest,
   which: 'object' | 'oldObject',
 ): KubernetesObject | undefined {
-  const { operation, view, options } = request
+  const { operation, view, options, served } = request
   // What a connection is about are its options.
   if (operation === 'CONNECT') return which === 'object' ? options : undefined
   const object = request[which]
   if (!object) return undefined
   if (view) return view.show(object)
   if (request.kind) return { ...object, ...typeOf(request.kind) }
-  return { ...(version.served?.convert(object) ?? object), ...typeOf(version.kind) }
+  const shown = version.served && (served ?? version.served).inVersion(object, version.served)
+  return { ...(shown ?? object), ...typeOf(version.kind) }
 }
 
 function typeOf(kind: GroupVersionKind) {
@@ -84,8 +85,19 @@ export function takeShown(
     view.take(object, shown)
     return
   }
-  const stored = kind || !version.served ? shown : version.served.registry.complete(version.served, shown)
+  const stored = kind || !version.served ? shown : takenFrom(version.served, served, shown)
   if (served && !kind) Object.assign(stored, typeOf(request.resource))
   for (const key of Object.keys(object)) delete (object as Record<string, unknown>)[key]
   Object.assign(object, stored)
+}
+
+/** An object of one version in the working version of the request. */
+function takenFrom(
+  version: ServedResource,
+  served: ServedResource | undefined,
+  shown: Writable<KubernetesObject>,
+): Writable<KubernetesObject> {
+  const working = version.registry.complete(version, shown)
+  if (!version.isCustom || !served || served === version) return working
+  return version.inVersion(working, served) as Writable<KubernetesObject>
 }

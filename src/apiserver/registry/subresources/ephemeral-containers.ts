@@ -35,7 +35,7 @@ function rulesOf(pods: Registry): UpdateRules {
       }
       const pod = object as Writable<Pod>
       pod.spec = { ...pod.spec!, ephemeralContainers: (wanted ?? []) as Writable<EphemeralContainer>[] }
-      raiseGeneration(pods, object, previous)
+      raiseGeneration(pods.served, object, previous)
     },
     validate(object, previous) {
       const errors = validatePodSpec((object as Pod).spec!, path('spec')).filter(({ field }) => {

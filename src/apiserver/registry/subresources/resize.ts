@@ -37,7 +37,7 @@ function rulesOf(pods: Registry): UpdateRules {
           initContainers: resized(before.spec.initContainers, pod.spec!.initContainers ?? []),
         }),
       }
-      raiseGeneration(pods, object, previous)
+      raiseGeneration(pods.served, object, previous)
     },
     validate: (object, previous) => [
       ...validatePodSpec((object as Pod).spec!, path('spec')),

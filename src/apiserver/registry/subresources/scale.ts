@@ -22,15 +22,16 @@ export const scaleSubresource: Subresource = {
   name: 'scale',
   kind: () => scaleKind,
   verbs: ['get', 'patch', 'update'],
-  appliesTo: (registry) => registry.definition.strategy.scale !== undefined,
+  appliesTo: (_registry, { strategy }) => strategy.scale !== undefined,
 
   async handle(registry, scope, request) {
-    const rules = registry.definition.strategy.scale
+    const rules = scope.served.strategy.scale
     if (!rules) throw internalError(`${registry.definition.resource.resource} have no scale`)
     switch (request.verb) {
       case 'get': {
         const stored = await registry.get(scope, request.name, request.options)
-        return { type: 'object', code: 200, object: scaleOf(rules, stored.object) }
+        const object = await scope.served.working(stored)
+        return { type: 'object', code: 200, object: scaleOf(rules, object) }
       }
       case 'update': {
         const { body, options } = request
@@ -61,11 +62,11 @@ async function write(
   options: WriteOptions,
   wanted: (current: Scale) => Writable<Scale>,
 ): Promise<Answer> {
-  const rules = registry.definition.strategy.scale!
+  const rules = scope.served.strategy.scale!
   const updated = await updateObject(registry, scope, {
     name,
     options,
-    rules: registry.rules,
+    rules: scope.served.rules,
     createsMissing: false,
     view: {
       show: (object) => scaleOf(rules, object),
@@ -82,7 +83,7 @@ async function write(
       return object
     },
   })
-  const object = updated.type === 'stored' ? updated.stored.object : updated.object
+  const object = updated.type === 'stored' ? await scope.served.working(updated.stored) : updated.object
   return { type: 'object', code: 200, object: scaleOf(rules, object) }
 }
 

@@ -1,0 +1,201 @@
+import { applyDefaults } from '../../api/apply-defaults.ts'
+import { compileResourceSchema } from '../../api/apiextensions/compile-schema.ts'
+import { decode } from '../../api/decode.ts'
+import { DecodeError } from '../../api/decode-error.ts'
+import type { Conversion, ResourceDefinition } from '../../api/definition.ts'
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  JSONSchemaProps,
+} from '../../api/generated/apiextensions.v1.ts'
+import type { JsonValue, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
+import type { StatusError } from '../../machinery/status.ts'
+import type { ObjectSchema } from '../../machinery/schema.ts'
+import { compareVersions } from '../discovery/group-order.ts'
+import { customColumns } from './custom-columns.ts'
+import { customStrategy } from './custom-strategy.ts'
+import { selectedFields } from './selected-fields.ts'
+import type { ConvertObjects } from './webhook-conversion.ts'
+
+export interface DefinitionSource {
+  /** Without schemas. */
+  readonly outline: CustomResourceDefinition
+  /** With schemas; read when one is needed. */
+  full(): CustomResourceDefinition
+  /** Of definitions whose conversion is somebody else's. */
+  readonly convert?: ConvertObjects | undefined
+  /** Why no object may be created, if there is a reason. */
+  refuseCreate(name: string): StatusError | undefined
+}
+
+/** What the API server serves a custom resource by; undefined when there is no version to store it in. */
+export function servedDefinition(source: DefinitionSource): ResourceDefinition | undefined {
+  const { outline } = source
+  const { spec } = outline
+  const storage = spec.versions.find((version) => version.storage)
+  const names = outline.status?.acceptedNames
+  if (!storage || !names?.plural || !names.kind) return undefined
+  const schemas = new VersionSchemas(source)
+  const stored = versionPart(outline, storage, schemas)
+  // A version that is stored but not served is no version to anybody else.
+  const others = spec.versions.filter((version) => version.served && version !== storage)
+  const { convert } = source
+  return {
+    resource: stored.resource,
+    isCustom: true,
+    isStoredVersionHidden: !storage.served,
+    get schema() {
+      return stored.schema()
+    },
+    get openAPIV3Schema() {
+      return stored.openAPIV3Schema()!
+    },
+    singular: names.singular ?? names.kind.toLowerCase(),
+    listKind: names.listKind ?? `${names.kind}List`,
+    ...(names.shortNames && { shortNames: names.shortNames }),
+    ...(names.categories && { categories: names.categories }),
+    ...(stored.deprecation !== undefined && { deprecation: stored.deprecation }),
+    alsoServedAs: others.map((version) => {
+      const part = versionPart(outline, version, schemas)
+      return conversionOf(part, stored, schemas, convert)
+    }),
+    strategy: stored.strategy,
+    columns: stored.columns,
+    selectableFields: selectedFields(spec.versions),
+    normalize: (object) => schemas.normalize(object, convert ? undefined : stored.resource),
+    ...(convert && { convertStored: convert }),
+  }
+}
+
+/** The schemas of all versions, read when the first one is needed, and compiled one by one. */
+export class VersionSchemas {
+  readonly #source: DefinitionSource
+  #props: ReadonlyMap<string, JSONSchemaProps | undefined> | undefined
+  readonly #compiled = new Map<string, ObjectSchema>()
+
+  constructor(source: DefinitionSource) {
+    this.#source = source
+  }
+
+  props(version: string): JSONSchemaProps | undefined {
+    this.#props ??= new Map(
+      this.#source.full().spec.versions.map(({ name, schema }) => [name, schema?.openAPIV3Schema]),
+    )
+    return this.#props.get(version)
+  }
+
+  compiled(version: string): ObjectSchema {
+    let schema = this.#compiled.get(version)
+    if (!schema) {
+      const { preserveUnknownFields } = this.#source.outline.spec
+      schema = compileResourceSchema(preserveUnknownFields ? undefined : this.props(version))
+      this.#compiled.set(version, schema)
+    }
+    return schema
+  }
+
+  refuseCreate(name: string): StatusError | undefined {
+    return this.#source.refuseCreate(name)
+  }
+
+  /** A fresh object by the schema of its own version, and then by that of `target`. */
+  normalize(object: KubernetesObject, target: Resource | undefined): Writable<KubernetesObject> {
+    const own = object.apiVersion?.split('/')[1] ?? ''
+    try {
+      const known = this.#source.outline.spec.versions.some(({ name }) => name === own)
+      const first = known ? this.#shaped(object, own) : (object as Writable<KubernetesObject>)
+      if (!target || own === target.version) return first
+      return this.#shaped({ ...first, apiVersion: apiVersionOf(target) }, target.version)
+    } catch (error) {
+      // What was let in by an earlier schema is still to be seen.
+      if (error instanceof DecodeError) return { ...object } as Writable<KubernetesObject>
+      throw error
+    }
+  }
+
+  #shaped(object: KubernetesObject, version: string): Writable<KubernetesObject> {
+    const schema = this.compiled(version)
+    const shaped = decode(object, schema) as Writable<KubernetesObject>
+    applyDefaults(shaped, schema)
+    return shaped
+  }
+}
+
+interface VersionPart {
+  readonly resource: Resource
+  readonly deprecation: string | undefined
+  readonly strategy: ResourceDefinition['strategy']
+  readonly columns: NonNullable<ResourceDefinition['columns']>
+  readonly selectable: readonly string[]
+  schema(): ObjectSchema
+  openAPIV3Schema(): JsonValue | undefined
+}
+
+function versionPart(
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  schemas: VersionSchemas,
+): VersionPart {
+  const { group, scope } = definition.spec
+  const names = definition.status!.acceptedNames!
+  const { name } = version
+  const namespaced = scope === 'Namespaced'
+  return {
+    resource: { group, version: name, resource: names.plural, kind: names.kind, namespaced },
+    deprecation: deprecationOf(definition, version),
+    strategy: customStrategy({
+      subresources: version.subresources,
+      refuseCreate: (name) => schemas.refuseCreate(name),
+      props: () => (definition.spec.preserveUnknownFields ? undefined : schemas.props(name)),
+    }),
+    columns: customColumns(version.additionalPrinterColumns),
+    selectable: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
+    schema: () => schemas.compiled(name),
+    openAPIV3Schema: () => schemas.props(name) as unknown as JsonValue | undefined,
+  }
+}
+
+function conversionOf(
+  part: VersionPart,
+  stored: VersionPart,
+  schemas: VersionSchemas,
+  convert: ConvertObjects | undefined,
+): Conversion<KubernetesObject> {
+  const inVersion = (object: KubernetesObject, { resource }: VersionPart) =>
+    schemas.normalize({ ...object, apiVersion: apiVersionOf(resource) }, resource)
+  return {
+    resource: part.resource,
+    get schema() {
+      return part.schema()
+    },
+    get openAPIV3Schema() {
+      return part.openAPIV3Schema()!
+    },
+    fieldLabels: Object.fromEntries(part.selectable.map((field) => [field, field])),
+    fromStored: (object) => inVersion(object, part),
+    toStored: (object) => inVersion(object, stored),
+    ...(convert && { convert }),
+    own: {
+      strategy: part.strategy,
+      columns: part.columns,
+      ...(part.deprecation !== undefined && { deprecation: part.deprecation }),
+    },
+  }
+}
+
+/** Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. */
+function deprecationOf(
+  { spec }: CustomResourceDefinition,
+  { name, deprecated, deprecationWarning }: CustomResourceDefinitionVersion,
+): string | undefined {
+  if (!deprecated) return undefined
+  if (deprecationWarning !== undefined) return deprecationWarning
+  const { group, names } = spec
+  const message = `${group}/${name} ${names.kind} is deprecated`
+  const better = spec.versions
+    .filter((version) => version.served && !version.deprecated && compareVersions(version.name, name) < 0)
+    .map((version) => version.name)
+    .sort(compareVersions)[0]
+  return better === undefined ? message : `${message}; use ${group}/${better} ${names.kind}`
+}
