@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Node, Pod } from '../api/generated/core.v1.ts'
 import { decide } from './decide.ts'
 import { diagnosisMessage } from './diagnosis.ts'
+import { NominatedPods } from './nominated-pods.ts'
 import { podInfo } from './pod-info.ts'
 import { aNode, aPod, anInput, aTable } from './testing/builders.ts'
 
@@ -176,7 +177,8 @@ for (const { name, nodes, placed, pod, result } of rows) {
 
 test('decide leaves a node to a nominated pod of higher priority', () => {
   const nodes = aTable([aNode('a', { cpu: '2' }), aNode('b', { cpu: '1' })])
-  const nominated = [{ pod: podInfo(aPod('n', { cpu: '2', priority: 10 })), nodeName: 'a' }]
+  const nominated = new NominatedPods()
+  nominated.set(podInfo(aPod('n', { cpu: '2', priority: 10 })), 'a')
   const decision = decide(podInfo(aPod('p', { cpu: '1' })), { ...anInput(nodes), nominated })
   assert.equal(decision.type === 'placed' && decision.nodeName, 'b')
   assert.equal(nodes.requestedOf('cpu', nodes.indexOf('a')!), 0)

@@ -1,7 +1,8 @@
 import type { Random } from '../machinery/random.ts'
 import type { NodeFilter, Refusal } from './framework.ts'
 import type { NodeTable } from './nodes/node-table.ts'
-import type { EnabledPlugin } from './plugins/order.ts'
+import type { NominatedPods } from './nominated-pods.ts'
+import { pluginsAt, type Profile } from './profile.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** Where a pod goes, or why it cannot go anywhere. */
@@ -14,82 +15,124 @@ export interface Diagnosis {
   readonly nodeCount: number
   /** Per node that was refused. */
   readonly refusals: ReadonlyMap<number, Refusal>
-  /** Plugins that refused some node. */
+  /** Set when the pod itself was refused, before any node was looked at. */
+  readonly podRefusal?: Refusal
+  /** Plugins that refused some node, or the pod. */
   readonly plugins: ReadonlySet<string>
 }
 
 export interface DecisionInput {
   readonly nodes: NodeTable
-  readonly plugins: readonly EnabledPlugin[]
+  readonly profile: Profile
   readonly random: Random
-  /** Pods that wait for room made for them: they count on their node as if they were there already. */
-  readonly nominated?: readonly { readonly pod: PodInfo; readonly nodeName: string }[]
+  readonly nominated: NominatedPods
   /** Where the search for fitting nodes starts; moves on so that all nodes get their turn. */
   readonly cursor: { position: number }
 }
 
-/** A plugin's filter for the pod at hand. */
-export interface ActiveFilter {
-  readonly plugin: string
-  readonly filter: NodeFilter
-}
+/** The nodes that fit, or why none does. */
+export type Search =
+  | {
+      readonly type: 'found'
+      readonly feasible: readonly number[]
+      readonly refusals: ReadonlyMap<number, Refusal>
+    }
+  | { readonly type: 'refused'; readonly diagnosis: Diagnosis }
 
 const enoughNodes = 100
 const leastPercentage = 5
 
-/** Chooses a node for one pod. Pure but for `cursor`: reads the table, writes nothing. */
+/** Chooses a node for one pod. Pure but for `cursor`: leaves the table as it was. */
 export function decide(pod: PodInfo, input: DecisionInput): Decision {
-  const { nodes } = input
-  const filters = filtersFor(pod, input)
-  const feasible = findFeasible(filters, input)
-  if (feasible.nodes.length === 0) {
-    const { refusals, plugins } = feasible
-    return { type: 'refused', diagnosis: { nodeCount: nodes.size, refusals, plugins } }
-  }
-  const node = feasible.nodes.length === 1 ? feasible.nodes[0]! : best(pod, feasible.nodes, input)
-  return { type: 'placed', node, nodeName: nodes.nodes[node]!.metadata?.name ?? '' }
+  const search = findNodes(pod, input)
+  if (search.type === 'refused') return search
+  const node = chooseNode(pod, search.feasible, input)
+  return { type: 'placed', node, nodeName: nameOf(node, input.nodes) }
 }
 
-/** What each plugin asks of a node for this pod. */
-export function filtersFor(pod: PodInfo, { nodes, plugins, nominated = [] }: DecisionInput): ActiveFilter[] {
-  const compile = () =>
-    plugins.flatMap(({ plugin }) => {
-      const filter = plugin.filter?.(pod, nodes)
-      return filter ? [{ plugin: plugin.name, filter }] : []
-    })
-  const now = compile()
-  const coming = nominated.filter((other) => other.pod.key !== pod.key && other.pod.priority >= pod.priority)
-  if (coming.length === 0) return now
-  // A node must do both with the nominated pods and without them: they may never arrive.
-  return [...withPlaced(nodes, coming, compile), ...now]
-}
-
-/** Runs `during` while these pods count on their nodes. Filters made in it see them only for as long as they copied. */
-function withPlaced(
-  nodes: NodeTable,
-  coming: readonly { readonly pod: PodInfo; readonly nodeName: string }[],
-  compile: () => ActiveFilter[],
-): ActiveFilter[] {
-  for (const { pod, nodeName } of coming) nodes.addPod(pod, nodeName)
-  try {
-    const filters = compile()
-    const verdicts = new Map(nodes.indexes.map((node) => [node, firstRefusal(filters, node)]))
-    return [
-      {
-        plugin: 'NominatedPods',
-        filter: {
-          fits: (node) => verdicts.get(node) === undefined,
-          refusal: (node) => verdicts.get(node)!.refusal,
-        },
-      },
-    ]
-  } finally {
-    for (const { pod } of coming) nodes.removePod(pod.key)
+/** Asks of single nodes what a pod's filters say, nominated pods considered. */
+export interface NodeChecker {
+  check(node: number): { readonly plugin: string; readonly refusal: Refusal } | undefined
+  /** When set, only these nodes can fit, by the word of this plugin. */
+  readonly restriction?: {
+    readonly plugin: string
+    readonly filter: NodeFilter
+    readonly only: readonly number[]
   }
 }
 
-/** The first filter that refuses a node. */
-export function firstRefusal(
+interface ActiveFilter {
+  readonly plugin: string
+  readonly filter: NodeFilter
+}
+
+type Compiled = readonly ActiveFilter[] | { readonly plugin: string; readonly refusal: Refusal }
+
+/** What each plugin asks of a node for this pod, or the first refusal of the pod itself. */
+function compile(pod: PodInfo, { nodes, profile }: DecisionInput): Compiled {
+  const filters: ActiveFilter[] = []
+  for (const plugin of pluginsAt(profile, 'filter')) {
+    const filter = plugin.filter?.(pod, nodes)
+    if (!filter) continue
+    if ('refusesPod' in filter) return { plugin: plugin.name, refusal: filter.refusesPod }
+    filters.push({ plugin: plugin.name, filter })
+  }
+  return filters
+}
+
+/** A checker of nodes as the table is now; checkers of changed tables are made by `recheck`. */
+export function createChecker(
+  pod: PodInfo,
+  input: DecisionInput,
+): NodeChecker | { readonly plugin: string; readonly refusal: Refusal } {
+  const { nodes, nominated } = input
+  const compiled = compile(pod, input)
+  if ('refusal' in compiled) return compiled
+  const filters = compiled
+  const restricting = filters.find(({ filter }) => filter.only)
+  const isSnapshot = filters.some(({ filter }) => filter.isSnapshot)
+
+  /** A node must do both with the nominated pods and without them: they may never arrive. */
+  function withNominated(node: number, nodeName: string) {
+    const coming = nominated.before(pod, nodeName)
+    if (coming.length === 0) return undefined
+    for (const other of coming) nodes.addPod(other, nodeName)
+    try {
+      const now = isSnapshot ? compile(pod, input) : filters
+      return 'refusal' in now ? now : firstRefusal(now, node)
+    } finally {
+      for (const { key } of coming) nodes.removePod(key)
+    }
+  }
+
+  return {
+    check(node) {
+      const refused = nominated.size > 0 ? withNominated(node, nameOf(node, nodes)) : undefined
+      return refused ?? firstRefusal(filters, node)
+    },
+    ...(restricting && { restriction: { ...restricting, only: restricting.filter.only! } }),
+  }
+}
+
+/** A function that checks nodes of a table whose pods change between its calls. */
+export function createRechecker(pod: PodInfo, input: DecisionInput): (node: number) => Refusal | undefined {
+  const first = compile(pod, input)
+  const isSnapshot = 'refusal' in first || first.some(({ filter }) => filter.isSnapshot)
+  const refusalOf = (compiled: Compiled, node: number) =>
+    'refusal' in compiled ? compiled.refusal : firstRefusal(compiled, node)?.refusal
+  return (node) => {
+    const nodeName = nameOf(node, input.nodes)
+    const coming = input.nominated.size > 0 ? input.nominated.before(pod, nodeName) : []
+    for (const other of coming) input.nodes.addPod(other, nodeName)
+    try {
+      return refusalOf(isSnapshot ? compile(pod, input) : first, node)
+    } finally {
+      for (const { key } of coming) input.nodes.removePod(key)
+    }
+  }
+}
+
+function firstRefusal(
   filters: readonly ActiveFilter[],
   node: number,
 ): { readonly plugin: string; readonly refusal: Refusal } | undefined {
@@ -99,54 +142,80 @@ export function firstRefusal(
   return undefined
 }
 
-interface Feasible {
-  readonly nodes: number[]
-  readonly refusals: Map<number, Refusal>
-  readonly plugins: Set<string>
-}
-
 /** Looks at nodes from the cursor on, until enough fit. */
-function findFeasible(filters: readonly ActiveFilter[], { nodes, cursor }: DecisionInput): Feasible {
-  const found: Feasible = { nodes: [], refusals: new Map(), plugins: new Set() }
-  const restricting = filters.find(({ filter }) => filter.only)
-  const candidates = restricting?.filter.only ?? nodes.indexes
-  const wanted = nodesWanted(candidates.length)
+export function findNodes(pod: PodInfo, input: DecisionInput): Search {
+  const { nodes, cursor, profile } = input
+  const nodeCount = nodes.size
+  const checker = createChecker(pod, input)
+  if ('refusal' in checker) {
+    const { plugin, refusal } = checker
+    const refusals = new Map(nodes.indexes.map((node) => [node, refusal]))
+    return {
+      type: 'refused',
+      diagnosis: { nodeCount, refusals, podRefusal: refusal, plugins: new Set([plugin]) },
+    }
+  }
+  const nominatedNode = nominatedNodeOf(pod, nodes)
+  if (nominatedNode !== undefined && !checker.check(nominatedNode)) {
+    return { type: 'found', feasible: [nominatedNode], refusals: new Map() }
+  }
+  const feasible: number[] = []
+  const refusals = new Map<number, Refusal>()
+  const plugins = new Set<string>()
+  const { restriction } = checker
+  const candidates = restriction?.only ?? nodes.indexes
+  const wanted = nodesWanted(candidates.length, profile.percentageOfNodesToScore)
   let looked = 0
-  for (; looked < candidates.length && found.nodes.length < wanted; looked++) {
+  for (; looked < candidates.length && feasible.length < wanted; looked++) {
     const node = candidates[(cursor.position + looked) % candidates.length]!
-    const refused = filters.find(({ filter }) => !filter.fits(node))
+    const refused = checker.check(node)
     if (!refused) {
-      found.nodes.push(node)
+      feasible.push(node)
       continue
     }
-    found.refusals.set(node, refused.filter.refusal(node))
-    found.plugins.add(refused.plugin)
+    refusals.set(node, refused.refusal)
+    plugins.add(refused.plugin)
   }
   if (candidates.length > 0) cursor.position = (cursor.position + looked) % candidates.length
-  if (restricting && found.nodes.length === 0) refuseOthers(restricting, nodes, found)
-  return found
+  if (feasible.length > 0) return { type: 'found', feasible, refusals }
+  if (restriction) {
+    plugins.add(restriction.plugin)
+    for (const node of nodes.indexes) {
+      if (!refusals.has(node)) refusals.set(node, restriction.filter.refusal(node))
+    }
+  }
+  return { type: 'refused', diagnosis: { nodeCount, refusals, plugins } }
 }
 
-function refuseOthers({ plugin, filter }: ActiveFilter, nodes: NodeTable, found: Feasible): void {
-  found.plugins.add(plugin)
-  for (const node of nodes.indexes) {
-    if (!found.refusals.has(node)) found.refusals.set(node, filter.refusal(node))
-  }
+/** Where room was made for the pod: that node is taken when it fits, whatever others may offer. */
+function nominatedNodeOf({ pod }: PodInfo, nodes: NodeTable): number | undefined {
+  const name = pod.status?.nominatedNodeName
+  return name ? nodes.indexOf(name) : undefined
 }
 
 /** All of a small cluster, a share of a large one: looking further hardly finds better nodes. Upstream's numbers. */
-function nodesWanted(count: number): number {
+function nodesWanted(count: number, givenPercentage: number): number {
   if (count < enoughNodes) return count
-  const percentage = Math.max(leastPercentage, 50 - Math.floor(count / 125))
+  const adaptive = Math.max(leastPercentage, 50 - Math.floor(count / 125))
+  const percentage = givenPercentage === 0 ? adaptive : givenPercentage
   return Math.max(enoughNodes, Math.floor((count * percentage) / 100))
 }
 
-/** The node with the greatest weighted sum of scores; any one of several. */
-function best(pod: PodInfo, feasible: readonly number[], { nodes, plugins, random }: DecisionInput): number {
-  const totals = new Float64Array(feasible.length)
+/**
+ * The node with the greatest weighted sum of scores; any one of several. `extra` is added to the plugins' sums, in the
+ * order of `feasible`.
+ */
+export function chooseNode(
+  pod: PodInfo,
+  feasible: readonly number[],
+  { nodes, profile, random }: DecisionInput,
+  extra?: Float64Array,
+): number {
+  if (feasible.length === 1) return feasible[0]!
+  const totals = extra ?? new Float64Array(feasible.length)
   const scores = new Float64Array(feasible.length)
-  for (const { plugin, weight } of plugins) {
-    const score = weight > 0 ? plugin.score?.(pod, nodes) : undefined
+  for (const { plugin, weight } of profile.points.score) {
+    const score = plugin.score?.(pod, nodes, feasible)
     if (!score) continue
     for (let index = 0; index < feasible.length; index++) scores[index] = score.raw(feasible[index]!)
     score.finish?.(scores, feasible)
@@ -163,4 +232,8 @@ function best(pod: PodInfo, feasible: readonly number[], { nodes, plugins, rando
     }
   }
   return feasible[chosen]!
+}
+
+export function nameOf(node: number, nodes: NodeTable): string {
+  return nodes.nodes[node]!.metadata?.name ?? ''
 }

@@ -2,7 +2,7 @@ import { exponentialBuckets, type Metrics } from '../machinery/metrics.ts'
 import type { SchedulingQueue } from './scheduling-queue.ts'
 
 /** Names as upstream: pkg/scheduler/metrics. */
-export function schedulerMetrics(metrics: Metrics, profile: string) {
+export function schedulerMetrics(metrics: Metrics) {
   const attempts = metrics.counter({
     name: 'scheduler_schedule_attempts_total',
     help: 'Number of attempts to schedule pods, by the result.',
@@ -30,7 +30,7 @@ export function schedulerMetrics(metrics: Metrics, profile: string) {
   })
 
   return {
-    attempt(result: 'scheduled' | 'unschedulable' | 'error', tookMs: number): void {
+    attempt(profile: string, result: 'scheduled' | 'unschedulable' | 'error', tookMs: number): void {
       attempts.with({ profile, result }).add()
       duration.with({ profile, result }).observe(tookMs / 1000)
     },

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../machinery/clock.ts'
 import type { ClusterChange } from './cluster-change.ts'
 import { Heap } from './heap.ts'
-import type { EnabledPlugin } from './plugins/order.ts'
+import type { Plugin } from './framework.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** A pod that waits to be scheduled. */
@@ -17,9 +17,19 @@ export interface QueuedPod {
   waitingSinceMs: number
 }
 
-/** Seconds of back-off after the first failed attempt, doubling to the greatest. Upstream's defaults. */
-const firstBackoffMs = 1000
-const greatestBackoffMs = 10_000
+export interface SchedulingQueueOptions {
+  readonly clock: Clock
+  /** Negative when `a` is tried before `b`. */
+  compare(a: QueuedPod, b: QueuedPod): number
+  /** Those of the pod's profile. */
+  pluginsOf(pod: PodInfo): readonly Plugin[]
+  /** Back-off after the first failed attempt, doubling to the greatest. */
+  readonly firstBackoffMs: number
+  readonly greatestBackoffMs: number
+  /** Called when a pod becomes ready to be tried. */
+  onReady(): void
+}
+
 /** A pod that no event moved is tried again after this long, in case a hint was wrong. */
 const flushAfterMs = 5 * 60_000
 const flushPeriodMs = 30_000
@@ -29,25 +39,21 @@ const flushPeriodMs = 30_000
  * or gated. Source: kube-scheduler's scheduling queue.
  */
 export class SchedulingQueue {
+  readonly #options: SchedulingQueueOptions
   readonly #clock: Clock
-  readonly #plugins: readonly EnabledPlugin[]
-  readonly #onReady: () => void
   readonly #waiting = new Map<string, QueuedPod>()
-  readonly #active = new Heap<QueuedPod>(
-    (a, b) =>
-      a.pod.priority > b.pod.priority || (a.pod.priority === b.pod.priority && a.addedAtMs < b.addedAtMs),
-  )
+  readonly #active: Heap<QueuedPod>
   readonly #backingOff = new Heap<QueuedPod>((a, b) => a.backoffUntilMs < b.backoffUntilMs)
   readonly #refused = new Set<QueuedPod>()
-  readonly #gated = new Set<QueuedPod>()
+  /** With the plugin that keeps each out. */
+  readonly #gated = new Map<QueuedPod, Plugin>()
   #timer: Cancel | undefined
   #flushTimer: Cancel | undefined
 
-  /** `onReady` is called when a pod becomes ready to be tried. */
-  constructor(clock: Clock, plugins: readonly EnabledPlugin[], onReady: () => void) {
-    this.#clock = clock
-    this.#plugins = plugins
-    this.#onReady = onReady
+  constructor(options: SchedulingQueueOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#active = new Heap((a, b) => options.compare(a, b) < 0)
   }
 
   /** Adds a pod, or takes its new version, which may lift what it was refused for. */
@@ -93,6 +99,12 @@ export class SchedulingQueue {
     return queued
   }
 
+  /** Tries a pod again as soon as its back-off allows. */
+  activate(key: string): void {
+    const queued = this.#waiting.get(key)
+    if (queued && this.#refused.has(queued)) this.#activate(queued)
+  }
+
   /** No node fits: the pod waits for a change that one of the plugins says may help. */
   refuse(queued: QueuedPod, refusedBy: ReadonlySet<string>): void {
     if (this.#waiting.get(queued.pod.key) !== queued) return
@@ -113,6 +125,10 @@ export class SchedulingQueue {
   /** Moves the refused pods that the change may help. */
   notice(change: ClusterChange): void {
     for (const queued of this.#refused) this.#consider(queued, change)
+    for (const [queued, plugin] of this.#gated) {
+      const mayHelp = plugin.mayHelp?.(change, queued.pod) ?? true
+      if (mayHelp && plugin.gate?.(queued.pod) === undefined) this.#admit(queued)
+    }
   }
 
   get counts() {
@@ -130,9 +146,9 @@ export class SchedulingQueue {
   }
 
   #admit(queued: QueuedPod): void {
-    const isGated = this.#plugins.some(({ plugin }) => plugin.gate?.(queued.pod) !== undefined)
+    const gate = this.#options.pluginsOf(queued.pod).find((plugin) => plugin.gate?.(queued.pod) !== undefined)
     this.#leave(queued)
-    if (isGated) this.#gated.add(queued)
+    if (gate) this.#gated.set(queued, gate)
     else this.#activate(queued)
   }
 
@@ -147,13 +163,14 @@ export class SchedulingQueue {
     if (!this.#refused.has(queued)) return
     const mayHelp =
       queued.refusedBy.size === 0 ||
-      this.#plugins.some(({ plugin: { name, mayHelp } }) => {
-        return queued.refusedBy.has(name) && (mayHelp?.(change, queued.pod) ?? true)
+      this.#options.pluginsOf(queued.pod).some((plugin) => {
+        return queued.refusedBy.has(plugin.name) && (plugin.mayHelp?.(change, queued.pod) ?? true)
       })
     if (mayHelp) this.#activate(queued)
   }
 
   #setBackoff(queued: QueuedPod): void {
+    const { firstBackoffMs, greatestBackoffMs } = this.#options
     const backoffMs = Math.min(greatestBackoffMs, firstBackoffMs * 2 ** (queued.attempts - 1))
     queued.backoffUntilMs = this.#clock.monotonic() + backoffMs
   }
@@ -162,7 +179,7 @@ export class SchedulingQueue {
     this.#refused.delete(queued)
     if (queued.backoffUntilMs <= this.#clock.monotonic()) {
       this.#active.push(queued)
-      this.#onReady()
+      this.#options.onReady()
       return
     }
     this.#backingOff.push(queued)
@@ -185,7 +202,7 @@ export class SchedulingQueue {
         this.#active.push(due)
       }
       this.#setTimer()
-      if (this.#active.size > 0) this.#onReady()
+      if (this.#active.size > 0) this.#options.onReady()
     })
   }
 

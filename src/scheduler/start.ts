@@ -1,26 +1,22 @@
-import type { Node, Pod } from '../api/generated/core.v1.ts'
-import { namespaces, nodes, podDisruptionBudgets, pods } from '../api/generated/resources.ts'
+import { namespaces, nodes, pods } from '../api/generated/resources.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
-import type { Change } from '../client/informer.ts'
+import type { Informer } from '../client/informer.ts'
 import type { Cancel } from '../machinery/clock.ts'
-import { keyOf } from '../machinery/resource.ts'
-import { isNotFound } from '../machinery/status-errors.ts'
-import { decide, type DecisionInput, type Diagnosis } from './decide.ts'
-import { diagnosisMessage } from './diagnosis.ts'
+import type { KubernetesObject } from '../machinery/meta.ts'
+import type { Resource } from '../machinery/resource.ts'
+import { defaultConfiguration, type SchedulerConfiguration } from './configuration/configuration.ts'
+import { createProfiles } from './configuration/create-profiles.ts'
+import { createExtenders } from './extenders/extenders.ts'
+import { followCluster } from './follow-cluster.ts'
+import type { PluginHandle } from './framework.ts'
 import { NodeTable } from './nodes/node-table.ts'
-import { defaultPlugins, type EnabledPlugin } from './plugins/order.ts'
-import { podInfo, type PodInfo } from './pod-info.ts'
-import { createPodWriter } from './pod-writer.ts'
-import { preempt } from './preemption.ts'
+import { NominatedPods } from './nominated-pods.ts'
+import type { PodInfo } from './pod-info.ts'
 import { schedulerMetrics } from './scheduler-metrics.ts'
-import { SchedulingQueue, type QueuedPod } from './scheduling-queue.ts'
-
-export interface SchedulerOptions {
-  /** Pods with this spec.schedulerName are scheduled. Default `default-scheduler`. */
-  readonly schedulerName?: string
-  readonly plugins?: readonly EnabledPlugin[]
-}
+import { createSchedulingCycle } from './scheduling-cycle.ts'
+import { SchedulingQueue } from './scheduling-queue.ts'
+import { WaitingPods } from './waiting-pods.ts'
 
 /** Decisions are made for at most this long before other work gets its turn. */
 const sliceMs = 5
@@ -28,198 +24,86 @@ const sliceMs = 5
 /** Watches pods without a node, chooses one for each, and binds it, until stopped. */
 export function startScheduler(
   context: ComponentContext,
-  options: SchedulerOptions = {},
+  configuration: SchedulerConfiguration = defaultConfiguration,
 ): Promise<RunningComponent> {
   const { client, informers, clock, random, log, metrics } = context
-  const { schedulerName = 'default-scheduler', plugins = defaultPlugins } = options
-  const nodeCache = informers.informer(nodes)
+  const events = createEventRecorder({ client, component: 'default-scheduler', clock, log })
+  const counts = schedulerMetrics(metrics)
   const namespaceCache = informers.informer(namespaces)
-  const budgetCache = informers.informer(podDisruptionBudgets)
-  const podCache = informers.informer(pods)
-
-  const events = createEventRecorder({ client, component: schedulerName, clock, log })
-  const writer = createPodWriter({ client, clock, events })
-  const counts = schedulerMetrics(metrics, schedulerName)
   const table = new NodeTable((name) => namespaceCache.get(name)?.metadata?.labels ?? {})
-  /** Pods placed by a decision whose binding the cache has not shown yet. */
-  const assumed = new Set<string>()
-  const nominated = new Map<string, { readonly pod: PodInfo; readonly nodeName: string }>()
-  const binding = new Set<Promise<void>>()
-  const cursor = { position: 0 }
+  /** What plugins read beside nodes, namespaces and pods. */
+  const caches = new Map<Resource, Informer<KubernetesObject>>()
+  const handle: PluginHandle = {
+    client,
+    clock,
+    random,
+    events,
+    log,
+    metrics,
+    nodes: table,
+    waiting: new WaitingPods(clock),
+    cache<T extends KubernetesObject>(resource: Resource<T>) {
+      const cache = informers.informer(resource)
+      caches.set(resource, cache)
+      return cache
+    },
+  }
+  const profiles = createProfiles(configuration, handle)
+  const profileOf = ({ pod }: PodInfo) => profiles.get(pod.spec?.schedulerName ?? 'default-scheduler')
+  const { compare } = [...profiles.values()][0]!.points.queueSort[0]!.plugin
   let scheduled: Cancel | undefined
   let isReady = false
   let stopped = false
 
-  const queue = new SchedulingQueue(clock, plugins, wake)
+  const queue = new SchedulingQueue({
+    clock,
+    compare: (a, b) => compare!(a, b),
+    pluginsOf: (pod) => profileOf(pod)?.plugins ?? [],
+    firstBackoffMs: configuration.podInitialBackoffSeconds * 1000,
+    greatestBackoffMs: configuration.podMaxBackoffSeconds * 1000,
+    onReady: wake,
+  })
   const stopCollecting = metrics.onCollect(() => counts.pending(queue.counts))
+  const nominated = new NominatedPods()
+  const podCache = informers.informer(pods)
+  const cycle = createSchedulingCycle({
+    handle,
+    queue,
+    nominated,
+    extenders: createExtenders(configuration.extenders, handle),
+    currentPod: (key) => podCache.get(key),
+  })
 
   function wake(): void {
     if (stopped || !isReady || scheduled) return
     scheduled = clock.after(0, () => {
-      scheduled = undefined
-      runSlice()
+      void runSlice().finally(() => {
+        scheduled = undefined
+        if (queue.counts.active > 0) wake()
+      })
     })
   }
 
-  function runSlice(): void {
+  async function runSlice(): Promise<void> {
     const endMs = clock.monotonic() + sliceMs
     for (let queued = queue.pop(); queued; queued = queue.pop()) {
-      scheduleOne(queued)
-      if (clock.monotonic() >= endMs) return wake()
+      const asking = cycle.run(queued, profileOf(queued.pod)!)
+      if (asking) await asking
+      if (clock.monotonic() >= endMs) return
     }
   }
 
-  function scheduleOne(queued: QueuedPod): void {
-    const startedAtMs = clock.monotonic()
-    const { pod } = queued
-    const input: DecisionInput = { nodes: table, plugins, random, cursor, nominated: [...nominated.values()] }
-    try {
-      const decision = decide(pod, input)
-      if (decision.type === 'placed') assume(queued, decision.nodeName, startedAtMs)
-      else refuse(queued, decision.diagnosis, input, startedAtMs)
-    } catch (error) {
-      counts.attempt('error', clock.monotonic() - startedAtMs)
-      log.error('a decision failed', { pod: pod.key, error })
-      queue.retry(queued)
-    }
-  }
-
-  /** Counts the pod on its node at once, and binds it while the next decisions are made. */
-  function assume(queued: QueuedPod, nodeName: string, startedAtMs: number): void {
-    const { pod } = queued
-    table.addPod(pod, nodeName)
-    assumed.add(pod.key)
-    nominated.delete(pod.key)
-    const bound = bind(queued, nodeName, startedAtMs).finally(() => binding.delete(bound))
-    binding.add(bound)
-  }
-
-  async function bind(queued: QueuedPod, nodeName: string, startedAtMs: number): Promise<void> {
-    const { pod } = queued
-    try {
-      await writer.bind(pod, nodeName)
-      counts.attempt('scheduled', clock.monotonic() - startedAtMs)
-    } catch (error) {
-      counts.attempt('error', clock.monotonic() - startedAtMs)
-      forget(pod)
-      if (isNotFound(error)) return
-      log.warn('binding failed', { pod: pod.key, node: nodeName, error })
-      await report(pod, 'SchedulerError', `binding rejected: ${String(error)}`)
-      queue.retry(queued)
-    }
-  }
-
-  /** Undoes an assumption that did not come true. */
-  function forget(pod: PodInfo): void {
-    if (!assumed.delete(pod.key)) return
-    table.removePod(pod.key)
-    queue.notice({ type: 'podRemoved', pod })
-  }
-
-  function refuse(queued: QueuedPod, diagnosis: Diagnosis, input: DecisionInput, startedAtMs: number): void {
-    const { pod } = queued
-    counts.attempt('unschedulable', clock.monotonic() - startedAtMs)
-    let message = diagnosisMessage(diagnosis.nodeCount, diagnosis.refusals.values())
-    if (diagnosis.nodeCount > 0) {
-      const preemption = preempt(pod, diagnosis, budgetCache.list(), input)
-      if (preemption.type === 'victims') {
-        nominated.set(pod.key, { pod, nodeName: preemption.nodeName })
-        counts.preempted(preemption.victims.length)
-        void makeRoom(pod, preemption.nodeName, preemption.victims)
-      } else {
-        message += ` preemption: ${preemption.message}`
-      }
-    }
-    queue.refuse(queued, diagnosis.plugins)
-    void report(pod, 'Unschedulable', message, nominated.get(pod.key)?.nodeName)
-  }
-
-  async function makeRoom(pod: PodInfo, nodeName: string, victims: readonly PodInfo[]): Promise<void> {
-    const failures = await writer.evict(victims, pod, nodeName)
-    if (failures.length === 0) return
-    nominated.delete(pod.key)
-    log.warn('preemption failed', { pod: pod.key, node: nodeName, error: failures[0] })
-  }
-
-  async function report(
-    pod: PodInfo,
-    reason: string,
-    message: string,
-    nominatedNodeName?: string,
-  ): Promise<void> {
-    try {
-      await writer.report(podCache.get(pod.key) ?? pod.pod, { reason, message, nominatedNodeName })
-    } catch (error) {
-      if (!isNotFound(error)) log.warn('a pod could not be told why it waits', { pod: pod.key, error })
-    }
-  }
-
-  function onPod(change: Change<Pod>): void {
-    const key = keyOf(change.object)
-    if (change.type === 'deleted' || isOver(change.object)) return onPodGone(key)
-    const nodeName = change.object.spec?.nodeName
-    if (nodeName) onPodPlaced(podInfo(change.object), nodeName)
-    else if (isOurs(change.object)) onPodWaiting(change.object, key)
-    else queue.remove(key)
-  }
-
-  function onPodGone(key: string): void {
-    queue.remove(key)
-    nominated.delete(key)
-    assumed.delete(key)
-    const place = table.placeOf(key)
-    if (!place) return
-    table.removePod(key)
-    queue.notice({ type: 'podRemoved', pod: place.pod })
-    wake()
-  }
-
-  function onPodPlaced(pod: PodInfo, nodeName: string): void {
-    queue.remove(pod.key)
-    nominated.delete(pod.key)
-    assumed.delete(pod.key)
-    const previous = table.placeOf(pod.key)?.pod
-    // Most updates of a placed pod are of its status, which nothing here reads.
-    if (previous && isSameForScheduling(previous.pod, pod.pod)) return
-    table.addPod(pod, nodeName)
-    queue.notice({ type: 'podPlaced', pod, ...(previous && { previous }) })
-  }
-
-  function onPodWaiting(pod: Pod, key: string): void {
-    // The cache has not seen the binding of an assumed pod yet.
-    if (assumed.has(key) && table.placeOf(key)?.pod.uid === pod.metadata?.uid) return
-    const info = podInfo(pod)
-    const nodeName = pod.status?.nominatedNodeName
-    if (nodeName && !nominated.has(key)) nominated.set(key, { pod: info, nodeName })
-    queue.set(info)
-  }
-
-  function isOurs({ metadata, spec }: Pod): boolean {
-    return (spec?.schedulerName ?? 'default-scheduler') === schedulerName && !metadata?.deletionTimestamp
-  }
-
-  function onNode(change: Change<Node>): void {
-    const { object: node } = change
-    if (change.type === 'deleted') return table.removeNode(keyOf(node))
-    if (change.type === 'updated' && isSameNode(node, change.previous)) return
-    table.setNode(node)
-    queue.notice(
-      change.type === 'updated'
-        ? { type: 'nodeUpdated', node, previous: change.previous }
-        : { type: 'nodeAdded', node },
-    )
-  }
-
-  const unsubscribe = [
-    nodeCache.onChange(onNode),
-    namespaceCache.onChange(({ object }) => {
-      table.counts.namespaceChanged()
-      queue.notice({ type: 'namespaceUpdated', name: keyOf(object) })
-    }),
-    podCache.onChange(onPod),
-  ]
-  const caches = [nodeCache, namespaceCache, budgetCache, podCache]
-  const ready = Promise.all(caches.map(({ synced }) => synced)).then(() => {
+  const nodeCache = informers.informer(nodes)
+  const unfollow = followCluster({
+    handle,
+    queue,
+    cycle,
+    nominated,
+    isOurs: (name) => profiles.has(name),
+    caches: { nodes: nodeCache, namespaces: namespaceCache, pods: podCache, others: caches },
+  })
+  const synced = [nodeCache, namespaceCache, podCache, ...caches.values()].map((cache) => cache.synced)
+  const ready = Promise.all(synced).then(() => {
     isReady = true
     wake()
   })
@@ -233,37 +117,9 @@ export function startScheduler(
       scheduled?.()
       queue.close()
       stopCollecting()
-      for (const end of unsubscribe) end()
-      await Promise.allSettled(binding)
+      unfollow()
+      await cycle.stop()
       await events.stop()
     },
   })
-}
-
-function isOver({ status }: Pod): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
-}
-
-function isSameForScheduling(previous: Pod, next: Pod): boolean {
-  return (
-    previous.metadata?.uid === next.metadata?.uid &&
-    previous.metadata?.generation === next.metadata?.generation &&
-    previous.metadata?.labels === next.metadata?.labels &&
-    previous.metadata?.deletionTimestamp === next.metadata?.deletionTimestamp &&
-    previous.status?.containerStatuses === next.status?.containerStatuses
-  )
-}
-
-/** Heartbeats change conditions only. */
-function isSameNode(next: Node, previous: Node): boolean {
-  const read = ({ metadata, spec, status }: Node) =>
-    JSON.stringify([
-      metadata?.labels,
-      metadata?.annotations,
-      spec,
-      status?.allocatable,
-      status?.images,
-      status?.declaredFeatures,
-    ])
-  return read(next) === read(previous)
 }

@@ -11,6 +11,7 @@ test('NodeTable, change after change, counts what a fresh table counts', () => {
   const pods = new Map<string, { pod: ReturnType<typeof aPodInfo>; nodeName: string }>()
   const query = {
     id: 'web',
+    topologyKey: 'zone',
     matches: ({ labels }: { labels: Readonly<Record<string, string>> }) => labels.app === 'web',
   }
 
@@ -54,7 +55,10 @@ test('NodeTable, change after change, counts what a fresh table counts', () => {
     assert.equal(table.requestedOf('cpu', index), fresh.requestedOf('cpu', expected))
     assert.equal(table.requestedOf('pods', index), fresh.requestedOf('pods', expected))
     assert.equal(table.allocatableOf('cpu', index), fresh.allocatableOf('cpu', expected))
-    assert.equal(table.counts.of(query)[index], fresh.counts.of(query)[expected])
+    const [count, freshCount] = [table.counts.of(query), fresh.counts.of(query)]
+    assert.equal(count.perNode[index], freshCount.perNode[expected])
+    assert.equal(count.around(index), freshCount.around(expected))
+    assert.equal(count.total, freshCount.total)
     const port = { hostIP: '0.0.0.0', protocol: 'TCP', hostPort: 1 }
     assert.equal(table.hasHostPort(index, port), fresh.hasHostPort(expected, port))
     const sameZone = [...nodes.keys()].filter((other) => {

@@ -33,7 +33,7 @@ export class NodeTable {
   #capacity = 0
 
   constructor(namespaceLabels: (name: string) => Readonly<Record<string, string>>) {
-    this.topology = createTopology(this)
+    this.topology = createTopology(this, (key, node, from, to) => this.counts.moved(key, node, from, to))
     this.counts = createPodCounts(this, namespaceLabels)
   }
 

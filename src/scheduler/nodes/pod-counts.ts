@@ -1,11 +1,13 @@
 import { matchesLabels, type Labels } from '../../machinery/label-selector.ts'
 import type { AffinityTerm, PodInfo } from '../pod-info.ts'
+import { DomainCount } from './domain-count.ts'
 import type { NodeTable } from './node-table.ts'
 
 /** Which pods are counted. */
 export interface PodQuery {
   /** The same for queries that count the same pods. */
   readonly id: string
+  readonly topologyKey: string
   matches(pod: PodInfo): boolean
 }
 
@@ -16,22 +18,24 @@ export type TermKind =
   | 'preferredAffinity'
   | 'preferredAntiAffinity'
 
+/** A term that placed pods have, and where those pods are. */
 export interface PlacedTerm {
   readonly term: AffinityTerm
-  /** Per node: how many of its pods have the term. */
-  perNode: Int32Array
+  readonly count: DomainCount
 }
 
 export interface PodCounts {
-  /** Per node: how many of its pods the query matches. Kept from the first time it is asked for. */
-  of(query: PodQuery): Int32Array
+  /** The pods that the query matches. Kept up to date from the first time it is asked for. */
+  of(query: PodQuery): DomainCount
   /** Every distinct term that placed pods have. */
   placedTerms(kind: TermKind): Iterable<PlacedTerm>
   /** Whether `term` speaks of `pod`, by namespace and labels. */
   termMatches(term: AffinityTerm, pod: PodInfo): boolean
-  /** Counts that read this namespace's labels are taken anew. */
+  /** Counts that read namespaces' labels are taken anew. */
   namespaceChanged(): void
   account(pod: PodInfo, node: number, sign: 1 | -1): void
+  /** A node's domain of a topology key changed. */
+  moved(topologyKey: string, node: number, from: number, to: number): void
   grow(capacity: number): void
 }
 
@@ -46,31 +50,42 @@ const termKinds: readonly TermKind[] = [
 ]
 
 /**
- * Counts of pods per node, kept up to date as pods come and go, so that a decision costs the same however many pods there
- * are: spreading and affinity ask few different questions, and ask them again and again.
+ * Counts of pods per node and domain, kept up to date as pods come and go, so that a decision costs the same however many
+ * pods there are: spreading and affinity ask few different questions, and ask them again and again.
  */
 export function createPodCounts(nodes: NodeTable, namespaceLabels: (name: string) => Labels): PodCounts {
-  const queries = new Map<string, { query: PodQuery; perNode: Int32Array }>()
+  const queries = new Map<string, { readonly query: PodQuery; readonly count: DomainCount }>()
   const placed = new Map<TermKind, Map<string, PlacedTerm & { users: number }>>(
     termKinds.map((kind) => [kind, new Map()]),
   )
 
-  function countAll(query: PodQuery): Int32Array {
-    const perNode = new Int32Array(nodes.capacity)
+  function* allCounts(): Generator<{ readonly topologyKey: string; readonly count: DomainCount }> {
+    for (const { query, count } of queries.values()) yield { topologyKey: query.topologyKey, count }
+    for (const terms of placed.values())
+      for (const { term, count } of terms.values()) yield { topologyKey: term.topologyKey, count }
+  }
+
+  function newCount(topologyKey: string): DomainCount {
+    return new DomainCount(nodes.topology.of(topologyKey), nodes.capacity)
+  }
+
+  function countAll(query: PodQuery): DomainCount {
+    const count = newCount(query.topologyKey)
     nodes.pods.forEach((pods, node) => {
-      for (const pod of pods.values()) if (query.matches(pod)) perNode[node]!++
+      for (const pod of pods.values()) if (query.matches(pod)) count.add(node, 1)
     })
-    return perNode
+    return count
   }
 
   return {
     of(query) {
-      let entry = queries.get(query.id)
-      if (entry) queries.delete(query.id)
-      else entry = { query, perNode: countAll(query) }
-      queries.set(query.id, entry)
+      const id = `${query.topologyKey} ${query.id}`
+      let entry = queries.get(id)
+      if (entry) queries.delete(id)
+      else entry = { query, count: countAll(query) }
+      queries.set(id, entry)
       if (queries.size > maxQueries) queries.delete(queries.keys().next().value!)
-      return entry.perNode
+      return entry.count
     },
 
     placedTerms: (kind) => placed.get(kind)!.values(),
@@ -85,33 +100,25 @@ export function createPodCounts(nodes: NodeTable, namespaceLabels: (name: string
     namespaceChanged: () => queries.clear(),
 
     account(pod, node, sign) {
-      for (const { query, perNode } of queries.values()) if (query.matches(pod)) perNode[node]! += sign
+      for (const { query, count } of queries.values()) if (query.matches(pod)) count.add(node, sign)
       for (const kind of termKinds) {
         for (const term of pod[kind]) {
           const terms = placed.get(kind)!
           let entry = terms.get(term.id)
-          if (!entry) {
-            entry = { term, perNode: new Int32Array(nodes.capacity), users: 0 }
-            terms.set(term.id, entry)
-          }
-          entry.perNode[node]! += sign
+          if (!entry) terms.set(term.id, (entry = { term, count: newCount(term.topologyKey), users: 0 }))
+          entry.count.add(node, sign)
           entry.users += sign
           if (entry.users === 0) terms.delete(term.id)
         }
       }
     },
 
+    moved(topologyKey, node, from, to) {
+      for (const entry of allCounts()) if (entry.topologyKey === topologyKey) entry.count.move(node, from, to)
+    },
+
     grow(capacity) {
-      for (const entry of queries.values()) entry.perNode = grown(entry.perNode, capacity)
-      for (const terms of placed.values()) {
-        for (const entry of terms.values()) entry.perNode = grown(entry.perNode, capacity)
-      }
+      for (const { count } of allCounts()) count.grow(capacity)
     },
   }
-}
-
-function grown(column: Int32Array, capacity: number): Int32Array {
-  const larger = new Int32Array(capacity)
-  larger.set(column)
-  return larger
 }

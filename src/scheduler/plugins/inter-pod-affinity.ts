@@ -1,13 +1,20 @@
 import { maxNodeScore, type NodeFilter, type NodeScore, type Plugin } from '../framework.ts'
 import type { NodeTable } from '../nodes/node-table.ts'
-import type { Domains } from '../nodes/topology.ts'
+import type { DomainCount } from '../nodes/domain-count.ts'
+import type { PlacedTerm } from '../nodes/pod-counts.ts'
 import type { AffinityTerm, PodInfo } from '../pod-info.ts'
 
-/** What a required affinity term of a placed pod counts for a pod to come that matches it. Upstream's default. */
-const hardPodAffinityWeight = 1
+export interface InterPodAffinityArgs {
+  /** What a required affinity term of a placed pod counts for a pod to come that matches it; 0 to 100. */
+  readonly hardPodAffinityWeight: number
+  /** What placed pods prefer does not count for a pod that prefers nothing itself. */
+  readonly ignorePreferredTermsOfExistingPods?: boolean
+}
+
+export const interPodAffinityArgs: InterPodAffinityArgs = { hardPodAffinityWeight: 1 }
 
 /** Pods near, or away from, pods that match; also what placed pods ask of the pod to come. */
-export const interPodAffinity: Plugin = {
+export const createInterPodAffinity = (args: InterPodAffinityArgs): Plugin => ({
   name: 'InterPodAffinity',
   filter(pod, nodes) {
     const against = placedAgainst(pod, nodes)
@@ -16,7 +23,7 @@ export const interPodAffinity: Plugin = {
       return undefined
     return filterBy(pod, nodes, against)
   },
-  score: scoreFor,
+  score: (pod, nodes) => scoreFor(pod, nodes, args),
   mayHelp(change, pod) {
     switch (change.type) {
       case 'podPlaced':
@@ -27,63 +34,50 @@ export const interPodAffinity: Plugin = {
       case 'namespaceUpdated':
       case 'podUpdated':
         return true
+      case 'objectChanged':
+        return false
     }
   },
-}
+})
 
-/** Matching pods per domain of one term. */
-interface TermCount {
-  readonly term: AffinityTerm
-  readonly domains: Domains
-  readonly perDomain: Int32Array
-  readonly total: number
-}
-
-function sumByDomain(term: AffinityTerm, perNode: Int32Array, nodes: NodeTable): TermCount {
-  const domains = nodes.topology.of(term.topologyKey)
-  const perDomain = new Int32Array(domains.size)
-  let total = 0
-  for (const node of nodes.indexes) {
-    const domain = domains.ids[node]!
-    if (domain < 0) continue
-    perDomain[domain]! += perNode[node]!
-    total += perNode[node]!
-  }
-  return { term, domains, perDomain, total }
-}
-
-function countMatching(term: AffinityTerm, nodes: NodeTable): TermCount {
+function countMatching(term: AffinityTerm, nodes: NodeTable): PlacedTerm {
+  const { id, topologyKey } = term
   const matches = (other: PodInfo) => nodes.counts.termMatches(term, other)
-  return sumByDomain(term, nodes.counts.of({ id: `affinity ${term.id}`, matches }), nodes)
+  return { term, count: nodes.counts.of({ id: `affinity ${id}`, topologyKey, matches }) }
+}
+
+/** For each term, the pods that match it and all the others: one pod must satisfy them together. */
+function countMatchingAll(terms: readonly AffinityTerm[], nodes: NodeTable): PlacedTerm[] {
+  const id = `affinity ${terms.map((term) => term.id).join(' ')}`
+  const matches = (other: PodInfo) => terms.every((term) => nodes.counts.termMatches(term, other))
+  return terms.map((term) => {
+    return { term, count: nodes.counts.of({ id, topologyKey: term.topologyKey, matches }) }
+  })
 }
 
 /** Required anti-affinity of placed pods that speaks of this pod. */
-function placedAgainst(pod: PodInfo, nodes: NodeTable): TermCount[] {
-  const found: TermCount[] = []
-  for (const { term, perNode } of nodes.counts.placedTerms('requiredAntiAffinity')) {
-    if (nodes.counts.termMatches(term, pod)) found.push(sumByDomain(term, perNode, nodes))
+function placedAgainst(pod: PodInfo, nodes: NodeTable): PlacedTerm[] {
+  const found: PlacedTerm[] = []
+  for (const placed of nodes.counts.placedTerms('requiredAntiAffinity')) {
+    if (placed.count.total > 0 && nodes.counts.termMatches(placed.term, pod)) found.push(placed)
   }
   return found
 }
 
-function inDomain({ domains, perDomain }: TermCount, node: number): number {
-  const domain = domains.ids[node]!
-  return domain < 0 ? 0 : (perDomain[domain] ?? 0)
-}
-
-function filterBy(pod: PodInfo, nodes: NodeTable, against: readonly TermCount[]): NodeFilter {
-  const wanted = pod.requiredAffinity.map((term) => countMatching(term, nodes))
+function filterBy(pod: PodInfo, nodes: NodeTable, against: readonly PlacedTerm[]): NodeFilter {
+  const wanted = countMatchingAll(pod.requiredAffinity, nodes)
   const unwanted = pod.requiredAntiAffinity.map((term) => countMatching(term, nodes))
   // The first pod of a group that wants to be together matches only itself, and may go anywhere with the labels.
   const isFirst =
-    wanted.every(({ total }) => total === 0) &&
+    wanted.every(({ count }) => count.total === 0) &&
     wanted.every(({ term }) => nodes.counts.termMatches(term, pod))
-  const hasLabels = (node: number) => wanted.every(({ domains }) => domains.ids[node]! >= 0)
+  const hasLabels = (node: number) => wanted.every(({ count }) => count.domains.ids[node]! >= 0)
   const isWanted = (node: number) =>
-    hasLabels(node) && (isFirst || wanted.every((term) => inDomain(term, node) > 0))
-  const isUnwanted = (node: number) => unwanted.some((term) => inDomain(term, node) > 0)
-  const isRefused = (node: number) => against.some((term) => inDomain(term, node) > 0)
+    hasLabels(node) && (isFirst || wanted.every(({ count }) => count.around(node) > 0))
+  const isUnwanted = (node: number) => unwanted.some(({ count }) => count.around(node) > 0)
+  const isRefused = (node: number) => against.some(({ count }) => count.around(node) > 0)
   return {
+    isSnapshot: true,
     fits: (node) => isWanted(node) && !isUnwanted(node) && !isRefused(node),
     refusal(node) {
       if (!isWanted(node)) return { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true }
@@ -93,20 +87,25 @@ function filterBy(pod: PodInfo, nodes: NodeTable, against: readonly TermCount[])
   }
 }
 
-function scoreFor(pod: PodInfo, nodes: NodeTable): NodeScore | undefined {
-  const weighted: { readonly count: TermCount; readonly weight: number }[] = []
+function scoreFor(
+  pod: PodInfo,
+  nodes: NodeTable,
+  { hardPodAffinityWeight, ignorePreferredTermsOfExistingPods }: InterPodAffinityArgs,
+): NodeScore | undefined {
+  const weighted: { readonly count: DomainCount; readonly weight: number }[] = []
+  const prefersNothing = pod.preferredAffinity.length === 0 && pod.preferredAntiAffinity.length === 0
+  if (ignorePreferredTermsOfExistingPods && prefersNothing) return undefined
   for (const term of pod.preferredAffinity)
-    weighted.push({ count: countMatching(term, nodes), weight: term.weight })
+    weighted.push({ count: countMatching(term, nodes).count, weight: term.weight })
   for (const term of pod.preferredAntiAffinity)
-    weighted.push({ count: countMatching(term, nodes), weight: -term.weight })
+    weighted.push({ count: countMatching(term, nodes).count, weight: -term.weight })
   const addPlaced = (
     kind: 'requiredAffinity' | 'preferredAffinity' | 'preferredAntiAffinity',
     sign: number,
   ) => {
-    for (const { term, perNode } of nodes.counts.placedTerms(kind)) {
-      if (!nodes.counts.termMatches(term, pod)) continue
+    for (const { term, count } of nodes.counts.placedTerms(kind)) {
       const weight = kind === 'requiredAffinity' ? hardPodAffinityWeight : term.weight
-      weighted.push({ count: sumByDomain(term, perNode, nodes), weight: sign * weight })
+      if (weight > 0 && nodes.counts.termMatches(term, pod)) weighted.push({ count, weight: sign * weight })
     }
   }
   addPlaced('requiredAffinity', 1)
@@ -116,7 +115,7 @@ function scoreFor(pod: PodInfo, nodes: NodeTable): NodeScore | undefined {
   return {
     raw(node) {
       let sum = 0
-      for (const { count, weight } of weighted) sum += inDomain(count, node) * weight
+      for (const { count, weight } of weighted) sum += count.around(node) * weight
       return sum
     },
     finish: scaleByRange,

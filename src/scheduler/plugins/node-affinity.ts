@@ -1,45 +1,73 @@
-import { matchesNodeAffinity, matchesNodeSelectorTerm } from '../../api/core/node-affinity.ts'
-import type { NodeSelector, Pod } from '../../api/generated/core.v1.ts'
+import {
+  matchesNodeAffinity,
+  matchesNodeSelector,
+  matchesNodeSelectorTerm,
+} from '../../api/core/node-affinity.ts'
+import type {
+  Node,
+  NodeAffinity,
+  NodeSelector,
+  PreferredSchedulingTerm,
+} from '../../api/generated/core.v1.ts'
 import { scaleByGreatest, type Plugin } from '../framework.ts'
 import type { NodeTable } from '../nodes/node-table.ts'
 
-/** spec.nodeSelector and node affinity, required and preferred. */
-export const nodeAffinity: Plugin = {
-  name: 'NodeAffinity',
-  filter({ pod }, nodes) {
-    const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-    if (!pod.spec?.nodeSelector && !required) return undefined
-    const only = required && namedNodes(required, nodes)
-    return {
-      fits: (node) => matchesNodeAffinity(pod, nodes.nodes[node]!),
-      refusal: () => ({ reasons: ["node(s) didn't match Pod's node affinity/selector"], unresolvable: true }),
-      ...(only && { only }),
-    }
-  },
-  score({ pod }, { nodes }) {
-    const preferred = preferredTerms(pod)
-    if (preferred.length === 0) return undefined
-    return {
-      raw(node) {
-        let sum = 0
-        for (const { preference, weight } of preferred) {
-          if (matchesNodeSelectorTerm(preference, nodes[node]!)) sum += weight
-        }
-        return sum
-      },
-      finish: (scores) => scaleByGreatest(scores, false),
-    }
-  },
-  mayHelp(change, { pod }) {
-    if (change.type === 'podUpdated') return true
-    if (change.type !== 'nodeAdded' && change.type !== 'nodeUpdated') return false
-    if (!matchesNodeAffinity(pod, change.node)) return false
-    return change.type === 'nodeAdded' || !matchesNodeAffinity(pod, change.previous)
-  },
+export interface NodeAffinityArgs {
+  /** Holds for all pods of the profile, beside their own. */
+  readonly addedAffinity?: NodeAffinity
 }
 
-function preferredTerms(pod: Pod) {
-  return pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
+/** spec.nodeSelector and node affinity, required and preferred. */
+export function createNodeAffinity({ addedAffinity }: NodeAffinityArgs): Plugin {
+  const added = addedAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  const isEnforced = (node: Node) => !added || matchesNodeSelector(added, node)
+  return {
+    name: 'NodeAffinity',
+    filter({ pod }, nodes) {
+      const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+      if (!pod.spec?.nodeSelector && !required && !added) return undefined
+      const only = required && namedNodes(required, nodes)
+      return {
+        fits: (node) => isEnforced(nodes.nodes[node]!) && matchesNodeAffinity(pod, nodes.nodes[node]!),
+        refusal: (node) => ({
+          reasons: [
+            isEnforced(nodes.nodes[node]!)
+              ? "node(s) didn't match Pod's node affinity/selector"
+              : "node(s) didn't match scheduler-enforced node affinity",
+          ],
+          unresolvable: true,
+        }),
+        ...(only && { only }),
+      }
+    },
+    score({ pod }, { nodes }) {
+      const preferred = [
+        ...preferredTerms(pod.spec?.affinity?.nodeAffinity),
+        ...preferredTerms(addedAffinity),
+      ]
+      if (preferred.length === 0) return undefined
+      return {
+        raw(node) {
+          let sum = 0
+          for (const { preference, weight } of preferred) {
+            if (matchesNodeSelectorTerm(preference, nodes[node]!)) sum += weight
+          }
+          return sum
+        },
+        finish: (scores) => scaleByGreatest(scores, false),
+      }
+    },
+    mayHelp(change, { pod }) {
+      if (change.type === 'podUpdated') return true
+      if (change.type !== 'nodeAdded' && change.type !== 'nodeUpdated') return false
+      if (!matchesNodeAffinity(pod, change.node)) return false
+      return change.type === 'nodeAdded' || !matchesNodeAffinity(pod, change.previous)
+    },
+  }
+}
+
+function preferredTerms(affinity: NodeAffinity | undefined): readonly PreferredSchedulingTerm[] {
+  return affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
 }
 
 /** The nodes that the terms name by metadata.name, when every term does (DaemonSet pods): no other can match. */

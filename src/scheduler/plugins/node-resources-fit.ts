@@ -1,101 +1,82 @@
-import { maxNodeScore, type Plugin } from '../framework.ts'
-import { amountsOf } from '../../api/core/pod-resources.ts'
-import type { NodeTable } from '../nodes/node-table.ts'
+import { amountsOf, type Amounts } from '../../api/core/pod-resources.ts'
+import type { Plugin } from '../framework.ts'
+import type { PodInfo } from '../pod-info.ts'
+import { createResourceScore, type ScoringStrategy } from './resource-score.ts'
 
-/** The node has what the pod requests; nodes with more left are preferred (LeastAllocated, cpu and memory alike). */
-export const nodeResourcesFit: Plugin = {
-  name: 'NodeResourcesFit',
-  filter({ requests }, nodes) {
-    const asked = Object.entries(requests).filter(([, amount]) => amount > 0)
-    const columns = asked.map(([name, amount]) => ({
-      name,
-      amount,
-      allocatable: nodes.allocatable.get(name),
-      requested: nodes.requested.get(name),
-    }))
-    const podsAllowed = nodes.allocatable.get('pods')
-    const podsPlaced = nodes.requested.get('pods')
-    const lacks = ({ amount, allocatable, requested }: (typeof columns)[number], node: number) =>
-      amount > (allocatable?.[node] ?? 0) - (requested?.[node] ?? 0)
-    const isFull = (node: number) => (podsPlaced?.[node] ?? 0) + 1 > (podsAllowed?.[node] ?? 0)
-    return {
-      fits(node) {
-        if (isFull(node)) return false
-        for (const column of columns) if (lacks(column, node)) return false
-        return true
-      },
-      refusal(node) {
-        const lacking = columns.filter((column) => lacks(column, node))
-        return {
-          reasons: [
-            ...(isFull(node) ? ['Too many pods'] : []),
-            ...lacking.map(({ name }) => `Insufficient ${name}`),
-          ],
-          // More than the whole node has: no removal of pods helps.
-          unresolvable: lacking.some(({ amount, allocatable }) => amount > (allocatable?.[node] ?? 0)),
-        }
-      },
-    }
+export interface NodeResourcesFitArgs {
+  readonly scoringStrategy: ScoringStrategy
+  /** Extended resources that do not decide where a pod fits. */
+  readonly ignoredResources?: readonly string[]
+  /** The same by what stands before the slash. */
+  readonly ignoredResourceGroups?: readonly string[]
+}
+
+export const nodeResourcesFitArgs: NodeResourcesFitArgs = {
+  scoringStrategy: {
+    type: 'LeastAllocated',
+    resources: [
+      { name: 'cpu', weight: 1 },
+      { name: 'memory', weight: 1 },
+    ],
   },
-  score({ scoredCpu, scoredMemory }, nodes) {
-    return {
-      raw(node) {
-        const cpu = leastRequested(nodes.scoredCpu[node]! + scoredCpu, nodes.allocatableOf('cpu', node))
-        const memory = leastRequested(
-          nodes.scoredMemory[node]! + scoredMemory,
-          nodes.allocatableOf('memory', node),
-        )
-        return Math.floor((cpu + memory) / 2)
-      },
-    }
-  },
-  mayHelp(change, { requests }) {
-    switch (change.type) {
-      case 'podRemoved':
-      case 'nodeAdded':
-      case 'podUpdated':
-        return true
-      case 'nodeUpdated': {
-        const now = amountsOf(change.node.status?.allocatable)
-        const before = amountsOf(change.previous.status?.allocatable)
-        return Object.keys(now).some((name) => now[name]! > (before[name] ?? 0))
+}
+
+/** The node has what the pod requests; nodes are preferred by how much of them is in use. */
+export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
+  const { scoringStrategy, ignoredResources = [], ignoredResourceGroups = [] } = args
+  const isIgnored = (name: string) =>
+    name.includes('/') &&
+    (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))))
+  return {
+    name: 'NodeResourcesFit',
+    filter({ requests }, nodes) {
+      const asked = Object.entries(requests).filter(([name, amount]) => amount > 0 && !isIgnored(name))
+      // Columns are looked up each time: the table replaces them as it grows.
+      const lacks = (name: string, amount: number, node: number) =>
+        amount > nodes.allocatableOf(name, node) - nodes.requestedOf(name, node)
+      const isFull = (node: number) => nodes.requestedOf('pods', node) + 1 > nodes.allocatableOf('pods', node)
+      return {
+        fits(node) {
+          if (isFull(node)) return false
+          for (const [name, amount] of asked) if (lacks(name, amount, node)) return false
+          return true
+        },
+        refusal(node) {
+          const lacking = asked.filter(([name, amount]) => lacks(name, amount, node))
+          return {
+            reasons: [
+              ...(isFull(node) ? ['Too many pods'] : []),
+              ...lacking.map(([name]) => `Insufficient ${name}`),
+            ],
+            // More than the whole node has: no removal of pods helps.
+            unresolvable: lacking.some(([name, amount]) => amount > nodes.allocatableOf(name, node)),
+          }
+        },
       }
-      case 'podPlaced':
-        // Scaled down in place.
-        return (
-          !!change.previous &&
-          Object.keys(requests).some(
-            (name) => (change.pod.requests[name] ?? 0) < (change.previous!.requests[name] ?? 0),
-          )
-        )
-      case 'namespaceUpdated':
-        return false
-    }
-  },
+    },
+    score: createResourceScore(scoringStrategy),
+    mayHelp(change, { requests }) {
+      switch (change.type) {
+        case 'podRemoved':
+        case 'nodeAdded':
+        case 'podUpdated':
+          return true
+        case 'nodeUpdated': {
+          const now = amountsOf(change.node.status?.allocatable)
+          const before = amountsOf(change.previous.status?.allocatable)
+          return Object.keys(now).some((name) => now[name]! > (before[name] ?? 0))
+        }
+        case 'podPlaced':
+          // Scaled down in place.
+          return !!change.previous && freesSome(requests, change.previous, change.pod)
+        case 'namespaceUpdated':
+        case 'objectChanged':
+          return false
+      }
+    },
+  }
 }
 
-function leastRequested(requested: number, allocatable: number): number {
-  if (allocatable === 0 || requested > allocatable) return 0
-  return Math.floor(((allocatable - requested) * maxNodeScore) / allocatable)
-}
-
-/** Prefers nodes where cpu and memory would be used in like parts. */
-export const nodeResourcesBalancedAllocation: Plugin = {
-  name: 'NodeResourcesBalancedAllocation',
-  score({ requests }, nodes) {
-    // A pod that requests nothing leaves the balance as it is.
-    if (!requests.cpu && !requests.memory) return undefined
-    return { raw: (node) => balance(requests.cpu ?? 0, requests.memory ?? 0, node, nodes) }
-  },
-}
-
-function balance(cpu: number, memory: number, node: number, nodes: NodeTable): number {
-  const cpuPart = part(nodes.requestedOf('cpu', node) + cpu, nodes.allocatableOf('cpu', node))
-  const memoryPart = part(nodes.requestedOf('memory', node) + memory, nodes.allocatableOf('memory', node))
-  const deviation = Math.abs(cpuPart - memoryPart) / 2
-  return Math.floor((1 - deviation) * maxNodeScore)
-}
-
-function part(requested: number, allocatable: number): number {
-  return allocatable === 0 ? 1 : Math.min(1, requested / allocatable)
+function freesSome(wanted: Amounts, previous: PodInfo, next: PodInfo): boolean {
+  return Object.keys(wanted).some((name) => (next.requests[name] ?? 0) < (previous.requests[name] ?? 0))
 }

@@ -1,8 +1,19 @@
 import type { Node, Pod, PodSpec, Taint } from '../../api/generated/core.v1.ts'
+import { silentLogger } from '../../machinery/log.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
 import { seededRandom } from '../../machinery/random.ts'
+import { fakeClock } from '../../machinery/testing/fake-clock.ts'
+import { createMemoryClient } from '../../client/testing/memory-client.ts'
+import { WaitingPods } from '../waiting-pods.ts'
 import type { DecisionInput } from '../decide.ts'
 import { NodeTable } from '../nodes/node-table.ts'
-import { defaultPlugins } from '../plugins/order.ts'
+import { createInformerCache, type InformerCache } from '../../client/informers/cache.ts'
+import type { KubernetesObject } from '../../machinery/meta.ts'
+import type { Resource } from '../../machinery/resource.ts'
+import { defaultConfiguration, type SchedulerConfiguration } from '../configuration/configuration.ts'
+import { createProfiles } from '../configuration/create-profiles.ts'
+import type { PluginHandle } from '../framework.ts'
+import { NominatedPods } from '../nominated-pods.ts'
 import { podInfo, type PodInfo } from '../pod-info.ts'
 
 export interface NodeShape {
@@ -65,6 +76,53 @@ export function aTable(nodes: readonly Node[], placed: readonly (readonly [Pod, 
   return table
 }
 
-export function anInput(nodes: NodeTable, seed = 1): DecisionInput {
-  return { nodes, plugins: defaultPlugins, random: seededRandom(seed), cursor: { position: 0 } }
+/** What plugins are given, over caches that hold `objects`. */
+export function aHandle(
+  nodes: NodeTable,
+  objects: readonly (readonly [Resource, KubernetesObject])[] = [],
+): PluginHandle {
+  const clock = fakeClock()
+  const caches = new Map<string, InformerCache<KubernetesObject>>()
+  return {
+    client: createMemoryClient(clock),
+    clock,
+    random: seededRandom(1),
+    events: { event: () => undefined },
+    log: silentLogger,
+    metrics: createMetrics(),
+    nodes,
+    waiting: new WaitingPods(clock),
+    cache<T extends KubernetesObject>(resource: Resource<T>) {
+      const name = `${resource.group}/${resource.resource}`
+      let cache = caches.get(name)
+      if (!cache) {
+        caches.set(name, (cache = createInformerCache(resource as unknown as Resource, silentLogger)))
+        const own = objects.filter(([of]) => of === (resource as unknown as Resource))
+        cache.replace(
+          own.map(([, object]) => object),
+          '1',
+        )
+      }
+      return cache as unknown as InformerCache<T>
+    },
+  }
+}
+
+export interface InputShape {
+  readonly seed?: number
+  readonly configuration?: SchedulerConfiguration
+  readonly handle?: PluginHandle
+}
+
+/** A decision by the first profile of a configuration, the default one when none is given. */
+export function anInput(nodes: NodeTable, shape: InputShape = {}): DecisionInput {
+  const { seed = 1, configuration = defaultConfiguration, handle = aHandle(nodes) } = shape
+  const profile = [...createProfiles(configuration, handle).values()][0]!
+  return {
+    nodes,
+    profile,
+    random: seededRandom(seed),
+    nominated: new NominatedPods(),
+    cursor: { position: 0 },
+  }
 }

@@ -1,15 +1,56 @@
-import type { Pod } from '../api/generated/core.v1.ts'
-import type { PodDisruptionBudget } from '../api/generated/policy.v1.ts'
-import { fromLabelSelector, matchesLabels } from '../machinery/label-selector.ts'
-import { filtersFor, firstRefusal, type DecisionInput, type Diagnosis } from './decide.ts'
-import { diagnosisMessage } from './diagnosis.ts'
-import type { Refusal } from './framework.ts'
-import type { PodInfo } from './pod-info.ts'
+import type { Pod } from '../../api/generated/core.v1.ts'
+import type { PodDisruptionBudget } from '../../api/generated/policy.v1.ts'
+import { podDisruptionBudgets } from '../../api/generated/resources.ts'
+import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
+import type { Random } from '../../machinery/random.ts'
+import { nameOf } from '../decide.ts'
+import { diagnosisMessage } from '../diagnosis.ts'
+import type { Failure, Plugin, PluginHandle, Refusal } from '../framework.ts'
+import type { NodeTable } from '../nodes/node-table.ts'
+import type { PodInfo } from '../pod-info.ts'
+import { createEvictor } from './evict-victims.ts'
+import { schedulerMetrics } from '../scheduler-metrics.ts'
+
+export interface DefaultPreemptionArgs {
+  readonly minCandidateNodesPercentage: number
+  readonly minCandidateNodesAbsolute: number
+}
+
+export const defaultPreemptionArgs: DefaultPreemptionArgs = {
+  minCandidateNodesPercentage: 10,
+  minCandidateNodesAbsolute: 100,
+}
+
+/** Makes room for a pod that fits nowhere by deleting pods of lower priority. */
+export function createDefaultPreemption(handle: PluginHandle, args: DefaultPreemptionArgs): Plugin {
+  const budgets = handle.cache(podDisruptionBudgets)
+  const evict = createEvictor(handle)
+  const { preempted } = schedulerMetrics(handle.metrics)
+  return {
+    name: 'DefaultPreemption',
+    postFilter(pod, failure) {
+      const { nodes, random } = handle
+      const result = preempt(pod, failure, { nodes, budgets: budgets.list(), args, random })
+      if (result.type === 'noUse') {
+        const { message, isIneligible } = result
+        return {
+          type: 'none',
+          message: `preemption: ${message}`,
+          ...(isIneligible && { keepsNomination: true }),
+        }
+      }
+      preempted(result.victims.length)
+      const { nodeName, victims } = result
+      return { type: 'nominated', nodeName, done: evict(victims, pod, nodeName) }
+    },
+    mayHelp: (change) => change.type === 'podRemoved',
+  }
+}
 
 /** Room to be made for a pod by deleting others, or why that is no use. */
 export type Preemption =
   | { readonly type: 'victims'; readonly nodeName: string; readonly victims: readonly PodInfo[] }
-  | { readonly type: 'noUse'; readonly message: string }
+  | { readonly type: 'noUse'; readonly message: string; readonly isIneligible?: true }
 
 interface Candidate {
   readonly node: number
@@ -17,49 +58,45 @@ interface Candidate {
   readonly violations: number
 }
 
-/** At least this many nodes, and this share of them, are tried before the best is taken. Upstream's numbers. */
-const leastCandidates = 100
-const candidateShare = 0.1
+export interface PreemptionInput {
+  readonly nodes: NodeTable
+  readonly budgets: readonly PodDisruptionBudget[]
+  readonly args: DefaultPreemptionArgs
+  readonly random: Random
+}
 
 /**
  * The node where deleting pods of lower priority makes room at the least cost. Leaves the table as it was.
  * Source: kube-scheduler's DefaultPreemption.
  */
-export function preempt(
-  pod: PodInfo,
-  diagnosis: Diagnosis,
-  budgets: readonly PodDisruptionBudget[],
-  input: DecisionInput,
-): Preemption {
-  const ineligible = whyIneligible(pod, input)
-  if (ineligible) return { type: 'noUse', message: ineligible }
+export function preempt(pod: PodInfo, failure: Failure, input: PreemptionInput): Preemption {
+  const { args, random, nodes: table } = input
+  const ineligible = whyIneligible(pod, table)
+  if (ineligible) return { type: 'noUse', message: ineligible, isIneligible: true }
   const refusals = new Map<number, Refusal>()
   const candidates: Candidate[] = []
-  const nodes = [...diagnosis.refusals].filter(([, { unresolvable }]) => !unresolvable).map(([node]) => node)
-  const wanted = Math.max(leastCandidates, Math.floor(nodes.length * candidateShare))
-  const start = Math.floor(input.random.next() * nodes.length)
+  const nodes = [...failure.refusals].filter(([, { unresolvable }]) => !unresolvable).map(([node]) => node)
+  const share = Math.floor((nodes.length * args.minCandidateNodesPercentage) / 100)
+  const wanted = Math.max(args.minCandidateNodesAbsolute, share)
+  const start = Math.floor(random.next() * nodes.length)
   for (let offset = 0; offset < nodes.length && candidates.length < wanted; offset++) {
     const node = nodes[(start + offset) % nodes.length]!
-    const outcome = victimsOn(node, pod, budgets, input)
+    const outcome = victimsOn(node, pod, failure, input)
     if ('reasons' in outcome) refusals.set(node, outcome)
     else candidates.push(outcome)
   }
   const chosen = cheapest(candidates)
-  if (!chosen) return { type: 'noUse', message: noUseMessage(refusals, diagnosis) }
-  return {
-    type: 'victims',
-    nodeName: input.nodes.nodes[chosen.node]!.metadata?.name ?? '',
-    victims: chosen.victims,
-  }
+  if (!chosen) return { type: 'noUse', message: noUseMessage(refusals, failure) }
+  return { type: 'victims', nodeName: nameOf(chosen.node, table), victims: chosen.victims }
 }
 
-function noUseMessage(refusals: ReadonlyMap<number, Refusal>, { nodeCount }: Diagnosis): string {
+function noUseMessage(refusals: ReadonlyMap<number, Refusal>, { nodeCount }: Failure): string {
   const notHelpful: Refusal = { reasons: ['Preemption is not helpful for scheduling'] }
   const others = Array.from({ length: nodeCount - refusals.size }, () => notHelpful)
   return diagnosisMessage(nodeCount, [...refusals.values(), ...others])
 }
 
-function whyIneligible({ pod, priority }: PodInfo, { nodes }: DecisionInput): string | undefined {
+function whyIneligible({ pod, priority }: PodInfo, nodes: NodeTable): string | undefined {
   if (pod.spec?.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.'
   const nominated = pod.status?.nominatedNodeName && nodes.indexOf(pod.status.nominatedNodeName)
   if (typeof nominated !== 'number') return undefined
@@ -75,20 +112,18 @@ function whyIneligible({ pod, priority }: PodInfo, { nodes }: DecisionInput): st
 function victimsOn(
   node: number,
   pod: PodInfo,
-  budgets: readonly PodDisruptionBudget[],
-  input: DecisionInput,
+  { check }: Failure,
+  { nodes, budgets }: PreemptionInput,
 ): Candidate | Refusal {
-  const { nodes } = input
-  const nodeName = nodes.nodes[node]!.metadata?.name ?? ''
+  const nodeName = nameOf(node, nodes)
   const lower = [...nodes.pods[node]!.values()].filter(({ priority }) => priority < pod.priority)
   if (lower.length === 0)
     return { reasons: ['No preemption victims found for incoming pod'], unresolvable: true }
-  const fits = () => firstRefusal(filtersFor(pod, input), node)
   const removed = new Set(lower)
   try {
     for (const { key } of lower) nodes.removePod(key)
-    const refused = fits()
-    if (refused) return refused.refusal
+    const refused = check(node)
+    if (refused) return refused
 
     const victims: PodInfo[] = []
     let violations = 0
@@ -96,7 +131,7 @@ function victimsOn(
     const spare = (candidate: PodInfo): boolean => {
       nodes.addPod(candidate, nodeName)
       removed.delete(candidate)
-      if (!fits()) return true
+      if (!check(node)) return true
       nodes.removePod(candidate.key)
       removed.add(candidate)
       victims.push(candidate)
