@@ -257,9 +257,18 @@ export function createMemoryClient(clock: Clock): MemoryClient {
       for (const object of list.items) remove(resource, object, options)
       return list
     },
-    async createSubresource(resource, name, subresource) {
+    async createSubresource<Answer extends KubernetesObject>(
+      resource: Resource,
+      name: ObjectName,
+      subresource: string,
+      body: KubernetesObject,
+    ): Promise<Answer> {
       note('create', resource, name.name, subresource)
-      throw methodNotSupported(resource, subresource)
+      if (subresource !== 'binding') throw methodNotSupported(resource, subresource)
+      const previous = find(resource, name) as KubernetesObject & { readonly spec?: object }
+      const { target } = body as { readonly target?: { readonly name?: string } }
+      const bound = { ...previous, spec: { ...previous.spec, nodeName: target?.name } }
+      return replace(resource, previous, bound as KubernetesObject) as Answer
     },
     async getSubresource(resource, _name, subresource) {
       throw methodNotSupported(resource, subresource)
