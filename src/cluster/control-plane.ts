@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { builtInDefinitions } from '../api/registry.ts'
 import { startApiServer, type ApiServer } from '../apiserver/api-server.ts'
 import type { Client } from '../client/client.ts'
@@ -10,8 +9,6 @@ import type { Logger } from '../machinery/log.ts'
 import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import { startScheduler } from '../scheduler/start.ts'
-import { openStore, type StoreOptions } from '../store/open.ts'
-import type { Store } from '../store/store.ts'
 import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
 import { clusterSecurity } from './cluster-security.ts'
 import { inProcessClient } from './in-process-client.ts'
@@ -22,6 +19,7 @@ import {
   type ClientIdentity,
   type ClusterPki,
 } from './pki/cluster-pki.ts'
+import { openClusterStore } from './state/cluster-store.ts'
 import type { StoreChoice } from './state/cluster-state.ts'
 
 export interface ControlPlaneOptions {
@@ -55,9 +53,6 @@ export interface ControlPlane {
   client(identity: ClientIdentity): Client
   stop(): Promise<void>
 }
-
-/** How long etcd may take to answer the first time. */
-const storeWithinMs = 10_000
 
 /** Starts a control plane; resolves when the API server is ready. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -106,9 +101,8 @@ async function startServer(
 ): Promise<ApiServer> {
   const { pki, clock, random, logs } = options
   const log = logs.apiServer
-  const store = await openStore(storeOptions(options), { clock, log })
+  const store = await openClusterStore(options.store, options.dataFolder, { clock, log })
   undo.push(() => store.close())
-  await answers(store, options.store)
   const server = `https://${options.advertiseAddress}:${options.port}`
   const apiServer = await startApiServer({
     store,
@@ -138,39 +132,4 @@ async function startServer(
   })
   undo.push(() => apiServer.stop())
   return apiServer
-}
-
-/** A store that is elsewhere may not be there. */
-async function answers(store: Store, choice: StoreChoice): Promise<void> {
-  if (choice.type !== 'etcd') return
-  const where = choice.endpoints.join(', ')
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${storeWithinMs / 1000} s`)), storeWithinMs)
-  })
-  try {
-    await Promise.race([store.currentRevision(), tooLate])
-  } catch (error) {
-    throw new Error(`etcd at ${where} cannot be used: ${(error as Error).message}`, { cause: error })
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function storeOptions({ store, dataFolder }: ControlPlaneOptions): StoreOptions {
-  switch (store.type) {
-    case 'memory':
-      return store
-    case 'embedded':
-      return { type: 'embedded', directory: dataFolder }
-    case 'etcd': {
-      const { endpoints, caFile, certFile, keyFile } = store
-      const tls = {
-        ...(caFile !== undefined && { ca: readFileSync(caFile) }),
-        ...(certFile !== undefined && { certificate: readFileSync(certFile) }),
-        ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
-      }
-      return { type: 'etcd', endpoints, ...(Object.keys(tls).length > 0 && { tls }) }
-    }
-  }
 }

@@ -19,6 +19,10 @@ export const upOptions: Readonly<Record<string, Option>> = {
     choices: ['embedded', 'memory', 'etcd'],
   },
   'etcd-endpoints': { description: 'Of --store etcd: URL[,URL...]', value: 'URLS' },
+  'etcd-prefix': {
+    description: "What the cluster's keys in etcd begin with (default: /k8ts/NAME)",
+    value: 'PREFIX',
+  },
   'etcd-cafile': { description: "Authority that signed etcd's certificate", value: 'FILE' },
   'etcd-certfile': { description: 'Certificate to show to etcd', value: 'FILE' },
   'etcd-keyfile': { description: 'Key of that certificate', value: 'FILE' },
@@ -81,6 +85,7 @@ function parseStore(input: CommandInput): StoreChoice | undefined {
   const endpoints = input.text('etcd-endpoints')?.split(',').filter(Boolean)
   if (type !== 'etcd') {
     if (endpoints) throw new CliError('--etcd-endpoints needs --store etcd', exitCodes.usage)
+    if (input.text('etcd-prefix')) throw new CliError('--etcd-prefix needs --store etcd', exitCodes.usage)
     return type && { type }
   }
   if (!endpoints?.length) throw new CliError('--store etcd needs --etcd-endpoints', exitCodes.usage)
@@ -93,10 +98,15 @@ function parseStore(input: CommandInput): StoreChoice | undefined {
     const value = input.text(option)
     return value === undefined ? undefined : resolve(value)
   }
+  const prefix = input.text('etcd-prefix')?.replace(/\/+$/, '')
+  if (prefix !== undefined && !/^(\/[^/\s]+)+$/.test(prefix)) {
+    throw new CliError(`'${prefix}' cannot begin keys: /NAME[/NAME...]`, exitCodes.usage)
+  }
   const [caFile, certFile, keyFile] = [file('etcd-cafile'), file('etcd-certfile'), file('etcd-keyfile')]
   return {
     type,
     endpoints,
+    ...(prefix !== undefined && { prefix }),
     ...(caFile && { caFile }),
     ...(certFile && { certFile }),
     ...(keyFile && { keyFile }),

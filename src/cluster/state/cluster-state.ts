@@ -26,6 +26,8 @@ export type StoreChoice =
   | {
       readonly type: 'etcd'
       readonly endpoints: readonly string[]
+      /** What the keys of the cluster begin with, without the last slash, as `--etcd-prefix`. Default `/registry`. */
+      readonly prefix?: string
       readonly caFile?: string
       readonly certFile?: string
       readonly keyFile?: string

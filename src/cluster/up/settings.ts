@@ -34,7 +34,7 @@ export async function settle(request: UpRequest, before: ClusterState | undefine
     addresses: await newAddresses(request.name, runtime, nodes + simulatedNodes),
     port: request.port ?? (await freePort(defaultPort)),
     runtime,
-    store: request.store ?? { type: 'embedded' },
+    store: withPrefix(request.store ?? { type: 'embedded' }, `/k8ts/${request.name}`),
     nodes: withNodes(withNodes([], 'nodes', nodes), 'simulatedNodes', simulatedNodes),
   }
 }
@@ -62,6 +62,11 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
       `cluster ${before.name} keeps its data in the ${before.store.type} store; use another --name for another store`,
     )
   }
+  if (prefixOf(request.store) !== undefined && prefixOf(request.store) !== prefixOf(before.store)) {
+    throw new CliError(
+      `cluster ${before.name} keeps its data under ${prefixOf(before.store) ?? '/registry'} in etcd; use another --name for another prefix`,
+    )
+  }
   if (request.runtime !== before.runtime) {
     throw new CliError(
       `cluster ${before.name} was made with runtime ${before.runtime}; use another --name for ${request.runtime}`,
@@ -71,9 +76,18 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
   return {
     ...before,
     port: request.port ?? before.port,
-    store: request.store ?? before.store,
+    store: withPrefix(request.store ?? before.store, prefixOf(before.store)),
     nodes: withNodes(withNodes(before.nodes, 'nodes', nodes), 'simulatedNodes', simulatedNodes),
   }
+}
+
+/** Clusters may share an etcd: each has its keys below a prefix of its own. */
+function withPrefix(store: StoreChoice, prefix: string | undefined): StoreChoice {
+  return store.type === 'etcd' && prefix !== undefined ? { prefix, ...store } : store
+}
+
+function prefixOf(store: StoreChoice | undefined): string | undefined {
+  return store?.type === 'etcd' ? store.prefix : undefined
 }
 
 /** Real nodes need addresses that nobody on the machine has; simulated ones are never routed. */

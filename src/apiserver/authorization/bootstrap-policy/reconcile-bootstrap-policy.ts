@@ -7,7 +7,7 @@ import type {
 } from '../../../api/generated/rbac.v1.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../../../api/generated/resources.ts'
 import type { KubernetesObject, Writable } from '../../../machinery/meta.ts'
-import type { ObjectName, Resource } from '../../../machinery/resource.ts'
+import { keyOf, type ObjectName, type Resource } from '../../../machinery/resource.ts'
 import { isAlreadyExists } from '../../../machinery/status-errors.ts'
 import type { Objects } from '../../objects.ts'
 import { missingRules } from '../rbac/covers.ts'
@@ -16,7 +16,8 @@ import { autoUpdateAnnotation, bootstrapObjects } from './bootstrap-objects.ts'
 /**
  * Makes the default roles and bindings, and gives those that are there back what they lack, unless they are annotated
  * with autoupdate "false". What people added stays. Runs at each start, all at once, so that a store which groups its
- * commits needs few; where nothing is missing it only compares.
+ * commits needs few; where nothing is missing it only compares. Resolves when the authoriser has seen them too: whoever
+ * starts then is not refused.
  * Source: kubernetes/pkg/registry/rbac/rest/storage_rbac.go, k8s.io/component-helpers/auth/rbac/reconciliation.
  */
 export async function reconcileBootstrapPolicy(objects: Objects): Promise<void> {
@@ -27,6 +28,30 @@ export async function reconcileBootstrapPolicy(objects: Objects): Promise<void> 
     ...expected.clusterRoleBindings.map((binding) => reconcileBinding(objects, clusterRoleBindings, binding)),
     ...expected.roleBindings.map((binding) => reconcileBinding(objects, roleBindings, binding)),
   ])
+  await Promise.all([
+    untilSeen(objects, clusterRoles, expected.clusterRoles),
+    untilSeen(objects, roles, expected.roles),
+    untilSeen(objects, clusterRoleBindings, expected.clusterRoleBindings),
+    untilSeen(objects, roleBindings, expected.roleBindings),
+  ])
+}
+
+/** Caches over a store that is elsewhere are a moment behind. */
+async function untilSeen<T extends KubernetesObject>(
+  objects: Objects,
+  resource: Resource<T>,
+  expected: readonly T[],
+): Promise<void> {
+  const unseen = new Set(
+    expected.filter((object) => !objects.get(resource, nameOf(object))).map((object) => keyOf(object)),
+  )
+  if (unseen.size === 0) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const unsubscribe = objects.onChange(resource, ({ type, object }) => {
+    if (type === 'set') unseen.delete(keyOf(object))
+    if (unseen.size === 0) resolve()
+  })
+  await promise.finally(unsubscribe)
 }
 
 async function reconcileRole<T extends Role | ClusterRole>(
