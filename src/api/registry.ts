@@ -1,3 +1,9 @@
+import { mutatingAdmissionPolicyDefinition } from './admissionregistration/mutating-admission-policy.ts'
+import {
+  mutatingAdmissionPolicyBindingDefinition,
+  validatingAdmissionPolicyBindingDefinition,
+} from './admissionregistration/policy-binding.ts'
+import { validatingAdmissionPolicyDefinition } from './admissionregistration/validating-admission-policy.ts'
 import {
   mutatingWebhookConfigurationDefinition,
   validatingWebhookConfigurationDefinition,
@@ -68,7 +74,11 @@ export const builtInDefinitions = [
   secretDefinition,
   serviceAccountDefinition,
   serviceDefinition,
+  mutatingAdmissionPolicyBindingDefinition,
+  mutatingAdmissionPolicyDefinition,
   mutatingWebhookConfigurationDefinition,
+  validatingAdmissionPolicyBindingDefinition,
+  validatingAdmissionPolicyDefinition,
   validatingWebhookConfigurationDefinition,
   controllerRevisionDefinition,
   daemonSetDefinition,

@@ -5,6 +5,7 @@ import {
   mapDeclaration,
   objectDeclaration,
   stringDeclaration,
+  valueDeclaration,
   type CelDeclaration,
 } from '../../machinery/cel/declaration.ts'
 import {
@@ -14,7 +15,16 @@ import {
 import type { CelCompilation, CelEnvironment } from '../../machinery/cel/cel.ts'
 import { createCelEnvironment } from '../../machinery/cel/environment.ts'
 import { schemaDeclaration } from '../../machinery/cel/schema-declaration.ts'
-import { boolType, nullType, stringType, type CelType } from '../../machinery/cel/types.ts'
+import {
+  boolType,
+  dynType,
+  listType,
+  nullType,
+  stringType,
+  structType,
+  type CelType,
+} from '../../machinery/cel/types.ts'
+import type { Variable } from '../generated/admissionregistration.v1.ts'
 import { schemaOf } from '../scheme.ts'
 
 /** Which variables there are beside object, oldObject, request and namespaceObject. */
@@ -109,8 +119,35 @@ export const expressionTypes = {
   condition: [boolType],
   message: [stringType],
   auditAnnotation: [stringType, nullType],
+  applyConfiguration: [structType('Object')],
+  jsonPatch: [listType(structType('JSONPatch'))],
   any: undefined,
 } as const satisfies Record<string, readonly CelType[] | undefined>
+
+/** A variable of a policy, compiled. */
+export interface CompiledVariable {
+  readonly name: string
+  readonly expression: string
+  readonly compilation: CelCompilation
+}
+
+/** An environment in which expressions may use the variables of a policy, of which each may use those before it. */
+export interface ComposedEnvironment {
+  readonly environment: CelEnvironment
+  readonly variables: readonly CompiledVariable[]
+}
+
+export function composeVariables(base: CelEnvironment, variables: readonly Variable[]): ComposedEnvironment {
+  const fields: Record<string, CelDeclaration> = {}
+  const compiled: CompiledVariable[] = []
+  const extended = () => base.extend({ variables: objectDeclaration('kubernetes.variables', fields) })
+  for (const { name, expression } of variables) {
+    const compilation = extended().compile(expression)
+    compiled.push({ name, expression, compilation })
+    fields[name] = valueDeclaration(compilation.ok ? compilation.program.outputType : dynType)
+  }
+  return { environment: variables.length > 0 ? extended() : base, variables: compiled }
+}
 
 export function compileExpression(
   environment: CelEnvironment,

@@ -1,0 +1,86 @@
+import { invalid, required, type FieldError } from '../../machinery/field-error.ts'
+import type { FieldPath } from '../../machinery/field-path.ts'
+import type { CelEnvironment } from '../../machinery/cel/cel.ts'
+import type { Variable } from '../generated/admissionregistration.v1.ts'
+import { loadedExpressions } from './expression-loader.ts'
+
+const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/
+const reserved: ReadonlySet<string> = new Set(
+  (
+    'true false null in as break const continue else for function if import let loop package namespace return ' +
+    'var void while'
+  ).split(' '),
+)
+
+export type ExpressionPurpose =
+  | 'condition'
+  | 'message'
+  | 'auditAnnotation'
+  | 'applyConfiguration'
+  | 'jsonPatch'
+
+/** Compiles the expressions of one policy. */
+export class ExpressionValidator {
+  readonly #variables: readonly Variable[]
+  readonly #params: boolean
+  readonly #mutation: boolean
+  readonly #environments = new Map<boolean, CelEnvironment>()
+
+  constructor(
+    variables: readonly Variable[],
+    { params, mutation = false }: { readonly params: boolean; readonly mutation?: boolean },
+  ) {
+    this.#variables = variables
+    this.#params = params
+    this.#mutation = mutation
+  }
+
+  validateVariables(at: FieldPath): FieldError[] {
+    if (this.#variables.length === 0) return []
+    const { composeVariables, compilationFault } = loadedExpressions()
+    const { variables } = composeVariables(this.#base(true), this.#variables)
+    return variables.flatMap(({ name, expression, compilation }, index) => {
+      const where = at.index(index)
+      const errors = validateVariableName(name, where.child('name'))
+      if ((expression ?? '').trim() === '') {
+        return [...errors, required(where.child('expression'), 'expression is not specified')]
+      }
+      const fault = compilationFault(compilation)
+      return fault === undefined ? errors : [...errors, invalid(where.child('expression'), expression, fault)]
+    })
+  }
+
+  /** `authorizer`: whether the expression may ask it; messages may not. */
+  validate(
+    expression: string,
+    purpose: ExpressionPurpose,
+    at: FieldPath,
+    { authorizer = true }: { readonly authorizer?: boolean } = {},
+  ): FieldError[] {
+    const { compileExpression, compilationFault, expressionTypes } = loadedExpressions()
+    const compilation = compileExpression(this.#environment(authorizer), expression, expressionTypes[purpose])
+    const fault = compilationFault(compilation)
+    return fault === undefined ? [] : [invalid(at, expression, fault)]
+  }
+
+  #environment(authorizer: boolean): CelEnvironment {
+    let environment = this.#environments.get(authorizer)
+    if (!environment) {
+      environment = loadedExpressions().composeVariables(this.#base(authorizer), this.#variables).environment
+      this.#environments.set(authorizer, environment)
+    }
+    return environment
+  }
+
+  #base(authorizer: boolean): CelEnvironment {
+    const { admissionEnvironment } = loadedExpressions()
+    return admissionEnvironment({ params: this.#params, authorizer }, { mutation: this.#mutation })
+  }
+}
+
+function validateVariableName(name: string, at: FieldPath): FieldError[] {
+  if ((name ?? '').trim() === '') return [required(at, 'name is not specified')]
+  return identifier.test(name) && !reserved.has(name)
+    ? []
+    : [invalid(at, name, 'name is not a valid CEL identifier')]
+}
