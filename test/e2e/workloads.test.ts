@@ -4,7 +4,7 @@ import type { Deployment } from '../../src/api/generated/apps.v1.ts'
 import type { Pod, Service } from '../../src/api/generated/core.v1.ts'
 import type { ObjectList } from '../../src/machinery/meta.ts'
 import { withoutContainers } from './harness/machine.ts'
-import { aService, aWebDeployment } from './harness/objects.ts'
+import { aService, aWebDeployment, shell, sleepScript } from './harness/objects.ts'
 import { aCluster, type TestCluster } from './harness/test-cluster.ts'
 import { until } from './harness/until.ts'
 
@@ -201,21 +201,16 @@ describe('deployments and services', { skip: withoutContainers }, () => {
 
   it('go with their namespace', async () => {
     await cluster.kubectl(['create', 'namespace', 'gone'])
-    await cluster.kubectl([
-      'create',
-      'deployment',
-      'inside',
-      '-n',
-      'gone',
-      '--image=k8ts.test/busybox:1',
-      '--',
-      'sleep',
-      '1000',
-    ])
-    await until(
-      'a pod is there',
-      async () => (await cluster.kubectl(['get', 'pods', '-n', 'gone', '-o', 'name'])) !== '',
-    )
+    // The first process of a container ignores SIGTERM until it asks for it: its grace must be short.
+    const labels = { app: 'inside' }
+    const spec = { terminationGracePeriodSeconds: 1, containers: [shell(sleepScript)] }
+    await cluster.kubectl.apply({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'inside', namespace: 'gone' },
+      spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+    })
+    await cluster.kubectl(['rollout', 'status', 'deployment/inside', '-n', 'gone', '--timeout=60s'])
     await cluster.kubectl(['delete', 'namespace', 'gone', '--timeout=60s'])
     const result = await cluster.kubectl.result(['get', 'namespace', 'gone'])
     assert.match(result.stderr, /namespaces "gone" not found/)

@@ -1,7 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import type { AddressPlan } from './address-plan.ts'
 import { CommandError, run } from './command.ts'
 import { bridgeName } from './network.ts'
+import { sharedSetting } from './shared-setting.ts'
+
+const { switchOn, switchOff } = sharedSetting({
+  file: '/proc/sys/net/ipv4/ip_forward',
+  wanted: '1',
+  memory: '/run/k8ts/ip-forward',
+})
 
 /** The name of the cluster's nftables table on the host (family ip). */
 export function hostTable(plan: AddressPlan): string {
@@ -10,12 +16,9 @@ export function hostTable(plan: AddressPlan): string {
 
 /**
  * Lets nodes and pods reach what the machine reaches: packets are forwarded, and leave with the machine's address.
- * Forwarding itself is left on afterwards, since others may have come to rely on it.
  */
 export async function createHostForwarding(plan: AddressPlan): Promise<void> {
-  if (readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() !== '1') {
-    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1')
-  }
+  switchOn(plan.index)
   const inside = `{ ${plan.nodeSubnet}, ${plan.podCidr}, ${plan.serviceCidr} }`
   const table = `ip ${hostTable(plan)}`
   const rules = `
@@ -36,6 +39,7 @@ export async function deleteHostForwarding(plan: AddressPlan): Promise<void> {
   const table = `ip ${hostTable(plan)}`
   await run('nft', ['-f', '-'], { stdin: `table ${table} {}\ndelete table ${table}\n` })
   await forgetForwarding(plan)
+  switchOff(plan.index)
 }
 
 /** Where another program has closed the machine's FORWARD chain (as Docker does), ours is let through it. */
