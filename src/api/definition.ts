@@ -40,7 +40,12 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   /** The stored version is no version to clients. */
   readonly isStoredVersionHidden?: boolean
   /** Of custom resources that somebody else converts: objects may stand in the store in other versions. */
-  convertStored?(objects: readonly KubernetesObject[], apiVersion: string): Promise<readonly KubernetesObject[]>
+  convertStored?(
+    objects: readonly KubernetesObject[],
+    apiVersion: string,
+  ): Promise<readonly KubernetesObject[]>
+  /** Of custom resources: the labels of the stored version's selectable fields. */
+  readonly selectableLabels?: readonly string[]
   /** Of custom resources: what stands in the store, as the schema has it now. Returns a fresh object. */
   normalize?(object: KubernetesObject): Writable<KubernetesObject>
   /** Loads what writing takes and reading does not; awaited before each write. */
@@ -72,6 +77,8 @@ export interface Conversion<
 export interface VersionRules<T extends KubernetesObject = KubernetesObject> {
   readonly strategy: Strategy<T>
   readonly columns?: readonly Column<T>[] | undefined
+  /** Field labels of this version. */
+  readonly selectableLabels?: readonly string[]
   readonly deprecation?: string
 }
 

@@ -171,7 +171,7 @@ async function serveExtensions(
 ): Promise<void> {
   const definitions = table.findRegistry(customResourceDefinitions)
   if (!definitions) return
-  closing.push(await serveCustomResources({ table, definitions, objects: parts.objects, clock, log }))
+  closing.push(await serveCustomResources({ ...parts, table, definitions, clock, log }))
 }
 
 /** Makes what every cluster has, and keeps right what depends on where this server is. */

@@ -2,7 +2,6 @@ import {
   forbidden,
   invalid,
   notSupported,
-  path,
   required,
   type FieldError,
   type FieldPath,
@@ -20,7 +19,7 @@ import { listErrors, mapListErrors } from './list-schema-validation.ts'
 import { ruleTextErrors } from './rule-text-validation.ts'
 import { innerScope, rootScope, ruleErrors, type RuleScope } from './rule-validation.ts'
 import { entrySchema, itemSchema, someSchema } from './schema-walk.ts'
-import { structuralErrors, unsupportedField } from './structural.ts'
+import { isStructural, structuralErrors, unsupportedField } from './structural.ts'
 import { maxSelectableFields } from './version-validation.ts'
 
 /** What is not asked of an update because it was not asked of what stands there. */
@@ -48,7 +47,6 @@ export const strictLeniency: Leniency = {
   tooManySelectableFields: new Set(),
 }
 
-const schemaRoot = path('schema')
 const knownTypes = ['array', 'boolean', 'integer', 'number', 'object', 'string']
 
 /** What an update may keep of its predecessor. */
@@ -76,11 +74,6 @@ export function leniencyOf(next: CustomResourceDefinition, previous: CustomResou
         .map(({ name }) => name),
     ),
   }
-}
-
-/** Whether custom resources can be pruned and defaulted by the schema. */
-export function isStructural(schema: JSONSchemaProps): boolean {
-  return unsupportedField(schema) === undefined && structuralErrors(schema, schemaRoot).length === 0
 }
 
 function isSetOfGranular(schema: JSONSchemaProps): boolean {

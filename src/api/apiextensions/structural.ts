@@ -1,6 +1,7 @@
 import {
   forbidden,
   invalid,
+  path,
   required,
   fieldErrorText,
   type FieldError,
@@ -18,6 +19,13 @@ import { entrySchema, itemSchema } from './schema-walk.ts'
  */
 
 type Level = 'root' | 'item' | 'field'
+
+const schemaRoot = path('schema')
+
+/** Whether custom resources can be pruned and defaulted by the schema. */
+export function isStructural(schema: JSONSchemaProps): boolean {
+  return unsupportedField(schema) === undefined && structuralErrors(schema, schemaRoot).length === 0
+}
 
 /** Faults that keep a schema from being structural, in order of their text. */
 export function structuralErrors(schema: JSONSchemaProps, at: FieldPath): readonly FieldError[] {

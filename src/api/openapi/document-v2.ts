@@ -12,7 +12,7 @@ export function openApiV2Document(input: OpenApiInput): JsonObject {
   const versions = versionsOf(input)
   const { descriptions } = input
   const writer = new SchemaWriter({ dialect: 'v2', versions, ...(descriptions && { descriptions }) })
-  for (const resource of input.resources) addCustomDefinitions(resource, writer, 'v2')
+  for (const resource of input.resources) addCustomDefinitions(resource, writer, 'v2', descriptions)
   const information = [...serverPaths(versions).values()].flat()
   const paths = [...information, ...input.resources.flatMap(pathsOf)].sort(byPath)
   const items = Object.fromEntries(paths.map((path) => [path.path, pathItem(path, writer)]))

@@ -51,7 +51,7 @@ export function openApiV3Document(input: OpenApiInput, name: string): JsonObject
   const { descriptions } = input
   const writer = new SchemaWriter({ dialect: 'v3', versions, ...(descriptions && { descriptions }) })
   const resources = resourcesOf(input, name)
-  for (const resource of resources) addCustomDefinitions(resource, writer, 'v3')
+  for (const resource of resources) addCustomDefinitions(resource, writer, 'v3', descriptions)
   const paths = [...information, ...resources.flatMap(pathsOf)].sort(byPath)
   const items = Object.fromEntries(paths.map((path) => [path.path, pathItem(path, writer)]))
   return {

@@ -33,6 +33,8 @@ export interface CustomResourceSchema {
   /** `spec.versions[].schema.openAPIV3Schema` of its definition. */
   readonly openAPIV3Schema?: JsonValue
   readonly listKind: string
+  /** `spec.color`: what field selectors may name. */
+  readonly selectableFields?: readonly string[]
 }
 
 /** Where the texts about built-in types come from. */

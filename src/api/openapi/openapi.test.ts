@@ -157,14 +157,18 @@ test('operations name their action, kind and parameters', () => {
 test('custom resources keep their schema in v3 and a weaker one in v2', () => {
   const name = 'com.example.stable.v1.Thing'
   const v3 = at(openApiV3Document(input, 'apis/stable.example.com/v1'), 'components', 'schemas', name)
-  assert.deepEqual(at(v3, 'properties', 'spec'), at(things.custom?.openAPIV3Schema, 'properties', 'spec'))
+  const given = at(things.custom?.openAPIV3Schema, 'properties', 'spec', 'properties') as JsonObject
+  assert.deepEqual(at(v3, 'properties', 'spec', 'properties'), {
+    ...given,
+    port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
+  })
   assert.deepEqual(at(v3, 'properties', 'metadata'), {
     allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }],
   })
   const v2 = at(openApiV2Document(input), 'definitions', name)
   assert.deepEqual(at(v2, 'properties', 'spec', 'properties'), {
-    size: { type: 'integer', minimum: 1 },
-    port: { 'x-kubernetes-int-or-string': true, type: 'string', format: 'int-or-string' },
+    size: { type: 'integer', minimum: 1, default: 3 },
+    port: { 'x-kubernetes-int-or-string': true },
     free: { 'x-kubernetes-preserve-unknown-fields': true },
     maybe: {},
   })

@@ -65,6 +65,7 @@ function openApiResource(
   const { group, version, resource } = found
   const served = table.find({ group, version, resource: resource.name })!
   const { definition, conversion } = served
+  const { selectableLabels: selectableFields } = conversion?.own ?? definition
   const openAPIV3Schema = conversion ? conversion.openAPIV3Schema : definition.openAPIV3Schema
   return {
     resource: served.resource,
@@ -74,6 +75,7 @@ function openApiResource(
       custom: {
         listKind: definition.listKind ?? `${served.resource.kind}List`,
         ...(openAPIV3Schema !== undefined && { openAPIV3Schema }),
+        ...(selectableFields && { selectableFields }),
       },
     }),
   }

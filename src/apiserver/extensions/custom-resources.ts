@@ -10,12 +10,13 @@ import type { Objects } from '../objects.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ResourceTable } from '../registry/resource-table.ts'
 import type { CacheChange } from '../storage/watch-cache.ts'
+import type { WebhookClient } from '../webhook/webhook-client.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import { reconcileDefinition } from './definition-loop.ts'
 import { definitionOutline } from './definition-outline.ts'
 import { KeyQueue } from './key-queue.ts'
 import { servedDefinition } from './served-definition.ts'
-import type { ConvertObjects } from './webhook-conversion.ts'
+import { convertByWebhook } from './webhook-conversion.ts'
 
 export interface CustomResourcesOptions {
   readonly table: ResourceTable
@@ -24,8 +25,8 @@ export interface CustomResourcesOptions {
   readonly objects: Objects
   readonly clock: Clock
   readonly log: Logger
-  /** How the webhook of a definition is called. */
-  readonly converter?: (definition: CustomResourceDefinition) => ConvertObjects
+  /** Calls the webhooks that convert. */
+  readonly webhooks: Pick<WebhookClient, 'call'>
 }
 
 interface Known {
@@ -91,7 +92,7 @@ export class CustomResources {
 
   /** Whether the resource is in the table afterwards. */
   #serve(stored: StoredObject, outline: CustomResourceDefinition, previous: Known | undefined): boolean {
-    const { table, log, converter } = this.#options
+    const { table, log, webhooks } = this.#options
     const { conditions } = outline.status ?? {}
     const isAccepted =
       isConditionTrue(conditions, 'NamesAccepted') || isConditionTrue(conditions, 'Established')
@@ -100,7 +101,9 @@ export class CustomResources {
       ? servedDefinition({
           outline,
           full: () => JSON.parse(stored.value.toString()) as CustomResourceDefinition,
-          ...(outline.spec.conversion?.strategy === 'Webhook' && { convert: converter?.(outline) }),
+          ...(outline.spec.conversion?.strategy === 'Webhook' && {
+            convert: convertByWebhook(outline, webhooks),
+          }),
           refuseCreate: (name) => this.#refuseCreate(stored.key, name),
         })
       : undefined

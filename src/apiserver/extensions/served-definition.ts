@@ -41,6 +41,13 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
   // A version that is stored but not served is no version to anybody else.
   const others = spec.versions.filter((version) => version.served && version !== storage)
   const { convert } = source
+  /** What somebody else makes is pruned and defaulted as what a client sends. */
+  const convertAll: ConvertObjects | undefined =
+    convert &&
+    (async (objects, apiVersion) => {
+      const converted = await convert(objects, apiVersion)
+      return converted.map((object) => schemas.normalize(object, undefined))
+    })
   return {
     resource: stored.resource,
     isCustom: true,
@@ -58,13 +65,14 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
     ...(stored.deprecation !== undefined && { deprecation: stored.deprecation }),
     alsoServedAs: others.map((version) => {
       const part = versionPart(outline, version, schemas)
-      return conversionOf(part, stored, schemas, convert)
+      return conversionOf(part, stored, schemas, convertAll)
     }),
     strategy: stored.strategy,
     columns: stored.columns,
     selectableFields: selectedFields(spec.versions),
+    selectableLabels: stored.selectable,
     normalize: (object) => schemas.normalize(object, convert ? undefined : stored.resource),
-    ...(convert && { convertStored: convert }),
+    ...(convertAll && { convertStored: convertAll }),
   }
 }
 
@@ -179,6 +187,7 @@ function conversionOf(
     own: {
       strategy: part.strategy,
       columns: part.columns,
+      selectableLabels: part.selectable,
       ...(part.deprecation !== undefined && { deprecation: part.deprecation }),
     },
   }
