@@ -1,7 +1,7 @@
 import type { CelBudget } from './budget.ts'
 import type { CelDeclaration } from './declaration.ts'
 import type { CelError } from './error.ts'
-import type { CelIssue } from './issue.ts'
+import type { CelIssue } from './syntax/issue.ts'
 import type { CelType } from './types.ts'
 import type { CelValue } from './values/value.ts'
 

@@ -117,3 +117,21 @@ export class AssociativeList extends CelList {
     return new AssociativeList(new ArrayList(merged), this.keyOf)
   }
 }
+
+/** The accumulator of a comprehension: grows in place, as nobody else sees it before it is done. */
+export class GrowingList extends CelList {
+  readonly #items: CelValue[] = []
+
+  override get size(): number {
+    return this.#items.length
+  }
+
+  override at(index: number): CelValue {
+    return this.#items[index]!
+  }
+
+  append(items: CelList): this {
+    for (const item of items) this.#items.push(item)
+    return this
+  }
+}

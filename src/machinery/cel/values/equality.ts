@@ -1,0 +1,86 @@
+import { AssociativeList, CelList } from './list.ts'
+import { CelMap } from './map.ts'
+import { CelObject } from './object.ts'
+import { CelOpaque } from './opaque.ts'
+import { CelOptional } from './optional.ts'
+import { CelDuration, CelTimestamp } from './time.ts'
+import { CelTypeValue } from './type-value.ts'
+import { CelUint } from './uint.ts'
+import type { CelValue } from './value.ts'
+
+/** `==` of CEL: numbers compare across their types, values of different types are different, NaN equals nothing. */
+export function equalValues(a: CelValue, b: CelValue): boolean {
+  if (typeof a === 'string' || typeof a === 'boolean' || a === null) return a === b
+  const left = numberOf(a)
+  if (left !== undefined) {
+    const right = numberOf(b)
+    // Between bigint and number, == compares exactly, as CEL does.
+    // oxlint-disable-next-line eqeqeq
+    return right !== undefined && left == right
+  }
+  return equalObjects(a as Exclude<CelValue, string | boolean | null | number | bigint>, b)
+}
+
+/** The value of an int, a uint or a double. */
+export function numberOf(value: CelValue): bigint | number | undefined {
+  if (typeof value === 'bigint' || typeof value === 'number') return value
+  return value instanceof CelUint ? value.value : undefined
+}
+
+function equalObjects(a: object, b: CelValue): boolean {
+  if (a === b) return true
+  if (a instanceof CelList) return b instanceof CelList && equalLists(a, b)
+  if (a instanceof CelMap) return b instanceof CelMap && equalMaps(a, b)
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0
+  if (a instanceof CelTimestamp) return b instanceof CelTimestamp && a.nanoseconds === b.nanoseconds
+  if (a instanceof CelDuration) return b instanceof CelDuration && a.nanoseconds === b.nanoseconds
+  if (a instanceof CelTypeValue) return b instanceof CelTypeValue && a.name === b.name
+  if (a instanceof CelOpaque) return a.equals(b)
+  if (a instanceof CelOptional) return b instanceof CelOptional && equalOptionals(a, b)
+  if (a instanceof CelObject) return b instanceof CelObject && equalFields(a, b)
+  return false
+}
+
+function equalOptionals(a: CelOptional, b: CelOptional): boolean {
+  if (a.value === undefined || b.value === undefined) return a.value === b.value
+  return equalValues(a.value, b.value)
+}
+
+function equalLists(a: CelList, b: CelList): boolean {
+  if (a.size !== b.size) return false
+  if (a instanceof AssociativeList) return equalRegardlessOfOrder(a, b)
+  for (let index = 0; index < a.size; index++) {
+    if (!equalValues(a.at(index), b.at(index))) return false
+  }
+  return true
+}
+
+function equalRegardlessOfOrder(a: AssociativeList, b: CelList): boolean {
+  const items = new Map(a.toArray().map((item) => [a.keyOf(item), item]))
+  for (const item of b) {
+    const own = items.get(a.keyOf(item))
+    if (own === undefined || !equalValues(own, item)) return false
+  }
+  return true
+}
+
+function equalMaps(a: CelMap, b: CelMap): boolean {
+  if (a.size !== b.size) return false
+  for (const key of a.keys()) {
+    const left = a.get(key)
+    const right = b.get(key)
+    if (left === undefined || right === undefined) {
+      if (left !== right) return false
+    } else if (!equalValues(left, right)) return false
+  }
+  return true
+}
+
+function equalFields(a: CelObject, b: CelObject): boolean {
+  if (a.type.name !== b.type.name || a.fields.size !== b.fields.size) return false
+  for (const [name, value] of a.fields) {
+    const other = b.fields.get(name)
+    if (other === undefined || !equalValues(value, other)) return false
+  }
+  return true
+}
