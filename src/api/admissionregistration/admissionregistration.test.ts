@@ -27,9 +27,7 @@ function faults(definition: unknown, object: unknown, previous?: unknown): reado
   const { strategy } = definition as ResourceDefinition
   const copy = structuredClone(object) as Writable<KubernetesObject>
   strategy.defaults?.(copy)
-  const errors = previous
-    ? strategy.validateUpdate?.(copy, previous)
-    : strategy.validate?.(copy)
+  const errors = previous ? strategy.validateUpdate?.(copy, previous) : strategy.validate?.(copy)
   return (errors ?? []).map(fieldErrorText)
 }
 
