@@ -1,4 +1,5 @@
 import { goFloat } from '../machinery/go-format.ts'
+import { maxJsonDepth } from '../machinery/json-depth.ts'
 import type { AnySchema, ObjectSchema } from '../machinery/schema.ts'
 import { DecodeError, jsonKind } from './decode-error.ts'
 import { type FieldPlan, type Plan, PlanKind, planOf, zeroItem } from './decode-plan.ts'
@@ -13,7 +14,7 @@ import {
 import { strictPath } from './strict-path.ts'
 
 /** Nesting beyond this is refused, so that no input exhausts the stack. */
-export const maxDepth = 1000
+export const maxDepth = maxJsonDepth
 /** As upstream: more faults than this are not told. */
 const maxUnknownFields = 100
 

@@ -1,5 +1,9 @@
 import { goQuote } from '../machinery/go-format.ts'
+import { maxJsonDepth } from '../machinery/json-depth.ts'
 import { DecodeError } from './decode-error.ts'
+
+/** Scalars count as a level, too. */
+const maxScannedDepth = maxJsonDepth + 1
 
 /**
  * Reads JSON text the slow way, where JSON.parse does not tell enough: which key stands twice, and what is wrong in
@@ -8,6 +12,7 @@ import { DecodeError } from './decode-error.ts'
 export class JsonScanner {
   readonly #text: string
   #position = 0
+  #depth = 0
 
   constructor(text: string) {
     this.#text = text
@@ -21,6 +26,7 @@ export class JsonScanner {
   }
 
   #value(visitor: JsonVisitor | undefined): void {
+    if (++this.#depth > maxScannedDepth) throw new DecodeError('exceeded max depth')
     this.#skipSpace()
     const character = this.#text[this.#position]
     if (character === '{') this.#object(visitor)
@@ -31,6 +37,7 @@ export class JsonScanner {
     else if (character === 'f') this.#literal('false')
     else if (character === 'n') this.#literal('null')
     else throw this.#invalid('looking for beginning of value')
+    this.#depth--
   }
 
   #object(visitor: JsonVisitor | undefined): void {

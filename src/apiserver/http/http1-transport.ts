@@ -20,6 +20,8 @@ export async function serveHttp1(
   response.on('error', () => {})
   const { status, headers, body } = await handle(new Http1Request(incoming))
   if (response.destroyed) return
+  // What is left of the body is not waited for.
+  if (!incoming.complete) response.setHeader('connection', 'close')
   response.writeHead(status, headers as Record<string, string | number | string[]>)
   if (body === undefined || incoming.method === 'HEAD') {
     response.end()

@@ -18,6 +18,14 @@ export async function serveHttp2(
   stream.on('error', () => {})
   const reply = await handle(new Http2Request(stream, headers))
   await writeReply(stream, headers, reply)
+  // What is left of the body is not waited for.
+  if (!stream.endAfterHeaders && !stream.readableEnded) stopReading(stream)
+}
+
+function stopReading(stream: ServerHttp2Stream): void {
+  const close = () => stream.close(constants.NGHTTP2_NO_ERROR)
+  if (stream.writableFinished || stream.destroyed) close()
+  else stream.once('finish', close)
 }
 
 class Http2Request implements HttpRequest {

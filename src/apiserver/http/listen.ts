@@ -26,9 +26,20 @@ export interface ListenOptions {
   readonly clientCertificateAuthority?: string
   handle(request: HttpRequest): Promise<HttpReply>
   readonly inFlight: InFlight
+  readonly patience?: Patience
   readonly clock: Clock
   readonly log: Logger
 }
+
+/** How long slow clients are waited for, in milliseconds. Source: k8s.io/apiserver/pkg/server/secure_serving.go. */
+export interface Patience {
+  /** For a TLS handshake, and for the head of a request. */
+  readonly headMs: number
+  /** Between requests. */
+  readonly idleMs: number
+}
+
+const usualPatience: Patience = { headMs: 32_000, idleMs: 90_000 }
 
 export interface Listener {
   readonly address: string
@@ -39,6 +50,9 @@ export interface Listener {
 
 /** Concurrent requests per connection, as Go's default. */
 const maxConcurrentStreams = 250
+/** Bytes of the line and the headers of a request, as Go's default. */
+const maxHeaderBytes = 1 << 20
+const maxHeaders = 1024
 /** Megabytes; Node's default of 10 ends connections on which several large lists are read. */
 const maxSessionMemory = 1000
 /** A client may cancel requests, but not make work by doing little else (CVE-2023-44487): burst, then per second. */
@@ -46,7 +60,7 @@ const streamResets = { burst: 1000, rate: 100 }
 
 /** One port for both versions of HTTP, over TLS. Resolves when it is open. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { tls, clientCertificateAuthority: ca } = options
+  const { tls, clientCertificateAuthority: ca, patience = usualPatience } = options
   const server = createSecureServer({
     key: tls.key,
     cert: tls.certificate,
@@ -57,7 +71,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     allowHTTP1: true,
     allowHalfOpen: true,
     maxSessionMemory,
-    settings: { maxConcurrentStreams },
+    settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes },
+    maxHeaderListPairs: maxHeaders,
+    handshakeTimeout: patience.headMs,
+    ...http1Options(patience),
     streamResetBurst: streamResets.burst,
     streamResetRate: streamResets.rate,
   })
@@ -73,13 +90,34 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return { address, port, close: (graceMs) => close(server, connections, options, graceMs) }
 }
 
-interface Connections {
-  readonly sockets: Set<TLSSocket>
-  readonly sessions: Set<ServerHttp2Session>
+/** Of requests over HTTP/1.1; the types of `createSecureServer` do not know that it takes them, too. */
+function http1Options({ headMs, idleMs }: Patience): object {
+  return {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headMs,
+    keepAliveTimeout: idleMs,
+    // Bodies are waited for as long as the request may take.
+    requestTimeout: 0,
+    connectionsCheckingInterval: headMs / 4,
+  }
 }
 
-function serve(server: Http2SecureServer, { handle, inFlight, log }: ListenOptions): Connections {
-  const connections: Connections = { sockets: new Set(), sessions: new Set() }
+interface Connections {
+  readonly sockets: Set<TLSSocket>
+  /** With the number of requests under way on each. */
+  readonly sessions: Map<ServerHttp2Session, number>
+}
+
+function serve(
+  server: Http2SecureServer,
+  { handle, inFlight, clock, log, patience = usualPatience }: ListenOptions,
+): Connections {
+  const connections: Connections = { sockets: new Set(), sessions: new Map() }
+  const { sessions } = connections
+  const count = (session: ServerHttp2Session | undefined, more: 1 | -1) => {
+    const streams = session && sessions.get(session)
+    if (streams !== undefined) sessions.set(session!, streams + more)
+  }
   /** Requests never fail but by our fault: the handler answers errors. */
   const watched = (work: () => Promise<void>, close: () => void) => {
     inFlight.track(work).catch((error: unknown) => {
@@ -94,8 +132,11 @@ function serve(server: Http2SecureServer, { handle, inFlight, log }: ListenOptio
     socket.once('close', () => connections.sockets.delete(socket))
   })
   server.on('session', (session) => {
-    connections.sessions.add(session)
-    session.once('close', () => connections.sessions.delete(session))
+    sessions.set(session, 0)
+    session.once('close', () => sessions.delete(session))
+    session.setTimeout(patience.idleMs, () => {
+      if (sessions.get(session) === 0) session.close()
+    })
   })
   server.on('request', (incoming: unknown, response: unknown) => {
     const outgoing = response as ServerResponse
@@ -107,6 +148,9 @@ function serve(server: Http2SecureServer, { handle, inFlight, log }: ListenOptio
   // A listener for requests brings Node's slower way of serving HTTP/2 with it, which must not serve streams as well.
   server.removeAllListeners('stream')
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    const session = stream.session as ServerHttp2Session | undefined
+    count(session, 1)
+    stream.once('close', () => count(session, -1))
     watched(
       () => serveHttp2(stream, headers, handle),
       () => stream.close(),
@@ -119,10 +163,30 @@ function serve(server: Http2SecureServer, { handle, inFlight, log }: ListenOptio
     )
   })
   // Broken handshakes and connections are their clients' business.
-  for (const event of ['tlsClientError', 'sessionError', 'clientError']) {
+  for (const event of ['tlsClientError', 'sessionError']) {
     server.on(event, (error: Error) => log.debug('a connection failed', { event, error: error.message }))
   }
+  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+    log.debug('a request could not be read', { error: error.message })
+    refuseUnreadable(error.code, socket, clock)
+  })
   return connections
+}
+
+const resetAvoidanceMs = 500
+
+/** What Go's server says of a head that it cannot read, before it closes the connection. */
+function refuseUnreadable(code: string | undefined, socket: Duplex, clock: Clock): void {
+  const status = code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const wasSlow = code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  if (!socket.writable || wasSlow) {
+    socket.destroy()
+    return
+  }
+  const headers = 'Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n'
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n${status}`)
+  // Closing while the client still writes would keep it from reading the answer.
+  clock.after(resetAvoidanceMs, () => socket.destroy())
 }
 
 async function close(
@@ -132,14 +196,14 @@ async function close(
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  for (const session of sessions) session.close()
+  for (const session of sessions.keys()) session.close()
   const timeout = new Promise<void>((resolve) => void clock.after(graceMs, resolve))
   await Promise.race([inFlight.drain().then(() => flushed(sockets)), timeout])
   destroyAll()
   await closed
 
   function destroyAll(): void {
-    for (const session of sessions) session.destroy()
+    for (const session of sessions.keys()) session.destroy()
     for (const socket of sockets) socket.destroy()
   }
 }

@@ -85,7 +85,9 @@ export async function objectReply(
 export async function errorReply(request: HttpRequest, error: StatusError): Promise<HttpReply> {
   const { status } = error
   const retryAfter = status.details?.retryAfterSeconds
-  const reply = await objectReply(request, status.code, status, errorForm(request))
+  const { reason, ...others } = status
+  const told = reason === '' ? others : status
+  const reply = await objectReply(request, status.code, told, errorForm(request))
   return retryAfter ? { ...reply, headers: { ...reply.headers, 'retry-after': retryAfter } } : reply
 }
 

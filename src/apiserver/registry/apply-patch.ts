@@ -7,6 +7,7 @@ import { duplicateFields, parseJson } from '../../api/json-text.ts'
 import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import { goQuote, goValue } from '../../machinery/go-format.ts'
+import { exceedsDepth } from '../../machinery/json-depth.ts'
 import type { GroupVersionKind, JsonValue, KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { applyJsonPatch, maxJsonPatchOperations, parseJsonPatch } from '../../machinery/patch/json-patch.ts'
 import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
@@ -35,9 +36,10 @@ export function readPatch(patch: PatchBody, { fieldValidation = 'Warn' }: PatchO
       const duplicate = isStrict ? duplicateYamlKey(text) : undefined
       return { type, value: parseYaml(text), strictErrors: duplicate === undefined ? [] : [duplicate] }
     }
+    const value = parseJson(text)
+    if (exceedsDepth(value)) throw new DecodeError('exceeded max depth')
     const duplicates = isStrict ? duplicateFields(text, { type: 'any' }) : []
     const prefix = type === 'json' ? 'json patch ' : ''
-    const value = parseJson(text)
     if (isStrict && type === 'merge' && !isObject(value)) throw new DecodeError(notAMap(value))
     return {
       type,
@@ -75,7 +77,9 @@ export function applyPatch(
   const strictErrors = [...patch.strictErrors]
   const patched = patchedValue(served, shown as unknown as JsonValue, patch)
   const refuse = (detail: string) => {
-    const value = patch.type === 'strategic' ? goValue(patch.value) : JSON.stringify(patched)
+    // What is too deep can be neither told nor read.
+    const told = exceedsDepth(patched) ? '' : JSON.stringify(patched)
+    const value = patch.type === 'strategic' ? goValue(patch.value) : told
     return invalid('', '', [invalidField(path('patch'), value, detail)])
   }
   const misfit = kindMisfit(patched, shown)

@@ -1,4 +1,5 @@
-import { requestEntityTooLarge, serviceUnavailable } from '../../machinery/status-errors.ts'
+import { serviceUnavailable } from '../../machinery/status-errors.ts'
+import { StatusError } from '../../machinery/status.ts'
 import { StoreError } from '../../store/store.ts'
 
 /** What clients are told when the store will not do what it is asked; anything else as it is. */
@@ -6,7 +7,8 @@ export function interpretStoreFailure(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error
   switch (error.reason) {
     case 'tooLarge':
-      return requestEntityTooLarge(error.message)
+      // As upstream passes on what etcd says.
+      return new StatusError(500, '', 'etcdserver: request is too large')
     case 'closed':
       return serviceUnavailable('the store is closed')
     default:

@@ -1,6 +1,7 @@
 import { writableCopy } from '../copy.ts'
 import { jsonEqual } from '../equal.ts'
 import { goQuote } from '../go-format.ts'
+import { exceedsDepth } from '../json-depth.ts'
 import type { JsonValue } from '../meta.ts'
 import { PatchError } from './patch-error.ts'
 
@@ -11,6 +12,9 @@ import { PatchError } from './patch-error.ts'
 
 /** How many operations one PATCH request may carry. */
 export const maxJsonPatchOperations = 10_000
+
+/** How much one patch may copy, in bytes of JSON: a few copies of copies would be as large as the memory. */
+const maxCopiedBytes = 3 * 1024 * 1024
 
 export interface JsonPatchOperation {
   readonly op?: unknown
@@ -56,6 +60,7 @@ const missing = 'missing value'
 
 class Target {
   #root: Node
+  #copiedBytes = 0
 
   constructor(root: Node) {
     this.#root = root
@@ -182,7 +187,19 @@ class Target {
         `copy operation does not apply: doc is missing destination path: ${path}: ${missing}`,
       )
     }
-    within('error while adding value during copy', () => add(place, writableCopy<Node>(value)))
+    within('error while adding value during copy', () => add(place, this.#copyOf(value)))
+  }
+
+  #copyOf(value: Node): Node {
+    if (exceedsDepth(value)) throw new StepError('exceeded max depth')
+    this.#copiedBytes += Buffer.byteLength(JSON.stringify(value ?? null))
+    if (this.#copiedBytes > maxCopiedBytes) {
+      throw new StepError(
+        'Unable to complete the copy, the accumulated size increase of copy is ' +
+          `${this.#copiedBytes}, exceeding the limit ${maxCopiedBytes}`,
+      )
+    }
+    return writableCopy<Node>(value)
   }
 
   #test(operation: JsonPatchOperation): void {
