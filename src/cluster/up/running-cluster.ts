@@ -20,6 +20,7 @@ import { writeOwnImages } from '../images/import-missing.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
 import { apiServiceAddress, dnsServiceAddress, hostAddress } from '../machine/address-plan.ts'
 import { writeAtomically } from '../machine/atomic-file.ts'
+import { loadBridgeNetfilter } from '../machine/bridge-netfilter.ts'
 import { createCgroup } from '../machine/cgroups.ts'
 import { clearMachine } from '../machine/clear-machine.ts'
 import { createHostForwarding } from '../machine/host-forwarding.ts'
@@ -240,6 +241,12 @@ async function prepareMachine(
   writeOwnImages(folder)
   for (const trace of clusterTraces(state.name, plan)) journal.record(trace)
   createCgroup(clusterCgroup(state.name))
+  const withoutBridgeNetfilter = await loadBridgeNetfilter()
+  if (withoutBridgeNetfilter !== undefined) {
+    report.say(
+      `Pods cannot reach pods of their own node through Services: the kernel lacks br_netfilter (${withoutBridgeNetfilter}).`,
+    )
+  }
   await report.step('bridge, addresses and forwarding', () =>
     Promise.all([createBridge(plan), createHostForwarding(plan)]),
   )
