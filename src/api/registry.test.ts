@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { KubernetesObject, Writable } from '../machinery/meta.ts'
 import { apiVersionOf } from '../machinery/resource.ts'
+import { loadExpressions } from './admissionregistration/expression-loader.ts'
 import { planOf, zeroObject } from './decode-plan.ts'
 import { decode } from './decode.ts'
 import type { ResourceDefinition } from './definition.ts'
@@ -36,6 +37,7 @@ function exercise({ strategy, columns = [], selectableFields }: ResourceDefiniti
 }
 
 test('strategies take objects in which everything is absent or zero', async () => {
+  await loadExpressions()
   for (const definition of builtInDefinitions) {
     await definition.loadWrites?.()
     const schema = schemaOf(definition.resource)!
@@ -57,6 +59,7 @@ const skip = existsSync(folder)
   : `no golden files in ${folder}: run scripts/generate-api, or set K8TS_API_SOURCE`
 
 test('strategies take objects that have every field', { skip }, async () => {
+  await loadExpressions()
   const files = new Map(folders.flatMap((folder) => readdirSync(folder).map((file) => [file, folder])))
   for (const definition of builtInDefinitions) {
     await definition.loadWrites?.()

@@ -1,11 +1,21 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { forbidden, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+} from '../../machinery/field-error.ts'
+import { dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
+import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PersistentVolume, PersistentVolumeSpec } from '../generated/core.v1.ts'
 import { persistentVolumes } from '../generated/resources.ts'
 import { accessModesErrors, accessModesText } from './access-modes.ts'
 import { validateNodeSelector } from './pod/affinity-validation.ts'
+import { surplusSources, validatePersistentCsi, validateVolumeSource } from './volume-sources.ts'
 
 export const persistentVolumeDefinition: ResourceDefinition<PersistentVolume> = {
   resource: persistentVolumes,
@@ -54,6 +64,7 @@ export const persistentVolumeDefinition: ResourceDefinition<PersistentVolume> = 
 }
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain']
+const volumeModes = ['Block', 'Filesystem']
 const notSources = new Set([
   'capacity',
   'accessModes',
@@ -82,10 +93,33 @@ function validatePersistentVolume(spec: PersistentVolumeSpec | undefined): Field
   const policy = spec.persistentVolumeReclaimPolicy
   if (policy && !reclaimPolicies.includes(policy))
     errors.push(notSupported(field.child('persistentVolumeReclaimPolicy'), policy, reclaimPolicies))
-  const sources = Object.keys(sourcesOf(spec))
-  if (sources.length === 0) errors.push(required(field, 'must specify a volume type'))
-  for (const name of sources.slice(1))
-    errors.push(forbidden(field.child(name), 'may not specify more than 1 volume type'))
+  const sources = Object.entries(sourcesOf(spec))
+  const [first] = sources
+  if (!first) errors.push(required(field, 'must specify a volume type'))
+  else errors.push(...validateVolumeSource(first[0], first[1], field.child(first[0])))
+  if (spec.csi) errors.push(...validatePersistentCsi(spec.csi, field.child('csi')))
+  errors.push(
+    ...surplusSources(
+      sources.map(([name]) => name),
+      field,
+    ),
+  )
+  const { hostPath, volumeMode } = spec
+  if (hostPath?.path === '/' && policy === 'Recycle') {
+    const detail = "may not be 'recycle' for a hostPath mount of '/'"
+    errors.push(forbidden(field.child('persistentVolumeReclaimPolicy'), detail))
+  }
+  for (const className of ['storageClassName', 'volumeAttributesClassName'] as const) {
+    const value = spec[className]
+    const at = field.child(className)
+    if (value) errors.push(...dns1123SubdomainErrors(value).map((message) => invalid(at, value, message)))
+  }
+  if (volumeMode !== undefined && !volumeModes.includes(volumeMode))
+    errors.push(notSupported(field.child('volumeMode'), volumeMode, volumeModes))
+  if (spec.volumeAttributesClassName !== undefined && !spec.csi) {
+    const detail = 'has to be specified when using volumeAttributesClassName'
+    errors.push(required(field.child('csi'), detail))
+  }
   const node = field.child('nodeAffinity')
   if (spec.local && !spec.nodeAffinity?.required)
     errors.push(required(node, 'Local volume requires node affinity'))
@@ -101,16 +135,35 @@ function validatePersistentVolumeUpdate(
   previous: PersistentVolumeSpec | undefined,
 ): FieldError[] {
   if (!spec || !previous) return []
+  const field = path('spec')
   const errors: FieldError[] = []
-  if (!jsonEqual(sourcesOf(spec), sourcesOf(previous))) {
-    errors.push(
-      forbidden(
-        path('spec').child('persistentvolumesource'),
-        'spec.persistentvolumesource is immutable after creation',
-      ),
-    )
+  if (!jsonEqual(fixedSources(spec, previous), sourcesOf(previous))) {
+    const detail = 'spec.persistentvolumesource is immutable after creation'
+    errors.push(forbidden(field.child('persistentvolumesource'), detail))
   }
-  if (spec.volumeMode !== previous.volumeMode)
-    errors.push(forbidden(path('spec').child('volumeMode'), 'field is immutable'))
+  errors.push(
+    ...validateImmutableField(
+      spec.volumeMode ?? null,
+      previous.volumeMode ?? null,
+      field.child('volumeMode'),
+    ),
+  )
+  if (previous.nodeAffinity && !jsonEqual(spec.nodeAffinity, previous.nodeAffinity)) {
+    const detail = 'field is immutable'
+    errors.push(invalid(field.child('nodeAffinity'), spec.nodeAffinity ?? null, detail))
+  }
+  if (!spec.volumeAttributesClassName && previous.volumeAttributesClassName) {
+    const detail = 'update from non-nil value to nil is forbidden'
+    errors.push(forbidden(field.child('volumeAttributesClassName'), detail))
+  }
   return errors
+}
+
+/** A CSI volume may be told later which secrets growing it needs. */
+function fixedSources(spec: PersistentVolumeSpec, previous: PersistentVolumeSpec): Record<string, unknown> {
+  const sources = sourcesOf(spec)
+  if (!spec.csi || !previous.csi) return sources
+  const { controllerExpandSecretRef: _now, ...csi } = spec.csi
+  const { controllerExpandSecretRef: before } = previous.csi
+  return { ...sources, csi: { ...csi, ...(before && { controllerExpandSecretRef: before }) } }
 }

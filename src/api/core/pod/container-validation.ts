@@ -5,6 +5,7 @@ import {
   notFound,
   notSupported,
   required,
+  tooMany,
   type FieldError,
   type FieldPath,
 } from '../../../machinery/field-error.ts'
@@ -22,6 +23,7 @@ import type {
   EnvVar,
   EphemeralContainer,
   PodSpec,
+  ResourceRequirements,
   Volume,
   VolumeMount,
 } from '../../generated/core.v1.ts'
@@ -155,9 +157,12 @@ function validateContainer(
     ...portsErrors(ports, spec, field.child('ports')),
     ...env.flatMap((variable, index) => envErrors(variable, field.child('env').index(index))),
     ...envFrom.flatMap((source, index) => envFromErrors(source, field.child('envFrom').index(index))),
-    ...mountErrors(container.volumeMounts ?? [], volumes, field.child('volumeMounts')),
+    ...mountErrors(container, volumes, field.child('volumeMounts')),
     ...deviceErrors(container, volumes, field.child('volumeDevices')),
     ...(resources ? validateResources(resources, field.child('resources')) : []),
+    ...claimErrors(resources?.claims ?? [], spec, field.child('resources', 'claims')),
+    ...resizePolicyErrors(container, field.child('resizePolicy')),
+    ...restartRuleErrors(container, field),
     ...validateSecurityContext(securityContext, field.child('securityContext')),
   ]
 }
@@ -256,6 +261,10 @@ function envErrors({ name, value, valueFrom }: EnvVar, field: FieldPath): FieldE
     const reference = valueFrom[source]
     if (reference && !reference.key) errors.push(required(at.child(source).child('key')))
   }
+  for (const name of ['volumeName', 'path', 'key'] as const) {
+    if (valueFrom.fileKeyRef && !valueFrom.fileKeyRef[name])
+      errors.push(required(at.child('fileKeyRef').child(name)))
+  }
   if (valueFrom.fieldRef)
     errors.push(...validateFieldPath(valueFrom.fieldRef.fieldPath, envFieldPaths, at.child('fieldRef')))
   if (valueFrom.resourceFieldRef && !valueFrom.resourceFieldRef.resource)
@@ -300,10 +309,18 @@ function envFromErrors({ prefix, configMapRef, secretRef }: EnvFromSource, field
   return errors
 }
 
-function mountErrors(mounts: readonly VolumeMount[], volumes: Volumes, field: FieldPath): FieldError[] {
+const propagations = ['Bidirectional', 'HostToContainer', 'None']
+const recursions = ['Disabled', 'Enabled', 'IfPossible']
+
+function mountErrors(
+  { volumeMounts: mounts = [], securityContext }: Container | EphemeralContainer,
+  volumes: Volumes,
+  field: FieldPath,
+): FieldError[] {
   const errors: FieldError[] = []
   const paths = new Set<string>()
-  for (const [index, { name, mountPath, subPath, subPathExpr }] of mounts.entries()) {
+  for (const [index, mount] of mounts.entries()) {
+    const { name, mountPath, subPath, subPathExpr, mountPropagation } = mount
     const at = field.index(index)
     if (!name) errors.push(required(at.child('name')))
     else if (!volumes.has(name)) errors.push(notFound(at.child('name'), name))
@@ -311,12 +328,111 @@ function mountErrors(mounts: readonly VolumeMount[], volumes: Volumes, field: Fi
     else if (paths.has(mountPath)) errors.push(invalid(at.child('mountPath'), mountPath, 'must be unique'))
     paths.add(mountPath)
     if (subPath) errors.push(...validateLocalDescendingPath(at.child('subPath'), subPath))
+    if (mountPropagation !== undefined) {
+      const propagationAt = at.child('mountPropagation')
+      if (!propagations.includes(mountPropagation))
+        errors.push(notSupported(propagationAt, mountPropagation, propagations))
+      else if (mountPropagation === 'Bidirectional' && !securityContext?.privileged) {
+        const detail = 'Bidirectional mount propagation is available only to privileged containers'
+        errors.push(forbidden(propagationAt, detail))
+      }
+    }
+    errors.push(...recursionErrors(mount, at.child('recursiveReadOnly')))
     if (!subPathExpr) continue
     if (subPath)
       errors.push(
         invalid(at.child('subPathExpr'), subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
       )
     errors.push(...validateLocalDescendingPath(at.child('subPathExpr'), subPathExpr))
+  }
+  return errors
+}
+
+function recursionErrors(mount: VolumeMount, at: FieldPath): FieldError[] {
+  const { recursiveReadOnly: recursion, readOnly, mountPropagation } = mount
+  if (recursion === undefined || recursion === 'Disabled') return []
+  if (!recursions.includes(recursion)) return [notSupported(at, recursion, recursions)]
+  const errors: FieldError[] = []
+  if (!readOnly) errors.push(forbidden(at, 'may only be specified when readOnly is true'))
+  if (mountPropagation !== undefined && mountPropagation !== 'None') {
+    const detail = 'may only be specified when mountPropagation is None or not specified'
+    errors.push(forbidden(at, detail))
+  }
+  return errors
+}
+
+/** Claims that the pod has, each once. */
+function claimErrors(
+  claims: NonNullable<ResourceRequirements['claims']>,
+  { resourceClaims = [] }: PodSpec,
+  field: FieldPath,
+): FieldError[] {
+  const seen = new Set<string>()
+  return claims.flatMap(({ name, request }, index) => {
+    const at = field.index(index)
+    if (!name) return [required(at.child('name'))]
+    const errors: FieldError[] = []
+    const key = request ? `${name}/${request}` : name
+    if (seen.has(key) || seen.has(name)) errors.push(duplicate(at, key))
+    if (!request && [...seen].some((other) => other.startsWith(`${name}/`))) errors.push(duplicate(at, key))
+    seen.add(key)
+    if (!resourceClaims.some((claim) => claim.name === name)) errors.push(notFound(at.child('name'), name))
+    return errors
+  })
+}
+
+const resizeRestartPolicies = ['NotRequired', 'RestartContainer']
+const resizable = ['cpu', 'memory']
+
+function resizePolicyErrors(
+  { resizePolicy: policies = [] }: Container | EphemeralContainer,
+  field: FieldPath,
+): FieldError[] {
+  const seen = new Set<string>()
+  return policies.flatMap(({ resourceName, restartPolicy }) => {
+    const errors: FieldError[] = []
+    if (seen.has(resourceName)) errors.push(duplicate(field, resourceName))
+    seen.add(resourceName)
+    if (resourceName === '') errors.push(required(field))
+    else if (!resizable.includes(resourceName)) errors.push(notSupported(field, resourceName, resizable))
+    if (restartPolicy === '') errors.push(required(field))
+    else if (!resizeRestartPolicies.includes(restartPolicy))
+      errors.push(notSupported(field, restartPolicy, resizeRestartPolicies))
+    return errors
+  })
+}
+
+const maxRestartRules = 20
+const maxRestartCodes = 255
+const restartActions = ['Restart', 'RestartAllContainers']
+const codeOperators = ['In', 'NotIn']
+
+/** What a container does when it ends with some codes. */
+function restartRuleErrors(
+  { restartPolicy, restartPolicyRules: list = [] }: Container | EphemeralContainer,
+  field: FieldPath,
+): FieldError[] {
+  if (list.length === 0) return []
+  const at = field.child('restartPolicyRules')
+  if (restartPolicy === undefined)
+    return [required(field.child('restartPolicy'), 'must specify restartPolicy when restart rules are used')]
+  const errors: FieldError[] = []
+  if (list.length > maxRestartRules) errors.push(tooMany(at, list.length, maxRestartRules))
+  for (const [index, { action, exitCodes }] of list.entries()) {
+    const rule = at.index(index)
+    if (!restartActions.includes(action))
+      errors.push(notSupported(rule.child('action'), action, restartActions))
+    if (!exitCodes) {
+      errors.push(required(rule.child('exitCodes'), 'must be specified'))
+      continue
+    }
+    const { operator, values = [] } = exitCodes
+    const codes = rule.child('exitCodes')
+    if (!codeOperators.includes(operator))
+      errors.push(notSupported(codes.child('operator'), operator, codeOperators))
+    if (values.length === 0) errors.push(required(codes.child('values'), 'must specify at least one value'))
+    if (values.length > maxRestartCodes)
+      errors.push(tooMany(codes.child('values'), values.length, maxRestartCodes))
   }
   return errors
 }

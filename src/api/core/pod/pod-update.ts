@@ -1,6 +1,7 @@
 import { jsonEqual } from '../../../machinery/equal.ts'
 import { forbidden, invalid, path, required, type FieldError } from '../../../machinery/field-error.ts'
 import type { Container, Pod, PodSpec, Toleration } from '../../generated/core.v1.ts'
+import { validatePodSpec } from './pod-validation.ts'
 
 const allowedChanges =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,' +
@@ -18,7 +19,9 @@ export function validatePodUpdate(pod: Pod, previous: Pod): FieldError[] {
     ...gateErrors(spec, old),
   ]
   if (errors.length > 0) return errors
-  return jsonEqual(withAllowedChanges(spec, old), old) ? [] : [forbidden(path('spec'), allowedChanges)]
+  if (!jsonEqual(withAllowedChanges(spec, old), old)) return [forbidden(path('spec'), allowedChanges)]
+  // What was accepted by the rules of its time stays.
+  return jsonEqual(spec, old) ? [] : validatePodSpec(spec, path('spec'))
 }
 
 function containerCountErrors(spec: PodSpec, old: PodSpec): FieldError[] {

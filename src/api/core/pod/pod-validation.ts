@@ -23,6 +23,7 @@ import {
   validateEphemeralContainers,
   validateInitContainers,
 } from './container-validation.ts'
+import { validatePodExtras } from './pod-extras-validation.ts'
 import { validateResources } from './resources-validation.ts'
 import { validateTolerations, validateTopologySpread } from './scheduling-validation.ts'
 import { validatePodSecurityContext } from './security-context-validation.ts'
@@ -86,6 +87,7 @@ export function validatePodSpec(spec: PodSpec, field: FieldPath): FieldError[] {
     ...validateTolerations(spec.tolerations ?? [], field.child('tolerations')),
     ...validateTopologySpread(spec.topologySpreadConstraints ?? [], field.child('topologySpreadConstraints')),
     ...hostErrors(spec, field),
+    ...validatePodExtras(spec, field),
     ...(spec.resources ? validateResources(spec.resources, field.child('resources')) : []),
   ]
 }

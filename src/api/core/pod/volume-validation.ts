@@ -8,26 +8,24 @@ import {
   type FieldPath,
 } from '../../../machinery/field-error.ts'
 import { configMapKeyErrors, dns1123LabelErrors } from '../../../machinery/validation/names.ts'
-import { validateLocalDescendingPath, validatePathNoBacksteps } from '../../../machinery/validation/paths.ts'
+import { validateLabels, validateLabelSelector } from '../../../machinery/validation/labels.ts'
+import { validateAnnotations } from '../../../machinery/validation/object-meta.ts'
+import { validateLocalDescendingPath } from '../../../machinery/validation/paths.ts'
 import type {
+  ClusterTrustBundleProjection,
   DownwardAPIVolumeFile,
   KeyToPath,
+  PodCertificateProjection,
   ProjectedVolumeSource,
   Volume,
   VolumeProjection,
 } from '../../generated/core.v1.ts'
+import { validateClaimSpec } from '../claim-validation.ts'
+import { surplusSources, validateVolumeSource } from '../volume-sources.ts'
 import { validateFieldPath, type Volumes } from './container-validation.ts'
 
-const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-]
+const pullPolicies = ['Always', 'IfNotPresent', 'Never']
+const keyTypes = ['ECDSAP256', 'ECDSAP384', 'ECDSAP521', 'ED25519', 'RSA3072', 'RSA4096']
 const maxTokenSeconds = 2 ** 32
 const minTokenSeconds = 600
 
@@ -57,21 +55,12 @@ function sourceErrors(volume: Volume, field: FieldPath): FieldError[] {
   const { name: _name, ...sources } = volume
   const names = Object.keys(sources)
   if (names.length === 0) return [required(field, 'must specify a volume type')]
-  const errors = names
-    .slice(1)
-    .map((name) => forbidden(field.child(name), 'may not specify more than 1 volume type'))
-  const {
-    emptyDir,
-    hostPath,
-    secret,
-    configMap,
-    projected,
-    downwardAPI,
-    persistentVolumeClaim,
-    nfs,
-    csi,
-    image,
-  } = volume
+  const errors = [
+    ...surplusSources(names, field),
+    ...validateVolumeSource(names[0]!, sources[names[0] as keyof typeof sources], field.child(names[0]!)),
+  ]
+  const { emptyDir, secret, configMap, projected, downwardAPI, persistentVolumeClaim, ephemeral, image } =
+    volume
   if (emptyDir?.sizeLimit?.startsWith('-')) {
     errors.push(
       forbidden(
@@ -80,7 +69,6 @@ function sourceErrors(volume: Volume, field: FieldPath): FieldError[] {
       ),
     )
   }
-  if (hostPath) errors.push(...hostPathErrors(hostPath, field.child('hostPath')))
   if (secret) {
     if (!secret.secretName) errors.push(required(field.child('secret').child('secretName')))
     errors.push(
@@ -102,24 +90,34 @@ function sourceErrors(volume: Volume, field: FieldPath): FieldError[] {
   if (projected) errors.push(...projectedErrors(projected, field.child('projected')))
   if (persistentVolumeClaim && !persistentVolumeClaim.claimName)
     errors.push(required(field.child('persistentVolumeClaim').child('claimName')))
-  if (nfs) errors.push(...nfsErrors(nfs, field.child('nfs')))
-  if (csi && !csi.driver) errors.push(required(field.child('csi').child('driver')))
-  if (image && !image.reference) errors.push(required(field.child('image').child('reference')))
+  if (ephemeral) errors.push(...ephemeralErrors(volume, field.child('ephemeral')))
+  if (image) {
+    const { reference, pullPolicy } = image
+    const at = field.child('image')
+    if (!reference) errors.push(required(at.child('reference')))
+    if (pullPolicy !== undefined && !pullPolicies.includes(pullPolicy))
+      errors.push(notSupported(at.child('pullPolicy'), pullPolicy, pullPolicies))
+  }
   return errors
 }
 
-function hostPathErrors({ path, type }: NonNullable<Volume['hostPath']>, field: FieldPath): FieldError[] {
-  const errors = path ? validatePathNoBacksteps(field.child('path'), path) : [required(field.child('path'))]
-  if (type !== undefined && !hostPathTypes.includes(type))
-    errors.push(notSupported(field.child('type'), type, hostPathTypes))
-  return errors
-}
-
-function nfsErrors({ server, path }: NonNullable<Volume['nfs']>, field: FieldPath): FieldError[] {
-  const errors: FieldError[] = []
-  if (!server) errors.push(required(field.child('server')))
-  if (!path) errors.push(required(field.child('path')))
-  else if (!path.startsWith('/')) errors.push(invalid(field.child('path'), path, 'must be an absolute path'))
+/** A claim that is made with the pod, of which only labels and annotations may be chosen beside its spec. */
+function ephemeralErrors({ ephemeral }: Volume, field: FieldPath): FieldError[] {
+  const at = field.child('volumeClaimTemplate')
+  const template = ephemeral?.volumeClaimTemplate
+  if (!template) return [required(at)]
+  const { metadata } = template
+  const errors = [
+    ...validateAnnotations(metadata?.annotations, at.child('metadata', 'annotations')),
+    ...validateLabels(metadata?.labels, at.child('metadata', 'labels')),
+    ...validateClaimSpec(template.spec, at.child('spec')),
+  ]
+  const { annotations: _annotations, labels: _labels, ...others } = metadata ?? {}
+  const surplus = Object.keys(others).filter((key) => key !== 'creationTimestamp')
+  if (surplus.length > 0) {
+    const detail = 'the only metadata fields that may be set are labels and annotations'
+    errors.push(forbidden(at.child('metadata'), detail))
+  }
   return errors
 }
 
@@ -213,7 +211,14 @@ function projectedPaths({
 }
 
 function projectionErrors(
-  { secret, configMap, downwardAPI, serviceAccountToken }: VolumeProjection,
+  {
+    secret,
+    configMap,
+    downwardAPI,
+    serviceAccountToken,
+    clusterTrustBundle,
+    podCertificate,
+  }: VolumeProjection,
   field: FieldPath,
 ): FieldError[] {
   const errors: FieldError[] = []
@@ -226,6 +231,9 @@ function projectionErrors(
     errors.push(...itemErrors(configMap.items, field.child('configMap').child('items')))
   }
   if (downwardAPI) errors.push(...fileErrors(downwardAPI.items, field.child('downwardAPI')))
+  if (clusterTrustBundle)
+    errors.push(...trustBundleErrors(clusterTrustBundle, field.child('clusterTrustBundle')))
+  if (podCertificate) errors.push(...certificateErrors(podCertificate, field.child('podCertificate')))
   if (!serviceAccountToken) return errors
   const at = field.child('serviceAccountToken')
   const { expirationSeconds = 0, path } = serviceAccountToken
@@ -247,5 +255,48 @@ function projectionErrors(
     )
   if (!path) errors.push(required(at.child('path')))
   else errors.push(...validateNonEscaping(path, at.child('path')))
+  return errors
+}
+
+function trustBundleErrors(
+  { name, signerName, labelSelector, path }: ClusterTrustBundleProjection,
+  at: FieldPath,
+): FieldError[] {
+  const errors: FieldError[] = []
+  if (name !== undefined && signerName !== undefined)
+    errors.push(invalid(at, null, 'only one of name and signerName may be used'))
+  else if (name !== undefined) {
+    if (labelSelector)
+      errors.push(
+        invalid(at.child('labelSelector'), labelSelector, 'labelSelector must be unset if name is specified'),
+      )
+    if (name === '') errors.push(required(at.child('name'), 'must be a valid object name'))
+  } else if (signerName === undefined)
+    errors.push(required(at, 'either name or signerName must be specified'))
+  if (labelSelector) errors.push(...validateLabelSelector(labelSelector, at.child('labelSelector')))
+  return path
+    ? [...errors, ...validateNonEscaping(path, at.child('path'))]
+    : [...errors, required(at.child('path'))]
+}
+
+const maxCertificateSeconds = 91 * 24 * 3600
+const minCertificateSeconds = 3600
+
+function certificateErrors(projection: PodCertificateProjection, at: FieldPath): FieldError[] {
+  const { signerName, keyType, maxExpirationSeconds: seconds } = projection
+  const errors = signerName ? [] : [required(at.child('signerName'))]
+  if (!keyTypes.includes(keyType)) errors.push(notSupported(at.child('keyType'), keyType, keyTypes))
+  const secondsAt = at.child('maxExpirationSeconds')
+  if (seconds !== undefined && seconds < minCertificateSeconds)
+    errors.push(invalid(secondsAt, seconds, 'if provided, maxExpirationSeconds must be >= 3600'))
+  if (seconds !== undefined && seconds > maxCertificateSeconds)
+    errors.push(invalid(secondsAt, seconds, 'if provided, maxExpirationSeconds must be <= 7862400'))
+  const paths = ['credentialBundlePath', 'keyPath', 'certificateChainPath'] as const
+  const given = paths.filter((name) => projection[name])
+  for (const name of given) errors.push(...validateNonEscaping(projection[name]!, at.child(name)))
+  if (given.length === 0) {
+    const detail = 'specify at least one of credentialBundlePath, keyPath, and certificateChainPath'
+    errors.push(required(at, detail))
+  }
   return errors
 }
