@@ -32,7 +32,7 @@ export async function bringDown(folder: ClusterFolder, report: Report): Promise<
   const before = found.traces
   const [server, supervisor] = [runningServer(found), runningSupervisor(found)]
   if (supervisor && server) await end(supervisor, 5_000)
-  else if (supervisor) endSupervisorAndServer(supervisor)
+  else if (supervisor) await endSupervisorAndServer(found, supervisor)
   if (server) {
     await report.step('stopping the server and its nodes', () => end(server, serverGraceMs))
   } else if (process.platform !== 'linux') {

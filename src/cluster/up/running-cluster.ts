@@ -13,6 +13,7 @@ import { isNotFound } from '../../machinery/status-errors.ts'
 import { ensureAddons } from '../addons/ensure-addons.ts'
 import { startNodeRole } from '../addons/node-role.ts'
 import { internalAddress, startNodeRoutes } from '../agent/node-routes.ts'
+import { CliError } from '../cli/cli-error.ts'
 import type { Report } from '../cli/report.ts'
 import { startControlPlane, type ControlPlane } from '../control-plane.ts'
 import type { ClusterStatus } from '../control/control-protocol.ts'
@@ -135,7 +136,11 @@ async function bringUp(
   }
 
   const start = async () => {
-    controlPlane = await startControlPlane(controlPlaneOptions(folder, initial, pki, isReal, logs.open))
+    const options = controlPlaneOptions(folder, initial, pki, isReal, logs.open)
+    controlPlane = await startControlPlane(options).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      throw new CliError(`port ${initial.port} is taken by another program; choose one with --port`)
+    })
     undo.push(() => controlPlane!.stop())
   }
   await all([

@@ -40,7 +40,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const { folder, request, report } = options
   const startedAt = performance.now()
   createClusterFolder(folder)
-  takeOver(folder)
+  await takeOver(folder)
   const cluster = await runCluster(folder, await settle(request, loadState(folder)), report)
   const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
   const stopAdapting = adaptHeap(systemClock)
@@ -74,11 +74,11 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
  * Where the server of a cluster that was ready has ended and is about to be started again, this process takes its place.
  * Throws CliError where another server runs, or is on its way up for the first time.
  */
-function takeOver(folder: ClusterFolder): void {
+async function takeOver(folder: ClusterFolder): Promise<void> {
   const journal = openJournal(folder.journalFile)
   const supervisor = runningSupervisor(journal)
   if (supervisor && supervisor.pid !== process.ppid && existsSync(folder.readyFile)) {
-    endSupervisorAndServer(supervisor)
+    await endSupervisorAndServer(journal, supervisor)
   }
   if (supervisedRun() !== 'again') {
     rmSync(folder.readyFile, { force: true })

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { readIfExists } from '../machine/atomic-file.ts'
 import type { Launch } from '../machine/detached-process.ts'
 import type { Journal } from '../machine/journal.ts'
-import { identify, isRunning, signalGroup, type ProcessIdentity } from '../machine/processes.ts'
+import { end, identify, isRunning, signalGroup, type ProcessIdentity } from '../machine/processes.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { reportChannelVariable } from './report-channel.ts'
 
@@ -78,8 +78,11 @@ function runningInRole({ traces }: Journal, role: string): ProcessIdentity | und
  * Ends the supervisor, and with it a server that it may just be starting: what such a one leaves is repaired, as after
  * any crash.
  */
-export function endSupervisorAndServer(supervisor: ProcessIdentity): void {
+export async function endSupervisorAndServer(journal: Journal, supervisor: ProcessIdentity): Promise<void> {
+  const server = runningServer(journal)
   signalGroup(supervisor, 'SIGKILL')
+  // Both are gone already but for what the kernel does.
+  await Promise.all([supervisor, ...(server ? [server] : [])].map((process) => end(process, 0)))
 }
 
 /** One end of a server that nobody had asked for. */
