@@ -28,6 +28,9 @@ export interface Language {
   readonly functions: CheckScope['functions']
   readonly typeNamed: (name: string) => CelType | undefined
   readonly container: string
+  readonly homogeneousLiterals: boolean
+  /** Whether what the checker finds wrong stops compilation; else it fails when it is evaluated. */
+  readonly strict: boolean
   readonly constants?: NonNullable<CheckScope['constants']>
   /** Upstream folds constants. */
   readonly foldConstants: boolean
@@ -60,6 +63,8 @@ export function createLanguage(libraries: readonly Library[], options: Partial<L
     macros: macrosOf(libraries.flatMap((library) => library.macros ?? [])),
     functions: functionsOf(libraries),
     container: '',
+    homogeneousLiterals: true,
+    strict: true,
     foldConstants: true,
     validatesLiterals: true,
     ...options,
@@ -85,7 +90,8 @@ export class Environment implements CelEnvironment {
     const { source, expression, issues } = parse(text, { macros })
     if (!expression) return { ok: false, reason: 'issues', issues, text: source.format(issues) }
     const scope = { ...this.#language, variables: this.#variables }
-    const wrong = check(expression, source, scope)
+    const found = check(expression, source, scope)
+    const wrong = this.#language.strict ? found : []
     const invalid = wrong.length > 0 || !validatesLiterals ? wrong : validateLiterals(expression, source)
     if (invalid.length > 0)
       return { ok: false, reason: 'issues', issues: invalid, text: source.format(invalid) }

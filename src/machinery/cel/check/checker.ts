@@ -312,10 +312,11 @@ class Checker {
     return inner ?? type
   }
 
-  /** Literals are homogeneous. */
+  /** The type of items so far and one more. */
   #join(expression: Expression, previous: CelType | undefined, type: CelType): CelType {
     if (previous === undefined) return type
     if (this.#assignable(previous, type)) return mostGeneral(previous, type)
+    if (!this.#scope.homogeneousLiterals) return dynType
     this.#mismatch(expression.offset, previous, type)
     return errorType
   }

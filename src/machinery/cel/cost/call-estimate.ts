@@ -158,15 +158,15 @@ const maxNameFormatRegexSize = 128
 const maxFormatSize = 64
 
 /** Accessors, whatever overload they are. */
-const nominal: ReadonlySet<string> = new Set([
-  ...['serviceAccount', 'path', 'group', 'resource', 'subresource', 'namespace', 'name'],
-  ...['allowed', 'reason', 'error', 'errored'],
-  ...['masked', 'prefixLength', 'family', 'isUnspecified', 'isLoopback', 'isLinkLocalMulticast'],
-  ...['isLinkLocalUnicast', 'isGlobalUnicast', 'format.named'],
-  ...['sign', 'asInteger', 'isInteger', 'asApproximateFloat', 'isGreaterThan', 'isLessThan', 'compareTo'],
-  ...['add', 'sub', 'major', 'minor', 'patch'],
-  ...['getScheme', 'getHostname', 'getHost', 'getPort', 'getEscapedPath', 'getQuery'],
-])
+const nominal: ReadonlySet<string> = new Set(
+  [
+    'serviceAccount path group resource subresource namespace name allowed reason error errored',
+    'masked prefixLength family isUnspecified isLoopback isLinkLocalMulticast',
+    'isLinkLocalUnicast isGlobalUnicast format.named sign asInteger isInteger',
+    'asApproximateFloat isGreaterThan isLessThan compareTo add sub major minor patch getScheme',
+    'getHostname getHost getPort getEscapedPath getQuery',
+  ].flatMap((names) => names.split(' ')),
+)
 
 function selectorCost(length: Range): Range {
   const requirements = scaled(scaled(length, 0.5), 50)

@@ -153,11 +153,14 @@ function guard({ parameters, call }: FunctionOverload): Guarded {
   const body = call as Implementation
   switch (tests.length) {
     case 1:
-      return { call: body, accepts: (args) => first!(args[0]!) }
+      return { call: body, accepts: (args) => args.length === 1 && first!(args[0]!) }
     case 2:
-      return { call: body, accepts: (args) => first!(args[0]!) && second!(args[1]!) }
+      return { call: body, accepts: (args) => args.length === 2 && first!(args[0]!) && second!(args[1]!) }
     default:
-      return { call: body, accepts: (args) => tests.every((test, at) => test(args[at]!)) }
+      return {
+        call: body,
+        accepts: (args) => args.length === tests.length && tests.every((test, at) => test(args[at]!)),
+      }
   }
 }
 

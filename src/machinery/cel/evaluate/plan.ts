@@ -100,7 +100,7 @@ export class Planner {
     if (expression.global === undefined && local !== undefined) return attribute(readLocal(local))
     const name = expression.global ?? expression.name
     const declaration = this.scope.variables.get(name)
-    if (!declaration) throw new CelError(`no such attribute(s): ${name}`)
+    if (!declaration) return { run: () => fail(`no such attribute(s): ${name}`) }
     let slot = this.#slots.get(name)
     if (slot === undefined) this.#slots.set(name, (slot = this.#slots.size))
     const known = slot
@@ -289,6 +289,10 @@ export class Planner {
       },
     }
   }
+}
+
+function fail(message: string): never {
+  throw new CelError(message)
 }
 
 function constant(value: CelValue): Planned {

@@ -51,7 +51,7 @@ function formatClause(verb: string, precisionText: string | undefined, value: Ce
     case 'd':
       return decimal(value)
     case 'f':
-      return withNumber(value, 'fixed-point', (number) => number.toFixed(precision))
+      return withNumber(value, 'fixed-point', (number) => fixedPoint(number, precision))
     case 'e':
       return withNumber(value, 'scientific', (number) =>
         number.toExponential(precision).replace(/e([+-])(\d)$/, 'e$10$2'),
@@ -106,6 +106,15 @@ function withNumber(value: CelValue, clause: string, format: (number: number) =>
     return wrong(`${clause} clause can only be used on doubles, was given ${typeName(value)}`)
   }
   return Number.isFinite(number) ? format(number) : nonFinite(number)
+}
+
+/** As Go prints: a tie goes to the even digit. */
+function fixedPoint(number: number, precision: number): string {
+  const text = number.toFixed(precision)
+  const tied = (Math.abs(number) * 10 ** precision) % 1 === 0.5
+  if (!tied || /[02468]$/.test(text)) return text
+  const step = number < 0 ? -1 : 1
+  return (number - (step * 0.5) / 10 ** precision).toFixed(precision)
 }
 
 function inBase(value: CelValue, base: number, clause: string): string {

@@ -14,11 +14,17 @@ export function equalValues(a: CelValue, b: CelValue): boolean {
   const left = numberOf(a)
   if (left !== undefined) {
     const right = numberOf(b)
-    // Between bigint and number, == compares exactly, as CEL does.
-    // oxlint-disable-next-line eqeqeq
-    return right !== undefined && left == right
+    return right !== undefined && compareNumbers(left, right) === 0
   }
   return equalObjects(a as Exclude<CelValue, string | boolean | null | number | bigint>, b)
+}
+
+/** Where one is a double, both are compared as doubles; NaN where one is NaN. */
+export function compareNumbers(a: bigint | number, b: bigint | number): number {
+  if (typeof a === 'bigint' && typeof b === 'bigint') return a < b ? -1 : Number(a > b)
+  const difference = Number(a) - Number(b)
+  if (!Number.isNaN(difference)) return Math.sign(difference)
+  return a === b ? 0 : Number.NaN
 }
 
 /** The value of an int, a uint or a double. */

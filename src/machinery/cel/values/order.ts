@@ -1,6 +1,6 @@
 import { compareGoStrings } from '../../go-format.ts'
 import { CelError } from '../error.ts'
-import { numberOf } from './equality.ts'
+import { compareNumbers, numberOf } from './equality.ts'
 import { CelDuration, CelTimestamp } from './time.ts'
 import type { CelValue } from './value.ts'
 
@@ -10,7 +10,7 @@ export function compareValues(a: CelValue, b: CelValue): number {
   const right = numberOf(b)
   if (left !== undefined && right !== undefined) {
     if (Number.isNaN(left) || Number.isNaN(right)) return Number.NaN
-    return left < right ? -1 : Number(left > right)
+    return compareNumbers(left, right)
   }
   if (typeof a === 'string' && typeof b === 'string') return Math.sign(compareGoStrings(a, b))
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b)
