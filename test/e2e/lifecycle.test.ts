@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Pod } from '../../src/api/generated/core.v1.ts'
@@ -122,6 +122,30 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
     await cluster.up()
     await untilReady('survivor')
     assert.equal((await containerOf('survivor')).restarts, 1)
+  })
+
+  it('moves to other addresses where another cluster has taken its own, and keeps its data', async () => {
+    await cluster.down()
+    const index = planIndex()
+    mkdirSync('/run/k8ts/plans', { recursive: true })
+    writeFileSync(`/run/k8ts/plans/${index}`, 'another')
+    try {
+      await cluster.up()
+      assert.notEqual(planIndex(), index)
+      await untilReady('survivor')
+      const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', 'survivor'])
+      assert.match(status?.podIP ?? '', new RegExp(`^10\\.${244 - planIndex()}\\.`))
+      const answer = await cluster.kubectl([
+        'exec',
+        'survivor',
+        '--',
+        'nslookup',
+        'kubernetes.default.svc.cluster.local',
+      ])
+      assert.match(answer, new RegExp(`Address.*10\\.${96 + index}\\.0\\.1`))
+    } finally {
+      rmSync(`/run/k8ts/plans/${index}`)
+    }
   })
 
   it('is cleared by down after everything of it was killed', async () => {

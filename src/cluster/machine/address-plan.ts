@@ -59,6 +59,11 @@ export function collidingRoute(plan: AddressPlan, routes: readonly string[]): st
   })
 }
 
+/** Whether the machine may route to the cluster's Services: not where it has moved away from a plan and kept their range. */
+export function ownsServiceCidr({ index, serviceCidr }: AddressPlan): boolean {
+  return addressPlan(index, 1).serviceCidr === serviceCidr
+}
+
 /** The host's end of the bridge, where nodes reach the API server. */
 export function hostAddress(plan: AddressPlan): string {
   return nth(plan.nodeSubnet, 1)

@@ -17,6 +17,11 @@ export function reservePlan(index: number, cluster: string): boolean {
   }
 }
 
+/** The cluster that has the plan now. */
+export function reservedBy(index: number): string | undefined {
+  return readIfExists(join(folder, String(index)))
+}
+
 export function releasePlan(index: number, cluster: string): void {
   const file = join(folder, String(index))
   if (readIfExists(file) === cluster) rmSync(file, { force: true })

@@ -19,7 +19,12 @@ import { startControlPlane, type ControlPlane } from '../control-plane.ts'
 import type { ClusterStatus } from '../control/control-protocol.ts'
 import { writeOwnImages } from '../images/import-missing.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
-import { apiServiceAddress, dnsServiceAddress, hostAddress } from '../machine/address-plan.ts'
+import {
+  apiServiceAddress,
+  dnsServiceAddress,
+  hostAddress,
+  ownsServiceCidr,
+} from '../machine/address-plan.ts'
 import { writeAtomically } from '../machine/atomic-file.ts'
 import { loadBridgeNetfilter } from '../machine/bridge-netfilter.ts'
 import { createCgroup } from '../machine/cgroups.ts'
@@ -31,6 +36,7 @@ import { end } from '../machine/processes.ts'
 import { createNodeSet, type NodeSet } from '../nodes/node-set.ts'
 import { clusterCgroup, clusterTraces } from '../nodes/node-traces.ts'
 import { createRealNode } from '../nodes/real-node.ts'
+import { renumberNodes } from '../nodes/renumber-nodes.ts'
 import { createSimulatedNode } from '../nodes/simulated-node.ts'
 import { adminIdentity, apiServerNames, ensureClusterPki, type ClusterPki } from '../pki/cluster-pki.ts'
 import { folderPemStore } from '../pki/pem-store.ts'
@@ -147,6 +153,7 @@ async function bringUp(
     report.step(`API server on port ${initial.port}`, start),
     isReal ? prepareMachine(folder, initial, journal, nodes, report) : Promise.resolve(),
   ])
+  await renumberNodes(clientOf(adminIdentity), initial.addresses.podCidr)
   await Promise.all(nodes.wanted.map((node) => node.start()))
   const helpers = await startHelpers(nodes, clientOf(adminIdentity), log, isReal)
   undo.push(() => helpers.stop())
@@ -221,7 +228,7 @@ async function startHelpers(
             )
             .map(internalAddress)
             .find((address) => address !== undefined && reachable(address))
-          return new Map(via === undefined ? [] : [[plan.serviceCidr, via]])
+          return new Map(via === undefined || !ownsServiceCidr(plan) ? [] : [[plan.serviceCidr, via]])
         },
       }),
     )

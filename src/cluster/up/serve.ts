@@ -41,7 +41,12 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const startedAt = performance.now()
   createClusterFolder(folder)
   await takeOver(folder)
-  const cluster = await runCluster(folder, await settle(request, loadState(folder)), report)
+  const before = loadState(folder)
+  const state = await settle(request, before)
+  if (before && before.addresses.index !== state.addresses.index) {
+    report.say(`Another has taken its addresses: its nodes are in ${state.addresses.nodeSubnet} from now on.`)
+  }
+  const cluster = await runCluster(folder, state, report)
   const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
   const stopAdapting = adaptHeap(systemClock)
   try {

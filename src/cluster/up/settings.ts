@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { CliError } from '../cli/cli-error.ts'
 import { addressPlan, choosePlan, collidingRoute, type AddressPlan } from '../machine/address-plan.ts'
 import { bridgeName, hostRoutes } from '../machine/network.ts'
-import { reservedPlans, reservePlan } from '../machine/plan-reservation.ts'
+import { reservedBy, reservedPlans, reservePlan } from '../machine/plan-reservation.ts'
 import {
   countOf,
   knownClusters,
@@ -72,9 +72,9 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
       `cluster ${before.name} was made with runtime ${before.runtime}; use another --name for ${request.runtime}`,
     )
   }
-  if (before.runtime === 'containerd') await checkAddresses(before.name, before.addresses)
   return {
     ...before,
+    addresses: before.runtime === 'containerd' ? await keptAddresses(before) : before.addresses,
     port: request.port ?? before.port,
     store: withPrefix(request.store ?? before.store, prefixOf(before.store)),
     nodes: withNodes(withNodes(before.nodes, 'nodes', nodes), 'simulatedNodes', simulatedNodes),
@@ -108,19 +108,23 @@ async function newAddresses(cluster: string, runtime: NodeRuntime, nodes: number
   }
 }
 
-async function checkAddresses(cluster: string, plan: AddressPlan): Promise<void> {
+/**
+ * The addresses that the cluster had, or, where somebody else has taken them while it was down, others for its nodes and
+ * pods. Services keep theirs, which exist inside the nodes only.
+ */
+async function keptAddresses({ name, addresses: plan, nodes }: ClusterState): Promise<AddressPlan> {
+  const isOwn = reservedBy(plan.index) === name
   const routes = (await hostRoutes(bridgeName(plan))).filter(
     (route) => Number(route.split('/')[1] ?? 32) >= 16,
   )
   const collision = collidingRoute(plan, routes)
-  if (collision !== undefined) {
+  if (collision === undefined && reservePlan(plan.index, name)) return plan
+  if (isOwn) {
     throw new CliError(
-      `the machine now routes ${collision} elsewhere, which cluster ${cluster} needs for itself`,
+      `the machine now routes ${collision} elsewhere, which cluster ${name} is still using; stop it with 'k8ts down' and it is given other addresses`,
     )
   }
-  if (!reservePlan(plan.index, cluster)) {
-    throw new CliError(`another running cluster has the addresses of cluster ${cluster}; stop it first`)
-  }
+  return { ...(await newAddresses(name, 'containerd', nodes.length)), serviceCidr: plan.serviceCidr }
 }
 
 /** The first port from `first` that nobody listens on. */
