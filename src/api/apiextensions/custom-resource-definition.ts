@@ -62,7 +62,7 @@ function setDefaults({ spec }: Writable<CustomResourceDefinition>): void {
 /** What has been stored once may still stand there in that version. */
 function addStoredVersion(definition: Writable<CustomResourceDefinition>): void {
   const storage = definition.spec.versions.find((version) => version.storage)
-  const status = (definition.status ??= {})
-  const stored = status.storedVersions ?? []
-  if (storage && !stored.includes(storage.name)) status.storedVersions = [...stored, storage.name]
+  const stored = definition.status?.storedVersions ?? []
+  if (!storage || stored.includes(storage.name)) return
+  definition.status = { ...definition.status, storedVersions: [...stored, storage.name] }
 }
