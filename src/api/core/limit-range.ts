@@ -1,10 +1,12 @@
 import type { Quantity } from '../../machinery/meta.ts'
-import { compareQuantity } from '../../machinery/quantity.ts'
+import { compareQuantity, quantityToFloat } from '../../machinery/quantity.ts'
+import { qualifiedNameErrors } from '../../machinery/validation/names.ts'
 import {
   duplicate,
   forbidden,
   invalid,
   path,
+  required,
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
@@ -13,6 +15,7 @@ import { timeSince } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { LimitRange, LimitRangeItem } from '../generated/core.v1.ts'
 import { limitRanges } from '../generated/resources.ts'
+import { isHugePageName } from './resource-names.ts'
 
 export const limitRangeDefinition: ResourceDefinition<LimitRange> = {
   resource: limitRanges,
@@ -27,7 +30,10 @@ export const limitRangeDefinition: ResourceDefinition<LimitRange> = {
       const types = new Set<string>()
       return (spec?.limits ?? []).flatMap((limit, index) => {
         const field = path('spec').child('limits').index(index)
-        const errors = types.has(limit.type) ? [duplicate(field.child('type'), limit.type)] : []
+        const errors = [
+          ...typeErrors(limit.type, field.child('type')),
+          ...(types.has(limit.type) ? [duplicate(field.child('type'), limit.type)] : []),
+        ]
         types.add(limit.type)
         return [...errors, ...validateLimit(limit, field)]
       })
@@ -40,6 +46,10 @@ export const limitRangeDefinition: ResourceDefinition<LimitRange> = {
     ),
   ],
 }
+
+const standardTypes = ['Container', 'PersistentVolumeClaim', 'Pod']
+const containerResources = ['cpu', 'memory', 'ephemeral-storage']
+const standardResources = [...containerResources, 'storage', 'requests.storage']
 
 type Amounts = Record<string, Quantity>
 
@@ -57,10 +67,28 @@ function defaultContainerLimit(limit: {
 }
 
 function validateLimit(
-  { type, min = {}, max = {}, default: defaults = {}, defaultRequest = {} }: LimitRangeItem,
+  {
+    type,
+    min = {},
+    max = {},
+    default: defaults = {},
+    defaultRequest = {},
+    maxLimitRequestRatio: ratios = {},
+  }: LimitRangeItem,
   field: FieldPath,
 ): FieldError[] {
-  const errors: FieldError[] = []
+  const errors = nameErrors(
+    { min, max, default: defaults, defaultRequest, maxLimitRequestRatio: ratios },
+    type,
+    field,
+  )
+  if (type === 'PersistentVolumeClaim' && min.storage === undefined && max.storage === undefined)
+    errors.push(
+      required(
+        field.child('limits'),
+        'either minimum or maximum storage value is required, but neither was provided',
+      ),
+    )
   if (type === 'Pod') {
     if (Object.keys(defaults).length > 0)
       errors.push(forbidden(field.child('default'), "may not be specified when `type` is 'Pod'"))
@@ -94,6 +122,54 @@ function validateLimit(
         ),
       )
     }
+  }
+  for (const [name, ratio] of Object.entries(ratios))
+    errors.push(...ratioErrors(ratio, min[name], max[name], field.child('maxLimitRequestRatio').key(name)))
+  return errors
+}
+
+/** A kind of thing: one of Kubernetes', or one with a domain. */
+function typeErrors(type: string, at: FieldPath): FieldError[] {
+  const malformed = qualifiedNameErrors(type).map((message) => invalid(at, type, message))
+  if (malformed.length > 0 || type.includes('/') || standardTypes.includes(type)) return malformed
+  return [invalid(at, type, 'must be a standard limit type or fully qualified')]
+}
+
+/** Resources with a known name, or with a domain. */
+function nameErrors(
+  lists: Readonly<Record<string, Readonly<Record<string, Quantity>>>>,
+  type: string,
+  field: FieldPath,
+): FieldError[] {
+  return Object.entries(lists).flatMap(([list, amounts]) =>
+    Object.keys(amounts).flatMap((name) => {
+      const at = field.child(list).key(name)
+      const malformed = qualifiedNameErrors(name).map((message) => invalid(at, name, message))
+      if (malformed.length > 0 || name.includes('/')) return malformed
+      const known = type === 'Pod' || type === 'Container' ? containerResources : standardResources
+      if (known.includes(name) || isHugePageName(name)) return []
+      const what =
+        known === containerResources
+          ? 'must be a standard resource for containers'
+          : 'must be a standard resource type or fully qualified'
+      return [invalid(at, name, what)]
+    }),
+  )
+}
+
+function ratioErrors(
+  ratio: Quantity,
+  min: Quantity | undefined,
+  max: Quantity | undefined,
+  at: FieldPath,
+): FieldError[] {
+  const errors: FieldError[] = []
+  if (compareQuantity(ratio, '1') < 0) errors.push(invalid(at, ratio, `ratio ${ratio} is less than 1`))
+  if (min === undefined || max === undefined) return errors
+  const [least, most] = [quantityToFloat(min), quantityToFloat(max)]
+  if (least > 0 && quantityToFloat(ratio) > most / least) {
+    const detail = `ratio ${ratio} is greater than max/min = ${(most / least).toFixed(6)}`
+    errors.push(invalid(at, ratio, detail))
   }
   return errors
 }

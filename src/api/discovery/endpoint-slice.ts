@@ -1,17 +1,26 @@
 import {
   duplicate,
+  forbidden,
   invalid,
   notSupported,
   path,
   required,
   tooMany,
   type FieldError,
+  type FieldPath,
 } from '../../machinery/field-error.ts'
 import { validateIp } from '../../machinery/validation/ip.ts'
-import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
+import { validateFullyQualifiedDomainName } from '../../machinery/validation/domain-names.ts'
+import { validateLabels } from '../../machinery/validation/labels.ts'
+import {
+  dns1123LabelErrors,
+  dns1123SubdomainErrors,
+  labelValueErrors,
+  qualifiedNameErrors,
+} from '../../machinery/validation/names.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
-import type { EndpointSlice } from '../generated/discovery.v1.ts'
+import type { Endpoint, EndpointSlice } from '../generated/discovery.v1.ts'
 import { endpointSlices } from '../generated/resources.ts'
 
 const maxEndpoints = 1000
@@ -69,15 +78,19 @@ function validateEndpointSlice({ addressType, endpoints, ports }: EndpointSlice)
     errors.push(notSupported(path('addressType'), addressType, addressTypes))
   const list = path('endpoints')
   if ((endpoints?.length ?? 0) > maxEndpoints) errors.push(tooMany(list, endpoints!.length, maxEndpoints))
-  for (const [index, { addresses, hostname }] of (endpoints ?? []).entries()) {
+  for (const [index, endpoint] of (endpoints ?? []).entries()) {
     const at = list.index(index)
+    const { addresses, hostname } = endpoint
     if (!addresses || addresses.length === 0)
       errors.push(required(at.child('addresses'), 'must contain at least 1 address'))
     else if (addresses.length > maxAddresses)
       errors.push(tooMany(at.child('addresses'), addresses.length, maxAddresses))
     for (const [position, address] of (addresses ?? []).entries()) {
       const field = at.child('addresses').index(position)
-      if (addressType === 'FQDN') continue
+      if (addressType === 'FQDN') {
+        errors.push(...validateFullyQualifiedDomainName(field, address))
+        continue
+      }
       const malformed = validateIp(field, address)
       const isOther = address.includes(':') !== (addressType === 'IPv6')
       if (malformed.length > 0) errors.push(...malformed)
@@ -87,12 +100,55 @@ function validateEndpointSlice({ addressType, endpoints, ports }: EndpointSlice)
       else if (isLinkLocal(address))
         errors.push(invalid(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'))
     }
+    errors.push(...topologyErrors(endpoint, at))
     if (hostname)
       errors.push(
         ...dns1123LabelErrors(hostname).map((message) => invalid(at.child('hostname'), hostname, message)),
       )
   }
   return [...errors, ...portErrors(ports ?? [])]
+}
+
+const maxTopologyLabels = 16
+const maxZoneHints = 8
+const maxNodeHints = 8
+
+/** Where an endpoint is, and whom it is for. */
+function topologyErrors({ nodeName, deprecatedTopology, hints }: Endpoint, at: FieldPath): FieldError[] {
+  const errors: FieldError[] = []
+  if (nodeName !== undefined) {
+    const field = at.child('nodeName')
+    errors.push(...dns1123SubdomainErrors(nodeName).map((message) => invalid(field, nodeName, message)))
+  }
+  const topology = at.child('deprecatedTopology')
+  const count = Object.keys(deprecatedTopology ?? {}).length
+  if (count > maxTopologyLabels) errors.push(tooMany(topology, count, maxTopologyLabels))
+  if (deprecatedTopology) {
+    errors.push(...validateLabels(deprecatedTopology, topology))
+    if (deprecatedTopology['topology.kubernetes.io/zone'] !== undefined) {
+      const field = topology.key('topology.kubernetes.io/zone')
+      errors.push(forbidden(field, 'use zone field instead'))
+    }
+  }
+  for (const [name, list, most] of [
+    ['forZones', hints?.forZones, maxZoneHints],
+    ['forNodes', hints?.forNodes, maxNodeHints],
+  ] as const) {
+    const field = at.child('hints', name)
+    if ((list?.length ?? 0) > most) {
+      errors.push(tooMany(field, list!.length, most))
+      continue
+    }
+    const seen = new Set<string>()
+    for (const [index, hint] of (list ?? []).entries()) {
+      const nameAt = field.index(index).child('name')
+      if (seen.has(hint.name)) errors.push(duplicate(nameAt, hint.name))
+      seen.add(hint.name)
+      const rule = name === 'forZones' ? labelValueErrors : dns1123SubdomainErrors
+      errors.push(...rule(hint.name).map((message) => invalid(nameAt, hint.name, message)))
+    }
+  }
+  return errors
 }
 
 function isLoopback(address: string): boolean {
@@ -107,7 +163,7 @@ function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {
   const errors: FieldError[] = []
   const names = new Set<string>()
   if (ports.length > maxPorts) errors.push(tooMany(path('ports'), ports.length, maxPorts))
-  for (const [index, { name = '', protocol }] of ports.entries()) {
+  for (const [index, { name = '', protocol, appProtocol }] of ports.entries()) {
     const at = path('ports').index(index)
     if (name)
       errors.push(...dns1123LabelErrors(name).map((message) => invalid(at.child('name'), name, message)))
@@ -116,6 +172,10 @@ function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {
     if (!protocol) errors.push(required(at.child('protocol')))
     else if (!protocols.includes(protocol))
       errors.push(notSupported(at.child('protocol'), protocol, protocols))
+    if (appProtocol !== undefined) {
+      const field = at.child('appProtocol')
+      errors.push(...qualifiedNameErrors(appProtocol).map((message) => invalid(field, appProtocol, message)))
+    }
   }
   return errors
 }

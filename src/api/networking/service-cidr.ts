@@ -24,7 +24,6 @@ export const serviceCidrDefinition: ResourceDefinition<ServiceCIDR> = {
     column('CIDRs', 'Its ranges.', ({ spec }) => (spec?.cidrs ?? []).join(',')),
     ageColumn,
   ],
-  selectableFields: ({ spec }) => ({ 'spec.cidrs': (spec?.cidrs ?? []).join(',') }),
 }
 
 /** Source: kubernetes/pkg/apis/networking/validation. */

@@ -1,6 +1,11 @@
-import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { jsonEqual } from '../../machinery/equal.ts'
+import { duplicate, invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { validateLabels } from '../../machinery/validation/labels.ts'
 import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
+import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
+import { validateResources } from '../core/pod/resources-validation.ts'
+import { validateTolerations } from '../core/pod/scheduling-validation.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { RuntimeClass } from '../generated/node.v1.ts'
 import { runtimeClasses } from '../generated/resources.ts'
@@ -9,16 +14,32 @@ export const runtimeClassDefinition: ResourceDefinition<RuntimeClass> = {
   resource: runtimeClasses,
   singular: 'runtimeclass',
   strategy: {
-    validate: ({ handler }): FieldError[] => {
-      if (!handler) return [required(path('handler'))]
-      return dns1123LabelErrors(handler).map((message) => invalid(path('handler'), handler, message))
-    },
+    validate: validateRuntimeClass,
     validateUpdate: (next, previous) =>
-      next.handler === previous.handler ? [] : [invalid(path('handler'), next.handler, 'field is immutable')],
+      validateImmutableField(next.handler, previous.handler, path('handler')),
   },
   columns: [
     nameColumn,
     column('Handler', 'What the container runtime calls it.', ({ handler }) => handler),
     ageColumn,
   ],
+}
+
+/** Source: kubernetes/pkg/apis/node/validation. */
+function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass): FieldError[] {
+  const errors = handler
+    ? dns1123LabelErrors(handler).map((message) => invalid(path('handler'), handler, message))
+    : [required(path('handler'))]
+  if (overhead?.podFixed)
+    errors.push(...validateResources({ limits: overhead.podFixed }, path('overhead', 'podFixed')))
+  if (!scheduling) return errors
+  const at = path('scheduling')
+  const { nodeSelector, tolerations = [] } = scheduling
+  if (nodeSelector) errors.push(...validateLabels(nodeSelector, at.child('nodeSelector')))
+  errors.push(...validateTolerations(tolerations, at.child('tolerations')))
+  for (const [index, toleration] of tolerations.entries()) {
+    const isRepeated = tolerations.slice(0, index).some((other) => jsonEqual(other, toleration))
+    if (isRepeated) errors.push(duplicate(at.child('tolerations').index(index), toleration))
+  }
+  return errors
 }

@@ -38,12 +38,16 @@ export const podDefinition: ResourceDefinition<Pod> = {
   columns: podColumns,
   selectableFields: ({ spec, status }) => ({
     'spec.nodeName': spec?.nodeName ?? '',
+    // As it was called before v1.
+    'spec.host': spec?.nodeName ?? '',
     'spec.restartPolicy': spec?.restartPolicy ?? '',
     'spec.schedulerName': spec?.schedulerName ?? '',
     'spec.serviceAccountName': spec?.serviceAccountName ?? '',
     'spec.hostNetwork': `${spec?.hostNetwork ?? false}`,
     'status.phase': status?.phase ?? '',
     'status.podIP': status?.podIP ?? '',
+    // Known, but never compared with anything.
+    'status.podIPs': '',
     'status.nominatedNodeName': status?.nominatedNodeName ?? '',
   }),
 }
