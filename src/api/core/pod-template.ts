@@ -1,6 +1,6 @@
 import { path } from '../../machinery/field-error.ts'
 import { defaultTemplate } from '../apps/workload.ts'
-import { ageColumn, column, nameColumn } from '../columns.ts'
+import { column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PodTemplate } from '../generated/core.v1.ts'
 import { podTemplates } from '../generated/resources.ts'
@@ -28,6 +28,5 @@ export const podTemplateDefinition: ResourceDefinition<PodTemplate> = {
           .join(',') || '<none>'
       )
     }),
-    ageColumn,
   ],
 }
