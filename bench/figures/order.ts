@@ -1,6 +1,7 @@
 import type { FigureGroup } from '../figure.ts'
 import { withoutContainers } from '../obstacles.ts'
 import { measureApi } from './api.ts'
+import { measureBinding } from './binding.ts'
 import { measurePods } from './pods.ts'
 import { measureRest } from './rest.ts'
 import { measureScheduler } from './scheduler.ts'
@@ -17,4 +18,5 @@ export const figureGroups: readonly FigureGroup[] = [
   { name: 'pods', obstacle: withoutContainers, measure: measurePods },
   { name: 'testing', measure: measureTesting },
   { name: 'scheduler', measure: measureScheduler },
+  { name: 'binding', measure: measureBinding },
 ]

@@ -114,6 +114,8 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly tracksGeneration?: boolean
   /** Present exactly when the kind has a `status` subresource. */
   readonly status?: {
+    /** Whoever creates an object may say its status too (nodes: kubelets register with it). */
+    readonly isSetOnCreate?: boolean
     prepareForUpdate?(object: Writable<T>, previous: T): void
     validateUpdate?(object: T, previous: T): readonly FieldError[]
   }

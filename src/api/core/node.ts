@@ -29,7 +29,7 @@ export const nodeDefinition: ResourceDefinition<Node> = {
     },
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
-    status: {},
+    status: { isSetOnCreate: true },
   },
   columns: [
     nameColumn,

@@ -247,6 +247,14 @@ test('patches of one object at once all take effect', async () => {
   assert.equal(Object.keys(data!).length, 30)
 })
 
+test('create keeps the status of nodes, which register with it', async () => {
+  const status = { capacity: { cpu: '4' }, conditions: [{ type: 'Ready', status: 'True' as const }] }
+  const node = await requests.create(nodes, { metadata: { name: 'registers' }, status })
+  assert.equal(node.status?.capacity?.['cpu'], '4')
+  assert.equal(node.status?.allocatable?.['cpu'], '4')
+  assert.equal(node.status?.conditions?.[0]?.type, 'Ready')
+})
+
 test('delete answers with a status or the object, and checks preconditions', async () => {
   const { metadata } = await requests.create(configMaps, configMap('a'))
   const name = { namespace, name: 'a' }

@@ -106,7 +106,7 @@ export class Registry {
 
   /** What a client may not choose for a new object of a kind with status: an empty one. */
   clearStatus({ strategy, isCustom }: ServedResource, object: Writable<KubernetesObject>): void {
-    if (!strategy.status) return
+    if (!strategy.status || strategy.status.isSetOnCreate) return
     const holder = object as { status?: unknown }
     const field = isCustom ? undefined : this.served.schema.fields['status']
     if (field?.alwaysSerialized) holder.status = zeroObject(planOf(field.schema))
