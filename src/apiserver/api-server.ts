@@ -118,6 +118,8 @@ export interface ApiServer {
   handle(request: ResourceRequest): Promise<Answer>
   /** Answers a GET of any path on behalf of somebody who is known. */
   raw: Service['raw']
+  /** Shows this certificate to new connections from now on. */
+  present: Service['present']
   /** Lets requests end, closes everything. The store stays open. */
   stop(): Promise<void>
 }
@@ -159,6 +161,7 @@ export async function startApiServer(given: ApiServerOptions): Promise<ApiServer
     port: service.port,
     handle: (request) => pipeline.handle(request),
     raw: service.raw,
+    present: service.present,
     stop,
   }
 }

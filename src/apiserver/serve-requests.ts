@@ -32,6 +32,8 @@ export interface Service {
   started(name: string, run: () => Promise<void>): Promise<void>
   /** The body of a GET of any path, for somebody who is known. */
   raw(user: User, path: string, options?: RawRequestOptions): Promise<string>
+  /** Shows this certificate to new connections from now on. */
+  present(tls: ApiServerOptions['tls']): void
   close(): Promise<void>
 }
 
@@ -105,6 +107,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
       hooks.set(name, true)
     },
     raw: (user, path, rawOptions) => rawRequest(handler, user, path, rawOptions),
+    present: (tls) => listener.present(tls),
     async close() {
       await listener.close(shutdownGraceMs)
       deadlines.close()

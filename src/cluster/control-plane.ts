@@ -51,6 +51,8 @@ export interface ControlPlane {
   readonly components: readonly RunningComponent[]
   /** Speaks to the API server as somebody, without a network in between. */
   client(identity: ClientIdentity): Client
+  /** Has the API server show the certificate that the PKI has now. */
+  presentCertificate(): void
   stop(): Promise<void>
 }
 
@@ -87,7 +89,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ])
     running.push(...components)
     for (const component of components) undo.push(() => component.stop())
-    return { port: apiServer.port, components, client, stop }
+    const presentCertificate = () => {
+      const { certificatePem: certificate, privateKeyPem: key } = pki.apiServer
+      apiServer.present({ certificate, key })
+    }
+    return { port: apiServer.port, components, client, presentCertificate, stop }
   } catch (error) {
     await stop()
     throw error
@@ -116,9 +122,14 @@ async function startServer(
       })),
     tls: { certificate: pki.apiServer.certificatePem, key: pki.apiServer.privateKeyPem },
     clientCertificateAuthority: pki.authority.certificatePem + pki.frontProxyAuthority.certificatePem,
+    // Read when it is used: it is renewed.
     kubeletClient: {
-      certificate: pki.kubeletClient.certificatePem,
-      key: pki.kubeletClient.privateKeyPem,
+      get certificate() {
+        return pki.kubeletClient.certificatePem
+      },
+      get key() {
+        return pki.kubeletClient.privateKeyPem
+      },
       certificateAuthority: pki.authority.certificatePem,
     },
     address: options.bindAddress,

@@ -44,6 +44,8 @@ const usualPatience: Patience = { headMs: 32_000, idleMs: 90_000 }
 export interface Listener {
   readonly address: string
   readonly port: number
+  /** Shows this certificate to new connections from now on. */
+  present(tls: ListenOptions['tls']): void
   /** Takes no new connections, lets what is under way end, and closes everything `graceMs` later at the latest. */
   close(graceMs: number): Promise<void>
 }
@@ -87,7 +89,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     })
   })
   const { address, port } = server.address() as AddressInfo
-  return { address, port, close: (graceMs) => close(server, connections, options, graceMs) }
+  return {
+    address,
+    port,
+    present: ({ key, certificate }) => server.setSecureContext({ key, cert: certificate, ...(ca && { ca }) }),
+    close: (graceMs) => close(server, connections, options, graceMs),
+  }
 }
 
 /** Of requests over HTTP/1.1; the types of `createSecureServer` do not know that it takes them, too. */

@@ -13,5 +13,7 @@ export interface ClusterNode {
   delete(): Promise<void>
   /** Lets its containers run on, but not its process: before this process ends. */
   release(): Promise<void>
+  /** Has its components use the certificates that the PKI has now, where theirs are others. */
+  renewCertificates(): Promise<void>
   status(): Promise<NodeStatus>
 }

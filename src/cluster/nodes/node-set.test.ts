@@ -35,6 +35,7 @@ function aNodeSet() {
       stop: deed('stop', false),
       delete: deed('delete', false),
       release: deed('release', false),
+      renewCertificates: () => Promise.resolve(),
       status: () =>
         Promise.resolve({
           name,

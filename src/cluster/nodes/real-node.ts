@@ -50,6 +50,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
   const systemCgroup = `${cgroup}/system`
   const agentLog = join(folder.logs, `agent-${name}.log`)
   let agent: AgentProcess | undefined
+  let certificates = ''
   let unready: Set<string> = new Set(agentComponents)
 
   async function prepare(): Promise<void> {
@@ -70,6 +71,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
   }
 
   function start(): Promise<void> {
+    certificates = certificatesOf(options)
     writeOwnPods(options)
     writeIfChanged(own.agentConfiguration, JSON.stringify(agentConfiguration(options), undefined, 2), 0o600)
     agent = startAgentProcess({
@@ -122,6 +124,12 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
       await agent?.stop()
       agent = undefined
     },
+    // Its process reads them when it starts, and adopts the containers.
+    async renewCertificates() {
+      if (!agent || certificatesOf(options) === certificates) return
+      await agent.stop()
+      await start()
+    },
     async status() {
       const components = await agent?.health()
       return {
@@ -167,6 +175,13 @@ function writeOwnPods({ folder, plan, record, port }: RealNodeOptions): void {
     const manifest = JSON.stringify(ownPodManifest(pod), undefined, 2)
     writeIfChanged(join(own.staticPods, `${pod.component}.json`), `${manifest}\n`)
   }
+}
+
+/** All that the node's components show, as text. */
+function certificatesOf({ pki, plan, record: { name, number } }: RealNodeOptions): string {
+  const clients = [nodeIdentity(name), proxyIdentity, dnsIdentity].map((identity) => pki.client(identity))
+  const all = [...clients, pki.kubeletServer(name, [nodeAddress(plan, number)])]
+  return all.map(({ certificatePem }) => certificatePem).join('')
 }
 
 /** What the node's process is told; its certificates are issued on the way. */

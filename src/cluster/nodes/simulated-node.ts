@@ -2,6 +2,7 @@ import type { Client } from '../../client/client.ts'
 import type { RunningComponent } from '../../client/component.ts'
 import { createInformers } from '../../client/informers/informers.ts'
 import { startKubelet } from '../../kubelet/start-kubelet.ts'
+import type { IssuedCertificate } from '../../machinery/pki/certificate.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
@@ -27,12 +28,13 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
   const { name, clock, random, log, pki } = options
   let running: { readonly kubelet: RunningComponent; stop(): Promise<void> } | undefined
   let ready = false
+  let certificate: IssuedCertificate | undefined
 
   async function start(): Promise<void> {
     const client = options.client(nodeIdentity(name))
     const informers = createInformers({ client, clock, random, log })
     const context = { client, informers, clock, random, log, metrics: createMetrics() }
-    const certificate = pki?.kubeletServer(name, [address])
+    certificate = pki?.kubeletServer(name, [address])
     const kubelet = await startKubelet(context, {
       nodeName: name,
       nodeIPs: [address],
@@ -74,6 +76,12 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
     stop,
     delete: stop,
     release: stop,
+    async renewCertificates() {
+      if (!running || pki?.kubeletServer(name, [address]).certificatePem === certificate?.certificatePem)
+        return
+      await stop()
+      await start()
+    },
     status: () =>
       Promise.resolve({
         name,

@@ -22,6 +22,11 @@ export interface ClusterPki {
   client(identity: ClientIdentity): IssuedCertificate
   /** What the kubelet of a node shows. */
   kubeletServer(node: string, addresses: readonly string[]): IssuedCertificate
+  /**
+   * Makes anew, long before its time, what is about to expire at `now` (milliseconds since the epoch); what is asked for
+   * later is judged by that time too.
+   */
+  renew(now: number): void
 }
 
 /** Who speaks to the API server, and the name of the files that prove it. */
@@ -93,11 +98,11 @@ export function apiServerNames(
 export function ensureClusterPki(store: PemStore, names: ApiServerNames, now: number): ClusterPki {
   const authority = ensureAuthority(store, 'ca', 'kubernetes', now)
   const frontProxyAuthority = ensureAuthority(store, 'front-proxy-ca', 'front-proxy-ca', now)
+  const serviceAccount = ensureKeyPair(store, 'sa')
+  let latest = now
   const issue = (file: string, wanted: WantedCertificate, by = authority) =>
-    ensureCertificate(store, file, by, wanted, now)
-  return {
-    authority,
-    frontProxyAuthority,
+    ensureCertificate(store, file, by, wanted, latest)
+  const issueOwn = () => ({
     apiServer: issue('apiserver', { commonName: 'kube-apiserver', ...names, usage: 'server' }),
     kubeletClient: issue('apiserver-kubelet-client', {
       commonName: 'kube-apiserver-kubelet-client',
@@ -109,7 +114,21 @@ export function ensureClusterPki(store: PemStore, names: ApiServerNames, now: nu
       { commonName: 'front-proxy-client', usage: 'client' },
       frontProxyAuthority,
     ),
-    serviceAccount: ensureKeyPair(store, 'sa'),
+  })
+  let own = issueOwn()
+  return {
+    authority,
+    frontProxyAuthority,
+    serviceAccount,
+    get apiServer() {
+      return own.apiServer
+    },
+    get kubeletClient() {
+      return own.kubeletClient
+    },
+    get frontProxyClient() {
+      return own.frontProxyClient
+    },
     client: ({ file, user, groups }) =>
       issue(file, { commonName: user, organizations: groups, usage: 'client' }),
     kubeletServer: (node, addresses) =>
@@ -120,5 +139,9 @@ export function ensureClusterPki(store: PemStore, names: ApiServerNames, now: nu
         ipAddresses: addresses,
         usage: 'server',
       }),
+    renew(at) {
+      latest = at
+      own = issueOwn()
+    },
   }
 }

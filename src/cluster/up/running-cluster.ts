@@ -52,6 +52,8 @@ export interface RunningCluster {
   readonly controlPlane: ControlPlane
   readonly nodes: NodeSet
   status(): Promise<ClusterStatus>
+  /** Makes every certificate anew that is about to expire, and has it used. */
+  renewCertificates(): Promise<void>
   /** Ends everything and clears the machine; the data stays. */
   stop(report: Report): Promise<void>
 }
@@ -165,6 +167,11 @@ async function bringUp(
     pki,
     controlPlane: controlPlane!,
     nodes,
+    async renewCertificates() {
+      pki.renew(systemClock.now())
+      controlPlane!.presentCertificate()
+      for (const node of nodes.wanted) await node.renewCertificates()
+    },
     async status() {
       return {
         ...clusterStatus(folder, nodes.state),

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Node } from '../../api/generated/core.v1.ts'
 import { nodes } from '../../api/generated/resources.ts'
-import { systemClock } from '../../machinery/clock.ts'
+import { every, systemClock } from '../../machinery/clock.ts'
 import { adaptHeap } from '../adapt-heap.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
@@ -20,6 +20,9 @@ import { endSupervisorAndServer, runningServer, runningSupervisor, supervisedRun
 import type { UpReport } from './report-channel.ts'
 import { runCluster, type RunningCluster } from './running-cluster.ts'
 import { settle, type UpRequest } from './settings.ts'
+
+/** How often certificates are looked at; they are renewed months before they expire. */
+const renewPeriodMs = 12 * 3_600_000
 
 export interface ServeOptions {
   readonly folder: ClusterFolder
@@ -49,6 +52,11 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const cluster = await runCluster(folder, state, report)
   const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
   const stopAdapting = adaptHeap(systemClock)
+  const stopRenewing = every(systemClock, renewPeriodMs, () => {
+    renew(cluster, folder).catch((error: unknown) =>
+      process.stderr.write(`renewing certificates: ${String(error)}\n`),
+    )
+  })
   try {
     const content = kubeconfigContent(cluster, folder.name)
     writeAtomically(folder.kubeconfig, kubeconfig(content), 0o600)
@@ -67,6 +75,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
     await options.stopRequested
   } finally {
     stopAdapting()
+    stopRenewing()
     // From here on its end is wanted.
     rmSync(folder.readyFile, { force: true })
     await control.close()
@@ -91,6 +100,12 @@ async function takeOver(folder: ClusterFolder): Promise<void> {
   }
   const server = runningServer(journal)
   if (server) throw new CliError(`cluster ${folder.name} is run by process ${server.pid} already`)
+}
+
+async function renew(cluster: RunningCluster, folder: ClusterFolder): Promise<void> {
+  await cluster.renewCertificates()
+  writeAtomically(folder.kubeconfig, kubeconfig(kubeconfigContent(cluster, folder.name)), 0o600)
+  giveToInvokingUser(folder.kubeconfig)
 }
 
 function handlersOf(cluster: RunningCluster, folder: ClusterFolder): ControlHandlers {
