@@ -1,10 +1,24 @@
 import type { ConfigMap } from '../src/api/generated/core.v1.ts'
 import { configMaps } from '../src/api/generated/resources.ts'
-import type { Client } from '../src/client/client.ts'
+import type { Client, ListOptions } from '../src/client/client.ts'
+import type { ObjectList } from '../src/machinery/meta.ts'
 import { percentile } from './timing.ts'
 
-/** Requests that are measured; `list` and `listPage` go over 10,000 objects. */
-export type Operation = 'create' | 'get' | 'update' | 'patch' | 'delete' | 'list' | 'listPage'
+/**
+ * Requests that are measured. `list`, `listPage` and `listChunks` go over 10,000 objects; `mixed` is four reads, a page
+ * of a list and five writes of different kinds.
+ */
+export type Operation =
+  | 'create'
+  | 'get'
+  | 'update'
+  | 'patch'
+  | 'apply'
+  | 'delete'
+  | 'list'
+  | 'listPage'
+  | 'listChunks'
+  | 'mixed'
 
 export interface LoadOptions {
   readonly operation: Operation
@@ -31,7 +45,7 @@ const mostClients = 64
 /** About 1 KB with what the server adds. */
 const payload = 'x'.repeat(700)
 
-function aConfigMap(inNamespace: string, name: string, text = payload): ConfigMap {
+export function aConfigMap(inNamespace: string, name: string, text = payload): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -96,6 +110,15 @@ function requestOf(client: Client, operation: Operation, run: string): Request {
         const name = { namespace, name: ownName(clientIndex, index) }
         return done(client.patch(configMaps, name, { type: 'merge', body }))
       }
+    case 'apply':
+      return (clientIndex, index) => {
+        const name = ownName(clientIndex, index)
+        const body = aConfigMap(namespace, name, `${run} ${index} ${payload}`)
+        const options = { fieldManager: 'bench', force: true }
+        return done(client.patch(configMaps, { namespace, name }, { type: 'apply', body }, options))
+      }
+    case 'mixed':
+      return mixedRequest(client, run)
     case 'delete':
       return async (clientIndex, index, clients) => {
         const number = index * clients + clientIndex
@@ -104,8 +127,60 @@ function requestOf(client: Client, operation: Operation, run: string): Request {
       }
     case 'list':
       return () => done(client.list(configMaps, { namespace: listNamespace }))
+    case 'listChunks':
+      return async () => {
+        for (let token: string | undefined = ''; token !== undefined;) {
+          const options: ListOptions = {
+            namespace: listNamespace,
+            limit: 500,
+            ...(token !== '' && { continue: token }),
+          }
+          const page: ObjectList<ConfigMap> = await client.list(configMaps, options)
+          token = page.metadata?.continue || undefined
+        }
+        return true
+      }
     case 'listPage':
       return () => done(client.list(configMaps, { namespace: listNamespace, limit: 500 }))
+  }
+}
+
+const mixture: readonly Operation[] = [
+  'get',
+  'create',
+  'get',
+  'update',
+  'get',
+  'patch',
+  'listPage',
+  'apply',
+  'get',
+  'delete',
+]
+
+/** Each client goes through the mixture from a place of its own, and deletes what it created. */
+function mixedRequest(client: Client, run: string): Request {
+  const requests: ReadonlyMap<Operation, Request> = new Map(
+    mixture
+      .filter((operation) => operation !== 'create' && operation !== 'delete')
+      .map((operation) => [operation, requestOf(client, operation, run)]),
+  )
+  const created = new Map<number, string[]>()
+  return async (clientIndex, index, clients) => {
+    const operation = mixture[(index + clientIndex) % mixture.length]!
+    const request = requests.get(operation)
+    if (request) return request(clientIndex, index, clients)
+    const own = created.get(clientIndex) ?? []
+    created.set(clientIndex, own)
+    const oldest = operation === 'delete' ? own.shift() : undefined
+    if (oldest !== undefined) {
+      await client.delete(configMaps, { namespace, name: oldest })
+      return true
+    }
+    const name = `${run}-${clientIndex}-${index}`
+    await client.create(configMaps, aConfigMap(namespace, name))
+    own.push(name)
+    return true
   }
 }
 
