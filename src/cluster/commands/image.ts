@@ -7,7 +7,8 @@ import { askCluster, findCluster } from './find-cluster.ts'
 export const imageCommands: readonly Command[] = [
   {
     name: 'image load',
-    summary: 'Put the images of archives (docker save, OCI layout, also gzipped) into every node',
+    summary:
+      'Put the images of archives (docker save, OCI layout, also packed with gzip or zstd) into every node',
     operands: { usage: 'FILE...', least: 1, most: Infinity },
     options: clusterOption,
     run: load,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, rmSync, statSync } from 'node:fs'
-import { copyFile, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { CliError } from '../cli/cli-error.ts'
 import type { NodeImage } from '../control/control-protocol.ts'
 import { giveArchive } from '../images/import-missing.ts'
+import { unpackTo } from '../images/unpack.ts'
 import { isListening } from '../machine/unix-socket.ts'
 import { imageNames } from '../runtime/import-image.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
@@ -21,7 +22,7 @@ export async function loadImage(
   const kept = join(folder.images, `${await sha256(file)}.tar`)
   const isNew = !existsSync(kept)
   if (isNew) {
-    await copyFile(file, `${kept}.tmp`)
+    await unpackTo(`${kept}.tmp`, file)
     await rename(`${kept}.tmp`, kept)
   }
   try {
