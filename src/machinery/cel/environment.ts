@@ -28,13 +28,12 @@ export interface Language {
   readonly functions: CheckScope['functions']
   readonly typeNamed: (name: string) => CelType | undefined
   readonly container: string
-  readonly homogeneousLiterals: boolean
   /** Whether what the checker finds wrong stops compilation; else it fails when it is evaluated. */
   readonly strict: boolean
   readonly constants?: NonNullable<CheckScope['constants']>
   /** Upstream folds constants. */
   readonly foldConstants: boolean
-  /** Literals that cannot be (a duration, a time, a pattern) are issues. */
+  /** Literals that cannot be (a duration, a time, a pattern), or mix types, are issues. */
   readonly validatesLiterals: boolean
 }
 
@@ -63,7 +62,6 @@ export function createLanguage(libraries: readonly Library[], options: Partial<L
     macros: macrosOf(libraries.flatMap((library) => library.macros ?? [])),
     functions: functionsOf(libraries),
     container: '',
-    homogeneousLiterals: true,
     strict: true,
     foldConstants: true,
     validatesLiterals: true,

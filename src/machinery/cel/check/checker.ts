@@ -289,7 +289,7 @@ class Checker {
     let joined: CelType | undefined
     elements.forEach((element, at) => {
       const type = this.#check(element)
-      joined = this.#join(element, joined, optionals.has(at) ? this.#unwrapped(element, type) : type)
+      joined = this.#join(joined, optionals.has(at) ? this.#unwrapped(element, type) : type)
     })
     return listType(joined ?? this.#freeParameter())
   }
@@ -298,9 +298,9 @@ class Checker {
     let keyType: CelType | undefined
     let valueType: CelType | undefined
     for (const { key, value, optional } of entries) {
-      keyType = this.#join(key, keyType, this.#check(key))
+      keyType = this.#join(keyType, this.#check(key))
       const type = this.#check(value)
-      valueType = this.#join(value, valueType, optional ? this.#unwrapped(value, type) : type)
+      valueType = this.#join(valueType, optional ? this.#unwrapped(value, type) : type)
     }
     return mapType(keyType ?? this.#freeParameter(), valueType ?? this.#freeParameter())
   }
@@ -313,12 +313,10 @@ class Checker {
   }
 
   /** The type of items so far and one more. */
-  #join(expression: Expression, previous: CelType | undefined, type: CelType): CelType {
+  #join(previous: CelType | undefined, type: CelType): CelType {
     if (previous === undefined) return type
     if (this.#assignable(previous, type)) return mostGeneral(previous, type)
-    if (!this.#scope.homogeneousLiterals) return dynType
-    this.#mismatch(expression.offset, previous, type)
-    return errorType
+    return dynType
   }
 
   #struct(expression: StructExpression): CelType {

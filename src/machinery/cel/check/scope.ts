@@ -11,8 +11,6 @@ export interface CheckScope {
   readonly functions: ReadonlyMap<string, readonly FunctionOverload[]>
   /** A type that the expression may name or make: `int`, `Object.spec`. */
   readonly typeNamed: (name: string) => CelType | undefined
-  /** Items of a literal list or map must be of one type; else what differs makes them dyn. Kubernetes says so. */
-  readonly homogeneousLiterals: boolean
   readonly constants?: ReadonlyMap<string, { readonly type: CelType; readonly value: CelValue }>
 }
 

@@ -59,6 +59,15 @@ function ofLanguage(
       const size = sizeOf(first!)
       return { cost: reading(size), size: { min: size.min, max: Math.min(size.max * 4, unboundedCost) } }
     }
+    case 'strings_quote': {
+      const size = sizeOf(first!)
+      return {
+        cost: reading(size),
+        size: { min: size.min + 2, max: Math.min(size.max * 2 + 2, unboundedCost) },
+      }
+    }
+    case 'string_format':
+      return { cost: reading(sizeOf(target!)) }
     case 'bytes_to_string': {
       const size = sizeOf(first!)
       return { cost: reading(size), size: { min: Math.floor(size.min / 4), max: size.max } }

@@ -64,7 +64,8 @@ const byId: Readonly<Record<string, number | CostOfCall>> = {
   ends_with_string: traversal(1),
   string_to_bytes: traversal(0),
   bytes_to_string: traversal(0),
-  // cel-go means to count quoting and formatting too, by identifiers that the libraries do not use.
+  strings_quote: traversal(0),
+  string_format: traversal(0),
   in_list: (args) => size(args, 1),
   ...Object.fromEntries(
     ['less', 'less_equals', 'greater', 'greater_equals'].flatMap((verb) => [

@@ -71,26 +71,47 @@ function fixedId(name: string): string {
 
 type Cost = number | ((args: readonly CelValue[], result: CelValue) => number)
 
+/** A call costs as soon as all arguments but the last have values: whether it succeeds or fails. */
 function withCost(args: readonly Step[], call: Implementation, cost: Cost): Step {
   const [first, second] = args
-  if (typeof cost === 'number' && args.length === 1) {
+  if (typeof cost !== 'number') return withVariableCost(args, call, cost)
+  if (args.length === 1) {
     return (frame) => {
-      const result = call(first!(frame))
       frame.charge(cost)
-      return result
+      return call(first!(frame))
     }
   }
-  if (typeof cost === 'number' && args.length === 2) {
+  if (args.length === 2) {
     return (frame) => {
-      const result = call(first!(frame), second!(frame))
+      const left = first!(frame)
       frame.charge(cost)
-      return result
+      return call(left, second!(frame))
     }
   }
   return (frame) => {
-    const values = args.map((arg) => arg(frame))
-    const result = call(...values)
-    frame.charge(typeof cost === 'number' ? cost : cost(values, result))
+    const values = args.slice(0, -1).map((arg) => arg(frame))
+    frame.charge(cost)
+    const last = args.at(-1)
+    return last ? call(...values, last(frame)) : call()
+  }
+}
+
+function withVariableCost(args: readonly Step[], call: Implementation, cost: Exclude<Cost, number>): Step {
+  const last = args.length - 1
+  return (frame) => {
+    const values: CelValue[] = []
+    let result: CelValue = null
+    try {
+      for (const arg of args) values.push(arg(frame))
+      result = call(...values)
+    } catch (error) {
+      if (isAbsorbable(error) && values.length >= last) {
+        if (values.length === last) values.push(null)
+        frame.charge(cost(values, null))
+      }
+      throw error
+    }
+    frame.charge(cost(values, result))
     return result
   }
 }

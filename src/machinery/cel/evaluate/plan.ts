@@ -263,9 +263,8 @@ export class Planner {
     }
     return {
       run: (frame) => {
-        const value = make(frame)
         frame.charge(cost)
-        return value
+        return make(frame)
       },
     }
   }
@@ -303,9 +302,8 @@ function attribute(resolve: Step): Planned {
   return {
     attribute: { resolve, free: false },
     run: (frame) => {
-      const value = resolve(frame)
       frame.charge(1)
-      return value
+      return resolve(frame)
     },
   }
 }

@@ -53,9 +53,7 @@ function formatClause(verb: string, precisionText: string | undefined, value: Ce
     case 'f':
       return withNumber(value, 'fixed-point', (number) => fixedPoint(number, precision))
     case 'e':
-      return withNumber(value, 'scientific', (number) =>
-        number.toExponential(precision).replace(/e([+-])(\d)$/, 'e$10$2'),
-      )
+      return withNumber(value, 'scientific', (number) => scientific(number, precision))
     case 'b':
       return typeof value === 'boolean' ? String(Number(value)) : inBase(value, 2, 'binary')
     case 'x':
@@ -108,8 +106,25 @@ function withNumber(value: CelValue, clause: string, format: (number: number) =>
   return Number.isFinite(number) ? format(number) : nonFinite(number)
 }
 
-/** As Go prints: a tie goes to the even digit. */
+const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹'
+
+/** As golang.org/x/text writes it in American English: `1.5×10⁰³`. */
+function scientific(number: number, precision: number): string {
+  const [digits, exponent] = number.toExponential(precision).split('e') as [string, string]
+  const sign = exponent.startsWith('-') ? '⁻' : ''
+  const power = exponent.slice(1).padStart(2, '0')
+  return `${digits}×10${sign}${power.replace(/[0-9]/g, (digit) => superscripts[Number(digit)]!)}`
+}
+
+/** With commas, as golang.org/x/text writes it in American English. */
 function fixedPoint(number: number, precision: number): string {
+  const [whole, fraction] = evenlyRounded(number, precision).split('.') as [string, string | undefined]
+  const grouped = whole.replace(/\B(?=(?:[0-9]{3})+$)/g, ',')
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`
+}
+
+/** As Go rounds: a tie goes to the even digit. */
+function evenlyRounded(number: number, precision: number): string {
   const text = number.toFixed(precision)
   const tied = (Math.abs(number) * 10 ** precision) % 1 === 0.5
   if (!tied || /[02468]$/.test(text)) return text

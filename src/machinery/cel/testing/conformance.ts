@@ -142,7 +142,6 @@ function languageFor(test: Json): Language {
     {
       container: String(test['container'] ?? ''),
       validatesLiterals: false,
-      homogeneousLiterals: false,
       strict: !test['disableCheck'],
     },
   )
