@@ -7,7 +7,10 @@ import { generateKeyPair } from '../machinery/pki/key-pair.ts'
 import { createCertificateRequest } from '../machinery/pki/certificate-request.ts'
 import { decode } from './decode.ts'
 import { builtInDefinitions } from './registry.ts'
+import { loadSelectors } from './resource/selector-loader.ts'
 import { schemaOf } from './scheme.ts'
+
+await loadSelectors()
 
 /*
  * What upstream says of a wrong object of each kind, in its words: one row for each rule that is worth one.
@@ -173,6 +176,23 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
     'spec.devices.requests[1]: Duplicate value: "r"',
     'spec.devices.constraints[0].requests[0]: Invalid value: "x": must be the name of a request in the claim or the name of a request and a subrequest separated by \'/\'',
     'spec.devices.constraints[0].matchAttribute: Invalid value: "model": a fully qualified name must be a domain and a name separated by a slash',
+  ],
+  [
+    'deviceclasses.resource.k8s.io',
+    {
+      spec: {
+        selectors: [
+          {
+            cel: {
+              expression:
+                "device.driver == 'd' && device.capacity['d'].memory.isGreaterThan(quantity('1Gi'))",
+            },
+          },
+          { cel: { expression: 'device.driver' } },
+        ],
+      },
+    },
+    'spec.selectors[1].cel.expression: Invalid value: "device.driver": must evaluate to bool but got string',
   ],
   [
     'resourceslices.resource.k8s.io',

@@ -1,4 +1,5 @@
 import {
+  forbidden,
   invalid,
   notSupported,
   required,
@@ -25,6 +26,7 @@ import {
   validateFullyQualifiedName,
   validateLabelName,
 } from './names.ts'
+import { loadedSelectors } from './selector-loader.ts'
 
 export const maxRequests = 32
 const maxConstraints = 32
@@ -117,9 +119,13 @@ export function validateSelectors(
       if (!cel) return [required(field.child('cel'))]
       const expressionAt = field.child('cel', 'expression')
       if (!cel.expression) return [required(expressionAt)]
-      return Buffer.byteLength(cel.expression) > maxExpressionLength
-        ? [tooLong(expressionAt, '', maxExpressionLength)]
-        : []
+      if (Buffer.byteLength(cel.expression) > maxExpressionLength)
+        return [tooLong(expressionAt, '', maxExpressionLength)]
+      const fault = loadedSelectors().selectorFault(cel.expression)
+      if (!fault) return []
+      return fault.type === 'invalid'
+        ? [invalid(expressionAt, cel.expression, fault.detail)]
+        : [forbidden(expressionAt, fault.detail)]
     },
   })
 }

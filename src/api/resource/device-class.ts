@@ -6,10 +6,12 @@ import { deviceClasses } from '../generated/resources.ts'
 import type { DeviceClass } from '../generated/resource.v1.ts'
 import { maxConfigurations, validateConfiguration, validateSelectors } from './device-claim-validation.ts'
 import { validateList } from './list-rules.ts'
+import { loadSelectors } from './selector-loader.ts'
 
 export const deviceClassDefinition: ResourceDefinition<DeviceClass> = {
   resource: deviceClasses,
   singular: 'deviceclass',
+  loadWrites: loadSelectors,
   strategy: { validate: validateDeviceClass, tracksGeneration: true },
   columns: [nameColumn, ageColumn],
 }

@@ -7,10 +7,12 @@ import { resourceClaimTemplates } from '../generated/resources.ts'
 import type { ResourceClaimTemplate } from '../generated/resource.v1.ts'
 import { defaultDeviceClaim } from './defaults.ts'
 import { validateDeviceClaim } from './device-claim-validation.ts'
+import { loadSelectors } from './selector-loader.ts'
 
 export const resourceClaimTemplateDefinition: ResourceDefinition<ResourceClaimTemplate> = {
   resource: resourceClaimTemplates,
   singular: 'resourceclaimtemplate',
+  loadWrites: loadSelectors,
   strategy: {
     tracksGeneration: false,
     defaults: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),

@@ -7,10 +7,12 @@ import type { ResourceClaim } from '../generated/resource.v1.ts'
 import { validateClaimStatus } from './claim-status-validation.ts'
 import { defaultDeviceClaim } from './defaults.ts'
 import { validateDeviceClaim } from './device-claim-validation.ts'
+import { loadSelectors } from './selector-loader.ts'
 
 export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
   resource: resourceClaims,
   singular: 'resourceclaim',
+  loadWrites: loadSelectors,
   strategy: {
     tracksGeneration: false,
     defaults: ({ spec }) => defaultDeviceClaim(spec?.devices),
