@@ -9,6 +9,7 @@ import {
   validatingWebhookConfigurationDefinition,
 } from './admissionregistration/webhook-configuration.ts'
 import { customResourceDefinitionDefinition } from './apiextensions/custom-resource-definition.ts'
+import { apiServiceDefinition } from './apiregistration/api-service.ts'
 import { controllerRevisionDefinition } from './apps/controller-revision.ts'
 import { daemonSetDefinition } from './apps/daemon-set.ts'
 import { deploymentDefinition } from './apps/deployment.ts'
@@ -74,6 +75,7 @@ export const builtInDefinitions = [
   secretDefinition,
   serviceAccountDefinition,
   serviceDefinition,
+  apiServiceDefinition,
   mutatingAdmissionPolicyBindingDefinition,
   mutatingAdmissionPolicyDefinition,
   mutatingWebhookConfigurationDefinition,

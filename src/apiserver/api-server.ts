@@ -4,6 +4,10 @@ import type { Logger } from '../machinery/log.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Store } from '../store/store.ts'
+import {
+  publishAuthentication,
+  type ExtensionAuthentication,
+} from './aggregation/extension-authentication.ts'
 import type { AdmissionPlugin } from './admission/plugin.ts'
 import type { RequestAuthenticator } from './authentication/union.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
@@ -43,6 +47,10 @@ export interface ApiServerOptions {
   readonly clientCertificateAuthority?: string
   /** Who the server is to kubelets. */
   readonly kubeletClient?: TlsIdentity
+  /** Who the server is to the servers of other APIs, which believe it for whom a request is. */
+  readonly frontProxyClient?: TlsIdentity
+  /** How those servers know this one and their clients. */
+  readonly extensionAuthentication?: ExtensionAuthentication
   /** Where to listen; port 0 takes a free one. */
   readonly address: string
   readonly port: number
@@ -210,6 +218,15 @@ async function bootstrap(
     await service.started('scheduling/bootstrap-system-priority-classes', () =>
       ensureSystemPriorityClasses(objects),
     )
+  }
+  const { extensionAuthentication } = options
+  if (extensionAuthentication) {
+    await service.started('start-cluster-authentication-info-controller', () =>
+      publishAuthentication(objects, extensionAuthentication),
+    )
+  }
+  if (isServed('apiservices')) {
+    await service.started('apiservice-registration-controller', () => pipeline.aggregator.start())
   }
   await Promise.all(hooks.map(({ name, run }) => service.started(name, () => run(parts))))
 }

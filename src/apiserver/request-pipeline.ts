@@ -5,6 +5,8 @@ import { SelectorError } from '../machinery/selector-error.ts'
 import { from } from '../machinery/status-errors.ts'
 import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions, Security, ServerParts } from './api-server.ts'
+import { Aggregator } from './aggregation/aggregator.ts'
+import type { ProxyContext } from './aggregation/proxy-endpoint.ts'
 import type { Attributes } from './authorization/authorizer.ts'
 import { authorize } from './http/api-handler.ts'
 import { definitionHooks } from './extensions/definition-hooks.ts'
@@ -36,6 +38,8 @@ export interface RequestPipeline {
   readonly allocators: ServiceAllocators
   readonly feed: StoreFeed
   readonly metrics: Metrics
+  readonly aggregator: Aggregator
+  readonly proxy: ProxyContext
   /** Authorises and carries out. */
   handle(request: ResourceRequest): Promise<Answer>
   /** Carries out what has been authorised. */
@@ -79,6 +83,9 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   const objects = new ObjectsView(table, log)
   const resolve = createServiceResolver(objects, random)
   const webhooks = new WebhookClient({ resolve, clock, metrics })
+  const identity = options.frontProxyClient ?? {}
+  const aggregator = new Aggregator({ objects, table, resolve, identity, clock, log })
+  const proxy = { apis: aggregator.apis, resolve, identity, agents: aggregator.agents }
   security = options.security(objects, { webhooks, metrics, log })
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
@@ -121,6 +128,8 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     allocators,
     feed,
     metrics,
+    aggregator,
+    proxy,
     carryOut,
     async handle(request) {
       const normal = inItsNamespace(request)
@@ -129,6 +138,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     },
     close() {
       security.close?.()
+      aggregator.close()
       webhooks.close()
       for (const registry of table.registries()) registry.close()
       allocators.close()

@@ -3,6 +3,8 @@ import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import type { User } from './authentication/authenticator.ts'
 import { Connector } from './connect/connector.ts'
+import { aggregatedEndpoint } from './aggregation/proxy-endpoint.ts'
+import { discover, type ServedGroups } from './discovery/discovered.ts'
 import { discoveryEndpoint } from './discovery/discovery-endpoint.ts'
 import { healthEndpoint, type HealthCheck } from './discovery/health-endpoint.ts'
 import { openApiEndpoint } from './discovery/openapi-endpoint.ts'
@@ -52,7 +54,15 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   /** Parts of start-up, and whether they are done. */
   const hooks = new Map<string, boolean>()
   let advertised = ''
+  const { aggregator } = pipeline
+  const groups: ServedGroups = {
+    get generation() {
+      return aggregator.generation
+    },
+    groups: () => aggregator.groups(discover(table)),
+  }
   const endpoints: readonly Endpoint[] = [
+    aggregatedEndpoint(pipeline.proxy),
     connectEndpoint({ table, connector, admission, authorizer, metrics, inFlight }),
     resourceEndpoint({
       table,
@@ -62,11 +72,11 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
       metrics,
       inFlight,
     }),
-    discoveryEndpoint(table, () => advertised),
+    discoveryEndpoint(groups, () => advertised),
     healthEndpoint(() => healthChecks(options, pipeline, hooks, inFlight)),
-    openApiEndpoint(table),
+    openApiEndpoint(table, aggregator),
     staticEndpoint(documents),
-    rootEndpoint(table, metrics, [
+    rootEndpoint(groups, metrics, [
       '/healthz',
       '/livez',
       '/readyz',

@@ -132,6 +132,15 @@ async function startServer(
       },
       certificateAuthority: pki.authority.certificatePem,
     },
+    frontProxyClient: {
+      certificate: pki.frontProxyClient.certificatePem,
+      key: pki.frontProxyClient.privateKeyPem,
+    },
+    extensionAuthentication: {
+      clientAuthority: pki.authority.certificatePem,
+      frontProxyAuthority: pki.frontProxyAuthority.certificatePem,
+      allowedNames: ['front-proxy-client'],
+    },
     address: options.bindAddress,
     port: options.port,
     advertiseAddress: options.advertiseAddress,

@@ -19,6 +19,8 @@ export interface TlsIdentity {
   readonly key?: string
   /** Backends are not verified when absent, as upstream's without --kubelet-certificate-authority. */
   readonly certificateAuthority?: string
+  /** Whom the backend's certificate must be for, where that is not whom it is called by. */
+  readonly serverName?: string
 }
 
 const dialTimeoutMs = 30_000
@@ -49,7 +51,7 @@ export function tlsOptions({ host, tls = {} }: Backend): ConnectionOptions {
     ...(tls.certificateAuthority && { ca: tls.certificateAuthority }),
     rejectUnauthorized: tls.certificateAuthority !== undefined,
     // Absent, Node.js would verify the Host header of the request that is passed on instead.
-    servername: isIP(host) === 0 ? host : '',
+    servername: tls.serverName ?? (isIP(host) === 0 ? host : ''),
     ALPNProtocols: ['http/1.1'],
   }
 }

@@ -41,7 +41,8 @@ export async function proxyRequest(
   return { status, headers: answered, body: (sink) => passOn(response, sink) }
 }
 
-function send(
+/** Sends a request on, with its body as it comes. */
+export function send(
   request: HttpRequest,
   backend: Backend,
   path: string,

@@ -3,7 +3,7 @@ import type { HttpReply, HttpRequest, Upgrade } from '../http/http-exchange.ts'
 import { serviceUnavailable } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
 import { dial, type Backend } from './backend.ts'
-import { forwardedHeaders } from './forwarded-headers.ts'
+import { forwardedHeaders, type ForwardedHeaders } from './forwarded-headers.ts'
 
 const maxHeadBytes = 64 * 1024
 const headEnd = Buffer.from('\r\n\r\n')
@@ -12,19 +12,21 @@ const refusalTimeoutMs = 10_000
 
 /**
  * Passes an upgrade on to a backend and, once the backend has switched protocols, bytes in both directions. Any other
- * answer is passed on as an answer: a backend that refuses does not get the connection (CVE-2018-1002105).
+ * answer is passed on as an answer: a backend that refuses does not get the connection (CVE-2018-1002105). `more` stand
+ * in place of the client's headers.
  * Source: k8s.io/apimachinery/pkg/util/proxy/upgradeaware.go.
  */
 export async function upgradeThrough(
   request: HttpRequest,
   backend: Backend,
   target: string,
+  more: ForwardedHeaders = {},
 ): Promise<HttpReply> {
   const connection = await dial(backend).catch((error: Error) => {
     throw serviceUnavailable(`error dialing backend: ${error.message}`)
   })
   try {
-    connection.write(requestHead(request, target))
+    connection.write(requestHead(request, target, more))
     const { head, rest } = await readHead(connection)
     const status = statusOf(head)
     if (status !== 101 && status < 400) {
@@ -38,9 +40,9 @@ export async function upgradeThrough(
   }
 }
 
-function requestHead(request: HttpRequest, target: string): string {
+function requestHead(request: HttpRequest, target: string, more: ForwardedHeaders): string {
   const lines = [`${request.method} ${target} HTTP/1.1`]
-  for (const [name, values] of Object.entries(forwardedHeaders(request, true))) {
+  for (const [name, values] of Object.entries({ ...forwardedHeaders(request, true), ...more })) {
     for (const value of [values].flat()) lines.push(`${name}: ${value}`)
   }
   return `${lines.join('\r\n')}\r\n\r\n`

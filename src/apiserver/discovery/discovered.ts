@@ -16,6 +16,8 @@ export interface DiscoveredGroup {
 export interface DiscoveredVersion {
   readonly version: string
   readonly resources: readonly DiscoveredResource[]
+  /** Served by another server that does not answer: what is told of it may be out of date. */
+  readonly isStale?: boolean
 }
 
 export interface DiscoveredResource {
@@ -34,6 +36,13 @@ export interface DiscoveredSubresource {
   readonly name: string
   readonly kind: GroupVersionKind
   readonly verbs: readonly string[]
+}
+
+/** All groups that can be asked for, here and behind this server. */
+export interface ServedGroups {
+  /** Changes when the groups do. */
+  readonly generation: string
+  groups(): readonly DiscoveredGroup[]
 }
 
 export function discover(table: ResourceTable): readonly DiscoveredGroup[] {

@@ -4,24 +4,24 @@ import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { negotiate, parseAccept } from '../http/negotiate.ts'
 import { bytesReply, objectReply } from '../http/reply.ts'
-import type { ResourceTable } from '../registry/resource-table.ts'
-import { discover, type DiscoveredGroup } from './discovered.ts'
+import type { DiscoveredGroup, ServedGroups } from './discovered.ts'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './documents.ts'
 
 interface Snapshot {
-  readonly generation: number
+  readonly generation: string
   readonly groups: readonly DiscoveredGroup[]
   /** Aggregated documents by path and version, as bytes with their ETag. */
   readonly aggregated: Map<string, { readonly bytes: Buffer; readonly etag: string }>
 }
 
 /** Serves `/api`, `/apis` and the documents below them. `serverAddress`: where clients in the cluster reach the server. */
-export function discoveryEndpoint(table: ResourceTable, serverAddress: () => string): Endpoint {
+export function discoveryEndpoint(served: ServedGroups, serverAddress: () => string): Endpoint {
   let snapshot: Snapshot | undefined
 
   function current(): Snapshot {
-    if (snapshot?.generation !== table.generation) {
-      snapshot = { generation: table.generation, groups: discover(table), aggregated: new Map() }
+    const { generation } = served
+    if (snapshot?.generation !== generation) {
+      snapshot = { generation, groups: served.groups(), aggregated: new Map() }
     }
     return snapshot
   }

@@ -85,7 +85,7 @@ export function aggregatedDiscovery(groups: readonly DiscoveredGroup[], version:
       versions: versions.map((entry) => ({
         version: entry.version,
         resources: entry.resources.map(aggregatedResource),
-        freshness: 'Current',
+        freshness: entry.isStale ? 'Stale' : 'Current',
       })),
     })),
   }

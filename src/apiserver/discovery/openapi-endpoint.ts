@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { OpenApiInput, OpenApiResource } from '../../api/openapi/input.ts'
+import type { JsonObject, OpenApiInput, OpenApiResource } from '../../api/openapi/input.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { bytesReply } from '../http/reply.ts'
@@ -13,23 +13,35 @@ interface Document {
 }
 
 interface Snapshot {
-  readonly generation: number
   readonly input: OpenApiInput
   /** By path and media type; made when first asked for. */
   readonly documents: Map<string, Promise<Document | undefined>>
+  readonly remote?: RemoteDocuments['openApi']
+}
+
+/** What other servers say of the APIs that they serve. */
+export interface RemoteDocuments {
+  /** Changes when the documents may. */
+  readonly generation: string
+  readonly openApi: {
+    mergeV2(document: JsonObject): Promise<JsonObject>
+    v3Entries(): Promise<JsonObject>
+    v3Document(name: string): Promise<Buffer | undefined>
+  }
 }
 
 /** Serves `/openapi/v2` and `/openapi/v3`. The code that writes the documents is loaded when somebody asks for one. */
-export function openApiEndpoint(table: ResourceTable): Endpoint {
+export function openApiEndpoint(table: ResourceTable, remote?: RemoteDocuments): Endpoint {
   let snapshot: Promise<Snapshot> | undefined
-  let generation = -1
+  let generation = ''
 
   return ({ request, info }) => {
     if (!info.path.startsWith('/openapi/') || (request.method !== 'GET' && request.method !== 'HEAD'))
       return undefined
-    if (generation !== table.generation) {
-      generation = table.generation
-      snapshot = takeSnapshot(table)
+    const current = `${table.generation} ${remote?.generation ?? ''}`
+    if (generation !== current) {
+      generation = current
+      snapshot = takeSnapshot(table, remote)
     }
     if (info.path === '/openapi/v2') return replyV2(request, snapshot!)
     if (info.path === '/openapi/v3') return replyV3Index(request, snapshot!)
@@ -38,7 +50,7 @@ export function openApiEndpoint(table: ResourceTable): Endpoint {
   }
 }
 
-async function takeSnapshot(table: ResourceTable): Promise<Snapshot> {
+async function takeSnapshot(table: ResourceTable, remote?: RemoteDocuments): Promise<Snapshot> {
   const { installedDescriptions } = await import('../../api/openapi/installed-descriptions.ts')
   const descriptions = installedDescriptions()
   const input: OpenApiInput = {
@@ -46,7 +58,7 @@ async function takeSnapshot(table: ResourceTable): Promise<Snapshot> {
     resources: discover(table).flatMap((group) => resourcesOf(table, group)),
     ...(descriptions && { descriptions }),
   }
-  return { generation: table.generation, input, documents: new Map() }
+  return { input, documents: new Map(), ...(remote && { remote: remote.openApi }) }
 }
 
 function resourcesOf(
@@ -82,14 +94,15 @@ function openApiResource(
 }
 
 async function replyV2(request: HttpRequest, snapshot: Promise<Snapshot>): Promise<HttpReply> {
-  const { input, documents } = await snapshot
+  const { input, documents, remote } = await snapshot
   const { encodeOpenApiV2, openApiV2Protobuf } = await import('../../api/openapi/encode-v2.ts')
   const { openApiV2Document } = await import('../../api/openapi/document-v2.ts')
   // As clients ask for it, with an @ or a dot.
   const isProtobuf = /spec\.v2[@.]v1\.0\+protobuf/.test(headerOf(request.headers, 'accept') ?? '')
-  const document = await remembered(documents, `v2 ${isProtobuf}`, () => {
-    const value = openApiV2Document(input)
-    return Promise.resolve(isProtobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value)))
+  const document = await remembered(documents, `v2 ${isProtobuf}`, async () => {
+    const local = openApiV2Document(input)
+    const value = remote ? await remote.mergeV2(local) : local
+    return isProtobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value))
   })
   return documentReply(request, document!, {
     'content-type': isProtobuf ? openApiV2Protobuf : 'application/json',
@@ -98,19 +111,26 @@ async function replyV2(request: HttpRequest, snapshot: Promise<Snapshot>): Promi
 }
 
 async function replyV3Index(request: HttpRequest, snapshot: Promise<Snapshot>): Promise<HttpReply> {
-  const { input, documents } = await snapshot
+  const { input, documents, remote } = await snapshot
   const { openApiV3Index } = await import('../../api/openapi/document-v3.ts')
-  const document = await remembered(documents, 'v3', () => {
-    return Promise.resolve(Buffer.from(JSON.stringify(openApiV3Index(input))))
+  const document = await remembered(documents, 'v3', async () => {
+    const local = openApiV3Index(input)
+    const entries = await remote?.v3Entries()
+    const index = entries ? { paths: { ...(local['paths'] as JsonObject), ...entries } } : local
+    return Buffer.from(JSON.stringify(index))
   })
   return documentReply(request, document!, { 'content-type': 'application/json' })
 }
 
 async function replyV3(request: HttpRequest, snapshot: Promise<Snapshot>, name: string): Promise<HttpReply> {
-  const { input, documents } = await snapshot
+  const { input, documents, remote } = await snapshot
   const { openApiV3Document, openApiV3Hash, openApiV3Names, openApiV3Url } =
     await import('../../api/openapi/document-v3.ts')
-  if (!openApiV3Names(input).includes(name)) return { status: 404, headers: { 'content-length': 0 } }
+  if (!openApiV3Names(input).includes(name)) {
+    const bytes = await remote?.v3Document(name)
+    if (!bytes) return { status: 404, headers: { 'content-length': 0 } }
+    return bytesReply(request, 200, { 'content-type': 'application/json', vary: 'Accept' }, bytes)
+  }
   const hash = request.query.get('hash')
   if (hash && hash !== openApiV3Hash(input, name)) {
     return { status: 301, headers: { location: openApiV3Url(input, name), 'content-length': 0 } }

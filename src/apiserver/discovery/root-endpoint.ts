@@ -1,13 +1,12 @@
 import type { Endpoint } from '../http/api-handler.ts'
 import { textReply } from '../http/reply.ts'
 import type { RequestMetrics } from '../http/request-metrics.ts'
-import type { ResourceTable } from '../registry/resource-table.ts'
-import { discover } from './discovered.ts'
+import type { ServedGroups } from './discovered.ts'
 import { versionInfo } from './version.ts'
 
 /** Serves `/` with all paths there are, `/version` and `/metrics`. `morePaths`: what other endpoints serve. */
 export function rootEndpoint(
-  table: ResourceTable,
+  served: ServedGroups,
   metrics: RequestMetrics,
   morePaths: readonly string[],
 ): Endpoint {
@@ -15,7 +14,7 @@ export function rootEndpoint(
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined
     switch (info.path) {
       case '/':
-        return jsonReply({ paths: allPaths(table, morePaths) })
+        return jsonReply({ paths: allPaths(served, morePaths) })
       case '/version':
       case '/version/':
         return jsonReply(versionInfo)
@@ -31,8 +30,8 @@ function jsonReply(value: unknown) {
   return Promise.resolve(textReply(200, JSON.stringify(value, undefined, 2), 'application/json'))
 }
 
-function allPaths(table: ResourceTable, morePaths: readonly string[]): readonly string[] {
-  const groups = discover(table).flatMap(({ name, versions }) => {
+function allPaths(served: ServedGroups, morePaths: readonly string[]): readonly string[] {
+  const groups = served.groups().flatMap(({ name, versions }) => {
     const root = name === '' ? '/api' : `/apis/${name}`
     return [root, ...versions.map(({ version }) => `${root}/${version}`)]
   })

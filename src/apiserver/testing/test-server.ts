@@ -26,6 +26,7 @@ export interface TestServerOptions {
     | ((objects: Objects, parts: SecurityParts) => readonly AdmissionPlugin[])
   readonly authorizer?: Authorizer
   readonly kubeletClient?: TlsIdentity
+  readonly frontProxyClient?: TlsIdentity
   /** Other servers use the store, too; this one is reached there. */
   readonly advertiseAddress?: string
   readonly store?: Store
@@ -77,6 +78,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
     ...(options.maxInFlight && { maxInFlight: options.maxInFlight }),
     ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
+    ...(options.frontProxyClient && { frontProxyClient: options.frontProxyClient }),
     ...(options.advertiseAddress && { advertiseAddress: options.advertiseAddress, sharesStore: true }),
     address: '127.0.0.1',
     port: 0,
