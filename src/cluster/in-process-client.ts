@@ -1,4 +1,5 @@
 import type { ApiServer } from '../apiserver/api-server.ts'
+import type { StoredObject } from '../apiserver/storage/stored-object.ts'
 import type { User } from '../apiserver/authentication/authenticator.ts'
 import type {
   Answer,
@@ -62,14 +63,14 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
       return objectOf(await send(resource, name, { verb: 'get', options })) as T
     },
     async list<T extends KubernetesObject>(resource: Resource<T>, options: ListOptions = {}) {
-      const { namespace = '', signal, metadataOnly: _metadataOnly, ...listOptions } = options
+      const { namespace = '', signal, metadataOnly = false, ...listOptions } = options
       const action = { verb: 'list', options: listOptions } as const
-      return listOf<T>(resource, await send(resource, { namespace }, action, { signal }))
+      return listOf<T>(resource, await send(resource, { namespace }, action, { signal }), metadataOnly)
     },
     watch<T extends KubernetesObject>(resource: Resource<T>, options: WatchOptions) {
-      const { namespace = '', signal, metadataOnly: _metadataOnly, ...listOptions } = options
+      const { namespace = '', signal, metadataOnly = false, ...listOptions } = options
       const begin = () => send(resource, { namespace }, { verb: 'watch', options: listOptions }, { signal })
-      return watch<T>(resource, signal, begin)
+      return watch<T>(resource, signal, begin, metadataOnly)
     },
     async create<T extends KubernetesObject>(resource: Resource<T>, object: T, options: WriteOptions = {}) {
       const { namespace } = nameOf(object)
@@ -203,7 +204,11 @@ function objectOf(answer: Answer): KubernetesObject {
   }
 }
 
-function listOf<T extends KubernetesObject>(resource: Resource, answer: Answer): ObjectList<T> {
+function listOf<T extends KubernetesObject>(
+  resource: Resource,
+  answer: Answer,
+  metadataOnly = false,
+): ObjectList<T> {
   if (answer.type !== 'list') throw internalError(`the API server answered a list with a ${answer.type}`)
   const { page, as } = answer
   return {
@@ -214,7 +219,7 @@ function listOf<T extends KubernetesObject>(resource: Resource, answer: Answer):
       ...(page.continue !== undefined && { continue: page.continue }),
       ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
     },
-    items: page.items.map((stored) => as.show(stored) as T),
+    items: page.items.map((stored) => (metadataOnly ? partialOf(resource, stored) : as.show(stored)) as T),
   }
 }
 
@@ -222,6 +227,7 @@ async function* watch<T extends KubernetesObject>(
   resource: Resource,
   signal: AbortSignal,
   begin: () => Promise<Answer>,
+  metadataOnly: boolean,
 ): AsyncGenerator<WatchEvent<T>> {
   if (signal.aborted) return
   const answer = await begin()
@@ -232,11 +238,12 @@ async function* watch<T extends KubernetesObject>(
   if (signal.aborted) close()
   try {
     for (let batch = await watcher.take(); batch; batch = await watcher.take()) {
-      await as.prepareEvents(batch)
+      if (!metadataOnly) await as.prepareEvents(batch)
       for (const event of batch) {
         if (signal.aborted) return
         if (event.type === 'ERROR') throw fromStatus(event.status)
         if (event.type === 'BOOKMARK') yield { type: event.type, object: bookmark(resource, event) as T }
+        else if (metadataOnly) yield { type: event.type, object: partialOf(resource, event.stored) as T }
         else if (!as.sendsStored) yield { type: event.type, object: as.show(event.stored) as T }
         else yield event as WatchEvent<KubernetesObject> as WatchEvent<T>
       }
@@ -245,6 +252,11 @@ async function* watch<T extends KubernetesObject>(
     signal.removeEventListener('abort', close)
     close()
   }
+}
+
+/** What somebody sees who wants metadata alone; the rest of the object is not even read for it. */
+function partialOf(resource: Resource, { metadata }: StoredObject): KubernetesObject {
+  return { kind: resource.kind, apiVersion: apiVersionOf(resource), metadata }
 }
 
 function bookmark(

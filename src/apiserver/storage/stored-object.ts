@@ -1,7 +1,8 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import { deepFreeze } from '../../machinery/freeze.ts'
-import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { parseApiVersion, type Resource } from '../../machinery/resource.ts'
+import { endOfObject } from './json-bytes.ts'
 import { arrangeObject, encodeArranged, resourceVersionPosition, typeHeader } from './object-encoding.ts'
 
 /** What all objects of one resource share. */
@@ -46,6 +47,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   /** As it is sent: without resourceVersion. Undefined until it has been compared with its schema. */
   #value: Buffer | undefined
   #object: T | undefined
+  #metadata: ObjectMeta | undefined
   #position = 0
   #fields: Readonly<Record<string, string>> | undefined
 
@@ -82,6 +84,22 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     if (!this.#value) this.#normalize()
     this.#object ??= withResourceVersion(parse(this.#value!) as Writable<T>, this.resourceVersion)
     return this.#object
+  }
+
+  /** Read alone, where the object has not been read: for those who want nothing else of many objects. */
+  get metadata(): ObjectMeta {
+    return this.#object?.metadata ?? (this.#metadata ??= this.#readMetadata())
+  }
+
+  #readMetadata(): ObjectMeta {
+    const { raw, type } = this
+    const start = type.header.length + metadataKey.length
+    const isArranged = resourceVersionPosition(raw, type.header) >= 0
+    if (!isArranged || raw.toString('latin1', type.header.length, start) !== metadataKey) {
+      return this.object.metadata ?? {}
+    }
+    const metadata = JSON.parse(raw.toString('utf8', start, endOfObject(raw, start) + 1)) as ObjectMeta
+    return deepFreeze({ ...metadata, resourceVersion: this.resourceVersion })
   }
 
   #normalize(): void {
@@ -167,6 +185,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   }
 }
 
+const metadataKey = '"metadata":'
 const openingBrace = 0x7b
 const lineBreak = 0x0a
 
