@@ -158,3 +158,20 @@ test('Objects reads, follows and changes', async () => {
   await objects.create(configMaps, { metadata: name })
   assert.deepEqual(seen, ['set a 1', 'set a 2', 'deleted a 2'])
 })
+
+test('a server that is to stop is not ready, and serves until the delay is over', async () => {
+  const testServer = await startTestServer({ shutdownDelayMs: 500 })
+  const client = new HttpsClient(testServer)
+  assert.equal((await client.send('/readyz')).status, 200)
+  const stopped = testServer[Symbol.asyncDispose]()
+  const [ready, alive, list] = await Promise.all(
+    ['/readyz', '/livez', '/api/v1/namespaces'].map((path) => client.send(path)),
+  )
+  assert.equal(ready!.status, 500)
+  assert.match(ready!.text, /\[-\]shutdown failed/)
+  assert.deepEqual([alive!.status, list!.status], [200, 200])
+  const goneAway = once(client.session, 'goaway')
+  await stopped
+  await goneAway
+  client.close()
+})

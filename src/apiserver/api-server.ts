@@ -69,6 +69,8 @@ export interface ApiServerOptions {
   /** Components whose health componentstatuses tell, beside the store's. */
   readonly components?: () => readonly ObservedComponent[]
   readonly maxInFlight?: MaxInFlight
+  /** How long requests are still served after `/readyz` says that the server stops, in milliseconds. Default 0. */
+  readonly shutdownDelayMs?: number
   /** Run once when requests are answered, before the server counts as ready. */
   readonly hooks?: readonly PostStartHook[]
 

@@ -1,3 +1,4 @@
+import { sleep } from '../machinery/clock.ts'
 import type { Metrics } from '../machinery/metrics.ts'
 import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
@@ -119,6 +120,9 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     raw: (user, path, rawOptions) => rawRequest(handler, user, path, rawOptions),
     present: (tls) => listener.present(tls),
     async close() {
+      // In upstream's order: not ready, then no new connections, then nothing under way any more.
+      inFlight.leave()
+      if (options.shutdownDelayMs) await sleep(clock, options.shutdownDelayMs)
       await listener.close(shutdownGraceMs)
       deadlines.close()
       connector.close()
@@ -176,7 +180,7 @@ function healthChecks(
     {
       name: 'shutdown',
       readinessOnly: true,
-      check: () => Promise.resolve(inFlight.isDraining ? 'process is shutting down' : undefined),
+      check: () => Promise.resolve(inFlight.isLeaving ? 'process is shutting down' : undefined),
     },
   ]
 }

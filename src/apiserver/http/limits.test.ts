@@ -362,3 +362,33 @@ test('limits: a body that does not come is given up, and the connection with it'
   stream.resume()
   await closed(stream)
 })
+
+test('limits: what is too large only with its managedFields is stored without them', async () => {
+  const revisions = '/apis/apps/v1/namespaces/default/controllerrevisions'
+  const annotations = Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`key-${index}`, 'v']))
+  const room = 1_572_864 - JSON.stringify(annotations).length - 2_000
+  const body = {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: { name: 'fits', annotations },
+    revision: 1,
+    data: { a: 'x'.repeat(room) },
+  }
+  const created = await client.send(revisions, { method: 'POST', body })
+  assert.equal(created.status, 201, created.text.slice(0, 200))
+  const { metadata } = created.json as { metadata: { managedFields?: unknown } }
+  assert.equal(metadata.managedFields, undefined)
+  const applied = await client.send(`${revisions}/fits?fieldManager=x&force=true`, {
+    method: 'PATCH',
+    headers: asApply,
+    body: { ...body, revision: 2 },
+  })
+  assert.equal(String(applied.json['message']).slice(0, 100), 'etcdserver: request is too large')
+  const merge = { metadata: { annotations: { more: 'v' } } }
+  const patched = await client.send(`${revisions}/fits`, {
+    method: 'PATCH',
+    headers: asMergePatch,
+    body: merge,
+  })
+  assert.equal(patched.status, 200, patched.text.slice(0, 200))
+})

@@ -17,8 +17,8 @@ interface List {
 let testServer: TestServer
 let client: HttpsClient
 /** The resourceVersion at which there were `a` and `b`, and that at which there are `a`, `b` and `c`. */
-let then: string
-let now: string
+let earlier: string
+let latest: string
 /** One that is not reached. */
 const future = '1000000'
 
@@ -28,8 +28,8 @@ before(async () => {
   for (const name of ['a', 'b', 'c']) {
     const created = await client.send(path, { method: 'POST', body: { metadata: { name } } })
     const { resourceVersion } = created.json['metadata'] as { resourceVersion: string }
-    if (name === 'b') then = resourceVersion
-    now = resourceVersion
+    if (name === 'b') earlier = resourceVersion
+    latest = resourceVersion
   }
 })
 after(async () => {
@@ -50,38 +50,38 @@ const notOlder = 'NotOlderThan'
 /** limit, resourceVersion, resourceVersionMatch, and the names that are listed, at which state. */
 const combinations: readonly (readonly [
   string | undefined,
-  'none' | '0' | 'then' | 'now',
+  'none' | '0' | 'earlier' | 'latest',
   string | undefined,
   string,
-  'then' | 'now',
+  'earlier' | 'latest',
 ])[] = [
-  [undefined, 'none', undefined, 'a b c', 'now'],
-  [undefined, '0', undefined, 'a b c', 'now'],
-  [undefined, 'then', undefined, 'a b c', 'now'],
-  [undefined, 'now', undefined, 'a b c', 'now'],
-  [undefined, '0', notOlder, 'a b c', 'now'],
-  [undefined, 'then', notOlder, 'a b c', 'now'],
-  [undefined, 'then', exact, 'a b', 'then'],
-  [undefined, 'now', exact, 'a b c', 'now'],
-  ['1', 'none', undefined, 'a', 'now'],
+  [undefined, 'none', undefined, 'a b c', 'latest'],
+  [undefined, '0', undefined, 'a b c', 'latest'],
+  [undefined, 'earlier', undefined, 'a b c', 'latest'],
+  [undefined, 'latest', undefined, 'a b c', 'latest'],
+  [undefined, '0', notOlder, 'a b c', 'latest'],
+  [undefined, 'earlier', notOlder, 'a b c', 'latest'],
+  [undefined, 'earlier', exact, 'a b', 'earlier'],
+  [undefined, 'latest', exact, 'a b c', 'latest'],
+  ['1', 'none', undefined, 'a', 'latest'],
   // Any state will do: it is there as a whole.
-  ['1', '0', undefined, 'a b c', 'now'],
-  ['1', '0', notOlder, 'a b c', 'now'],
+  ['1', '0', undefined, 'a b c', 'latest'],
+  ['1', '0', notOlder, 'a b c', 'latest'],
   // Without a match, a limit makes it exact.
-  ['1', 'then', undefined, 'a', 'then'],
-  ['1', 'then', notOlder, 'a', 'now'],
-  ['1', 'then', exact, 'a', 'then'],
+  ['1', 'earlier', undefined, 'a', 'earlier'],
+  ['1', 'earlier', notOlder, 'a', 'latest'],
+  ['1', 'earlier', exact, 'a', 'earlier'],
 ]
 
 for (const [limit, version, match, names, state] of combinations) {
   test(`list: limit ${limit ?? '-'}, resourceVersion ${version}, match ${match ?? '-'}`, async () => {
-    const resourceVersion = { none: undefined, '0': '0', then, now }[version]
+    const resourceVersion = { none: undefined, '0': '0', earlier, latest }[version]
     const response = await client.send(listPath({ limit, resourceVersion, resourceVersionMatch: match }))
     assert.equal(response.status, 200, response.text)
     const { metadata, items } = response.json as unknown as List
     assert.equal(items.map((item) => item.metadata.name).join(' '), names)
-    assert.equal(metadata.resourceVersion, { then, now }[state])
-    const remaining = (state === 'then' ? 2 : 3) - items.length
+    assert.equal(metadata.resourceVersion, { earlier, latest }[state])
+    const remaining = (state === 'earlier' ? 2 : 3) - items.length
     assert.equal(metadata.remainingItemCount, remaining > 0 ? remaining : undefined)
     assert.equal(metadata.continue !== undefined, remaining > 0)
   })
@@ -162,7 +162,7 @@ test('pages are of one state, whatever happens meanwhile', async () => {
     )
     assert.equal(metadata.resourceVersion, first.metadata.resourceVersion)
   }
-  const both = await client.send(listPath({ continue: token, resourceVersion: then }))
+  const both = await client.send(listPath({ continue: token, resourceVersion: earlier }))
   assert.equal(both.status, 400)
   assert.equal(both.json['message'], 'specifying resource version is not allowed when using continue')
   const matched = await client.send(listPath({ continue: token, resourceVersionMatch: exact }))

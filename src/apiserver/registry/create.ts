@@ -12,6 +12,7 @@ import { clearSystemFields, ensureNamespace, metadataErrors, metadataOf } from '
 import { deduplicateOwnerReferences } from './owner-references.ts'
 import type { Registry } from './registry.ts'
 import { isDryRun, type Body, type RequestScope, type WriteOptions } from './request.ts'
+import { isTooLarge } from './store-failure.ts'
 import { Undoing } from './write-hooks.ts'
 
 const maxNameAttempts = 8
@@ -134,15 +135,28 @@ async function store(
     }
     return {
       type: 'stored',
-      stored: await registry.storage.create(
-        key,
-        await scope.served.toStored(object),
-        definitionTtl(registry),
-      ),
+      stored: await createWithoutExcess(registry, key, await scope.served.toStored(object)),
     }
   } catch (error) {
     if (error instanceof KeyExistsError) throw existsError(registry, metadata, error)
     throw error
+  }
+}
+
+/** What is too large may fit without managedFields, which can be large and need not be there. */
+async function createWithoutExcess(
+  registry: Registry,
+  key: string,
+  object: Writable<KubernetesObject>,
+): Promise<StoredObject> {
+  const ttlSeconds = definitionTtl(registry)
+  const metadata = metadataOf(object)
+  try {
+    return await registry.storage.create(key, object, ttlSeconds)
+  } catch (error) {
+    if (!isTooLarge(error) || !metadata.managedFields) throw error
+    delete metadata.managedFields
+    return registry.storage.create(key, object, ttlSeconds)
   }
 }
 

@@ -27,6 +27,7 @@ export async function patchObject(
     name,
     options,
     rules,
+    isApply,
     createsMissing: isApply && scope.subresource === '',
     make(existing) {
       const object = isApply

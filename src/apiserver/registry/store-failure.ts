@@ -2,6 +2,10 @@ import { serviceUnavailable } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
 import { StoreError } from '../../store/store.ts'
 
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof StoreError && error.reason === 'tooLarge'
+}
+
 /** What clients are told when the store will not do what it is asked; anything else as it is. */
 export function interpretStoreFailure(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error

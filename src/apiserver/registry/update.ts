@@ -12,6 +12,7 @@ import { ensureNamespace, metadataErrors, metadataOf } from './object-meta.ts'
 import type { Registry } from './registry.ts'
 import { isDryRun, type RequestScope, type WriteOptions } from './request.ts'
 import type { UpdateRules } from './update-rules.ts'
+import { isTooLarge } from './store-failure.ts'
 import { Undoing } from './write-hooks.ts'
 
 /** One way to change an object: PUT, a kind of patch, a subresource. */
@@ -30,6 +31,8 @@ export interface Update {
   readonly uid?: string | undefined
   /** An object that is not there is created. */
   readonly createsMissing: boolean
+  /** It is an apply, whose managedFields are its point: what is too large with them is refused. */
+  readonly isApply?: boolean
   /** How webhooks and policies see the object, where the request's body is of another kind. */
   readonly view?: ObjectView
 }
@@ -39,12 +42,29 @@ export type Updated =
   /** Not in the store: the result of a dry run, or an object that went with its last finalizer. */
   | { readonly type: 'object'; readonly created: boolean; readonly object: KubernetesObject }
 
-/** The one way of every change of an object: make, mutate, prepare, validate, admit, store, and again on conflict. */
+/** Carries out an update; what is too large may fit without managedFields, which can be large and need not be there. */
 export async function updateObject(
   registry: Registry,
   scope: RequestScope,
   update: Update,
 ): Promise<Updated> {
+  try {
+    return await tryUpdate(registry, scope, update)
+  } catch (error) {
+    if (!isTooLarge(error) || update.isApply) throw error
+    return tryUpdate(registry, scope, {
+      ...update,
+      async make(existing) {
+        const object = await update.make(existing)
+        delete metadataOf(object).managedFields
+        return object
+      },
+    })
+  }
+}
+
+/** The one way of every change of an object: make, mutate, prepare, validate, admit, store, and again on conflict. */
+async function tryUpdate(registry: Registry, scope: RequestScope, update: Update): Promise<Updated> {
   await registry.definition.loadWrites?.()
   let undoing = new Undoing()
   let unstored: { readonly created: boolean; readonly object: KubernetesObject } | undefined
