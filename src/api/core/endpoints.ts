@@ -16,6 +16,7 @@ import type { ResourceDefinition } from '../definition.ts'
 export const endpointsDefinition: ResourceDefinition<Endpoints> = {
   resource: endpoints,
   singular: 'endpoints',
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   shortNames: ['ep'],
   strategy: {
     allowCreateOnUpdate: true,

@@ -24,3 +24,23 @@ for (const [name, expected] of rows) {
     assert.deepEqual(resourceQuotaDefinition.strategy.validate?.(quota).map(fieldErrorText), expected)
   })
 }
+
+const scopeRows: readonly (readonly [scopes: readonly string[], hard: string, ...faults: string[]])[] = [
+  [['BestEffort'], 'pods'],
+  [['BestEffort'], 'cpu', 'Invalid value: ["BestEffort"]: unsupported scope applied to resource'],
+  [
+    ['Terminating', 'NotTerminating'],
+    'cpu',
+    'Invalid value: ["Terminating","NotTerminating"]: conflicting scopes',
+  ],
+  [['Odd'], 'pods', 'Invalid value: ["Odd"]: unsupported scope'],
+]
+for (const [scopes, hard, ...faults] of scopeRows) {
+  test(`a quota of ${hard} for ${scopes.join(' and ')} is ${faults.length === 0 ? 'allowed' : 'refused'}`, () => {
+    const quota = { metadata: { name: 'q' }, spec: { hard: { [hard]: '1' }, scopes: scopes as never } }
+    assert.deepEqual(
+      resourceQuotaDefinition.strategy.validate?.(quota).map(fieldErrorText),
+      faults.map((fault) => `spec.scopes: ${fault}`),
+    )
+  })
+}

@@ -1,5 +1,5 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { invalid, notSupported, path, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
+import { invalid, path, required, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import { quantitySign } from '../../machinery/quantity.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
@@ -87,9 +87,72 @@ function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
     if (quantitySign(quantity) < 0)
       errors.push(invalid(field.child('hard').key(name), quantity, 'must be greater than or equal to 0'))
   }
-  for (const scope of spec?.scopes ?? [])
-    if (!scopes.includes(scope)) errors.push(notSupported(field.child('scopes'), scope, scopes))
+  if (spec?.scopes) errors.push(...scopeErrors(spec.scopes, spec.scopes, spec.hard, field.child('scopes')))
+  const { matchExpressions } = spec?.scopeSelector ?? {}
+  if (matchExpressions) {
+    const at = field.child('scopeSelector', 'matchExpressions')
+    const named = matchExpressions.map(({ scopeName }) => scopeName)
+    errors.push(...scopeErrors(named, matchExpressions, spec?.hard, at))
+    for (const { operator, values = [] } of matchExpressions) {
+      if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
+        errors.push(
+          required(
+            at.child('values'),
+            "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+          ),
+        )
+      if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
+        errors.push(
+          invalid(
+            at.child('values'),
+            values,
+            "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
+          ),
+        )
+      if (!scopeOperators.includes(operator))
+        errors.push(invalid(at.child('operator'), operator, 'not a valid selector operator'))
+    }
+  }
   return errors
+}
+
+const scopeOperators = ['DoesNotExist', 'Exists', 'In', 'NotIn']
+const opposites = [
+  ['BestEffort', 'NotBestEffort'],
+  ['NotTerminating', 'Terminating'],
+] as const
+const podResource = /^(pods|(requests\.|limits\.)?(cpu|memory|ephemeral-storage))$/
+const claimResource = /^(persistentvolumeclaims|requests\.storage)$/
+
+/** Scopes that are known, go together, and are of what is counted. `value` is what messages show. */
+function scopeErrors(
+  named: readonly string[],
+  value: unknown,
+  hard: Readonly<Record<string, unknown>> = {},
+  at: FieldPath,
+): FieldError[] {
+  const errors: FieldError[] = []
+  for (const scope of named) {
+    if (!scopes.includes(scope)) errors.push(invalid(at, value, 'unsupported scope'))
+    for (const name of Object.keys(hard)) {
+      if (standardResources.has(name) && !counts(scope, name))
+        errors.push(invalid(at, value, 'unsupported scope applied to resource'))
+    }
+  }
+  for (const pair of opposites)
+    if (pair.every((scope) => named.includes(scope))) errors.push(invalid(at, value, 'conflicting scopes'))
+  return errors
+}
+
+function counts(scope: string, name: string): boolean {
+  switch (scope) {
+    case 'BestEffort':
+      return name === 'pods'
+    case 'VolumeAttributesClass':
+      return claimResource.test(name)
+    default:
+      return !scopes.includes(scope) || podResource.test(name)
+  }
 }
 
 function validateScopesKept({ spec }: ResourceQuota, previous: ResourceQuota): FieldError[] {
