@@ -17,7 +17,7 @@ test('adaptHeap favours speed while there is work, and size again after a rest',
     return told.splice(0)
   }
   assert.deepEqual(await after(60, 0.01), [])
-  assert.deepEqual(await after(1, 0.9), [], 'one busy second is none')
+  assert.deepEqual(await after(2, 0.9), [], 'two busy seconds are none')
   assert.deepEqual(await after(1, 0.1), [])
   assert.deepEqual(await after(5, 0.3), [false])
   assert.deepEqual(await after(29, 0), [])

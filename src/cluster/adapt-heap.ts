@@ -11,9 +11,9 @@ export interface Heap {
 }
 
 const sampleMs = 1_000
-/** From this share of a second on, for two of them, the process counts as at work. */
+/** From this share of a second on, for three of them, the process counts as at work. */
 const busyShare = 0.25
-const busySamples = 2
+const busySamples = 3
 /** Below this share, for this long, it counts as at rest. */
 const restShare = 0.05
 const restSamples = 30

@@ -129,6 +129,11 @@ test('OpenAPI is served in both versions, by hash and as protobuf', async () => 
     accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
   })
   assert.equal(asked.headers['content-type'], 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf')
+  for (const path of ['/openapi/v2', '/openapi/v3/apis/apps/v1']) {
+    assert.equal((await get(path, { accept: 'text/html' })).status, 406)
+    const any = await get(path, { accept: 'text/html, */*' })
+    assert.equal(any.headers['content-type'], 'application/json')
+  }
   const { paths } = (await get('/openapi/v3')).json as {
     paths: Record<string, { serverRelativeURL: string }>
   }
@@ -147,11 +152,11 @@ test('health is told as a whole, in parts, and with what is excluded', async () 
     const { status, text } = await get(path)
     assert.deepEqual([path, status, text], [path, 200, 'ok'])
   }
-  const { text } = await get('/readyz?verbose&exclude=etcd&exclude=nothing')
+  const { text } = await get('/readyz?verbose&exclude=etcd&exclude=nothing&exclude=more')
   assert.match(text, /^\[\+\]ping ok\n\[\+\]log ok\n\[\+\]etcd excluded: ok\n/)
   assert.match(
     text,
-    /warn: some health checks cannot be excluded: no matches for "nothing"\nreadyz check passed\n$/,
+    /warn: some health checks cannot be excluded: no matches for "nothing","more"\nreadyz check passed\n$/,
   )
   assert.equal((await get('/readyz/nothing')).status, 404)
 })

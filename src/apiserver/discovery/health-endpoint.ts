@@ -1,3 +1,4 @@
+import { goQuote } from '../../machinery/go-format.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import type { HttpReply, HttpRequest } from '../http/http-exchange.ts'
 import { textReply } from '../http/reply.ts'
@@ -51,8 +52,10 @@ async function replyOf(request: HttpRequest, root: Root, checks: readonly Health
     // Who may ask for health may not be one to be told what is wrong.
     text += fault === undefined ? `[+]${name} ok\n` : `[-]${name} failed: reason withheld\n`
   }
-  for (const name of excluded)
-    text += `warn: some health checks cannot be excluded: no matches for "${name}"\n`
+  if (excluded.size > 0) {
+    const names = Array.from(excluded, (name) => goQuote(name)).join()
+    text += `warn: some health checks cannot be excluded: no matches for ${names}\n`
+  }
   if (failed) return textReply(500, `${text}${root} check failed\n`)
   return textReply(200, request.query.has('verbose') ? `${text}${root} check passed\n` : 'ok')
 }

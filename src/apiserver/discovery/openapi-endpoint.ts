@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { JsonObject, OpenApiInput, OpenApiResource } from '../../api/openapi/input.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
+import { parseAccept } from '../http/negotiate.ts'
 import { bytesReply } from '../http/reply.ts'
 import type { ResourceTable } from '../registry/resource-table.ts'
 import { discover, type DiscoveredGroup, type DiscoveredResource } from './discovered.ts'
@@ -93,12 +94,35 @@ function openApiResource(
   }
 }
 
+const openApiJson = 'application/json'
+const openApiV2Forms = [openApiJson, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'] as const
+
+/** The most wanted of the forms there are; undefined when none is acceptable. Clients write protobuf's with an @, too. */
+function wantedForm<Form extends string>(request: HttpRequest, forms: readonly Form[]): Form | undefined {
+  const accept = (headerOf(request.headers, 'accept') ?? '').replaceAll('@v', '.v')
+  if (accept === '') return forms[0]
+  for (const { type, subtype } of parseAccept(accept)) {
+    const form = forms.find((candidate) => {
+      return (
+        type === '*' || (type === 'application' && (subtype === '*' || candidate === `${type}/${subtype}`))
+      )
+    })
+    if (form) return form
+  }
+  return undefined
+}
+
+function notAcceptableReply(): HttpReply {
+  return { status: 406, headers: { 'content-length': 0 } }
+}
+
 async function replyV2(request: HttpRequest, snapshot: Promise<Snapshot>): Promise<HttpReply> {
   const { input, documents, remote } = await snapshot
   const { encodeOpenApiV2, openApiV2Protobuf } = await import('../../api/openapi/encode-v2.ts')
   const { openApiV2Document } = await import('../../api/openapi/document-v2.ts')
-  // As clients ask for it, with an @ or a dot.
-  const isProtobuf = /spec\.v2[@.]v1\.0\+protobuf/.test(headerOf(request.headers, 'accept') ?? '')
+  const form = wantedForm(request, openApiV2Forms)
+  if (!form) return notAcceptableReply()
+  const isProtobuf = form !== openApiJson
   const document = await remembered(documents, `v2 ${isProtobuf}`, async () => {
     const local = openApiV2Document(input)
     const value = remote ? await remote.mergeV2(local) : local
@@ -124,6 +148,7 @@ async function replyV3Index(request: HttpRequest, snapshot: Promise<Snapshot>): 
 
 async function replyV3(request: HttpRequest, snapshot: Promise<Snapshot>, name: string): Promise<HttpReply> {
   const { input, documents, remote } = await snapshot
+  if (!wantedForm(request, [openApiJson])) return notAcceptableReply()
   const { openApiV3Document, openApiV3Hash, openApiV3Names, openApiV3Url } =
     await import('../../api/openapi/document-v3.ts')
   if (!openApiV3Names(input).includes(name)) {
