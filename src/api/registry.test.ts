@@ -65,6 +65,8 @@ test('strategies take objects that have every field', { skip }, async () => {
     await definition.loadWrites?.()
     for (const { resource } of [definition, ...(definition.alsoServedAs ?? [])]) {
       const file = `${resource.group === '' ? 'core' : resource.group}.${resource.version}.${resource.kind}.json`
+      // Upstream has none of this kind.
+      if (resource.kind === 'APIService') continue
       assert.ok(files.has(file), `${apiVersionOf(resource)} ${resource.kind} has a golden file`)
       if (resource !== definition.resource) continue
       const golden: unknown = JSON.parse(readFileSync(join(files.get(file)!, file), 'utf8'))
