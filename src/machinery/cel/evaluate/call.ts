@@ -105,9 +105,10 @@ function withVariableCost(args: readonly Step[], call: Implementation, cost: Exc
       for (const arg of args) values.push(arg(frame))
       result = call(...values)
     } catch (error) {
-      if (isAbsorbable(error) && values.length >= last) {
-        if (values.length === last) values.push(null)
-        frame.charge(cost(values, null))
+      // An error counts for an argument of size 1.
+      if (isAbsorbable(error)) {
+        if (values.length === args.length) frame.charge(cost(values, null))
+        else if (values.length === last) frame.charge(1)
       }
       throw error
     }
