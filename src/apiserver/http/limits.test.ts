@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once, type EventEmitter } from 'node:events'
 import { connect as connectHttp2, constants } from 'node:http2'
 import { after, afterEach, before, test } from 'node:test'
+import { connect as connectTcp } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { systemClock } from '../../machinery/clock.ts'
 import { silentLogger } from '../../machinery/log.ts'
@@ -9,7 +10,7 @@ import { createCertificateAuthority, issueCertificate } from '../../machinery/pk
 import { HttpsClient, type TestResponse } from '../testing/https-client.ts'
 import { startTestServer, testToken, type TestServer } from '../testing/test-server.ts'
 import { InFlight } from './in-flight.ts'
-import { listen } from './listen.ts'
+import { listen, type Patience } from './listen.ts'
 
 const path = '/api/v1/namespaces/default/configmaps'
 
@@ -308,7 +309,8 @@ test('limits: 250 watches share a connection', async () => {
   session.destroy()
 })
 
-test('limits: heads that do not come and connections that rest are closed', async () => {
+/** A listener of its own, and how to reach it. */
+async function aListener(patience: Patience) {
   const authority = createCertificateAuthority({ commonName: 'slow', now: systemClock.now() })
   const certificate = issueCertificate(authority, {
     commonName: 'slow server',
@@ -322,19 +324,42 @@ test('limits: heads that do not come and connections that rest are closed', asyn
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
     handle: () => Promise.resolve({ status: 200, headers: {}, body: Buffer.from('served') }),
     inFlight: new InFlight(),
-    patience: { headMs: 200, idleMs: 200 },
+    patience,
     clock: systemClock,
     log: silentLogger,
   })
-  const tls = { port: listener.port, host: '127.0.0.1', ca: authority.certificatePem }
+  return { listener, tls: { port: listener.port, host: '127.0.0.1', ca: authority.certificatePem } }
+}
+
+test('limits: heads that do not come and connections that rest are closed', async () => {
+  const { listener, tls } = await aListener({ headMs: 200, idleMs: 200 })
   const slow = connectTls(tls)
   slow.on('error', () => {})
   slow.write('GET / HTTP/1.1\r\nHost: x\r\n')
-  const resting = connectHttp2(`https://127.0.0.1:${listener.port}`, { ca: authority.certificatePem })
+  const resting = connectHttp2(`https://127.0.0.1:${listener.port}`, { ca: tls.ca })
   const stream = resting.request({ ':path': '/' })
   stream.resume()
   await Promise.all([closed(slow), closed(resting)])
   await listener.close(1000)
+})
+
+test('limits: closing waits for nobody who has not finished the handshake', async () => {
+  const { listener, tls } = await aListener({ headMs: 60_000, idleMs: 60_000 })
+  const silent = connectTcp(tls.port, tls.host)
+  const half = connectTcp({ port: tls.port, host: tls.host, allowHalfOpen: true })
+  for (const socket of [silent, half]) socket.on('error', () => {})
+  await Promise.all([once(silent, 'connect'), once(half, 'connect')])
+  // The head of a handshake record, and no more.
+  half.end(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]))
+  // Whoever connects later is accepted later.
+  const seen = connectTls(tls)
+  await once(seen, 'secureConnect')
+  seen.on('error', () => {})
+  const gone = Promise.all([once(silent, 'close'), once(half, 'close'), closed(seen)])
+  silent.resume()
+  half.resume()
+  await listener.close(50)
+  await gone
 })
 
 test('limits: a body that does not come is given up, and the connection with it', async () => {

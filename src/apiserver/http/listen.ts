@@ -6,7 +6,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
@@ -110,6 +110,8 @@ function http1Options({ headMs, idleMs }: Patience): object {
 }
 
 interface Connections {
+  /** Whose handshake is not finished yet, by their peer. */
+  readonly unfinished: Map<string, Socket>
   readonly sockets: Set<TLSSocket>
   /** With the number of requests under way on each. */
   readonly sessions: Map<ServerHttp2Session, number>
@@ -119,7 +121,7 @@ function serve(
   server: Http2SecureServer,
   { handle, inFlight, clock, log, patience = usualPatience }: ListenOptions,
 ): Connections {
-  const connections: Connections = { sockets: new Set(), sessions: new Map() }
+  const connections: Connections = { unfinished: new Map(), sockets: new Set(), sessions: new Map() }
   const { sessions } = connections
   const count = (session: ServerHttp2Session | undefined, more: 1 | -1) => {
     const streams = session && sessions.get(session)
@@ -132,9 +134,18 @@ function serve(
       close()
     })
   }
+  const { unfinished } = connections
+  server.on('connection', (transport: Socket) => {
+    const peer = peerOf(transport)
+    unfinished.set(peer, transport)
+    transport.once('close', () => {
+      if (unfinished.get(peer) === transport) unfinished.delete(peer)
+    })
+  })
   server.on('secureConnection', (socket: TLSSocket) => {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 60_000)
+    unfinished.delete(peerOf(socket))
     connections.sockets.add(socket)
     socket.once('close', () => connections.sockets.delete(socket))
   })
@@ -180,6 +191,11 @@ function serve(
   return connections
 }
 
+/** What a connection and the TLS socket upon it have in common. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
 const resetAvoidanceMs = 500
 
 /** What Go's server says of a head that it cannot read, before it closes the connection. */
@@ -198,7 +214,7 @@ function refuseUnreadable(code: string | undefined, socket: Duplex, clock: Clock
 
 async function close(
   server: Http2SecureServer,
-  { sockets, sessions }: Connections,
+  { unfinished, sockets, sessions }: Connections,
   { inFlight, clock }: ListenOptions,
   graceMs: number,
 ): Promise<void> {
@@ -207,6 +223,10 @@ async function close(
   const timeout = new Promise<void>((resolve) => void clock.after(graceMs, resolve))
   await Promise.race([inFlight.drain().then(() => flushed(sockets)), timeout])
   destroyAll()
+  // Who was in the middle of a handshake may still have what it came for; it may also be cut off, and never end.
+  await Promise.race([closed, timeout])
+  destroyAll()
+  for (const transport of unfinished.values()) transport.destroy()
   await closed
 
   function destroyAll(): void {

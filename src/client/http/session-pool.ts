@@ -130,7 +130,10 @@ function openSession(
       cancelTimeout()
       reject(new Error(`the connection to ${server} was closed`))
     })
-    session.once('connect', () => session.setLocalWindowSize(sessionWindowBytes))
+    session.once('connect', () => {
+      // Announced one turn after it happened: the session may have been given up in between.
+      if (!session.destroyed) session.setLocalWindowSize(sessionWindowBytes)
+    })
     session.once('remoteSettings', () => {
       cancelTimeout()
       keepAlive(session, options)
