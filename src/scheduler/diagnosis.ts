@@ -13,8 +13,11 @@ export function diagnosisMessage(
   const available = `0/${nodeCount} nodes are available`
   if (podRefusal) return `${available}: ${podRefusal.reasons.join(', ')}.`
   const counts = new Map<string, number>()
-  for (const { reasons } of refusals) {
-    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  // Many nodes share one refusal.
+  const alike = new Map<Refusal, number>()
+  for (const refusal of refusals) alike.set(refusal, (alike.get(refusal) ?? 0) + 1)
+  for (const [{ reasons }, count] of alike) {
+    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + count)
   }
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort()
   return parts.length === 0 ? `${available}.` : `${available}: ${parts.join(', ')}.`

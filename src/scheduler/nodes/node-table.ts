@@ -98,12 +98,13 @@ export class NodeTable {
   }
 
   removePod(key: string): void {
-    const place = this.placeOf(key)
-    if (!place) return
-    this.pods[place.node]!.delete(key)
+    const node = this.#placeByPod.get(key)
+    if (node === undefined) return
+    const pod = this.pods[node]!.get(key)!
+    this.pods[node]!.delete(key)
     this.#placeByPod.delete(key)
-    this.#account(place.pod, place.node, -1)
-    this.#releaseIfUnused(place.node)
+    this.#account(pod, node, -1)
+    this.#releaseIfUnused(node)
   }
 
   requestedOf(resource: string, index: number): number {

@@ -75,7 +75,8 @@ export function preempt(pod: PodInfo, failure: Failure, input: PreemptionInput):
   if (ineligible) return { type: 'noUse', message: ineligible, isIneligible: true }
   const refusals = new Map<number, Refusal>()
   const candidates: Candidate[] = []
-  const nodes = [...failure.refusals].filter(([, { unresolvable }]) => !unresolvable).map(([node]) => node)
+  const nodes: number[] = []
+  for (const [node, { unresolvable }] of failure.refusals) if (!unresolvable) nodes.push(node)
   const share = Math.floor((nodes.length * args.minCandidateNodesPercentage) / 100)
   const wanted = Math.max(args.minCandidateNodesAbsolute, share)
   const start = Math.floor(random.next() * nodes.length)
@@ -90,8 +91,13 @@ export function preempt(pod: PodInfo, failure: Failure, input: PreemptionInput):
   return { type: 'victims', nodeName: nameOf(chosen.node, table), victims: chosen.victims }
 }
 
+const notHelpful: Refusal = { reasons: ['Preemption is not helpful for scheduling'] }
+const noVictims: Refusal = {
+  reasons: ['No preemption victims found for incoming pod'],
+  unresolvable: true,
+}
+
 function noUseMessage(refusals: ReadonlyMap<number, Refusal>, { nodeCount }: Failure): string {
-  const notHelpful: Refusal = { reasons: ['Preemption is not helpful for scheduling'] }
   const others = Array.from({ length: nodeCount - refusals.size }, () => notHelpful)
   return diagnosisMessage(nodeCount, [...refusals.values(), ...others])
 }
@@ -116,9 +122,9 @@ function victimsOn(
   { nodes, budgets }: PreemptionInput,
 ): Candidate | Refusal {
   const nodeName = nameOf(node, nodes)
-  const lower = [...nodes.pods[node]!.values()].filter(({ priority }) => priority < pod.priority)
-  if (lower.length === 0)
-    return { reasons: ['No preemption victims found for incoming pod'], unresolvable: true }
+  const lower: PodInfo[] = []
+  for (const other of nodes.pods[node]!.values()) if (other.priority < pod.priority) lower.push(other)
+  if (lower.length === 0) return noVictims
   const removed = new Set(lower)
   try {
     for (const { key } of lower) nodes.removePod(key)

@@ -1,5 +1,5 @@
 import { amountsOf, type Amounts } from '../../api/core/pod-resources.ts'
-import type { Plugin } from '../framework.ts'
+import type { Plugin, Refusal } from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { createResourceScore, type ScoringStrategy } from './resource-score.ts'
 
@@ -21,6 +21,9 @@ export const nodeResourcesFitArgs: NodeResourcesFitArgs = {
   },
 }
 
+const tooManyPods = 1
+const unresolvable = 2
+
 /** The node has what the pod requests; nodes are preferred by how much of them is in use. */
 export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
   const { scoringStrategy, ignoredResources = [], ignoredResourceGroups = [] } = args
@@ -35,6 +38,7 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
       const lacks = (name: string, amount: number, node: number) =>
         amount > nodes.allocatableOf(name, node) - nodes.requestedOf(name, node)
       const isFull = (node: number) => nodes.requestedOf('pods', node) + 1 > nodes.allocatableOf('pods', node)
+      const refusals = new Map<number, Refusal>()
       return {
         fits(node) {
           if (isFull(node)) return false
@@ -42,15 +46,17 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
           return true
         },
         refusal(node) {
-          const lacking = asked.filter(([name, amount]) => lacks(name, amount, node))
-          return {
-            reasons: [
-              ...(isFull(node) ? ['Too many pods'] : []),
-              ...lacking.map(([name]) => `Insufficient ${name}`),
-            ],
+          // One bit for each cause: most nodes of a full cluster share one refusal.
+          let causes = isFull(node) ? tooManyPods : 0
+          asked.forEach(([name, amount], index) => {
+            if (!lacks(name, amount, node)) return
+            causes |= 4 << index
             // More than the whole node has: no removal of pods helps.
-            unresolvable: lacking.some(([name, amount]) => amount > nodes.allocatableOf(name, node)),
-          }
+            if (amount > nodes.allocatableOf(name, node)) causes |= unresolvable
+          })
+          let refusal = refusals.get(causes)
+          if (!refusal) refusals.set(causes, (refusal = refusalOf(causes, asked)))
+          return refusal
         },
       }
     },
@@ -74,6 +80,17 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
           return false
       }
     },
+  }
+}
+
+function refusalOf(causes: number, asked: readonly (readonly [string, number])[]): Refusal {
+  const lacking = asked.filter((_, index) => causes & (4 << index))
+  return {
+    reasons: [
+      ...(causes & tooManyPods ? ['Too many pods'] : []),
+      ...lacking.map(([name]) => `Insufficient ${name}`),
+    ],
+    unresolvable: (causes & unresolvable) !== 0,
   }
 }
 
