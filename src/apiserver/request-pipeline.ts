@@ -86,7 +86,18 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   const identity = options.frontProxyClient ?? {}
   const aggregator = new Aggregator({ objects, table, resolve, identity, clock, log })
   const proxy = { apis: aggregator.apis, resolve, identity, agents: aggregator.agents }
-  security = options.security(objects, { webhooks, metrics, log })
+  security = options.security(objects, {
+    webhooks,
+    metrics,
+    log,
+    servedKind: ({ group, version, kind }) =>
+      table
+        .all()
+        .find(
+          ({ resource }) =>
+            resource.group === group && resource.version === version && resource.kind === kind,
+        ),
+  })
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
   table.addReporter(componentStatusReporter(store, options.components ?? (() => [])))

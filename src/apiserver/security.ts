@@ -7,8 +7,10 @@ import {
   tokenReviews,
 } from '../api/generated/resources.ts'
 import type { Clock } from '../machinery/clock.ts'
+import type { GroupVersionKind } from '../machinery/meta.ts'
 import type { Random } from '../machinery/random.ts'
 import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
+import { createMutatingPolicies, createValidatingPolicies } from './admission/policy/policy-plugins.ts'
 import { WebhookMetrics } from './admission/webhook/webhook-metrics.ts'
 import { createMutatingWebhooks, createValidatingWebhooks } from './admission/webhook/webhook-plugins.ts'
 import type { Security, SecurityParts } from './api-server.ts'
@@ -46,7 +48,7 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   const { authorizer, escalationCheck } = authorization
   const plugins = createAdmissionPlugins(
     { objects, authorizer, clock, random },
-    { ...webhookPlugins(objects, authorizer, configuration), ...configuration.admissionExtensions },
+    { ...extensionPlugins(objects, authorizer, configuration), ...configuration.admissionExtensions },
     configuration.admission,
   )
   return {
@@ -60,14 +62,25 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   }
 }
 
-/** What clusters add to admission by webhooks. */
-function webhookPlugins(
+/** What clusters add to admission: policies and webhooks. */
+function extensionPlugins(
   objects: Objects,
   authorizer: Authorizer,
-  { clock, parts: { webhooks: client, metrics, log } }: SecurityConfiguration,
+  { clock, parts }: SecurityConfiguration,
 ): AdmissionExtensions {
+  const { webhooks: client, metrics, log } = parts
   const context = { objects, authorizer, client, metrics: new WebhookMetrics(metrics), clock, log }
+  const policies = {
+    objects,
+    authorizer,
+    metrics,
+    clock,
+    log,
+    servedKind: (kind: GroupVersionKind) => parts.servedKind(kind),
+  }
   return {
+    mutatingPolicies: createMutatingPolicies(policies),
+    validatingPolicies: createValidatingPolicies(policies),
     mutatingWebhooks: createMutatingWebhooks(context),
     validatingWebhooks: createValidatingWebhooks(context),
   }

@@ -3,6 +3,7 @@ import {
   dynDeclaration,
   listDeclaration,
   mapDeclaration,
+  nullableDeclaration,
   objectDeclaration,
   stringDeclaration,
   valueDeclaration,
@@ -24,6 +25,7 @@ import {
   structType,
   type CelType,
 } from '../../machinery/cel/types.ts'
+import type { CelValue } from '../../machinery/cel/values/value.ts'
 import type { Variable } from '../generated/admissionregistration.v1.ts'
 import { schemaOf } from '../scheme.ts'
 
@@ -105,7 +107,9 @@ function declarationsOf({
     object: dynDeclaration,
     oldObject: dynDeclaration,
     request: requestDeclaration,
-    namespaceObject: schemaDeclaration(schemaOf({ group: '', version: 'v1', kind: 'Namespace' })!),
+    namespaceObject: nullableDeclaration(
+      schemaDeclaration(schemaOf({ group: '', version: 'v1', kind: 'Namespace' })!),
+    ),
     ...(params && { params: dynDeclaration }),
     ...(authorizer && {
       authorizer: authorizerDeclaration,
@@ -140,7 +144,7 @@ export interface ComposedEnvironment {
 export function composeVariables(base: CelEnvironment, variables: readonly Variable[]): ComposedEnvironment {
   const fields: Record<string, CelDeclaration> = {}
   const compiled: CompiledVariable[] = []
-  const extended = () => base.extend({ variables: objectDeclaration('kubernetes.variables', fields) })
+  const extended = () => base.extend({ variables: variablesDeclaration(fields) })
   for (const { name, expression } of variables) {
     const compilation = extended().compile(expression)
     compiled.push({ name, expression, compilation })
@@ -148,6 +152,14 @@ export function composeVariables(base: CelEnvironment, variables: readonly Varia
   }
   return { environment: variables.length > 0 ? extended() : base, variables: compiled }
 }
+
+/** Its values are CelLazyObjects. */
+function variablesDeclaration(fields: Readonly<Record<string, CelDeclaration>>): CelDeclaration {
+  return { ...objectDeclaration(variablesType, fields), wrap: (value) => value as CelValue }
+}
+
+/** The name of the type of `variables`. */
+export const variablesType = 'kubernetes.variables'
 
 export function compileExpression(
   environment: CelEnvironment,

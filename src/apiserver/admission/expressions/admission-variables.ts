@@ -8,7 +8,7 @@ import { requestResourceCheck } from '../../../machinery/cel/authorizer-declarat
 import type { CelVariables } from '../../../machinery/cel/cel.ts'
 import type { KubernetesObject } from '../../../machinery/meta.ts'
 import type { User } from '../../authentication/authenticator.ts'
-import type { Attributes, Authorizer } from '../../authorization/authorizer.ts'
+import type { Attributes, Authorizer, Decision } from '../../authorization/authorizer.ts'
 import { admissionReview } from '../webhook/admission-review.ts'
 import { shownIn, type RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest } from '../plugin.ts'
@@ -51,16 +51,24 @@ export function admissionVariables(input: ExpressionInput): CelVariables {
 /** The cluster's authoriser, for the user of a request. */
 function boundAuthorizer(authorizer: Authorizer, user: User): CelAuthorizer {
   return {
-    async authorize(attributes): Promise<CelDecision> {
+    // Rules answer at once, and an answer that is there can be used at once.
+    authorize(attributes): CelDecision | Promise<CelDecision> {
       try {
-        const decision = await authorizer.authorize(attributesOf(attributes, user))
-        const reason = 'reason' in decision ? (decision.reason ?? '') : ''
-        return { allowed: decision.type === 'allow', reason }
+        const decision = authorizer.authorize(attributesOf(attributes, user))
+        return decision instanceof Promise ? decision.then(decisionOf, failedDecision) : decisionOf(decision)
       } catch (error) {
-        return { allowed: false, reason: '', error: error instanceof Error ? error.message : String(error) }
+        return failedDecision(error)
       }
     },
   }
+}
+
+function decisionOf({ type, reason }: Decision): CelDecision {
+  return { allowed: type === 'allow', reason }
+}
+
+function failedDecision(error: unknown): CelDecision {
+  return { allowed: false, reason: '', error: error instanceof Error ? error.message : String(error) }
 }
 
 function attributesOf(attributes: CelAuthorizationAttributes, requestor: User): Attributes {

@@ -8,7 +8,7 @@ import type { MatchCondition } from '../../../api/generated/admissionregistratio
 import { CelBudget } from '../../../machinery/cel/budget.ts'
 import { runtimeCostBudgetMatchConditions } from '../../../machinery/cel/limits.ts'
 import type { CelCompilation } from '../../../machinery/cel/cel.ts'
-import { goQuote } from '../../../machinery/go-format.ts'
+import { evaluationFault } from './evaluation-fault.ts'
 import { admissionVariables, type ExpressionInput } from './admission-variables.ts'
 
 export type ConditionsResult =
@@ -37,7 +37,7 @@ export async function evaluateConditions(
     }
     const outcome = await compilation.program.evaluateAsync(variables, budget)
     if ('error' in outcome) {
-      errors.push(`expression ${goQuote(condition.expression)} resulted in error: ${outcome.error.message}`)
+      errors.push(evaluationFault(condition.expression, outcome.error))
     } else if (outcome.value !== true) excludedBy ??= condition.name
   }
   return excludedBy === undefined

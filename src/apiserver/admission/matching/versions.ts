@@ -68,7 +68,8 @@ export function readShown(version: RequestVersion, value: unknown): Writable<Kub
   return object
 }
 
-function schemaIn({ served, kind, resource }: RequestVersion): ObjectSchema | undefined {
+/** The schema of what `shownIn` gives. */
+export function schemaIn({ served, kind, resource }: RequestVersion): ObjectSchema | undefined {
   const isOfResource = kind.kind === resource.kind && kind.group === resource.group
   return isOfResource ? (served?.schema ?? schemaOf(kind)) : schemaOf(kind)
 }

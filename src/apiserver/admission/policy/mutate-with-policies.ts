@@ -1,0 +1,165 @@
+import type {
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+} from '../../../api/generated/admissionregistration.v1.ts'
+import { writableCopy } from '../../../machinery/copy.ts'
+import { jsonEqual } from '../../../machinery/equal.ts'
+import { goQuote } from '../../../machinery/go-format.ts'
+import type { KubernetesObject } from '../../../machinery/meta.ts'
+import { StatusError } from '../../../machinery/status.ts'
+import { evaluateConditions } from '../expressions/evaluate-conditions.ts'
+import { matchingVersion } from '../matching/match-resources.ts'
+import type { RequestVersion } from '../matching/versions.ts'
+import type { AdmissionRequest, MutationRound } from '../plugin.ts'
+import { refused } from '../refuse.ts'
+import { collectParams, paramResource } from './collect-params.ts'
+import { applyMutations } from './apply-mutations.ts'
+import type { PolicyContext } from './policy-context.ts'
+import { observeCheck } from './policy-metrics.ts'
+import type { BoundPolicy } from './policy-source.ts'
+import { namespaceFor } from './validate-with-policies.ts'
+
+type Policy = MutatingAdmissionPolicy
+type Binding = MutatingAdmissionPolicyBinding
+
+interface Invocation {
+  readonly policy: Policy
+  readonly binding: Binding
+  readonly version: RequestVersion
+  readonly params: KubernetesObject | null
+}
+
+interface Fault {
+  readonly policy: Policy
+  readonly binding?: Binding
+  readonly message: string
+  readonly reason?: string
+}
+
+interface Reinvocation {
+  lastOutput: KubernetesObject | undefined
+  readonly invoked: Set<string>
+  readonly wanted: Set<string>
+}
+
+const memoryKey = 'MutatingAdmissionPolicy'
+
+/** Does what the policies say that concern a request. Source: k8s.io/apiserver/pkg/admission/plugin/policy/mutating. */
+export async function mutateWithPolicies(
+  bound: readonly BoundPolicy<Policy, Binding>[],
+  request: AdmissionRequest,
+  round: MutationRound,
+  context: PolicyContext,
+): Promise<void> {
+  const faults: Fault[] = []
+  const invocations: Invocation[] = []
+  for (const { policy, bindings } of bound) {
+    invocations.push(...(await invocationsOf(policy, bindings, request, context, faults)))
+  }
+  if (invocations.length > 0) await invokeAll(invocations, request, round, context, faults)
+  const fatal = faults.filter(({ policy }) => policy.spec?.failurePolicy !== 'Ignore')
+  if (fatal.length > 0) throw faultError(fatal, request)
+}
+
+async function invocationsOf(
+  policy: Policy,
+  bindings: readonly Binding[],
+  request: AdmissionRequest,
+  context: PolicyContext,
+  faults: Fault[],
+): Promise<readonly Invocation[]> {
+  let version: RequestVersion | undefined
+  let served: ReturnType<typeof paramResource>
+  try {
+    version = await matchingVersion(policy.spec?.matchConstraints ?? {}, request, context.objects)
+    if (!version) return []
+    served = paramResource(policy.spec?.paramKind, context)
+  } catch (error) {
+    faults.push({ policy, message: `failed to configure policy: ${(error as Error).message}` })
+    return []
+  }
+  const invocations: Invocation[] = []
+  for (const binding of bindings) {
+    try {
+      const { matchResources, paramRef } = binding.spec ?? {}
+      if (matchResources && !(await matchingVersion(matchResources, request, context.objects))) continue
+      for (const params of await collectParams(served, paramRef, request, context)) {
+        invocations.push({ policy, binding, version, params })
+      }
+    } catch (error) {
+      faults.push({ policy, binding, message: `failed to configure binding: ${(error as Error).message}` })
+    }
+  }
+  return invocations
+}
+
+async function invokeAll(
+  invocations: readonly Invocation[],
+  request: AdmissionRequest,
+  round: MutationRound,
+  context: PolicyContext,
+  faults: Fault[],
+): Promise<void> {
+  const reinvocation = reinvocationOf(round)
+  if (round.isReinvocation && !jsonEqual(reinvocation.lastOutput, request.object)) wantAll(reinvocation)
+  const namespaceObject = await namespaceFor(request, context)
+  for (const invocation of invocations) {
+    const { policy, version, params } = invocation
+    const input = { request, version, authorizer: context.authorizer, params, namespaceObject }
+    const conditions = await evaluateConditions(policy.spec?.matchConditions ?? [], input, {
+      params: policy.spec?.paramKind !== undefined,
+    })
+    if (conditions.type === 'excluded') continue
+    if (conditions.errors.length > 0) {
+      faults.push({ ...invocation, message: conditions.errors.join(', '), reason: 'Invalid' })
+      continue
+    }
+    const key = keyOf(invocation)
+    if (round.isReinvocation && !reinvocation.wanted.has(key)) continue
+    const started = context.clock.monotonic()
+    const result = await applyMutations(policy, input)
+    const seconds = (context.clock.monotonic() - started) / 1000
+    for (const message of result.faults) faults.push({ ...invocation, message, reason: 'Invalid' })
+    const errorType = result.faults.length > 0 ? 'invalid_error' : 'no_error'
+    observeCheck(context.metrics, 'mutating', { ...invocation, errorType }, seconds)
+    if (result.isChanged) {
+      wantAll(reinvocation)
+      round.reinvoke()
+    }
+    if (policy.spec?.reinvocationPolicy === 'IfNeeded') reinvocation.invoked.add(key)
+  }
+  reinvocation.lastOutput = request.object && writableCopy<KubernetesObject>(request.object)
+}
+
+function reinvocationOf({ memory }: MutationRound): Reinvocation {
+  let found = memory.get(memoryKey) as Reinvocation | undefined
+  if (!found) {
+    found = { lastOutput: undefined, invoked: new Set(), wanted: new Set() }
+    memory.set(memoryKey, found)
+  }
+  return found
+}
+
+function wantAll({ invoked, wanted }: Reinvocation): void {
+  for (const key of invoked) wanted.add(key)
+  invoked.clear()
+}
+
+function keyOf({ policy, binding, params }: Invocation): string {
+  const { namespace = '', name = '' } = params?.metadata ?? {}
+  return `${policy.metadata?.name} ${binding.metadata?.name} ${namespace}/${name}`
+}
+
+function faultError(faults: readonly Fault[], request: AdmissionRequest): StatusError {
+  const messages = faults.map(({ policy, binding, message }) => {
+    const name = policy.metadata?.name ?? ''
+    return binding
+      ? `policy '${name}' with binding '${binding.metadata?.name}' denied request: ${message}`
+      : `policy ${goQuote(name)} denied request: ${message}`
+  })
+  const { status } = refused(request, 'admission request denied by policy')
+  return new StatusError(status.code, faults[0]?.reason ?? status.reason, messages[0]!, {
+    ...status.details,
+    causes: messages.map((message) => ({ message })),
+  })
+}
