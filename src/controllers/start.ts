@@ -20,6 +20,7 @@ import { podGarbageCollector, terminatedPodCollector } from './nodes/pod-gc.ts'
 import { taintEvictionReconciler } from './nodes/taint-eviction.ts'
 import { pvProtectionReconciler } from './protection/pv-protection.ts'
 import { pvcProtectionReconciler } from './protection/pvc-protection.ts'
+import { vacProtectionReconciler } from './protection/vac-protection.ts'
 import { replicaSetReconciler } from './replicaset/replicaset.ts'
 import { replicationControllerReconciler } from './replicaset/replicationcontroller.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
@@ -73,6 +74,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     ttlAfterFinishedReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
+    vacProtectionReconciler,
     serviceCidrsReconciler,
     namespaceReconciler,
   ]

@@ -2,14 +2,18 @@ import { describe, it } from 'node:test'
 import type { KubernetesObject } from '../../src/machinery/meta.ts'
 import type { Resource } from '../../src/machinery/resource.ts'
 import {
+  certificateSigningRequests,
   configMaps,
   controllerRevisions,
   cronJobs,
   csiDrivers,
+  csiStorageCapacities,
   daemonSets,
   deployments,
   endpoints,
   endpointSlices,
+  flowSchemas,
+  horizontalPodAutoscalers,
   ingressClasses,
   ingresses,
   jobs,
@@ -31,7 +35,9 @@ import {
   services,
   statefulSets,
   storageClasses,
+  volumeAttributesClasses,
 } from '../../src/api/generated/resources.ts'
+import { aCertificateRequest } from './harness/certificate-request.ts'
 import { checkOperations, type OperationsOptions } from './harness/check-operations.ts'
 import { aPod, aTemplate } from './harness/objects.ts'
 import { sharedCluster } from './harness/shared-cluster.ts'
@@ -55,6 +61,8 @@ const ended = aTemplate('app', { restartPolicy: 'Never' })
 /** A condition that no controller writes. */
 const condition = { type: 'StatusPatch', status: 'True', reason: 'Test', message: 'Set by a test' }
 const claim = { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } }
+
+const certificateRequest = await aCertificateRequest('someone')
 
 const rows: readonly Row[] = [
   row('ConfigMap', configMaps, { object: { data: { a: 'b' } } }),
@@ -141,6 +149,28 @@ const rows: readonly Row[] = [
   row('PriorityClass', priorityClasses, { object: { value: 7 } }),
   row('Role', roles, { object: { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] } }),
   row('StorageClass', storageClasses, { object: { provisioner: 'example.com/none' } }),
+  row('CSIStorageCapacity', csiStorageCapacities, {
+    object: { storageClassName: 'none', capacity: '256Gi' },
+  }),
+  row('VolumeAttributesClass', volumeAttributesClasses, {
+    object: { driverName: 'example.com/none', parameters: { a: 'b' } },
+  }),
+  row('HorizontalPodAutoscaler', horizontalPodAutoscalers, {
+    object: {
+      spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'none' } },
+    },
+    status: { conditions: [condition] },
+  }),
+  row('FlowSchema', flowSchemas, {
+    object: { spec: { priorityLevelConfiguration: { name: 'exempt' }, matchingPrecedence: 10_000 } },
+    status: { conditions: [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  }),
+  row('CertificateSigningRequest', certificateSigningRequests, {
+    object: {
+      spec: { request: certificateRequest, signerName: 'example.com/none', usages: ['digital signature'] },
+    },
+    status: { conditions: [{ ...condition, lastUpdateTime: '2026-01-01T00:00:00Z' }] },
+  }),
   row('CSIDriver', csiDrivers, { object: { spec: { attachRequired: false } } }),
 ]
 

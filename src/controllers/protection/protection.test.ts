@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/generated/core.v1.ts'
-import { persistentVolumeClaims, persistentVolumes, pods } from '../../api/generated/resources.ts'
+import {
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttributesClasses,
+} from '../../api/generated/resources.ts'
 import { aPod } from '../testing/a-pod.ts'
 import { keys, runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { pvProtectionReconciler, volumeProtection } from './pv-protection.ts'
 import { claimProtection, pvcProtectionReconciler, usesClaim } from './pvc-protection.ts'
+import { attributesClassProtection, vacProtectionReconciler } from './vac-protection.ts'
 
 function aClaim(name: string, metadata: PersistentVolumeClaim['metadata'] = {}): PersistentVolumeClaim {
   return { metadata: { namespace: 'default', name, finalizers: [claimProtection], ...metadata } }
@@ -91,5 +97,40 @@ void describe('pvProtectionReconciler', () => {
     )
     await harness.settle()
     assert.deepEqual(await harness.all(persistentVolumes), [])
+  })
+})
+
+void describe('vacProtectionReconciler', () => {
+  let harness: ReconcilerHarness
+  afterEach(() => harness.stop())
+
+  void it('lets a class go when no claim and no volume names it', async () => {
+    const names = ['asked', 'current', 'target', 'of-volume', 'free', 'bare']
+    harness = await runReconcilers([vacProtectionReconciler], ({ client }) => {
+      for (const name of names) {
+        const finalizers = name === 'bare' ? [] : [attributesClassProtection]
+        client.seed(volumeAttributesClasses, { metadata: { name, finalizers }, driverName: 'd' })
+      }
+      client.seed(persistentVolumeClaims, {
+        metadata: { namespace: 'default', name: 'c' },
+        spec: { volumeAttributesClassName: 'asked' },
+        status: {
+          currentVolumeAttributesClassName: 'current',
+          modifyVolumeStatus: { status: 'Pending', targetVolumeAttributesClassName: 'target' },
+        },
+      })
+      client.seed(persistentVolumes, {
+        metadata: { name: 'v' },
+        spec: { volumeAttributesClassName: 'of-volume' },
+      })
+    })
+    await harness.settle()
+    assert.deepEqual((await harness.one(volumeAttributesClasses, 'bare')).metadata?.finalizers, [
+      attributesClassProtection,
+    ])
+    for (const name of names) await harness.client.delete(volumeAttributesClasses, { name })
+    await harness.settle()
+    const left = (await harness.all(volumeAttributesClasses)).map(({ metadata }) => metadata?.name)
+    assert.deepEqual(new Set(left), new Set(names.slice(0, 4)))
   })
 })

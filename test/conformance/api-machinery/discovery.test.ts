@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  certificateSigningRequests,
   configMaps,
   csiNodes,
+  customResourceDefinitions,
   deployments,
   endpointSlices,
   eventsV1,
+  horizontalPodAutoscalers,
+  horizontalPodAutoscalersV1,
   ingresses,
   jobs,
   leases,
@@ -18,6 +22,7 @@ import {
   runtimeClasses,
   selfSubjectAccessReviews,
   tokenReviews,
+  validatingWebhookConfigurations,
 } from '../../../src/api/generated/resources.ts'
 import type { ConfigMap } from '../../../src/api/generated/core.v1.ts'
 import type { ObjectList } from '../../../src/machinery/meta.ts'
@@ -29,10 +34,16 @@ import { sharedCluster } from '../harness/shared-cluster.ts'
 /** A resource of each group and version. */
 const oneOfEach: readonly Resource[] = [
   namespaces,
+  validatingWebhookConfigurations,
+  customResourceDefinitions,
   deployments,
   tokenReviews,
+
   selfSubjectAccessReviews,
+  horizontalPodAutoscalersV1,
+  horizontalPodAutoscalers,
   jobs,
+  certificateSigningRequests,
   leases,
   endpointSlices,
   eventsV1,
