@@ -145,7 +145,10 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     async handle(request) {
       const normal = inItsNamespace(request)
       await authorize(authorizer, attributesOf(normal))
-      return carryOut(normal)
+      const api = aggregator.apis.find(normal.group, normal.version)
+      if (!api) return carryOut(normal)
+      const { carryOutRemotely } = await import('./aggregation/carry-out.ts')
+      return carryOutRemotely(normal, api, proxy)
     },
     close() {
       security.close?.()

@@ -17,7 +17,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../client/client.ts'
-import type { DeleteOptions, KubernetesObject, ObjectList, WatchEvent } from '../machinery/meta.ts'
+import type { DeleteOptions, KubernetesObject, ObjectList, Status, WatchEvent } from '../machinery/meta.ts'
 import { apiVersionOf, type ObjectName, type Resource } from '../machinery/resource.ts'
 import { fromStatus, internalError } from '../machinery/status-errors.ts'
 
@@ -209,6 +209,8 @@ function listOf<T extends KubernetesObject>(
   answer: Answer,
   metadataOnly = false,
 ): ObjectList<T> {
+  // Another server's list comes as the object that it is.
+  if (answer.type === 'object') return answer.object as unknown as ObjectList<T>
   if (answer.type !== 'list') throw internalError(`the API server answered a list with a ${answer.type}`)
   const { page, as } = answer
   return {
@@ -231,6 +233,10 @@ async function* watch<T extends KubernetesObject>(
 ): AsyncGenerator<WatchEvent<T>> {
   if (signal.aborted) return
   const answer = await begin()
+  if (answer.type === 'events') {
+    yield* foreignEvents<T>(answer.events)
+    return
+  }
   if (answer.type !== 'watch') throw internalError(`the API server answered a watch with a ${answer.type}`)
   const { watcher, as } = answer
   const close = () => watcher.close()
@@ -251,6 +257,16 @@ async function* watch<T extends KubernetesObject>(
   } finally {
     signal.removeEventListener('abort', close)
     close()
+  }
+}
+
+/** The events of another server's watch. */
+async function* foreignEvents<T extends KubernetesObject>(
+  events: AsyncIterable<WatchEvent<KubernetesObject>>,
+): AsyncGenerator<WatchEvent<T>> {
+  for await (const event of events) {
+    if (event.type === 'ERROR') throw fromStatus(event.object)
+    yield event as WatchEvent<T>
   }
 }
 

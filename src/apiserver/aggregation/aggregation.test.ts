@@ -107,6 +107,31 @@ test('streams come as they are sent', async () => {
   assert.equal(text, '{"type":"ADDED"}\n{"type":"DELETED"}\n')
 })
 
+test('components in this process reach other servers, too', async () => {
+  const resource = { group: 'wardle.example.com', version: 'v1', resource: 'flunders' }
+  const flunder = { ...resource, kind: 'Flunder', namespaced: true }
+  remote.respond = ({ method, url, body }, response) => {
+    response.setHeader('content-type', 'application/json')
+    if (url.includes('watch=true')) response.end('{"type":"ADDED","object":{"kind":"Flunder"}}\n')
+    else if (method === 'DELETE')
+      response.writeHead(404).end('{"kind":"Status","code":404,"reason":"NotFound"}')
+    else response.end(JSON.stringify({ kind: 'FlunderList', items: [{ method, url, body }] }))
+  }
+  const scope = { namespace: 'default' }
+  const list = await requests.send(flunder, scope, { verb: 'list', options: { labelSelector: 'a=b' } })
+  assert.deepEqual(list.type === 'object' && list.object, {
+    kind: 'FlunderList',
+    items: [{ method: 'GET', url: `${flunders}?labelSelector=a%3Db`, body: '' }],
+  })
+  assert.equal(remote.seen[0]?.headers['x-remote-user'], 'tester')
+  const watch = await requests.send(flunder, scope, { verb: 'watch', options: {} })
+  const events: unknown[] = []
+  if (watch.type === 'events') for await (const event of watch.events) events.push(event)
+  assert.deepEqual(events, [{ type: 'ADDED', object: { kind: 'Flunder' } }])
+  const deletion = requests.send(flunder, scope, { verb: 'deletecollection', options: {}, listOptions: {} })
+  assert.match(await refusal(deletion), /^404 NotFound/)
+})
+
 test('redirects are refused', async () => {
   remote.respond = (_request, response) => response.writeHead(302, { location: 'https://elsewhere/' }).end()
   const answer = await client.send(flunders)

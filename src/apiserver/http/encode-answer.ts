@@ -12,7 +12,7 @@ import type { HttpReply, HttpRequest } from './http-exchange.ts'
 import type { View, WantedForm } from './negotiate.ts'
 import { bytesReply, objectReply, piecesReply } from './reply.ts'
 
-type Finished = Exclude<Answer, { type: 'watch' }>
+type Finished = Exclude<Answer, { type: 'watch' | 'events' }>
 
 /** The reply that carries an answer in the form asked for. `now` in milliseconds. */
 export async function answerReply(

@@ -57,6 +57,7 @@ async function serveResource(options: ResourceEndpointOptions, call: ApiCall): P
     warn: (message) => call.warn(message),
     ...action,
   })
+  if (answer.type === 'events') throw new Error('another server’s watch is passed on, not answered')
   if (answer.type !== 'watch') return answerReply(request, answer, form, options.clock.now())
   return watchReply(options, call, answer, form)
 }

@@ -1,4 +1,4 @@
-import type { DeleteOptions, GroupVersionKind, KubernetesObject } from '../../machinery/meta.ts'
+import type { DeleteOptions, GroupVersionKind, KubernetesObject, WatchEvent } from '../../machinery/meta.ts'
 import type { User } from '../authentication/authenticator.ts'
 import type { ListPage } from '../storage/watch-cache.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
@@ -101,6 +101,8 @@ export type Answer =
     }
   | { readonly type: 'list'; readonly page: ListPage; readonly as: ServedResource }
   | { readonly type: 'watch'; readonly watcher: Watcher; readonly as: ServedResource }
+  /** A watch of what another server serves, for components in this process. */
+  | { readonly type: 'events'; readonly events: AsyncIterable<WatchEvent<KubernetesObject>> }
 
 /** What the parts of the pipeline know of the request they serve. */
 export interface RequestScope {
