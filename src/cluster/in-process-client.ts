@@ -17,7 +17,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../client/client.ts'
-import type { DeleteOptions, KubernetesObject, ObjectList, Status, WatchEvent } from '../machinery/meta.ts'
+import type { DeleteOptions, KubernetesObject, ObjectList, WatchEvent } from '../machinery/meta.ts'
 import { apiVersionOf, type ObjectName, type Resource } from '../machinery/resource.ts'
 import { fromStatus, internalError } from '../machinery/status-errors.ts'
 
