@@ -16,6 +16,10 @@ export class NodeTable {
   /** By resource name, one number per node. */
   readonly allocatable = new Map<string, Float64Array>()
   readonly requested = new Map<string, Float64Array>()
+  /** 1 where spec.unschedulable is set. */
+  unschedulable = new Uint8Array(0)
+  /** 1 where there are taints. */
+  tainted = new Uint8Array(0)
   scoredCpu = new Float64Array(0)
   scoredMemory = new Float64Array(0)
   readonly pods: Map<string, PodInfo>[] = []
@@ -65,6 +69,8 @@ export class NodeTable {
       this.#positions[index] = this.indexes.length
       this.indexes.push(index)
     }
+    this.unschedulable[index] = node.spec?.unschedulable ? 1 : 0
+    this.tainted[index] = node.spec?.taints?.length ? 1 : 0
     const amounts = amountsOf(node.status?.allocatable)
     for (const column of this.allocatable.values()) column[index] = 0
     for (const name in amounts) this.#column(this.allocatable, name)[index] = amounts[name]!
@@ -105,6 +111,16 @@ export class NodeTable {
     this.#placeByPod.delete(key)
     this.#account(pod, node, -1)
     this.#releaseIfUnused(node)
+  }
+
+  /** What all nodes have of a resource; good until a node is added. */
+  allocatableColumn(resource: string): Float64Array {
+    return this.#column(this.allocatable, resource)
+  }
+
+  /** What is requested of all nodes; good until a node is added. */
+  requestedColumn(resource: string): Float64Array {
+    return this.#column(this.requested, resource)
   }
 
   requestedOf(resource: string, index: number): number {
@@ -182,6 +198,11 @@ export class NodeTable {
     this.#capacity = Math.max(16, this.#capacity * 2)
     for (const columns of [this.allocatable, this.requested]) {
       for (const [name, column] of columns) columns.set(name, grown(column, this.#capacity))
+    }
+    for (const flags of ['unschedulable', 'tainted'] as const) {
+      const larger = new Uint8Array(this.#capacity)
+      larger.set(this[flags])
+      this[flags] = larger
     }
     this.scoredCpu = grown(this.scoredCpu, this.#capacity)
     this.scoredMemory = grown(this.scoredMemory, this.#capacity)

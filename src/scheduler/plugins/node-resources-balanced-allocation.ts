@@ -1,7 +1,5 @@
 import { maxNodeScore, type Plugin } from '../framework.ts'
-import type { NodeTable } from '../nodes/node-table.ts'
-import type { PodInfo } from '../pod-info.ts'
-import { usage, type WeighedResource } from './resource-score.ts'
+import { usageOf, type Usage, type WeighedResource } from './resource-score.ts'
 
 export interface NodeResourcesBalancedAllocationArgs {
   readonly resources: readonly WeighedResource[]
@@ -22,20 +20,20 @@ export function createNodeResourcesBalancedAllocation(args: NodeResourcesBalance
     score(pod, nodes) {
       // A pod that requests nothing leaves the balance as it is.
       if (!names.some((name) => pod.requests[name])) return undefined
-      return { raw: (node) => Math.floor((1 - deviation(names, pod, nodes, node)) * maxNodeScore) }
+      const used = names.flatMap((name) => usageOf(name, pod, nodes, false) ?? [])
+      return { raw: (node) => Math.floor((1 - deviation(used, node)) * maxNodeScore) }
     },
   }
 }
 
 /** The standard deviation of the parts of the resources that would be in use. */
-function deviation(names: readonly string[], pod: PodInfo, nodes: NodeTable, node: number): number {
+function deviation(used: readonly Usage[], node: number): number {
   let count = 0
   let sum = 0
   let squares = 0
-  for (const name of names) {
-    const used = usage(name, pod, nodes, node, false)
-    if (!used) continue
-    const part = Math.min(1, used.requested / used.allocatable)
+  for (const { allocatable, requested, own } of used) {
+    if (allocatable[node] === 0) continue
+    const part = Math.min(1, (requested[node]! + own) / allocatable[node]!)
     count++
     sum += part
     squares += part * part

@@ -21,6 +21,14 @@ export const nodeResourcesFitArgs: NodeResourcesFitArgs = {
   },
 }
 
+/** What a pod asks for, with what nodes have and give of it. */
+interface Asked {
+  readonly name: string
+  readonly amount: number
+  readonly allocatable: Float64Array
+  readonly requested: Float64Array
+}
+
 const tooManyPods = 1
 const unresolvable = 2
 
@@ -33,26 +41,32 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
   return {
     name: 'NodeResourcesFit',
     filter({ requests }, nodes) {
-      const asked = Object.entries(requests).filter(([name, amount]) => amount > 0 && !isIgnored(name))
-      // Columns are looked up each time: the table replaces them as it grows.
-      const lacks = (name: string, amount: number, node: number) =>
-        amount > nodes.allocatableOf(name, node) - nodes.requestedOf(name, node)
-      const isFull = (node: number) => nodes.requestedOf('pods', node) + 1 > nodes.allocatableOf('pods', node)
+      const asked = Object.entries(requests)
+        .filter(([name, amount]) => amount > 0 && !isIgnored(name))
+        .map(([name, amount]): Asked => ({
+          name,
+          amount,
+          allocatable: nodes.allocatableColumn(name),
+          requested: nodes.requestedColumn(name),
+        }))
+      const podsAllowed = nodes.allocatableColumn('pods')
+      const podsPlaced = nodes.requestedColumn('pods')
+      const isFull = (node: number) => podsPlaced[node]! + 1 > podsAllowed[node]!
       const refusals = new Map<number, Refusal>()
       return {
         fits(node) {
           if (isFull(node)) return false
-          for (const [name, amount] of asked) if (lacks(name, amount, node)) return false
+          for (const each of asked) if (lacks(each, node)) return false
           return true
         },
         refusal(node) {
           // One bit for each cause: most nodes of a full cluster share one refusal.
           let causes = isFull(node) ? tooManyPods : 0
-          asked.forEach(([name, amount], index) => {
-            if (!lacks(name, amount, node)) return
+          asked.forEach((each, index) => {
+            if (!lacks(each, node)) return
             causes |= 4 << index
             // More than the whole node has: no removal of pods helps.
-            if (amount > nodes.allocatableOf(name, node)) causes |= unresolvable
+            if (each.amount > each.allocatable[node]!) causes |= unresolvable
           })
           let refusal = refusals.get(causes)
           if (!refusal) refusals.set(causes, (refusal = refusalOf(causes, asked)))
@@ -83,12 +97,16 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
   }
 }
 
-function refusalOf(causes: number, asked: readonly (readonly [string, number])[]): Refusal {
+function lacks({ amount, allocatable, requested }: Asked, node: number): boolean {
+  return amount > allocatable[node]! - requested[node]!
+}
+
+function refusalOf(causes: number, asked: readonly Asked[]): Refusal {
   const lacking = asked.filter((_, index) => causes & (4 << index))
   return {
     reasons: [
       ...(causes & tooManyPods ? ['Too many pods'] : []),
-      ...lacking.map(([name]) => `Insufficient ${name}`),
+      ...lacking.map(({ name }) => `Insufficient ${name}`),
     ],
     unresolvable: (causes & unresolvable) !== 0,
   }

@@ -7,10 +7,10 @@ const unschedulableTaint: Taint = { key: 'node.kubernetes.io/unschedulable', eff
 /** Keeps pods off nodes with spec.unschedulable, unless they tolerate its taint. */
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
-  filter({ pod }, { nodes }) {
+  filter({ pod }, { unschedulable }) {
     if (!findUntolerated([unschedulableTaint], pod.spec?.tolerations ?? [])) return undefined
     return {
-      fits: (node) => nodes[node]!.spec?.unschedulable !== true,
+      fits: (node) => unschedulable[node] === 0,
       refusal: () => ({ reasons: ['node(s) were unschedulable'], unresolvable: true }),
     }
   },

@@ -17,23 +17,24 @@ export interface ScoringStrategy {
   }
 }
 
-/** What a node would have in use of a resource with the pod on it; undefined where the resource does not count. */
-export function usage(
-  name: string,
-  pod: PodInfo,
-  nodes: NodeTable,
-  node: number,
-  isScored: boolean,
-): { readonly requested: number; readonly allocatable: number } | undefined {
-  const allocatable = nodes.allocatableOf(name, node)
-  if (allocatable === 0) return undefined
-  if (isScored && name === 'cpu') return { allocatable, requested: nodes.scoredCpu[node]! + pod.scoredCpu }
+/** A resource that counts for a pod, with what nodes would have in use of it. */
+export interface Usage {
+  readonly allocatable: Float64Array
+  readonly requested: Float64Array
+  /** What the pod adds. */
+  readonly own: number
+}
+
+/** How much of a resource is in use; undefined where it does not count. For scores, idle containers count too. */
+export function usageOf(name: string, pod: PodInfo, nodes: NodeTable, isScored: boolean): Usage | undefined {
+  const allocatable = nodes.allocatableColumn(name)
+  if (isScored && name === 'cpu') return { allocatable, requested: nodes.scoredCpu, own: pod.scoredCpu }
   if (isScored && name === 'memory')
-    return { allocatable, requested: nodes.scoredMemory[node]! + pod.scoredMemory }
+    return { allocatable, requested: nodes.scoredMemory, own: pod.scoredMemory }
   const own = pod.requests[name] ?? 0
   // Nodes are not told apart by an extended resource that the pod does not ask for.
   if (own === 0 && name.includes('/')) return undefined
-  return { allocatable, requested: nodes.requestedOf(name, node) + own }
+  return { allocatable, requested: nodes.requestedColumn(name), own }
 }
 
 type ScoreResource = (requested: number, allocatable: number) => number
@@ -44,22 +45,27 @@ export function createResourceScore(
 ): (pod: PodInfo, nodes: NodeTable) => NodeScore {
   const score = scorerOf(strategy)
   const byShape = strategy.type === 'RequestedToCapacityRatio'
-  return (pod, nodes) => ({
-    raw(node) {
-      let sum = 0
-      let weights = 0
-      for (const { name, weight } of strategy.resources) {
-        const used = usage(name, pod, nodes, node, true)
-        if (!used) continue
-        const own = score(used.requested, used.allocatable)
-        if (byShape && own === 0) continue
-        sum += own * weight
-        weights += weight
-      }
-      if (weights === 0) return 0
-      return byShape ? Math.round(sum / weights) : Math.floor(sum / weights)
-    },
-  })
+  return (pod, nodes) => {
+    const used = strategy.resources.flatMap(({ name, weight }) => {
+      const usage = usageOf(name, pod, nodes, true)
+      return usage ? [{ ...usage, weight }] : []
+    })
+    return {
+      raw(node) {
+        let sum = 0
+        let weights = 0
+        for (const { allocatable, requested, own, weight } of used) {
+          if (allocatable[node] === 0) continue
+          const part = score(requested[node]! + own, allocatable[node]!)
+          if (byShape && part === 0) continue
+          sum += part * weight
+          weights += weight
+        }
+        if (weights === 0) return 0
+        return byShape ? Math.round(sum / weights) : Math.floor(sum / weights)
+      },
+    }
+  }
 }
 
 function scorerOf({ type, requestedToCapacityRatio }: ScoringStrategy): ScoreResource {

@@ -5,28 +5,28 @@ import { scaleByGreatest, type Plugin } from '../framework.ts'
 /** Keeps pods off nodes with taints they do not tolerate; prefers nodes with fewer PreferNoSchedule taints. */
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
-  filter({ pod }, { nodes }) {
+  filter({ pod }, { nodes, tainted }) {
     const tolerations = pod.spec?.tolerations ?? []
     const untolerated = (node: number) => {
       const taints = nodes[node]!.spec?.taints
       return taints && findUntolerated(taints.filter(isHard), tolerations)
     }
     return {
-      fits: (node) => untolerated(node) === undefined,
+      fits: (node) => tainted[node] === 0 || untolerated(node) === undefined,
       refusal(node) {
         const { key, value = '' } = untolerated(node)!
         return { reasons: [`node(s) had untolerated taint {${key}: ${value}}`], unresolvable: true }
       },
     }
   },
-  score({ pod }, { nodes }) {
+  score({ pod }, { nodes, tainted }) {
     const tolerations = (pod.spec?.tolerations ?? []).filter(
       ({ effect }) => !effect || effect === 'PreferNoSchedule',
     )
     const intolerable = (taint: Taint) =>
       taint.effect === 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint))
     return {
-      raw: (node) => (nodes[node]!.spec?.taints ?? []).filter(intolerable).length,
+      raw: (node) => (tainted[node] === 0 ? 0 : nodes[node]!.spec!.taints!.filter(intolerable).length),
       finish: (scores) => scaleByGreatest(scores, true),
     }
   },
