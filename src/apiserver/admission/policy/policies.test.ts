@@ -168,6 +168,25 @@ for (const [name, spec, expected] of verdicts) {
   })
 }
 
+test('a policy is told what does not fit the types that it is about', async () => {
+  await validating({
+    matchConstraints: on('deployments', 'apps'),
+    validations: [{ expression: 'object.spec.replicas > 1' }, { expression: 'object.replicas > 1' }],
+  })
+  let policy = await requests.get(validatingAdmissionPolicies, { name: 'p' })
+  while (policy.status?.observedGeneration !== 1) {
+    await new Promise<void>((resolve) => void systemClock.after(5, resolve))
+    policy = await requests.get(validatingAdmissionPolicies, { name: 'p' })
+  }
+  const [warning, ...more] = policy.status.typeChecking?.expressionWarnings ?? []
+  assert.equal(more.length, 0)
+  assert.equal(warning?.fieldRef, 'spec.validations[1].expression')
+  assert.match(
+    warning.warning,
+    /^apps\/v1, Kind=Deployment: compilation failed: ERROR: <input>:1:7: undefined field 'replicas'/,
+  )
+})
+
 test('a policy may warn instead', async () => {
   await validating(
     { validations: [{ expression: 'false', message: 'no' }] },
