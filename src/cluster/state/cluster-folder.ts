@@ -66,13 +66,12 @@ export function clustersHome(environment: NodeJS.ProcessEnv = process.env): stri
 
 /**
  * Where run state of the cluster at `path` is: with root where the system expects it, also for the user on whose behalf
- * root started it; else in the user's own place.
+ * root started it; else with the cluster's data. A place of the login session would be gone with the session, and
+ * unknown to another one (cron, su), while the cluster runs on.
  */
 function runPathOf(name: string, path: string): string {
   const systemPath = join('/run/k8ts', name)
-  if (process.getuid?.() === 0 || ownerOfRunPath(systemPath) === path) return systemPath
-  const own = process.env['XDG_RUNTIME_DIR']
-  return own !== undefined && existsSync(own) ? join(own, 'k8ts', name) : join(path, 'run')
+  return process.getuid?.() === 0 || ownerOfRunPath(systemPath) === path ? systemPath : join(path, 'run')
 }
 
 /** The cluster folder that run state belongs to; undefined where there is none, or none that we may see. */
