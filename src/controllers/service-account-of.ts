@@ -6,6 +6,7 @@ const accounts: Readonly<Record<string, string>> = {
   'job-orphan-pod': 'job-controller',
   'node-ipam': 'node-controller',
   'node-lifecycle': 'node-controller',
+  'persistentvolume-binder': 'persistent-volume-binder',
   'pod-garbage-collector': 'pod-garbage-collector',
   'pod-garbage-collector-terminated': 'pod-garbage-collector',
   replicationcontroller: 'replication-controller',

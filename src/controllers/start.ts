@@ -30,6 +30,9 @@ import { serviceCidrsReconciler } from './servicecidrs/service-cidrs.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
 import { statefulSetReconciler } from './statefulset/statefulset.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.ts'
+import { persistentVolumeBinder } from './volume/binder.ts'
+import { ephemeralVolumeReconciler } from './volume/ephemeral-volume.ts'
+import { expandReconciler } from './volume/expand.ts'
 
 export interface ControllersOptions {
   /**
@@ -72,6 +75,9 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     disruptionReconciler,
     stalePodDisruptionReconciler,
     ttlAfterFinishedReconciler,
+    persistentVolumeBinder,
+    ephemeralVolumeReconciler,
+    expandReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
     vacProtectionReconciler,

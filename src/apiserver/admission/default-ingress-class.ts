@@ -1,6 +1,6 @@
 import { ingressClasses, ingresses } from '../../api/generated/resources.ts'
 import type { Objects } from '../objects.ts'
-import { newestDefault } from './newest-default.ts'
+import { newestDefault } from '../../api/newest-default.ts'
 import type { AdmissionPlugin } from './plugin.ts'
 import { isAbout, objectOf } from './request-matching.ts'
 

@@ -1,15 +1,10 @@
 import { persistentVolumeClaims, storageClasses } from '../../api/generated/resources.ts'
+import { defaultStorageClass } from '../../api/storage/default-storage-class.ts'
 import type { Objects } from '../objects.ts'
-import { newestDefault } from './newest-default.ts'
 import type { AdmissionPlugin } from './plugin.ts'
 import { isAbout, objectOf } from './request-matching.ts'
 
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class'
-const defaultAnnotations = [
-  'storageclass.kubernetes.io/is-default-class',
-  'storageclass.beta.kubernetes.io/is-default-class',
-]
-
 /**
  * A claim that names no class gets the default one, if there is one. `''` is a name: no class.
  * Source: kubernetes/plugin/pkg/admission/storage/storageclass/setdefault.
@@ -22,7 +17,7 @@ export function createDefaultStorageClass(objects: Objects): AdmissionPlugin {
       const claim = objectOf(request, persistentVolumeClaims)
       if (claim.metadata?.annotations?.[classAnnotation] !== undefined) return
       if (claim.spec?.storageClassName !== undefined) return
-      const name = newestDefault(objects.list(storageClasses), defaultAnnotations)?.metadata?.name
+      const name = defaultStorageClass(objects.list(storageClasses))?.metadata?.name
       if (name) (claim.spec ??= {}).storageClassName = name
     },
   }

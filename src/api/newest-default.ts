@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../machinery/meta.ts'
+import type { KubernetesObject } from '../machinery/meta.ts'
 
 /** Of the classes that an annotation marks as default: the newest, and by name among equals. */
 export function newestDefault<T extends KubernetesObject>(
