@@ -10,6 +10,7 @@ import { nodeCommands } from './commands/node.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
 import { versionCommand } from './commands/version.ts'
+import { withSystemFolders } from './machine/system-path.ts'
 
 const completionCommand: Command = {
   name: 'completion',
@@ -74,6 +75,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return expected ? error.exitCode : exitCodes.failed
   }
 }
+
+// What nodes need is in folders that only root's own login has on PATH.
+if (process.platform === 'linux') process.env['PATH'] = withSystemFolders(process.env['PATH'])
 
 // What a command waits for (timers of a retry, say) keeps no process alive by itself.
 const alive = setInterval(() => {}, 2 ** 31 - 1)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -45,4 +45,24 @@ describe('k8ts', () => {
       assert.equal(result.exitCode, exitCode)
     })
   }
+})
+
+describe('k8ts by sudo', () => {
+  const skip = process.getuid?.() === 0 ? false : 'only root can give files away'
+  it("gives the user's folder, and what they need of it, to the user", { skip }, async () => {
+    const users = join(home, 'of-user')
+    const env = { K8TS_HOME: users, SUDO_UID: '65534', SUDO_GID: '65534' }
+    const names = ['--name', `by-sudo-${process.pid}`]
+    const up = await runProgram(k8ts, ['up', '--detach', '--runtime', 'simulated', ...names], {
+      env,
+    })
+    try {
+      assert.equal(up.exitCode, 0, up.stderr)
+      for (const path of ['', names[1]!, `${names[1]}/kubeconfig`]) {
+        assert.equal(statSync(join(users, path)).uid, 65534, path)
+      }
+    } finally {
+      await runProgram(k8ts, ['delete', '--yes', ...names], { env })
+    }
+  })
 })

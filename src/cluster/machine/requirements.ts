@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { trackingHierarchy } from './cgroups.ts'
+import { withSystemFolders } from './system-path.ts'
 
 /** Something that nodes with real containers need, and Debian's package that has it. */
 export interface Requirement {
@@ -24,13 +25,12 @@ export const nodeRequirements: readonly Requirement[] = [
 /** For the demonstration's image. */
 export const busyboxRequirement: Requirement = { package: 'busybox-static', files: ['busybox'] }
 
-const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 const pluginFolders = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni']
 
 /** Those of `requirements` that this machine does not have. */
 export function missingRequirements(requirements: readonly Requirement[]): Requirement[] {
-  const folders = new Set([...(process.env['PATH'] ?? '').split(':'), ...systemFolders, ...pluginFolders])
-  const isThere = (file: string) => [...folders].some((folder) => folder && isExecutable(join(folder, file)))
+  const folders = [...withSystemFolders(process.env['PATH']).split(':'), ...pluginFolders]
+  const isThere = (file: string) => [...folders].some((folder) => isExecutable(join(folder, file)))
   return requirements.filter(({ files }) => !files.every(isThere))
 }
 

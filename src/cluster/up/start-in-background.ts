@@ -1,19 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { CliError } from '../cli/cli-error.ts'
 import { entryPoint } from '../entry-point.ts'
 import { identify, signalGroup } from '../machine/processes.ts'
-import type { ClusterFolder } from '../state/cluster-folder.ts'
+import { createClusterFolder, type ClusterFolder } from '../state/cluster-folder.ts'
 import { reportChannelVariable, type ReportMessage } from './report-channel.ts'
 import { supervise } from './supervisor.ts'
 
 /** Runs the same `up` in a process of its own, which is started again if it ends by itself later; shows what it reports, and resolves when the cluster is ready. */
 export async function startInBackground(folder: ClusterFolder, args: readonly string[]): Promise<void> {
-  mkdirSync(folder.logs, { recursive: true, mode: 0o700 })
+  createClusterFolder(folder)
   const logFile = join(folder.logs, 'up.log')
   const output = openSync(logFile, 'a', 0o600)
   const server = [process.execPath, ...process.execArgv, entryPoint('k8ts'), 'up', ...args]
