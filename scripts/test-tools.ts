@@ -21,6 +21,7 @@ const testRequirements: readonly Requirement[] = [
   ...nodeRequirements,
   busyboxRequirement,
   { package: 'etcd-server', files: ['etcd'] },
+  { package: 'perl-base', files: ['perl'] },
 ]
 
 /** Installs what tests with real containers need, where that is possible and something is missing. */

@@ -129,4 +129,23 @@ describe('services', { concurrency: true }, () => {
     assert.deepEqual(await change(own('NodePort')), [true, undefined, true])
     assert.deepEqual(await change({ ...toExternal, ports: [port] }), external)
   })
+
+  it('have endpoints soon after they are made', async () => {
+    const scope = await cluster.scope()
+    const { client, namespace } = scope
+    const name = { namespace, name: 'server' }
+    await client.create(pods, aPod(namespace, 'server'))
+    await untilObject(client, pods, name, ({ status }) => status?.phase === 'Running')
+    const tookMs = await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const startedAt = performance.now()
+        await create(scope, `service-${index}`, { selector: { name: 'server' }, ports: [port] })
+        await untilSlices(scope, `service-${index}`, (slices) => addressesOf(slices).length === 1)
+        return performance.now() - startedAt
+      }),
+    )
+    const sorted = tookMs.toSorted((a, b) => a - b)
+    assert.ok(sorted[50]! < 20_000, `${sorted[50]} ms half of the time`)
+    assert.ok(sorted[90]! < 50_000, `${sorted[90]} ms nine times in ten`)
+  })
 })

@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Node, Pod, PodSpec, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
+import { loadKubeconfig } from '../../src/client/kubeconfig.ts'
+import type { ObjectList } from '../../src/machinery/meta.ts'
+import { createApi, type Api } from '../conformance/harness/api.ts'
+import { withoutContainers } from './harness/machine.ts'
+import { netImage, withoutNetImage, writeNetImage } from './harness/net-image.ts'
+import { aCluster, type TestCluster } from './harness/test-cluster.ts'
+import { until } from './harness/until.ts'
+
+const skip = withoutContainers || withoutNetImage
+const nodeNames = ['node1', 'node2']
+const ports = [
+  { name: 'http', port: 80, targetPort: 8080 },
+  { name: 'other', port: 81, targetPort: 8081 },
+  { name: 'udp', port: 90, targetPort: 8090, protocol: 'UDP' as const },
+]
+
+/** A pod with the tool `net`, which serves what it is asked to. */
+function aNetPod(name: string, { serves = '', ...spec }: Partial<PodSpec> & { serves?: string } = {}): Pod {
+  const command = serves ? ['net', 'serve', ...serves.split(' ')] : ['sleep', '100000']
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels: { name, ...(serves && !spec.hostNetwork && { app: 'server' }) } },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      containers: [
+        { name: 'main', image: netImage, command, ...(serves && { ports: [{ containerPort: 8080 }] }) },
+      ],
+      ...spec,
+    },
+  }
+}
+
+describe('the network', { skip, concurrency: 3 }, () => {
+  let cluster: TestCluster
+  const addresses = new Map<string, string>()
+  before(async () => {
+    cluster = aCluster('network')
+    await cluster.up('--nodes', '2')
+    const image = join(cluster.folder, 'net-image.tar')
+    writeFileSync(image, writeNetImage())
+    const loaded = await cluster.k8ts('image', 'load', image)
+    assert.equal(loaded.exitCode, 0, loaded.stderr)
+    await cluster.kubectl.apply(
+      ...nodeNames.flatMap((nodeName, index) => [
+        aNetPod(`server${index + 1}`, { nodeName, serves: 'tcp:8080 tcp:8081 udp:8090' }),
+        aNetPod(`client${index + 1}`, { nodeName }),
+        aNetPod(`host${index + 1}`, { nodeName, hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' }),
+      ]),
+    )
+    await cluster.kubectl(['wait', 'pods', '--all', '--for=condition=Ready', '--timeout=60s'])
+    const { items } = await cluster.kubectl.json<ObjectList<Pod>>(['get', 'pods'])
+    for (const { metadata, status } of items) addresses.set(metadata?.name ?? '', status?.podIP ?? '')
+    const nodes = await cluster.kubectl.json<ObjectList<Node>>(['get', 'nodes'])
+    for (const { metadata, status } of nodes.items) {
+      const found = status?.addresses?.find(({ type }) => type === 'InternalIP')
+      addresses.set(metadata?.name ?? '', found?.address ?? '')
+    }
+  })
+  after(() => cluster.delete())
+
+  const addressOf = (name: string) => addresses.get(name) ?? assert.fail(`no address of ${name}`)
+
+  /** Runs a script in a pod. */
+  const run = async (pod: string, script: string, namespace = 'default') =>
+    (await cluster.kubectl(['exec', '-n', namespace, pod, '--', 'sh', '-c', script])).trim()
+
+  const create = async (name: string, spec: Partial<ServiceSpec> = {}): Promise<Service> => {
+    const whole = { selector: { app: 'server' }, ports, ...spec }
+    await cluster.kubectl.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: whole })
+    return cluster.kubectl.json<Service>(['get', 'service', name])
+  }
+  const change = async (name: string, spec: object): Promise<Service> => {
+    await cluster.kubectl(['patch', 'service', name, '--type=merge', '-p', JSON.stringify({ spec })])
+    return cluster.kubectl.json<Service>(['get', 'service', name])
+  }
+
+  /** Until asking `from` gives what is expected; changes take a moment to reach every node. */
+  const untilAnswers = (from: string, script: string, expected: string | RegExp) =>
+    until(`${script} in ${from} gives ${expected}`, async () => {
+      const answer = await run(from, script)
+      const fits = typeof expected === 'string' ? answer === expected : expected.test(answer)
+      if (!fits) throw new Error(`it gives '${answer}'`)
+      return true
+    })
+
+  /** Names of those who answer `count` times, and then in all ways the two servers. */
+  const answerers = async (from: string, host: string, port: number, count: number) => {
+    const script = `for i in $(seq ${count}); do net http ${host} ${port} /hostname || echo none; echo; done`
+    return new Set((await run(from, script)).split('\n'))
+  }
+
+  const untilBothAnswer = (from: string, host: string, port: number) =>
+    until(`both servers answer ${from} at ${host}:${port}`, async () => {
+      const names = await answerers(from, host, port, 16)
+      if (names.size !== 2 || names.has('none')) throw new Error([...names].join())
+      return true
+    })
+  const untilOneAnswers = (from: string, host: string, port: number) =>
+    until(`one server answers ${from} at ${host}:${port}`, async () => {
+      const names = await answerers(from, host, port, 16)
+      if (names.size !== 1 || names.has('none')) throw new Error([...names].join())
+      return true
+    })
+
+  describe('leads', { concurrency: 3 }, () => {
+    const servers = ['server1', 'server2']
+    for (const from of ['client1', 'host1']) {
+      const who = from === 'client1' ? 'a pod' : 'a node'
+      it(`from ${who} to pods of every node, over TCP`, async () => {
+        for (const to of servers) {
+          assert.equal(await run(from, `net http ${addressOf(to)} 8080 /hostname`), to)
+        }
+      })
+      it(`from ${who} to pods of every node, over UDP`, async () => {
+        for (const to of servers) assert.equal(await run(from, `net udp ${addressOf(to)} 8090`), to)
+      })
+    }
+
+    it('pods to one another by their own addresses, not those of nodes', async () => {
+      for (const to of servers) {
+        const address = addressOf(to)
+        assert.equal(await run('client1', `net http ${address} 8080 /clientip`), addressOf('client1'))
+        assert.equal(await run('client1', `net udp ${address} 8090 clientip`), addressOf('client1'))
+      }
+    })
+
+    it('host ports to pods, by address and protocol', async () => {
+      const node1 = addressOf('node1')
+      const withPort = (name: string, hostIP: string, protocol: 'TCP' | 'UDP') => {
+        const serves = protocol === 'TCP' ? 'tcp:8080' : 'udp:8080'
+        const pod = aNetPod(name, { nodeName: 'node1', serves })
+        const [container] = pod.spec!.containers
+        const containerPort = { containerPort: 8080, hostPort: 54_323, hostIP, protocol }
+        return {
+          ...pod,
+          metadata: { name, labels: { app: 'host-port' } },
+          spec: { ...pod.spec, containers: [{ ...container, ports: [containerPort] }] },
+        }
+      }
+      await cluster.kubectl.apply(
+        withPort('port1', '127.0.0.1', 'TCP'),
+        withPort('port2', node1, 'TCP'),
+        withPort('port3', node1, 'UDP'),
+      )
+      await cluster.kubectl(['wait', 'pods', '-l=app=host-port', '--for=condition=Ready', '--timeout=60s'])
+      await untilAnswers('host1', 'net http 127.0.0.1 54323 /hostname', 'port1')
+      for (const from of ['host1', 'host2', 'client2']) {
+        assert.equal(await run(from, `net http ${node1} 54323 /hostname`), 'port2', from)
+        assert.equal(await run(from, `net udp ${node1} 54323`), 'port3', from)
+      }
+      await cluster.kubectl(['delete', 'pods', '-l=app=host-port', '--wait=false'])
+    })
+  })
+
+  describe('has services', { concurrency: 3 }, () => {
+    it('on several ports, over TCP and UDP, from pods, nodes and the machine', async () => {
+      const { spec } = await create('several')
+      const ip = spec?.clusterIP ?? ''
+      for (const from of ['client1', 'host2']) {
+        await untilAnswers(from, `net http ${ip} 80 /port`, '8080')
+        await untilAnswers(from, `net http ${ip} 81 /port`, '8081')
+        await untilAnswers(from, `net udp ${ip} 90`, /^server[12]$/)
+      }
+      assert.equal(await (await fetch(`http://${ip}:81/port`)).text(), '8081')
+    })
+
+    it('that lead a pod to itself', async () => {
+      const { spec } = await create('itself', { selector: { name: 'server1' } })
+      await untilAnswers('server1', `net http ${spec?.clusterIP} 80 /hostname`, 'server1')
+      await untilAnswers('server1', `net udp ${spec?.clusterIP} 90`, 'server1')
+    })
+
+    it('with affinity to clients of their cluster address', async () => {
+      const { spec } = await create('affinity-cluster', { sessionAffinity: 'ClientIP' })
+      await untilOneAnswers('client1', spec?.clusterIP ?? '', 80)
+    })
+
+    it('with affinity to clients of their node ports', async () => {
+      const { spec } = await create('affinity-node', { sessionAffinity: 'ClientIP', type: 'NodePort' })
+      const nodePort = spec?.ports?.[0]?.nodePort ?? 0
+      for (const from of ['client1', 'host2']) await untilOneAnswers(from, addressOf('node1'), nodePort)
+    })
+
+    it('whose affinity is switched, at their cluster address', async () => {
+      const { spec } = await create('switch-cluster')
+      const ip = spec?.clusterIP ?? ''
+      await untilBothAnswer('client2', ip, 80)
+      await change('switch-cluster', { sessionAffinity: 'ClientIP' })
+      await untilOneAnswers('client2', ip, 80)
+      await change('switch-cluster', { sessionAffinity: 'None' })
+      await untilBothAnswer('client2', ip, 80)
+    })
+
+    it('whose affinity is switched, at their node ports', async () => {
+      const { spec } = await create('switch-node', { type: 'NodePort' })
+      const nodePort = spec?.ports?.[0]?.nodePort ?? 0
+      await untilBothAnswer('client2', addressOf('node1'), nodePort)
+      await change('switch-node', { sessionAffinity: 'ClientIP' })
+      await untilOneAnswers('client2', addressOf('node1'), nodePort)
+      await change('switch-node', { sessionAffinity: 'None' })
+      await untilBothAnswer('client2', addressOf('node1'), nodePort)
+    })
+
+    it('whose affinity ends with its timeout', async () => {
+      const sessionAffinityConfig = { clientIP: { timeoutSeconds: 1 } }
+      const { spec } = await create('timeout', { sessionAffinity: 'ClientIP', sessionAffinityConfig })
+      await untilOneAnswers('client1', spec?.clusterIP ?? '', 80)
+      const script = `for i in 1 2 3 4 5 6 7 8; do net http ${spec?.clusterIP} 80 /hostname; echo; sleep 1.2; done`
+      await until(
+        'another one answers',
+        async () => new Set((await run('client1', script)).split('\n')).size === 2,
+      )
+    })
+
+    it('that change from an external name to a cluster address', async () => {
+      await create('to-cluster', { type: 'ExternalName', externalName: 'several.default.svc.cluster.local' })
+      await change('to-cluster', { type: 'ClusterIP', externalName: null, ports })
+      await untilAnswers('client1', 'net http to-cluster 80 /port', '8080')
+    })
+
+    it('that change from an external name to node ports', async () => {
+      await create('to-node', { type: 'ExternalName', externalName: 'example.com' })
+      const { spec } = await change('to-node', { type: 'NodePort', externalName: null, ports })
+      await untilAnswers('client1', 'net http to-node 80 /port', '8080')
+      for (const node of nodeNames) {
+        await untilAnswers(
+          'client1',
+          `net http ${addressOf(node)} ${spec?.ports?.[0]?.nodePort} /port`,
+          '8080',
+        )
+      }
+    })
+
+    const external = {
+      type: 'ExternalName',
+      externalName: 'aim.default.svc.cluster.local',
+      clusterIP: null,
+      clusterIPs: null,
+      ports: null,
+    }
+
+    it('that change from a cluster address to an external name', async () => {
+      const aim = await create('aim')
+      await create('from-cluster')
+      const { spec } = await change('from-cluster', external)
+      assert.equal(spec?.clusterIP, undefined)
+      await untilAnswers('client1', 'net resolve from-cluster', aim.spec?.clusterIP ?? '')
+      await untilAnswers('client1', 'net http from-cluster 80 /port', '8080')
+    })
+
+    it('that change from node ports to an external name', async () => {
+      const aim = await create('aim')
+      const { spec } = await create('from-node', { type: 'NodePort' })
+      const nodePort = spec?.ports?.[0]?.nodePort
+      await untilAnswers('client1', `net http ${addressOf('node1')} ${nodePort} /port`, '8080')
+      await change('from-node', external)
+      await untilAnswers('client1', 'net resolve from-node', aim.spec?.clusterIP ?? '')
+      await untilAnswers(
+        'client1',
+        `net http ${addressOf('node1')} ${nodePort} /port 2>&1 || true`,
+        /refused/,
+      )
+    })
+  })
+
+  describe('has names', { concurrency: 3 }, () => {
+    const lookup = (type: string, name: string) => `nslookup -type=${type} ${name} 2>&1 || true`
+
+    it('of services, whole and in part', async () => {
+      const { spec } = await create('parts')
+      const ip = spec?.clusterIP ?? ''
+      const names = ['parts', 'parts.default', 'parts.default.svc', 'parts.default.svc.cluster.local']
+      for (const from of ['client1', 'host2']) {
+        for (const name of names) await untilAnswers(from, `net resolve ${name}`, ip)
+      }
+      await untilAnswers(
+        'client1',
+        lookup('srv', '_http._tcp.parts.default.svc.cluster.local'),
+        /\b80 parts\.default\.svc/,
+      )
+      await untilAnswers('client1', `nslookup ${ip} || true`, /name = parts\.default\.svc\.cluster\.local/)
+    })
+
+    it('of headless services, which are those of their pods', async () => {
+      await create('headless', { clusterIP: 'None' })
+      const both = [addressOf('server1'), addressOf('server2')].sort().join(' ')
+      await untilAnswers('client1', 'net resolve headless', both)
+      await untilAnswers(
+        'client1',
+        lookup('srv', '_http._tcp.headless.default.svc.cluster.local'),
+        /\b8080 \S+\.headless/,
+      )
+    })
+
+    it('of services elsewhere', async () => {
+      await create('elsewhere', { type: 'ExternalName', externalName: 'foo.example.com' })
+      const name = 'elsewhere.default.svc.cluster.local'
+      await untilAnswers('client1', lookup('cname', name), /canonical name = foo\.example\.com/)
+      await change('elsewhere', { externalName: 'bar.example.com' })
+      await untilAnswers('client1', lookup('cname', name), /canonical name = bar\.example\.com/)
+      const { spec } = await change('elsewhere', { type: 'ClusterIP', externalName: null, ports })
+      await untilAnswers('client1', `net resolve ${name}`, spec?.clusterIP ?? '')
+    })
+
+    it('of pods, by host name and subdomain', async () => {
+      await create('subdomain', { clusterIP: 'None', selector: { name: 'named' } })
+      await cluster.kubectl.apply(
+        aNetPod('named', { hostname: 'host', subdomain: 'subdomain', nodeName: 'node2' }),
+      )
+      await cluster.kubectl(['wait', 'pod/named', '--for=condition=Ready', '--timeout=60s'])
+      const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', 'named'])
+      const ip = status?.podIP ?? ''
+      const whole = 'host.subdomain.default.svc.cluster.local'
+      assert.equal(await run('named', 'hostname -f'), whole)
+      assert.equal(await run('named', 'hostname'), 'host')
+      for (const name of [
+        whole,
+        'subdomain',
+        'host.subdomain',
+        `${ip.replaceAll('.', '-')}.default.pod.cluster.local`,
+      ]) {
+        await untilAnswers('client1', `net resolve ${name}`, ip)
+      }
+      await untilAnswers(
+        'client1',
+        `nslookup ${ip} || true`,
+        /name = host\.subdomain\.default\.svc\.cluster\.local/,
+      )
+    })
+
+    it('from servers that a pod is told', async () => {
+      const dnsConfig = {
+        nameservers: ['1.1.1.1'],
+        searches: ['resolv.conf.local'],
+        options: [{ name: 'ndots', value: '3' }],
+      }
+      await cluster.kubectl.apply(aNetPod('configured', { dnsPolicy: 'None', dnsConfig }))
+      await cluster.kubectl(['wait', 'pod/configured', '--for=condition=Ready', '--timeout=60s'])
+      assert.equal(
+        await run('configured', 'cat /etc/resolv.conf'),
+        'search resolv.conf.local\nnameserver 1.1.1.1\noptions ndots:3',
+      )
+    })
+  })
+
+  describe('is reached through the API server', { concurrency: 3 }, () => {
+    let api: Api
+    before(async () => {
+      api = createApi((await loadKubeconfig({ paths: [cluster.kubeconfig] })).connection)
+      await create('proxied')
+    })
+    after(() => api.close())
+
+    const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+    const places = [
+      { kind: 'pods', names: ['server1', 'http:server1:8080', 'server1:8081'] },
+      { kind: 'services', names: ['proxied', 'http:proxied:http', 'proxied:81', 'proxied:other'] },
+    ]
+    for (const { kind, names } of places) {
+      it(`by the names of ${kind}, with ports and schemes`, async () => {
+        const root = `/api/v1/namespaces/default/${kind}`
+        for (const name of names) {
+          await until(`${name} answers`, async () => {
+            const { status, text } = await api('GET', `${root}/${name}/proxy/some/path?q=1&r=a%20b`)
+            if (status !== 200) throw new Error(`${status} ${text}`)
+            assert.equal(text, 'GET /some/path?q=1&r=a%20b')
+            return true
+          })
+        }
+      })
+      it(`by every method of ${kind}, and with the answers as they come`, async () => {
+        const path = `/api/v1/namespaces/default/${kind}/${kind === 'pods' ? 'server1' : 'proxied:http'}`
+        await until('it answers', async () => (await api('GET', `${path}/proxy/`)).status === 200)
+        for (const method of methods) {
+          for (const rest of ['/', '/some/path']) {
+            const { status, text } = await api(method, `${path}/proxy${rest}?method=${method}`)
+            assert.equal(status, 200, `${method} ${rest} ${text}`)
+            assert.equal(text, method === 'HEAD' ? '' : `${method} ${rest}?method=${method}`)
+          }
+        }
+        assert.equal((await api('GET', `${path}/proxy/status/418`)).status, 418)
+        for (const method of methods) {
+          const { status, headers } = await api(method, `${path}/proxy?a=b`)
+          const leads = method === 'GET' || method === 'HEAD'
+          assert.deepEqual([status, headers.location], leads ? [301, `${path}/proxy/?a=b`] : [200, undefined])
+        }
+      })
+    }
+  })
+})
