@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts'
+import type { RunningComponent } from '../client/component.ts'
 import { systemClock } from '../machinery/clock.ts'
 import { silentLogger, type Logger } from '../machinery/log.ts'
 import { systemRandom } from '../machinery/random.ts'
@@ -6,7 +7,14 @@ import { ensureAddons } from './addons/ensure-addons.ts'
 import { startControlPlane } from './control-plane.ts'
 import { addressPlan, apiServiceAddress, dnsServiceAddress } from './machine/address-plan.ts'
 import { createSimulatedNode } from './nodes/simulated-node.ts'
-import { adminIdentity, apiServerNames, ensureClusterPki, type ClientIdentity } from './pki/cluster-pki.ts'
+import { startSimulatedVolumes } from './nodes/simulated-volumes.ts'
+import {
+  adminIdentity,
+  apiServerNames,
+  ensureClusterPki,
+  localPathIdentity,
+  type ClientIdentity,
+} from './pki/cluster-pki.ts'
 import { kubeconfig } from './pki/kubeconfig.ts'
 import { memoryPemStore } from './pki/pem-store.ts'
 
@@ -61,12 +69,24 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
   const nodes = Array.from({ length: count }, (_, index) =>
     createSimulatedNode({ name: `node${index + 1}`, client: clientOf, pki, clock, random, log }),
   )
+  let volumes: RunningComponent | undefined
   const stop = async () => {
+    await volumes?.stop()
     await Promise.all(nodes.map((node) => node.stop()))
     await controlPlane.stop()
   }
   try {
     await ensureAddons(client, dnsServiceAddress(plan))
+    if (count > 0) {
+      const isSimulated = () => true
+      volumes = startSimulatedVolumes({
+        client: clientOf(localPathIdentity),
+        isSimulated,
+        clock,
+        random,
+        log,
+      })
+    }
     await Promise.all(nodes.map((node) => node.start()))
   } catch (error) {
     await stop()

@@ -14,12 +14,15 @@ export interface AgentConfiguration {
   readonly kubeletServer: CertificateFiles
   readonly proxyClient: CertificateFiles
   readonly dnsClient: CertificateFiles
+  readonly localPathClient: CertificateFiles
   readonly podCidr: string
   readonly dnsServiceAddress: string
   readonly clusterDomain: string
   readonly containerdSocket: string
   readonly kubeletRoot: string
   readonly podLogs: string
+  /** Here are the directories that volumes of the default class are. */
+  readonly localVolumes: string
   readonly staticPods: string
   readonly resolvConf: string
   readonly cniConfiguration: string
@@ -30,7 +33,12 @@ export interface AgentConfiguration {
   readonly cgroupRoot: string
   readonly sandboxImage: string
   /** One log for each component, so that each can be read as that of its pod. */
-  readonly logs: { readonly kubelet: string; readonly kubeProxy: string; readonly coredns: string }
+  readonly logs: {
+    readonly kubelet: string
+    readonly kubeProxy: string
+    readonly coredns: string
+    readonly localPath: string
+  }
   /** Written when the process has started: its id. */
   readonly pidFile: string
 }

@@ -3,6 +3,8 @@ import type { RunningComponent } from '../../client/component.ts'
 import { createHttpClient, type HttpClient } from '../../client/http/http-client.ts'
 import { createInformers } from '../../client/informers/informers.ts'
 import type { KubeletOptions } from '../../kubelet/options.ts'
+import { localVolumesIn } from '../../kubelet/local-path/local-volumes.ts'
+import { startLocalPath } from '../../kubelet/local-path/start-local-path.ts'
 import { startKubelet } from '../../kubelet/start-kubelet.ts'
 import { startDns } from '../../dns/start.ts'
 import { systemClock } from '../../machinery/clock.ts'
@@ -33,6 +35,7 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
   const kubelet = member('kubelet', configuration.kubeletClient, logs.kubelet)
   const proxy = member('kube-proxy', configuration.proxyClient, logs.kubeProxy)
   const dns = member('coredns', configuration.dnsClient, logs.coredns)
+  const localPath = member('local-path-provisioner', configuration.localPathClient, logs.localPath)
 
   const components: RunningComponent[] = [
     startNodeRoutes(proxy.context, {
@@ -46,6 +49,10 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
       upstreams: readUpstreams(configuration.resolvConf),
     }),
     await startKubelet(kubelet.context, await kubeletOptions(configuration)),
+    startLocalPath(localPath.context, {
+      isOwnNode: (name) => name === node,
+      volumes: localVolumesIn(configuration.localVolumes),
+    }),
   ]
   return {
     components,

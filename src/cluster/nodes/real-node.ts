@@ -16,6 +16,7 @@ import type { Journal } from '../machine/journal.ts'
 import { createNodeNetwork, namespaceName, namespacePath } from '../machine/network.ts'
 import {
   dnsIdentity,
+  localPathIdentity,
   nodeIdentity,
   proxyIdentity,
   type ClientIdentity,
@@ -146,7 +147,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
 }
 
 /** What the node's process runs (agent/agent.ts). */
-const agentComponents = ['node-routes', 'kube-proxy', 'coredns', 'kubelet']
+const agentComponents = ['node-routes', 'kube-proxy', 'coredns', 'kubelet', 'local-path-provisioner']
 
 /** How the journal calls the process of a node. */
 export function agentRole(node: string): string {
@@ -179,7 +180,9 @@ function writeOwnPods({ folder, plan, record, port }: RealNodeOptions): void {
 
 /** All that the node's components show, as text. */
 function certificatesOf({ pki, plan, record: { name, number } }: RealNodeOptions): string {
-  const clients = [nodeIdentity(name), proxyIdentity, dnsIdentity].map((identity) => pki.client(identity))
+  const clients = [nodeIdentity(name), proxyIdentity, dnsIdentity, localPathIdentity].map((identity) =>
+    pki.client(identity),
+  )
   const all = [...clients, pki.kubeletServer(name, [nodeAddress(plan, number)])]
   return all.map(({ certificatePem }) => certificatePem).join('')
 }
@@ -209,12 +212,14 @@ function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions
     kubeletServer: files(`kubelet-server-${name}`),
     proxyClient: client(proxyIdentity),
     dnsClient: client(dnsIdentity),
+    localPathClient: client(localPathIdentity),
     podCidr: plan.podCidr,
     dnsServiceAddress: dnsServiceAddress(plan),
     clusterDomain: 'cluster.local',
     containerdSocket: own.containerdSocket,
     kubeletRoot: own.kubeletRoot,
     podLogs: own.podLogs,
+    localVolumes: own.localVolumes,
     staticPods: own.staticPods,
     resolvConf: own.resolvConf,
     cniConfiguration: own.cniConfiguration,
@@ -226,6 +231,7 @@ function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions
       kubelet: join(folder.logs, `kubelet-${name}.log`),
       kubeProxy: join(folder.logs, `kube-proxy-${name}.log`),
       coredns: join(folder.logs, `coredns-${name}.log`),
+      localPath: join(folder.logs, `local-path-provisioner-${name}.log`),
     },
     pidFile: own.agentPidFile,
   }

@@ -54,6 +54,7 @@ export const schedulerIdentity: ClientIdentity = {
 }
 export const proxyIdentity: ClientIdentity = { file: 'kube-proxy', user: 'system:kube-proxy', groups: [] }
 export const dnsIdentity: ClientIdentity = serviceAccountIdentity('coredns')
+export const localPathIdentity: ClientIdentity = serviceAccountIdentity('local-path-provisioner')
 
 /** A service account in kube-system. */
 export function serviceAccountIdentity(name: string): ClientIdentity {

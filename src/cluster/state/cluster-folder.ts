@@ -37,6 +37,8 @@ export interface NodeFolder {
   readonly path: string
   readonly containerdRoot: string
   readonly kubeletRoot: string
+  /** The directories that volumes of the default class are. */
+  readonly localVolumes: string
   readonly podLogs: string
   readonly staticPods: string
   readonly cniConfiguration: string
@@ -109,6 +111,7 @@ function nodeFolder(path: string, runPath: string): NodeFolder {
     path,
     containerdRoot: join(path, 'containerd'),
     kubeletRoot: join(path, 'kubelet'),
+    localVolumes: join(path, 'volumes'),
     podLogs: join(path, 'pod-logs'),
     staticPods: join(path, 'manifests'),
     cniConfiguration: join(path, 'cni'),

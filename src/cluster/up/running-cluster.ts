@@ -38,7 +38,14 @@ import { clusterCgroup, clusterTraces } from '../nodes/node-traces.ts'
 import { createRealNode } from '../nodes/real-node.ts'
 import { renumberNodes } from '../nodes/renumber-nodes.ts'
 import { createSimulatedNode } from '../nodes/simulated-node.ts'
-import { adminIdentity, apiServerNames, ensureClusterPki, type ClusterPki } from '../pki/cluster-pki.ts'
+import { startSimulatedVolumes } from '../nodes/simulated-volumes.ts'
+import {
+  adminIdentity,
+  apiServerNames,
+  ensureClusterPki,
+  localPathIdentity,
+  type ClusterPki,
+} from '../pki/cluster-pki.ts'
 import { folderPemStore } from '../pki/pem-store.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { kindOf, saveState, type ClusterState, type NodeRecord } from '../state/cluster-state.ts'
@@ -156,8 +163,9 @@ async function bringUp(
     isReal ? prepareMachine(folder, initial, journal, nodes, report) : Promise.resolve(),
   ])
   await renumberNodes(clientOf(adminIdentity), initial.addresses.podCidr)
+  await ensureAddons(clientOf(adminIdentity), dnsServiceAddress(initial.addresses))
   await Promise.all(nodes.wanted.map((node) => node.start()))
-  const helpers = await startHelpers(nodes, clientOf(adminIdentity), log, isReal)
+  const helpers = await startHelpers(nodes, clientOf, log, isReal)
   undo.push(() => helpers.stop())
 
   return {
@@ -201,14 +209,9 @@ async function bringUp(
 }
 
 /** What the cluster has beside its components: add-ons, the first node's role, and the host's routes to pods. */
-async function startHelpers(
-  nodes: NodeSet,
-  client: ReturnType<ControlPlane['client']>,
-  log: Logger,
-  isReal: boolean,
-) {
+async function startHelpers(nodes: NodeSet, clientOf: ControlPlane['client'], log: Logger, isReal: boolean) {
   const { addresses: plan } = nodes.state
-  await ensureAddons(client, dnsServiceAddress(plan))
+  const client = clientOf(adminIdentity)
   const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
   const context = {
     client,
@@ -221,6 +224,10 @@ async function startHelpers(
   const components: RunningComponent[] = []
   const [first] = nodes.state.nodes
   if (first) components.push(startNodeRole(context, first.name))
+  const isSimulated = (name: string) =>
+    nodes.state.nodes.some((record) => record.name === name && kindOf(nodes.state, record) === 'simulated')
+  if (nodes.state.nodes.some(({ name }) => isSimulated(name)))
+    components.push(startSimulatedVolumes({ ...context, client: clientOf(localPathIdentity), isSimulated }))
   if (isReal) {
     const prefix = hostAddress(plan).replace(/\d+$/, '')
     const reachable = (address: string) => address.startsWith(prefix)

@@ -1,6 +1,7 @@
-import { lstat, rm } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mounter } from './mounts.ts'
+import { removeTree } from './remove-tree.ts'
 import { VolumeError } from './volume-error.ts'
 
 /** Where a pod's files stand on this machine, as upstream lays them out under the kubelet's root directory. */
@@ -34,5 +35,5 @@ export async function removePodDirectory(path: string, mounter: Mounter): Promis
   for (const target of mounts.toReversed()) await mounter.unmount(target)
   const left = await mounter.below(path)
   if (left.length > 0) throw new VolumeError(`still mounted: ${left.join(', ')}`)
-  await rm(path, { recursive: true, force: true })
+  await removeTree(path)
 }
