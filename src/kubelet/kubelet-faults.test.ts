@@ -39,7 +39,7 @@ const specs: readonly Partial<PodSpec>[] = [
 ]
 
 describe('the kubelet over a runtime that fails and lies', () => {
-  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 133]) {
     it(`leaks nothing and never takes a status back (seed ${seed})`, async () => {
       const world = await startWorld(seed)
       try {
@@ -55,6 +55,70 @@ describe('the kubelet over a runtime that fails and lies', () => {
         await world.stop()
       }
     })
+  }
+})
+
+describe('a kubelet that stops while it starts a container', () => {
+  const job = {
+    restartPolicy: 'Never',
+    containers: [aContainer('app', { command: ['sleep', '60'] })],
+  } as const
+
+  /** Stops the kubelet in the middle of a start, and lets the next one begin with a listing from `before` it. */
+  async function comeBack(stopAfterMs: number, past: 'stale' | 'current') {
+    const context = testContext()
+    const { clock, client } = context
+    const inner = createSimulatedRuntime({ clock, sandboxDelayMs: 100, startDelayMs: 500 })
+    const started: string[] = []
+    let isPast = false
+    const { events: _events, ...quiet } = inner
+    const runtime: ContainerRuntime = {
+      ...quiet,
+      listContainers: async (filter) => (isPast ? [] : inner.listContainers(filter)),
+      async startContainer(id) {
+        await inner.startContainer(id)
+        started.push(id)
+      },
+    }
+    const start = async () => {
+      const informers = createInformers({ ...context })
+      const kubelet = await startKubelet(
+        { ...context, informers },
+        { nodeName: 'node-1', nodeIPs: ['192.0.2.1'], runtime: { type: 'given', runtime } },
+      )
+      await kubelet.ready
+      return { kubelet, informers }
+    }
+    const stop = async ({ kubelet, informers }: Awaited<ReturnType<typeof start>>) => {
+      await kubelet.stop()
+      await informers.stop()
+    }
+    const first = await start()
+    await client.create(pods, aPod('job', job))
+    await clock.advance(stopAfterMs)
+    await stop(first)
+    isPast = past === 'stale'
+    const second = await start()
+    await clock.advance(1000)
+    isPast = false
+    await clock.advance(120_000)
+    const pod = await client.get(pods, { namespace: 'default', name: 'job' })
+    await stop(second)
+    return { started, pod }
+  }
+
+  for (const [stopAfterMs, when] of [
+    [300, 'while the runtime starts it'],
+    [5000, 'when it runs'],
+  ] as const) {
+    for (const past of ['current', 'stale'] as const) {
+      it(`does not start it twice: ${when}, ${past} listing`, async () => {
+        const { started, pod } = await comeBack(stopAfterMs, past)
+        assert.equal(started.length, 1)
+        assert.equal(pod.status?.phase, 'Succeeded')
+        assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 0)
+      })
+    }
   }
 })
 

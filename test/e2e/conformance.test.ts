@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { namespaces, pods, serviceAccounts } from '../../src/api/generated/resources.ts'
 import { createHttpClient, type HttpClient } from '../../src/client/http/http-client.ts'
-import { loadKubeconfig } from '../../src/client/kubeconfig.ts'
+import { loadKubeconfig, type ConnectionOptions } from '../../src/client/kubeconfig.ts'
 import { busyboxImage, findStaticBusybox } from '../../src/cluster/images/busybox-image.ts'
 import { untilObject } from '../conformance/harness/until-object.ts'
 import { entryImage, nodeRows } from './conformance/node-rows.ts'
+import { lifecycleRows } from './conformance/lifecycle-rows.ts'
+import { lifecycleScenarios, type Scenario } from './conformance/lifecycle-scenarios.ts'
 import { podOf, type PodRow } from './conformance/pod-row.ts'
 import { storageRows } from './conformance/storage-rows.ts'
 import { withoutContainers } from './harness/machine.ts'
@@ -19,25 +21,39 @@ const atOnce = 6
 
 describe('a pod has', { skip: withoutContainers, concurrency: atOnce }, () => {
   let cluster: TestCluster
+  let connection: ConnectionOptions
   let client: HttpClient
   before(async () => {
     cluster = aCluster('conformance')
     await cluster.up()
     await cluster.loadTestImage()
     await loadEntryImage(cluster)
-    client = createHttpClient((await loadKubeconfig({ paths: [cluster.kubeconfig] })).connection)
+    ;({ connection } = await loadKubeconfig({ paths: [cluster.kubeconfig] }))
+    client = createHttpClient(connection)
   })
   after(async () => {
     client.close()
     await cluster.delete()
   })
 
-  for (const row of [...nodeRows, ...storageRows]) it(row.title, () => check(row))
+  for (const row of [...nodeRows, ...lifecycleRows, ...storageRows]) it(row.title, () => check(row))
+  for (const scenario of lifecycleScenarios) it(scenario.title, () => play(scenario))
 
-  async function check(row: PodRow): Promise<void> {
+  async function newNamespace(): Promise<string> {
     const namespace = `test-${randomBytes(4).toString('hex')}`
     await client.create(namespaces, { metadata: { name: namespace } })
     await untilObject(client, serviceAccounts, { namespace, name: 'default' }, () => true)
+    return namespace
+  }
+
+  async function play(scenario: Scenario): Promise<void> {
+    const namespace = await newNamespace()
+    await scenario.run({ client, connection, namespace })
+    await client.delete(namespaces, { name: namespace })
+  }
+
+  async function check(row: PodRow): Promise<void> {
+    const namespace = await newNamespace()
     if (row.objects?.length) {
       await cluster.kubectl(['create', '-n', namespace, '-f', '-'], {
         stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: row.objects }),

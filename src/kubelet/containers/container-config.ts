@@ -56,7 +56,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
       ...(preStop && { [preStopAnnotation]: goJson(preStop) }),
       ...(container.ports?.length && { [portsAnnotation]: goJson(container.ports) }),
     },
-    logPath: `${container.name}/${attempt}.log`,
+    logPath: containerLogPath(container.name, attempt),
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
@@ -73,4 +73,9 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
 function podIdentity(pod: Pod): Readonly<Record<string, string>> {
   const labels = podLabels(pod)
   return Object.fromEntries(Object.entries(labels).filter(([key]) => key.startsWith('io.kubernetes.pod.')))
+}
+
+/** Relative to the pod's log directory. */
+export function containerLogPath(name: string, attempt: number): string {
+  return `${name}/${attempt}.log`
 }

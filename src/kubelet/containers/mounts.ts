@@ -84,8 +84,10 @@ function subPathOf(mount: VolumeMount, environment: readonly Variable[]): string
   if (missing.length > 0) {
     throw new ConfigError(`missing value for "${missing[0]}"`)
   }
-  if (path.startsWith('/')) throw new ConfigError(`subPath "${path}" must not be an absolute path`)
-  if (path.split('/').includes('..')) throw new ConfigError(`subPath "${path}" must not contain '..'`)
+  if (path.startsWith('/')) throw new ConfigError(`error SubPath \`${path}\` must not be an absolute path`)
+  if (path.split('/').includes('..')) {
+    throw new ConfigError(`unable to provision SubPath \`${path}\`: must not contain '..'`)
+  }
   return path
 }
 

@@ -5,9 +5,9 @@ import { parseTime } from '../../machinery/time.ts'
 import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { createPodProber } from '../probes/pod-prober.ts'
 import { runProbe } from '../probes/run-probe.ts'
-import { createSandbox } from './create-sandbox.ts'
 import { podEvents } from './events.ts'
-import { killContainer } from './kill-container.ts'
+import { performAction } from './perform-action.ts'
+import { knownContainersSeen, unseenContainers } from './known-containers.ts'
 import { currentSandbox } from './observation.ts'
 import { actionKey, type Action } from './plan/action.ts'
 import type { Ending, Plan, ResizeVerdict, Waiting } from './plan/input.ts'
@@ -16,13 +16,11 @@ import { isResizing } from './plan/resize.ts'
 import { nextEnding } from './pod-ending.ts'
 import { WritablePodMemory } from './pod-memory.ts'
 import { describePod, findContainer, isStaticPod, isTerminalPhase } from './pod.ts'
-import { resizeContainer } from './resize-container.ts'
 import type { PodServices } from './services.ts'
-import { logLink, startContainer, StartError } from './start-container.ts'
+import { StartError } from './start-container.ts'
 import { podStatus, type Failure } from './status/pod-status.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import { keepVolumes, type VolumeKeeper } from './volume-keeper.ts'
-import { removeLogs } from '../logs/remove-logs.ts'
 
 /**
  * Drives one pod: looks whenever something may have changed, plans, tells its status, and acts. Actions run beside one
@@ -81,6 +79,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let tearDown: 'nothing' | 'running' | 'released' | 'deleted' = 'nothing'
   let halted = false
   let isScheduled = false
+  let isLearning = false
   let cancelTimer = () => {}
   const events = () => podEvents(services.recorder, pod)
   const prober = createPodProber({
@@ -96,7 +95,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     isScheduled = true
     queueMicrotask(() => {
       isScheduled = false
-      if (!halted) look()
+      if (!halted && !isLearning) look()
     })
   }
 
@@ -251,18 +250,32 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   }
 
   /** Looks at what the runtime has of the pod now, until it answers. */
-  async function see(): Promise<void> {
+  const see = () => untilDone(async () => (await observer.refresh(uid)) !== undefined)
+
+  /** Tries until it is done, or the worker is halted. */
+  async function untilDone(attempt: () => Promise<boolean>): Promise<void> {
     for (let delayMs = firstSeeRetryMs; ; delayMs = Math.min(delayMs * 2, syncRetryMs)) {
       if (halted) return
       try {
-        await observer.refresh(uid)
-        return
+        if (await attempt()) return
       } catch (error) {
         if (halted) return
         log.warn('asking the runtime about a pod failed', { uid, error })
-        await new Promise<void>((resolve) => clock.after(delayMs, resolve))
       }
+      await new Promise<void>((resolve) => clock.after(delayMs, resolve))
     }
+  }
+
+  /** What an earlier kubelet has started must be known before anything is planned: else it would be started again. */
+  function learnKnown(): void {
+    if (unseenContainers(first, observer.get(uid)).length === 0) return
+    isLearning = true
+    const done = untilDone(() => knownContainersSeen(services, first, uid)).finally(() => {
+      isLearning = false
+      underWay.delete(done)
+      wake()
+    })
+    underWay.add(done)
   }
 
   function conclude(action: Action, signal: AbortSignal, error: unknown): void {
@@ -289,58 +302,8 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     log.warn('an action on a pod failed', { pod: describePod(pod), action: action.type, error })
   }
 
-  async function act(action: Action, signal: AbortSignal): Promise<void> {
-    const observed = observer.get(uid)
-    switch (action.type) {
-      case 'createSandbox':
-        if (action.attempt > 0) {
-          events().normal('SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
-        }
-        await createSandbox(services, pod, action.attempt, signal)
-        return
-      case 'stopSandbox':
-        return await runtime.stopSandbox(action.sandboxID)
-      case 'removeSandbox':
-        return await runtime.removeSandbox(action.sandboxID)
-      case 'removeContainer': {
-        const instance = observed.containers.find(({ id }) => id === action.containerID)
-        await runtime.removeContainer(action.containerID)
-        if (instance && runtime.usesHost) {
-          const links = services.paths.containerLogsDirectory
-          await removeLogs(instance.logPath)
-          if (links) await rm(logLink(links, pod, action.name, action.containerID), { force: true })
-        }
-        return
-      }
-      case 'killContainer': {
-        const instance = observed.containers.find(({ id }) => id === action.containerID)
-        if (!instance) return
-        return await killContainer({ services, pod, action, instance, events: events(), signal })
-      }
-      case 'resizeContainer': {
-        const { resources = {} } = findContainer(pod, action.name)?.container ?? {}
-        await resizeContainer(services, pod, action.name, action.containerID)
-        memory.appliedResources.set(action.containerID, resources)
-        return
-      }
-      case 'startContainer': {
-        const sandbox = observed.sandboxes.find(({ id }) => id === action.sandboxID)
-        if (!sandbox || !volumes) return
-        const { resources = {} } = findContainer(pod, action.name)?.container ?? {}
-        const containerID = await startContainer({
-          services,
-          pod,
-          action,
-          sandbox,
-          events: events(),
-          volumes: volumes.ready,
-          signal,
-        })
-        memory.appliedResources.set(containerID, resources)
-        return
-      }
-    }
-  }
+  const act = (action: Action, signal: AbortSignal) =>
+    performAction({ services, pod, volumes: volumes?.ready, memory, events: events(), signal }, action)
 
   /** Gives back what the pod holds of this node beside the runtime; of a pod that goes, ends and forgets it. */
   function tearDownNext(removedFromRuntime: boolean): void {
@@ -394,6 +357,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     if (!isRemoved && status && deleting && !isStaticPod(pod)) await services.deletePod(pod, status)
   }
 
+  learnKnown()
   return {
     uid,
     get pod() {

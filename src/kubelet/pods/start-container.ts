@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { Pod, Secret } from '../../api/generated/core.v1.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { ConfigError } from '../containers/config-error.ts'
-import { containerConfig } from '../containers/container-config.ts'
+import { containerConfig, containerLogPath } from '../containers/container-config.ts'
 import { containerEnvironment } from '../containers/environment.ts'
 import { containerMounts } from '../containers/mounts.ts'
 import { containerResources } from '../containers/resources.ts'
@@ -55,10 +55,27 @@ export interface StartInput {
  * reason when the pod ends meanwhile.
  */
 export async function startContainer(input: StartInput): Promise<string> {
-  const { services, pod, action, events, signal, sandbox } = input
+  const { services, pod, action, events, signal } = input
   const { runtime, observer } = services
   const found = findContainer(pod, action.name)
   if (found === undefined) throw new StartError('CreateContainerConfigError', 'the pod has no such container')
+  const containerID = action.createdID ?? (await createContainer(input, found))
+  if (signal.aborted) {
+    await runtime.removeContainer(containerID)
+    signal.throwIfAborted()
+  }
+  await runtime.startContainer(containerID).catch((error: unknown) => {
+    events.warning('Failed', `Error: ${wordsOf(error)}`, found)
+    throw new StartError('RunContainerError', wordsOf(error))
+  })
+  events.normal('Started', 'Container started', found)
+  await linkLog(services, pod, action, containerID)
+  await postStart(input, found, containerID, () => observer.refresh(pod.metadata?.uid ?? ''))
+  return containerID
+}
+
+async function createContainer(input: StartInput, found: NamedContainer): Promise<string> {
+  const { services, pod, events, signal, sandbox } = input
   const sandboxConfig = await makeSandboxConfig(services, pod, sandbox.attempt).catch((error: unknown) => {
     throw new StartError('CreateContainerConfigError', wordsOf(error))
   })
@@ -74,24 +91,13 @@ export async function startContainer(input: StartInput): Promise<string> {
     throw new StartError(error instanceof ConfigError ? error.reason : 'CreateContainerConfigError', words)
   })
   signal.throwIfAborted()
-  const containerID = await runtime
+  const containerID = await services.runtime
     .createContainer(sandbox.id, config, sandboxConfig)
     .catch((error: unknown) => {
       events.warning('Failed', `Error: ${wordsOf(error)}`, found)
       throw new StartError('CreateContainerError', wordsOf(error))
     })
   events.normal('Created', 'Container created', found)
-  if (signal.aborted) {
-    await runtime.removeContainer(containerID)
-    signal.throwIfAborted()
-  }
-  await runtime.startContainer(containerID).catch((error: unknown) => {
-    events.warning('Failed', `Error: ${wordsOf(error)}`, found)
-    throw new StartError('RunContainerError', wordsOf(error))
-  })
-  events.normal('Started', 'Container started', found)
-  await linkLog(services, pod, config, containerID)
-  await postStart(input, found, containerID, () => observer.refresh(pod.metadata?.uid ?? ''))
   return containerID
 }
 
@@ -216,13 +222,12 @@ export function logLink(directory: string, pod: Pod, container: string, containe
 async function linkLog(
   { paths, runtime }: PodServices,
   pod: Pod,
-  config: ContainerConfig,
+  { name, attempt }: StartContainer,
   containerID: string,
 ): Promise<void> {
   if (paths.containerLogsDirectory === undefined || !runtime.usesHost) return
-  const { name = '', namespace = '' } = pod.metadata ?? {}
-  const target = join(podLogDirectory(paths.podLogsDirectory, pod), config.logPath)
-  const link = join(paths.containerLogsDirectory, `${name}_${namespace}_${config.name}-${containerID}.log`)
+  const target = join(podLogDirectory(paths.podLogsDirectory, pod), containerLogPath(name, attempt))
+  const link = logLink(paths.containerLogsDirectory, pod, name, containerID)
   await mkdir(paths.containerLogsDirectory, { recursive: true })
   await symlink(target, link).catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== 'EEXIST') throw error

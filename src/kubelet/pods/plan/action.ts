@@ -16,6 +16,8 @@ export interface StartContainer {
   readonly kind: ContainerKind
   readonly attempt: number
   readonly sandboxID: string
+  /** An instance that was made and not started, by a kubelet that stopped meanwhile: this one is started. */
+  readonly createdID?: string
   /** When the instance before this one ended; absent when there was none that ended. */
   readonly previousEndedAtMs?: number
 }

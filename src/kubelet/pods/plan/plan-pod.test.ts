@@ -306,8 +306,24 @@ const rows: readonly Row[] = [
     plan: ['kill app-0 1s unwanted'],
   },
   {
-    name: 'a container that was created and not started: another',
+    name: 'a container that was created and not started: starts it',
     observed: observation([s0], [anInstance('app', { state: 'created' })]),
+    plan: ['start app 0 (app-0)'],
+  },
+  {
+    name: 'a container that was created and could not be started: another',
+    observed: observation([s0], [anInstance('app', { state: 'created' })]),
+    memory: {
+      failures: new Map([['app', { reason: 'RunContainerError', message: '', failedAtMs: now - 20_000 }]]),
+    },
+    plan: ['start app 1'],
+  },
+  {
+    name: 'a container that was created from another definition: another',
+    observed: observation(
+      [s0],
+      [anInstance('app', { state: 'created', annotations: { 'io.kubernetes.container.hash': 'other' } })],
+    ),
     plan: ['start app 1'],
   },
   {
@@ -461,27 +477,6 @@ describe('planPod', () => {
       assert.equal(plan.removed, row.outcome === 'removed')
     })
   }
-
-  it('shows an error before its back-off', () => {
-    const failure = {
-      reason: 'ErrImagePull',
-      message: 'no such image',
-      failedAtMs: now,
-      retryAtMs: now + 10_000,
-      backoff: { reason: 'ImagePullBackOff', message: 'Back-off' },
-    }
-    const reasonAt = (time: number) =>
-      planPod({
-        pod: aPod('pod'),
-        observed: observation([s0]),
-        probes: { startup: () => 'success', liveness: () => 'success', readiness: () => 'success' },
-        resize: 'fits',
-        memory: { ...emptyMemory, failures: new Map([['app', failure]]) },
-        now: time,
-      }).waiting.get('app')?.reason
-    assert.equal(reasonAt(now), 'ErrImagePull')
-    assert.equal(reasonAt(now + 2000), 'ImagePullBackOff')
-  })
 })
 
 function describeAction(action: Action): string {
@@ -489,7 +484,7 @@ function describeAction(action: Action): string {
     case 'createSandbox':
       return `createSandbox ${action.attempt}`
     case 'startContainer':
-      return `start ${action.name} ${action.attempt}`
+      return `start ${action.name} ${action.attempt}${action.createdID ? ` (${action.createdID})` : ''}`
     case 'killContainer':
       return `kill ${action.containerID} ${action.graceSeconds}s ${action.reason}`
     case 'resizeContainer':

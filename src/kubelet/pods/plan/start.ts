@@ -6,7 +6,7 @@ import { describePod, type AnyContainer, type ContainerKind } from '../pod.ts'
 import type { PlanDraft } from './draft.ts'
 import type { PlanInput, Waiting } from './input.ts'
 import type { StartFailure } from './memory.ts'
-import { containerHash } from './restart.ts'
+import { containerHash, isDefinitionChanged } from './restart.ts'
 
 /** How long an error is shown as such before the back-off that follows it is. */
 const errorShownMs = 2000
@@ -53,14 +53,30 @@ export function planStart(
       return
     }
   }
+  const created = failure ? undefined : startable(previous, container, sandbox)
   draft.add({
     type: 'startContainer',
     name,
     kind,
     sandboxID: sandbox.id,
-    attempt: nextAttempt(input, name, previous),
+    attempt: created ? created.attempt : nextAttempt(input, name, previous),
+    ...(created && { createdID: created.id }),
     ...(endedAtMs !== undefined && { previousEndedAtMs: endedAtMs }),
   })
+}
+
+/**
+ * The newest instance where it only has to be started. Making another beside it would run both when the start that an
+ * earlier kubelet asked for is still under way.
+ */
+function startable(
+  newest: ObservedContainer | undefined,
+  container: AnyContainer,
+  sandbox: SandboxStatus,
+): ObservedContainer | undefined {
+  const isUsable =
+    newest?.state === 'created' && newest.sandboxID === sandbox.id && !isDefinitionChanged(container, newest)
+  return isUsable ? newest : undefined
 }
 
 function endOf(instance: ObservedContainer): number {

@@ -223,6 +223,15 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     },
 
     async runSandbox(config) {
+      const namesake = [...sandboxes].find(
+        ([
+          ,
+          {
+            config: { uid, attempt },
+          },
+        ]) => uid === config.uid && attempt === config.attempt,
+      )
+      if (namesake) throw nameTaken('sandbox', config.name, namesake[0])
       await delay(options.sandboxDelayMs)
       const id = newID()
       const onHost = config.security.namespaces.network === 'node'
@@ -284,6 +293,13 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       if (parent.status.state !== 'ready') {
         throw new RuntimeError('unknown', `sandbox container "${sandboxID}" is not running`)
       }
+      const namesake = [...containers.values()].find(
+        ({ sandboxID: other, config: { name, attempt } }) =>
+          sandboxes.get(other)?.config.uid === parent.config.uid &&
+          name === config.name &&
+          attempt === config.attempt,
+      )
+      if (namesake) throw nameTaken('container', config.name, namesake.status.id)
       const id = newID()
       const { name, attempt, labels, annotations, image, mounts } = config
       containers.set(id, {
@@ -448,6 +464,11 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
 
     async close() {},
   }
+}
+
+/** As containerd: of one pod, no two sandboxes of one attempt, and no two containers of one name and attempt. */
+function nameTaken(what: 'sandbox' | 'container', name: string, id: string): RuntimeError {
+  return new RuntimeError('unknown', `failed to reserve ${what} name "${name}": name is reserved for "${id}"`)
 }
 
 async function* eventsUntil(
