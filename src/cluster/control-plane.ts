@@ -45,6 +45,9 @@ export interface ControlPlaneOptions {
   }
 }
 
+/** Where kubelet and kube-proxy answer on every node. */
+const nodePorts = [10_249, 10_250, 10_255, 10_256]
+
 /** API server, controllers and scheduler in this process. */
 export interface ControlPlane {
   readonly port: number
@@ -84,6 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         clientOf: (account) => client(serviceAccountIdentity(account), 'kube-controller-manager'),
         rootCa: pki.authority.certificatePem,
         nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
+        loadBalancers: { reservedPorts: nodePorts },
       }),
       startScheduler(contextOf(schedulerIdentity, logs.scheduler)),
     ])

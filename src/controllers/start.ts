@@ -13,6 +13,7 @@ import { endpointSliceReconciler } from './endpoints/endpointslice.ts'
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts'
 import { jobReconciler } from './job/job.ts'
 import { jobOrphanPodReconciler } from './job/orphan-pods.ts'
+import { loadBalancersReconciler, type LoadBalancersOptions } from './load-balancers/load-balancers.ts'
 import { namespaceReconciler } from './namespace/namespace.ts'
 import { nodeIpamReconciler, type NodeIpamOptions } from './nodes/node-ipam.ts'
 import { nodeLifecycleReconciler, type NodeLifecycleOptions } from './nodes/node-lifecycle.ts'
@@ -45,13 +46,15 @@ export interface ControllersOptions {
   /** How nodes are given the networks of their pods; they are not when absent. */
   readonly nodeIpam?: NodeIpamOptions
   readonly nodeLifecycle?: NodeLifecycleOptions
+  /** How Services are given load balancers; they are not when absent. */
+  readonly loadBalancers?: LoadBalancersOptions
   /** Ended pods beyond this number are deleted. Default 12500. */
   readonly terminatedPodThreshold?: number
 }
 
 /** Every reconciler that runs, in the order in which they start. */
 function reconcilers(options: ControllersOptions): readonly Reconciler[] {
-  const { rootCa, nodeIpam, nodeLifecycle, terminatedPodThreshold } = options
+  const { rootCa, nodeIpam, nodeLifecycle, loadBalancers, terminatedPodThreshold } = options
   return [
     clusterRoleAggregationReconciler,
     serviceAccountReconciler,
@@ -72,6 +75,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     endpointsReconciler(),
     endpointSliceReconciler(),
     endpointSliceMirroringReconciler,
+    ...(loadBalancers === undefined ? [] : [loadBalancersReconciler(loadBalancers)]),
     disruptionReconciler,
     stalePodDisruptionReconciler,
     ttlAfterFinishedReconciler,

@@ -50,7 +50,8 @@ export function familyOf(address: string): Family {
   return isIPv6(address) ? 'IPv6' : 'IPv4'
 }
 
-function isProxied({ metadata, spec }: Service): boolean {
+/** Whether this proxy serves it at all. */
+export function isProxied({ metadata, spec }: Service): boolean {
   const { 'service.kubernetes.io/service-proxy-name': otherProxy } = metadata?.labels ?? {}
   return (
     otherProxy === undefined &&

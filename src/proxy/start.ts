@@ -1,11 +1,15 @@
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
 import { endpointSlices, nodes, services } from '../api/generated/resources.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
+import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
 import type { Cancel } from '../machinery/clock.ts'
 import { keyOf } from '../machinery/resource.ts'
 import { familyOf, frontendsOf, type Frontend, type ProxyNode } from './frontends.ts'
+import { createHealthChecks, healthCheckOf } from './health-checks.ts'
 import { dialects, tableName } from './nftables/ruleset.ts'
 import { run, runNft, type Nft } from './nftables/nft.ts'
+import { serveNodeHealth, serveProxyMetrics, type ListenAddress } from './node-health.ts'
+import { proxyMetrics } from './proxy-metrics.ts'
 import { staleFlows } from './stale-flows.ts'
 import { createClaims, createProxyTable } from './table.ts'
 
@@ -14,6 +18,10 @@ export interface ProxyOptions {
   readonly nodeName: string
   /** CIDRs of all pods; packets from elsewhere to a cluster address are masqueraded. */
   readonly podNetworks: readonly string[]
+  /** Where `/healthz` is answered, 10256 by custom; nowhere when absent. */
+  readonly health?: ListenAddress
+  /** Where `/metrics` is answered, 10249 on the loopback by custom; nowhere when absent. */
+  readonly metrics?: ListenAddress
   /** How `nft` is run; for tests. */
   readonly nft?: Nft
 }
@@ -26,8 +34,11 @@ const byService = 'proxy/service'
 const serviceNameLabel = 'kubernetes.io/service-name'
 
 /** Directs Service traffic of this node's network namespace, in an nftables table of its own, until stopped. */
-export function startProxy(context: ComponentContext, options: ProxyOptions): Promise<RunningComponent> {
-  const { informers, clock, log } = context
+export async function startProxy(
+  context: ComponentContext,
+  options: ProxyOptions,
+): Promise<RunningComponent> {
+  const { client, informers, clock, log } = context
   const { nodeName, podNetworks, nft = runNft } = options
   const serviceCache = informers.informer(services)
   const sliceCache = informers.informer(endpointSlices)
@@ -42,11 +53,27 @@ export function startProxy(context: ComponentContext, options: ProxyOptions): Pr
   let claims = createClaims()
   let known = new Map<string, readonly Frontend[]>()
   const dirty = new Set<string>()
+  const numbers = proxyMetrics(context.metrics)
   let scheduled: Cancel | undefined
   let running: Promise<void> | undefined
   let fault: string | undefined = 'not synced yet'
   let hasSynced = false
+  let lastUpdated = 0
   let stopped = false
+  const isHealthy = () => fault === undefined
+  const events = createEventRecorder({ client, component: 'kube-proxy', clock, log })
+  const checks = createHealthChecks({ nodeName, isHealthy, events, log })
+  const servers = await Promise.all([
+    options.health &&
+      serveNodeHealth({
+        listen: options.health,
+        clock,
+        isHealthy,
+        lastUpdated: () => lastUpdated,
+        node: () => nodeCache.get(nodeName),
+      }),
+    options.metrics && serveProxyMetrics(options.metrics, context.metrics, isHealthy),
+  ])
   const firstSync = Promise.withResolvers<void>()
 
   function newTables() {
@@ -76,6 +103,7 @@ export function startProxy(context: ComponentContext, options: ProxyOptions): Pr
   }
 
   async function sync(): Promise<void> {
+    const startedAt = clock.monotonic()
     const frontends = settleDirty()
     const flows = [...frontends].flatMap(([key, after]) => staleFlows(known.get(key) ?? [], after))
     try {
@@ -87,9 +115,12 @@ export function startProxy(context: ComponentContext, options: ProxyOptions): Pr
       }
       for (const flow of flows) await forgetFlow(flow)
       fault = undefined
+      lastUpdated = clock.now()
+      numbers.synced((clock.monotonic() - startedAt) / 1000, lastUpdated / 1000)
       firstSync.resolve()
     } catch (error) {
       fault = String(error)
+      numbers.failures.add()
       log.error('service rules were refused; starting the table anew', { error })
       startAnew()
     }
@@ -101,7 +132,9 @@ export function startProxy(context: ComponentContext, options: ProxyOptions): Pr
     const frontends = new Map<string, readonly Frontend[]>()
     for (const key of dirty) {
       const service = serviceCache.get(key)
-      const wanted = service ? frontendsOf(service, sliceCache.byIndex(byService, key), node) : []
+      const slices = service ? sliceCache.byIndex(byService, key) : []
+      const wanted = service ? frontendsOf(service, slices, node) : []
+      checks.set(key, service && healthCheckOf(service, slices, nodeName))
       const { granted, freed } = claims.settle(key, wanted)
       frontends.set(key, granted)
       for (const other of freed) dirty.add(other)
@@ -149,7 +182,7 @@ export function startProxy(context: ComponentContext, options: ProxyOptions): Pr
     return firstSync.promise
   })
 
-  return Promise.resolve({
+  return {
     name: 'kube-proxy',
     ready,
     health: () => fault,
@@ -157,10 +190,15 @@ export function startProxy(context: ComponentContext, options: ProxyOptions): Pr
       stopped = true
       scheduled?.()
       for (const end of unsubscribe) end()
+      checks.close()
+      for (const server of servers) {
+        server?.close()
+        server?.closeAllConnections()
+      }
       await running
       firstSync.resolve()
     },
-  })
+  }
 }
 
 /** Removes every rule that a proxy made in this network namespace. */

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Node, Pod, PodSpec, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
+import type { EndpointSlice } from '../../src/api/generated/discovery.v1.ts'
 import { loadKubeconfig } from '../../src/client/kubeconfig.ts'
 import type { ObjectList } from '../../src/machinery/meta.ts'
 import { createApi, type Api } from '../conformance/harness/api.ts'
@@ -218,6 +219,101 @@ describe('the network', { skip, concurrency: 3 }, () => {
       )
     })
 
+    it('at further addresses, which somebody routes to the nodes', async () => {
+      await create('further', { externalIPs: ['192.0.2.80'] })
+      await untilAnswers('client1', 'net http 192.0.2.80 80 /port', '8080')
+      await untilAnswers('host2', 'net http 192.0.2.80 81 /port', '8081')
+    })
+
+    it('that stay on the node of the client', async () => {
+      const { spec } = await create('internal', { internalTrafficPolicy: 'Local' })
+      for (const [from, to] of [
+        ['client1', 'server1'],
+        ['client2', 'server2'],
+        ['host2', 'server2'],
+      ] as const) {
+        await untilAnswers(from, `net http ${spec?.clusterIP} 80 /hostname`, to)
+        assert.deepEqual([...(await answerers(from, spec?.clusterIP ?? '', 80, 8))], [to])
+      }
+    })
+
+    it('that prefer the node of the client', async () => {
+      const { spec } = await create('near', { trafficDistribution: 'PreferSameNode' })
+      await until('only the near one answers', async () => {
+        const names = await answerers('client2', spec?.clusterIP ?? '', 80, 16)
+        return names.size === 1 && names.has('server2')
+      })
+    })
+
+    it('without pods, which are refused at once', async () => {
+      const { spec } = await create('nobody', { selector: { name: 'nobody' }, type: 'NodePort' })
+      for (const from of ['client1', 'host1']) {
+        for (const place of [
+          `${spec?.clusterIP} 80`,
+          `${addressOf('node2')} ${spec?.ports?.[0]?.nodePort}`,
+        ]) {
+          await untilAnswers(from, `net http ${place} /port 2>&1 || true`, /refused/)
+        }
+      }
+    })
+
+    it('without a selector, with endpoints that somebody writes', async () => {
+      const { spec } = await create('written', { selector: {}, ports: [{ name: 'http', port: 80 }] })
+      await cluster.kubectl.apply({
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: 'written-1', labels: { 'kubernetes.io/service-name': 'written' } },
+        addressType: 'IPv4',
+        ports: [{ name: 'http', port: 8081 }],
+        endpoints: [{ addresses: [addressOf('server2')] }],
+      })
+      await untilAnswers('client1', `net http ${spec?.clusterIP} 80 /port`, '8081')
+      await untilAnswers('server2', `net http ${spec?.clusterIP} 80 /port`, '8081')
+    })
+
+    it('whose last pod answers until it has ended', async () => {
+      const leaving = aNetPod('leaving', { nodeName: 'node2', serves: 'tcp:8080' })
+      const [container] = leaving.spec!.containers
+      const lifecycle = { preStop: { sleep: { seconds: 6 } } }
+      await cluster.kubectl.apply({
+        ...leaving,
+        metadata: { name: 'leaving', labels: { name: 'leaving' } },
+        spec: {
+          ...leaving.spec,
+          terminationGracePeriodSeconds: 20,
+          containers: [{ ...container, lifecycle }],
+        },
+      })
+      const { spec } = await create('ending', { selector: { name: 'leaving' } })
+      const ask = `net http ${spec?.clusterIP} 80 /hostname`
+      await untilAnswers('client1', ask, 'leaving')
+      await cluster.kubectl(['delete', 'pod', 'leaving', '--wait=false'])
+      await until('it is leaving', async () => {
+        const { items } = await cluster.kubectl.json<ObjectList<EndpointSlice>>([
+          ...['get', 'endpointslices', '-l', 'kubernetes.io/service-name=ending'],
+        ])
+        return items[0]?.endpoints?.[0]?.conditions?.terminating === true
+      })
+      for (let i = 0; i < 3; i++) assert.equal(await run('client1', ask), 'leaving')
+    })
+
+    it('over UDP, that lead on to another pod when one has gone', async () => {
+      const names = ['udp1', 'udp2']
+      const pod = (name: string, nodeName: string) => {
+        const made = aNetPod(name, { nodeName, serves: 'udp:8090' })
+        return { ...made, metadata: { name, labels: { app: 'udp' } } }
+      }
+      await cluster.kubectl.apply(pod(names[0]!, 'node1'))
+      const { spec } = await create('datagrams', { selector: { app: 'udp' } })
+      // One client port throughout: the kernel remembers where its datagrams go.
+      const ask = `net udp ${spec?.clusterIP} 90 hostname 45678`
+      await untilAnswers('client2', `${ask} 2>&1 || true`, 'udp1')
+      await cluster.kubectl.apply(pod(names[1]!, 'node2'))
+      await cluster.kubectl(['wait', 'pod/udp2', '--for=condition=Ready', '--timeout=30s'])
+      await cluster.kubectl(['delete', 'pod', 'udp1'])
+      await untilAnswers('client2', `${ask} 2>&1 || true`, 'udp2')
+    })
+
     it('that change from an external name to a cluster address', async () => {
       await create('to-cluster', { type: 'ExternalName', externalName: 'several.default.svc.cluster.local' })
       await change('to-cluster', { type: 'ClusterIP', externalName: null, ports })
@@ -266,6 +362,65 @@ describe('the network', { skip, concurrency: 3 }, () => {
         `net http ${addressOf('node1')} ${nodePort} /port 2>&1 || true`,
         /refused/,
       )
+    })
+  })
+
+  describe('has load balancers', { concurrency: 3 }, () => {
+    const balanced = async (name: string, spec: Partial<ServiceSpec> = {}) => {
+      await create(name, { type: 'LoadBalancer', ...spec })
+      return until(`${name} has addresses`, async () => {
+        const { status } = await cluster.kubectl.json<Service>(['get', 'service', name])
+        const ips = (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip ?? '')
+        return ips.length > 0 && ips
+      })
+    }
+    const fetchText = async (url: string) => (await fetch(url, { signal: AbortSignal.timeout(3000) })).text()
+
+    it('at the addresses of nodes, reached from the machine, nodes and pods', async () => {
+      const ips = await balanced('balanced', { ports: [{ port: 8001, targetPort: 8080 }] })
+      assert.deepEqual(ips, nodeNames.map(addressOf))
+      for (const ip of ips) {
+        await until(`${ip} answers the machine`, () => fetchText(`http://${ip}:8001/hostname`))
+        for (const from of ['client1', 'host2']) {
+          await untilAnswers(from, `net http ${ip} 8001 /hostname`, /^server[12]$/)
+        }
+      }
+      await cluster.kubectl(['delete', 'service', 'balanced'])
+      await assert.rejects(fetchText(`http://${ips[0]}:8001/hostname`))
+    })
+
+    it('whose traffic stays on its node and keeps its source, with checks of the nodes', async () => {
+      const [ip, ...others] = await balanced('staying', {
+        ports: [{ port: 8002, targetPort: 8080 }],
+        externalTrafficPolicy: 'Local',
+        selector: { name: 'server2' },
+      })
+      assert.deepEqual([ip, ...others], [addressOf('node2')])
+      const { spec } = await cluster.kubectl.json<Service>(['get', 'service', 'staying'])
+      const checked = (node: string) => `http://${addressOf(node)}:${spec?.healthCheckNodePort}/`
+      await until('the node is well', async () => (await fetch(checked('node2'))).status === 200)
+      await until('the other one is not', async () => (await fetch(checked('node1'))).status === 503)
+      const host = addressOf('node2').replace(/\d+$/, '1')
+      assert.equal(await fetchText(`http://${ip}:8002/clientip`), host)
+      // A pod goes anywhere, by whichever node.
+      await untilAnswers('client1', `net http ${ip} 8002 /hostname`, 'server2')
+    })
+
+    it('open to some sources only', async () => {
+      const [ip] = await balanced('guarded', {
+        ports: [{ port: 8003, targetPort: 8080 }],
+        loadBalancerSourceRanges: [`${addressOf('client1')}/32`],
+      })
+      await untilAnswers('client1', `net http ${ip} 8003 /hostname`, /^server[12]$/)
+      await assert.rejects(fetchText(`http://${ip}:8003/hostname`))
+    })
+
+    it('of others, where another class is named', async () => {
+      await create('classed', { type: 'LoadBalancer', loadBalancerClass: 'example.com/other' })
+      await balanced('after', { ports: [{ port: 8004 }] })
+      const { status, metadata } = await cluster.kubectl.json<Service>(['get', 'service', 'classed'])
+      assert.equal(status?.loadBalancer?.ingress, undefined)
+      assert.equal(metadata?.finalizers, undefined)
     })
   })
 

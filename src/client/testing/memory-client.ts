@@ -149,10 +149,15 @@ export function createMemoryClient(clock: Clock): MemoryClient {
     const status = (isStatus ? next : previous) as { readonly status?: unknown }
     const base = (isStatus ? previous : next) as T & { readonly spec?: unknown }
     const specChanged = !isStatus && !jsonEqual((previous as { spec?: unknown }).spec, base.spec)
-    // With the status, labels and annotations are written too.
-    const { labels, annotations } = wanted
+    // With the status, what users and controllers say in the metadata is written too.
+    const { labels, annotations, finalizers } = wanted
+    const said = {
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+      ...(finalizers && { finalizers }),
+    }
     const metadata: ObjectMeta = {
-      ...(isStatus ? { ...was, ...(labels && { labels }), ...(annotations && { annotations }) } : wanted),
+      ...(isStatus ? { ...was, ...said } : wanted),
       ...kept(was),
       ...(specChanged && was.generation !== undefined && { generation: was.generation + 1 }),
     }

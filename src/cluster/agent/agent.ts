@@ -42,7 +42,12 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
       nodeName: node,
       reachable: (address) => sameSubnet(address, configuration.address),
     }),
-    await startProxy(proxy.context, { nodeName: node, podNetworks: [configuration.podCidr] }),
+    await startProxy(proxy.context, {
+      nodeName: node,
+      podNetworks: [configuration.podCidr],
+      health: { address: '0.0.0.0', port: 10_256 },
+      metrics: { address: '127.0.0.1', port: 10_249 },
+    }),
     await startDns(dns.context, {
       address: configuration.address,
       clusterDomain: configuration.clusterDomain,

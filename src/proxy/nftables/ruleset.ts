@@ -52,7 +52,10 @@ export function masqueradeRule({ table }: Dialect, masquerade: Masquerade): stri
   return [`${table} saddr != @pod-networks jump mark-masquerade`]
 }
 
-/** The fixed part of the table: replaces whatever stood there, in one transaction with what follows it. */
+/**
+ * The fixed part of the table: replaces whatever stood there, in one transaction with what follows it. What listens on
+ * the loopback is out of reach for neighbours also where the kernel would route to it, as for host ports (CVE-2020-8558).
+ */
 export function baseRuleset(dialect: Dialect, podNetworks: readonly string[]): string {
   const { table, addressType, loopback } = dialect
   const service = `${addressType} . inet_proto . inet_service`
@@ -100,7 +103,11 @@ table ${table} ${tableName} {
     meta mark & ${masqueradeMark} != 0 meta mark set meta mark xor ${masqueradeMark} masquerade fully-random
     ${table} saddr . ${table} daddr @hairpins masquerade fully-random
   }
-  chain filter-input { type filter hook input priority -110; policy accept; jump refuse; }
+  chain filter-input {
+    type filter hook input priority -110; policy accept;
+    ${table} daddr ${loopback} ${table} saddr != ${loopback} ct state new,invalid ct status & dnat == 0 drop
+    jump refuse
+  }
   chain filter-forward { type filter hook forward priority -110; policy accept; jump refuse; }
   chain filter-output { type filter hook output priority -110; policy accept; jump refuse; }
 }

@@ -81,9 +81,10 @@ sub http {
 }
 
 sub udp {
-    my ($host, $port, $message) = @_;
+    my ($host, $port, $message, $own) = @_;
     alarm 5;
     socket(my $socket, AF_INET, SOCK_DGRAM, IPPROTO_UDP) or die "socket: $!\n";
+    bind($socket, pack_sockaddr_in($own, INADDR_ANY)) or die "bind: $!\n" if $own;
     connect($socket, pack_sockaddr_in($port, inet_aton($host) // die "no address of $host\n")) or die "connect: $!\n";
     defined send($socket, $message // 'hostname', 0) or die "send: $!\n";
     defined recv($socket, my $reply, 1500, 0) or die "recv: $!\n";
