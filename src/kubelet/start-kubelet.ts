@@ -40,6 +40,7 @@ import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
 import { createSimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
 import { startKubeletServer } from './server/kubelet-server.ts'
+import { createProbeMetrics } from './probes/probe-metrics.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
 import { leftoverPods } from './volumes/leftover-pods.ts'
@@ -62,6 +63,7 @@ export async function startKubelet(
   const machine = await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/')
   const nodeIPs = options.nodeIPs ?? [primaryAddress()]
   const started = Promise.withResolvers<void>()
+  const probeMetrics = createProbeMetrics()
   const server = options.server && (await startServer(options.server))
   const description: NodeDescription = {
     name: nodeName,
@@ -146,6 +148,7 @@ export async function startKubelet(
     mounter: systemMounter,
     images: createImagePuller(runtime, clock),
     cgroups,
+    probeMetrics,
     paths,
     node: {
       hostIPs: () => nodeIPs,
@@ -251,6 +254,9 @@ export async function startKubelet(
         clock,
         log,
         metrics: context.metrics,
+        probeMetrics: probeMetrics.metrics,
+        machine,
+        cgroupRoot: options.cgroupRoot ?? '/',
         pods: () => manager.pods(),
         find: (namespace, name) => manager.find(namespace, name),
         servicesOf: (pod) => manager.servicesOf(pod),

@@ -86,6 +86,8 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     clock,
     events,
     run: (probe, target) => runProbe(runtime, probe, target),
+    onOutcome: (kind, container, outcome, tookSeconds) =>
+      services.probeMetrics.count(pod, container, kind, outcome, tookSeconds),
     onChange: wake,
   })
   const isStarting = (name: string) => memory.inFlight.has(`start/${name}`)
@@ -313,6 +315,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       cancelTimer()
       observer.forget(uid)
       services.images.forget(uid)
+      services.probeMetrics.forget(uid)
       finished.resolve()
       return
     }

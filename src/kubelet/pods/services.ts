@@ -5,6 +5,7 @@ import type { Logger } from '../../machinery/log.ts'
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts'
 import type { DNSSettings } from '../network/dns.ts'
 import type { ImagePuller } from '../images/image-puller.ts'
+import type { ProbeMetrics } from '../probes/probe-metrics.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
 import type { Mounter } from '../volumes/mounts.ts'
 import type { VolumeManager } from '../volumes/volume-manager.ts'
@@ -21,6 +22,7 @@ export interface PodServices {
   readonly mounter: Mounter
   readonly images: ImagePuller
   readonly cgroups: CgroupManager
+  readonly probeMetrics: ProbeMetrics
   readonly paths: KubeletPaths
   readonly node: NodeFacts
   configMap(namespace: string, name: string): Promise<ConfigMap>

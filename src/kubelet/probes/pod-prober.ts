@@ -13,6 +13,13 @@ export interface PodProberOptions {
   readonly clock: Clock
   readonly run: (probe: Probe, target: ProbeTarget) => Promise<ProbeOutcome>
   readonly events: () => PodEvents
+  /** A probe has been answered. */
+  readonly onOutcome?: (
+    kind: ProbeKind,
+    container: string,
+    outcome: ProbeOutcome,
+    tookSeconds: number,
+  ) => void
   /** A verdict has changed. */
   readonly onChange: () => void
 }
@@ -82,6 +89,7 @@ export function createPodProber(options: PodProberOptions): PodProber {
       const began = clock.monotonic()
       const outcome = await withRetries(probe, running)
       if (running.stopped) return
+      options.onOutcome?.(kind, target.container.name, outcome, (clock.monotonic() - began) / 1000)
       const settled = conclude(kind, probe, running, outcome)
       if (settled) return
       schedule((probe.periodSeconds ?? 10) * 1000 - (clock.monotonic() - began))

@@ -77,6 +77,12 @@ export async function startKubeletServer(
         return send(response, 200, metricsContentType, context.metrics.text())
       case 'resourceMetrics':
         return send(response, 200, metricsContentType, await resourceMetrics(context))
+      case 'cadvisorMetrics': {
+        const { cadvisorMetrics } = await import('./cadvisor-metrics.ts')
+        return send(response, 200, metricsContentType, await cadvisorMetrics(context))
+      }
+      case 'probeMetrics':
+        return send(response, 200, metricsContentType, context.probeMetrics.text())
       case 'containerLogs': {
         const gone = new AbortController()
         response.once('close', () => gone.abort())

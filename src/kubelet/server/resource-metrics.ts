@@ -1,13 +1,8 @@
 import { parseTime } from '../../machinery/time.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
+import { metricFamily, type MetricLine } from './metric-family.ts'
 import type { ServerContext } from './server-context.ts'
 import { allStats, nodeUsage } from './stats-summary.ts'
-
-interface Line {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-  readonly timestampMs?: number
-}
 
 /**
  * /metrics/resource: what metrics-server reads, in Prometheus' text format. Each value carries the time it is of, which
@@ -21,12 +16,12 @@ export async function resourceMetrics(context: ServerContext): Promise<string> {
     pod: podName,
   })
   const pods = [...Map.groupBy(stats, ({ podUID }) => podUID).values()]
-  const podLine = (own: readonly ContainerStats[], value: (entry: ContainerStats) => number): Line => ({
+  const podLine = (own: readonly ContainerStats[], value: (entry: ContainerStats) => number): MetricLine => ({
     labels: { namespace: own[0]!.podNamespace, pod: own[0]!.podName },
     value: own.reduce((sum, entry) => sum + value(entry), 0),
     timestampMs: own[0]!.timestampMs,
   })
-  const families: readonly (readonly [string, string, 'counter' | 'gauge', readonly Line[]])[] = [
+  const families: readonly (readonly [string, string, 'counter' | 'gauge', readonly MetricLine[]])[] = [
     [
       'container_cpu_usage_seconds_total',
       'Cumulative cpu time consumed by the container in core-seconds',
@@ -93,24 +88,17 @@ export async function resourceMetrics(context: ServerContext): Promise<string> {
       [{ labels: {}, value: 0 }],
     ],
   ]
-  return families.map(([name, help, type, lines]) => family(name, help, type, lines)).join('')
-}
-
-function family(name: string, help: string, type: string, lines: readonly Line[]): string {
-  if (lines.length === 0) return ''
-  const text = lines.map(({ labels, value, timestampMs }) => {
-    const pairs = Object.entries(labels).map(([key, label]) => `${key}=${JSON.stringify(label)}`)
-    const series = pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`
-    return timestampMs === undefined ? `${series} ${value}` : `${series} ${value} ${Math.round(timestampMs)}`
-  })
-  return `# HELP ${name} [STABLE] ${help}\n# TYPE ${name} ${type}\n${text.join('\n')}\n`
+  return families
+    .map(([name, help, type, lines]) => metricFamily(name, `[STABLE] ${help}`, type, lines))
+    .join('')
 }
 
 function seconds({ cpuUsageNanoseconds }: ContainerStats): number {
   return Number(cpuUsageNanoseconds) / 1e9
 }
 
-function startOf(
+/** When a running container was started, by its pod's status. */
+export function startOf(
   context: ServerContext,
   { podNamespace, podName, name }: ContainerStats,
 ): number | undefined {

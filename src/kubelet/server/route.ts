@@ -9,6 +9,8 @@ export type Route =
         | 'summary'
         | 'metrics'
         | 'resourceMetrics'
+        | 'cadvisorMetrics'
+        | 'probeMetrics'
     }
   /** Namespace, pod, container. */
   | { readonly type: 'containerLogs'; readonly parts: readonly string[] }
@@ -31,6 +33,8 @@ const fixed: Readonly<Record<string, Route>> = {
   '/stats/summary': { type: 'summary' },
   '/metrics': { type: 'metrics' },
   '/metrics/resource': { type: 'resourceMetrics' },
+  '/metrics/cadvisor': { type: 'cadvisorMetrics' },
+  '/metrics/probes': { type: 'probeMetrics' },
 }
 
 /** Undefined for a path that is not served. Source: upstream's pkg/kubelet/server/server.go. */

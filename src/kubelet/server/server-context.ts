@@ -14,6 +14,10 @@ export interface ServerContext {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  /** Of probes alone. */
+  readonly probeMetrics: Metrics
+  readonly machine: { readonly cpus: number }
+  readonly cgroupRoot: string
   pods(): readonly Pod[]
   find(namespace: string, name: string): Pod | undefined
   /** What the pod runs on. */
