@@ -5,7 +5,7 @@ import type { Random } from '../machinery/random.ts'
 import type { Resource } from '../machinery/resource.ts'
 import type { Client } from './client.ts'
 import type { EventRecorder } from './event-recorder.ts'
-import type { Informer } from './informer.ts'
+import type { Informer, InformerScope } from './informer.ts'
 
 /**
  * A level-based control loop: given the key of an object, compare what is with what should be, and act.
@@ -28,6 +28,8 @@ export interface Reconciler {
 
 export interface Trigger<T extends KubernetesObject = KubernetesObject> {
   readonly resource: Resource<T>
+  /** What of the resource is watched; everything when absent. The same for all triggers of a resource. */
+  readonly scope?: InformerScope
   /** Keys to reconcile because `object` was added, changed (called with the old and the new one) or deleted. */
   keys(object: T, context: ReconcileContext): Iterable<string>
 }
@@ -55,6 +57,7 @@ export function again(afterMs: number): Outcome {
 export function on<T extends KubernetesObject>(
   resource: Resource<T>,
   keys: (object: T, context: ReconcileContext) => Iterable<string>,
+  scope?: InformerScope,
 ): Trigger {
-  return { resource, keys }
+  return { resource, keys, ...(scope && { scope }) }
 }

@@ -28,8 +28,8 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
     log,
   })
   const caches = new Map<string, Informer<KubernetesObject>>()
-  for (const { resource } of reconciler.watches)
-    caches.set(groupResource(resource), informers.informer(resource))
+  for (const { resource, scope } of reconciler.watches)
+    caches.set(groupResource(resource), informers.informer(resource, scope))
 
   const findCache = (resource: Resource) => caches.get(groupResource(resource))
   const shared: ReconcileContext = {
@@ -53,11 +53,11 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
   const unsubscribe: (() => void)[] = []
 
   for (const cache of caches.values()) unsubscribe.push(cache.onChange(endings.notice))
-  for (const { resource, keys } of reconciler.watches) {
+  for (const { resource, keys, scope } of reconciler.watches) {
     const add = (object: KubernetesObject) => {
       for (const key of keys(object, shared)) queue.add(key)
     }
-    const handler = informers.informer(resource).onChange((change) => {
+    const handler = informers.informer(resource, scope).onChange((change) => {
       if (change.type === 'updated') add(change.previous)
       add(change.object)
     })

@@ -86,6 +86,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       startControllers(contextOf(controllerManagerIdentity, logs.controllerManager), {
         clientOf: (account) => client(serviceAccountIdentity(account), 'kube-controller-manager'),
         rootCa: pki.authority.certificatePem,
+        certificateAuthority: pki.authority,
         nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
         loadBalancers: { reservedPorts: nodePorts },
       }),

@@ -64,6 +64,7 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
     random,
     logs: { apiServer: log, controllerManager: log, scheduler: log },
   })
+  const server = `https://127.0.0.1:${controlPlane.port}`
   const clientOf = (identity: ClientIdentity) => controlPlane.client(identity)
   const client = clientOf(adminIdentity)
   const nodes = Array.from({ length: count }, (_, index) =>
@@ -76,7 +77,11 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
     await controlPlane.stop()
   }
   try {
-    await ensureAddons(client, dnsServiceAddress(plan))
+    await ensureAddons(client, {
+      dnsAddress: dnsServiceAddress(plan),
+      server,
+      authorityPem: pki.authority.certificatePem,
+    })
     if (count > 0) {
       const isSimulated = () => true
       volumes = startSimulatedVolumes({
@@ -92,7 +97,6 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
     await stop()
     throw error
   }
-  const server = `https://127.0.0.1:${controlPlane.port}`
   return {
     server,
     certificateAuthority: pki.authority.certificatePem,

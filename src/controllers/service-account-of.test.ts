@@ -6,6 +6,8 @@ describe('serviceAccountOf', () => {
   const rows = [
     ['deployment', 'deployment-controller'],
     ['daemonset', 'daemon-set-controller'],
+    ['csrsigning', 'certificate-controller'],
+    ['token-cleaner', 'token-cleaner'],
     ['garbage-collector', 'generic-garbage-collector'],
     ['node-ipam', 'node-controller'],
     ['taint-eviction-controller', 'node-controller'],

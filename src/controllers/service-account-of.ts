@@ -1,5 +1,9 @@
 /** Those whose account is not called like the controller itself. */
 const accounts: Readonly<Record<string, string>> = {
+  'bootstrap-signer': 'bootstrap-signer',
+  csrapproving: 'certificate-controller',
+  csrcleaner: 'certificate-controller',
+  csrsigning: 'certificate-controller',
   daemonset: 'daemon-set-controller',
   'disruption-stale-pod': 'disruption-controller',
   'garbage-collector': 'generic-garbage-collector',
@@ -13,6 +17,7 @@ const accounts: Readonly<Record<string, string>> = {
   'root-ca-cert-publisher': 'root-ca-cert-publisher',
   serviceaccount: 'service-account-controller',
   'taint-eviction-controller': 'node-controller',
+  'token-cleaner': 'token-cleaner',
 }
 
 /**

@@ -2,6 +2,12 @@ import type { Client } from '../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import type { Reconciler } from '../client/reconciler.ts'
 import { joinComponents, startReconciler } from '../client/runner.ts'
+import type { CertificateAuthority } from '../machinery/pki/certificate.ts'
+import { bootstrapSignerReconciler } from './bootstrap/bootstrap-signer.ts'
+import { tokenCleanerReconciler } from './bootstrap/token-cleaner.ts'
+import { csrApprovingReconciler } from './certificates/csr-approving.ts'
+import { csrCleanerReconciler } from './certificates/csr-cleaner.ts'
+import { csrSigningReconciler } from './certificates/csr-signing.ts'
 import { daemonSetReconciler } from './daemonset/daemonset.ts'
 import { cronJobReconciler } from './cronjob/cronjob.ts'
 import { clusterRoleAggregationReconciler } from './clusterrole-aggregation/clusterrole-aggregation.ts'
@@ -43,6 +49,8 @@ export interface ControllersOptions {
   readonly clientOf?: (serviceAccount: string) => Client
   /** PEM of the authority that pods verify the API server by; nothing is published when absent. */
   readonly rootCa?: string
+  /** Signs certificates for the built-in signers; nothing is signed when absent. */
+  readonly certificateAuthority?: CertificateAuthority
   /** How nodes are given the networks of their pods; they are not when absent. */
   readonly nodeIpam?: NodeIpamOptions
   readonly nodeLifecycle?: NodeLifecycleOptions
@@ -54,11 +62,17 @@ export interface ControllersOptions {
 
 /** Every reconciler that runs, in the order in which they start. */
 function reconcilers(options: ControllersOptions): readonly Reconciler[] {
-  const { rootCa, nodeIpam, nodeLifecycle, loadBalancers, terminatedPodThreshold } = options
+  const { rootCa, certificateAuthority, nodeIpam, nodeLifecycle, loadBalancers, terminatedPodThreshold } =
+    options
   return [
     clusterRoleAggregationReconciler,
     serviceAccountReconciler,
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
+    csrApprovingReconciler,
+    ...(certificateAuthority === undefined ? [] : [csrSigningReconciler(certificateAuthority)]),
+    csrCleanerReconciler,
+    bootstrapSignerReconciler,
+    tokenCleanerReconciler,
     ...(nodeIpam === undefined ? [] : [nodeIpamReconciler(nodeIpam)]),
     nodeLifecycleReconciler(nodeLifecycle),
     taintEvictionReconciler(),

@@ -1,6 +1,9 @@
 import {
   clusterRoleBindings,
   clusterRoles,
+  configMaps,
+  roleBindings,
+  roles,
   serviceAccounts,
   services,
   storageClasses,
@@ -9,6 +12,7 @@ import type { Client } from '../../client/client.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import { isAlreadyExists } from '../../machinery/status-errors.ts'
+import { clusterInfo, clusterInfoReader, clusterInfoReaders, joinBindings } from './join-addon.ts'
 import { dnsRole, dnsRoleBinding, dnsService, dnsServiceAccount } from './dns-addon.ts'
 import {
   localPathRole,
@@ -17,16 +21,47 @@ import {
   standardStorageClass,
 } from './storage-addon.ts'
 
+export interface AddonOptions {
+  /** Of the Service of cluster DNS. */
+  readonly dnsAddress: string
+  /** `https://HOST:PORT`, where machines that join reach the API server. */
+  readonly server: string
+  /** Who signed the certificate that it shows. */
+  readonly authorityPem: string
+}
+
 /** Makes what every cluster has beside the control plane, where it is not there. What a user has changed stays. */
-export async function ensureAddons(client: Client, dnsAddress: string): Promise<void> {
-  await ensure(client, serviceAccounts, dnsServiceAccount)
-  await ensure(client, clusterRoles, dnsRole)
-  await ensure(client, clusterRoleBindings, dnsRoleBinding)
-  await ensure(client, services, dnsService(dnsAddress))
-  await ensure(client, serviceAccounts, localPathServiceAccount)
-  await ensure(client, clusterRoles, localPathRole)
-  await ensure(client, clusterRoleBindings, localPathRoleBinding)
-  await ensure(client, storageClasses, standardStorageClass)
+export async function ensureAddons(client: Client, options: AddonOptions): Promise<void> {
+  await Promise.all([
+    ensure(client, serviceAccounts, dnsServiceAccount),
+    ensure(client, clusterRoles, dnsRole),
+    ensure(client, clusterRoleBindings, dnsRoleBinding),
+    ensure(client, services, dnsService(options.dnsAddress)),
+    ensure(client, serviceAccounts, localPathServiceAccount),
+    ensure(client, clusterRoles, localPathRole),
+    ensure(client, clusterRoleBindings, localPathRoleBinding),
+    ensure(client, storageClasses, standardStorageClass),
+    ensure(client, roles, clusterInfoReader),
+    ensure(client, roleBindings, clusterInfoReaders),
+    ...joinBindings.map((binding) => ensure(client, clusterRoleBindings, binding)),
+    publishClusterInfo(client, options),
+  ])
+}
+
+/** The address may be another one than when the cluster was last up. */
+async function publishClusterInfo(client: Client, { server, authorityPem }: AddonOptions): Promise<void> {
+  const wanted = clusterInfo(server, authorityPem)
+  try {
+    await client.create(configMaps, wanted)
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+    const { namespace = '', name = '' } = wanted.metadata ?? {}
+    await client.patch(
+      configMaps,
+      { namespace, name },
+      { type: 'merge', body: { data: { kubeconfig: wanted.data?.['kubeconfig'] } } },
+    )
+  }
 }
 
 /** Creates the object unless one of its name is there. */

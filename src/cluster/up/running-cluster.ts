@@ -163,7 +163,11 @@ async function bringUp(
     isReal ? prepareMachine(folder, initial, journal, nodes, report) : Promise.resolve(),
   ])
   await renumberNodes(clientOf(adminIdentity), initial.addresses.podCidr)
-  await ensureAddons(clientOf(adminIdentity), dnsServiceAddress(initial.addresses))
+  await ensureAddons(clientOf(adminIdentity), {
+    dnsAddress: dnsServiceAddress(initial.addresses),
+    server: `https://${advertiseAddress(initial.addresses, isReal)}:${initial.port}`,
+    authorityPem: pki.authority.certificatePem,
+  })
   await Promise.all(nodes.wanted.map((node) => node.start()))
   const helpers = await startHelpers(nodes, clientOf, log, isReal)
   undo.push(() => helpers.stop())
@@ -296,7 +300,7 @@ function controlPlaneOptions(
     dataFolder: folder.data,
     bindAddress: '0.0.0.0',
     port,
-    advertiseAddress: isReal ? hostAddress(plan) : (machineAddresses().find(isIPv4) ?? '127.0.0.1'),
+    advertiseAddress: advertiseAddress(plan, isReal),
     serviceCidr: plan.serviceCidr,
     podCidr: plan.podCidr,
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
@@ -308,6 +312,11 @@ function controlPlaneOptions(
       scheduler: openLog('kube-scheduler'),
     },
   }
+}
+
+/** Where nodes, and machines that join, reach the API server. */
+function advertiseAddress(plan: ClusterState['addresses'], isReal: boolean): string {
+  return isReal ? hostAddress(plan) : (machineAddresses().find(isIPv4) ?? '127.0.0.1')
 }
 
 function issueCertificates(
