@@ -105,7 +105,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-async function startServer(
+export async function startServer(
   options: ControlPlaneOptions,
   undo: (() => void | Promise<void>)[],
   running: readonly RunningComponent[],

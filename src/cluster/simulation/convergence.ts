@@ -1,0 +1,108 @@
+import type { Pod } from '../../api/generated/core.v1.ts'
+import {
+  daemonSets,
+  deployments,
+  endpointSlices,
+  jobs,
+  nodes,
+  pods,
+  statefulSets,
+} from '../../api/generated/resources.ts'
+import { builtInDefinitions } from '../../api/registry.ts'
+import type { Client } from '../../client/client.ts'
+import { keyOf } from '../../machinery/resource.ts'
+import type { Simulation } from './simulation.ts'
+import { appOf, namespace } from './workloads.ts'
+
+/** What is not as the objects declare it. */
+export async function differences(client: Client, nodeCount: number): Promise<string[]> {
+  const found: string[] = []
+  const expect = (what: string, is: unknown, should: unknown) => {
+    const [a, b] = [JSON.stringify(is), JSON.stringify(should)]
+    if (a !== b) found.push(`${what} is ${a} and should be ${b}`)
+  }
+  const all = (await client.list(pods, { namespace })).items
+  const of = (app: string) => all.filter((pod) => appOf(pod) === app)
+  const images = (app: string) => of(app).map(({ spec }) => spec?.containers[0]?.image)
+  for (const pod of all) {
+    if (pod.metadata?.deletionTimestamp) found.push(`pod ${pod.metadata.name} is still being deleted`)
+    const owner = pod.metadata?.ownerReferences?.[0]?.name
+    if (!owner) found.push(`pod ${pod.metadata?.name} belongs to nobody`)
+  }
+  for (const { metadata, spec, status } of (await client.list(deployments, { namespace })).items) {
+    const [name = '', replicas = 0] = [metadata?.name, spec?.replicas]
+    expect(`deployment ${name}: observedGeneration`, status?.observedGeneration, metadata?.generation)
+    for (const field of ['replicas', 'updatedReplicas', 'availableReplicas'] as const)
+      expect(`deployment ${name}: ${field}`, status?.[field] ?? 0, replicas)
+    expect(`deployment ${name}: images`, images(name), Array(replicas).fill(imageOf(spec)))
+  }
+  for (const { metadata, spec, status } of (await client.list(statefulSets, { namespace })).items) {
+    const [name = '', replicas = 0] = [metadata?.name, spec?.replicas]
+    const names = Array.from({ length: replicas }, (_, ordinal) => `${name}-${ordinal}`)
+    expect(`stateful set ${name}: pods`, of(name).map((pod) => pod.metadata?.name).toSorted(), names)
+    expect(`stateful set ${name}: readyReplicas`, status?.readyReplicas ?? 0, replicas)
+    expect(`stateful set ${name}: images`, images(name), Array(replicas).fill(imageOf(spec)))
+  }
+  expect('nodes', (await client.list(nodes)).items.length, nodeCount)
+  for (const { metadata, spec, status } of (await client.list(daemonSets, { namespace })).items) {
+    const name = metadata?.name ?? ''
+    expect(`daemon set ${name}: pods' nodes`, nodesOf(of(name)), nodesOf((await client.list(nodes)).items))
+    expect(`daemon set ${name}: numberReady`, status?.numberReady, nodeCount)
+    expect(`daemon set ${name}: images`, images(name), Array(nodeCount).fill(imageOf(spec)))
+  }
+  for (const { metadata, spec, status } of (await client.list(jobs, { namespace })).items) {
+    const name = metadata?.name ?? ''
+    expect(`job ${name}: succeeded`, status?.succeeded, spec?.completions)
+    expect(`job ${name}: complete`, status?.conditions?.find(({ type }) => type === 'Complete')?.status, 'True')
+    const tracked = of(name).filter((pod) => pod.metadata?.finalizers?.length)
+    expect(`job ${name}: pods still tracked`, tracked.length, 0)
+  }
+  const slices = (await client.list(endpointSlices, { namespace, labelSelector: 'kubernetes.io/service-name=web' })).items
+  const addresses = slices.flatMap(({ endpoints }) =>
+    (endpoints ?? []).filter(({ conditions }) => conditions?.ready).flatMap((endpoint) => endpoint.addresses),
+  )
+  expect('endpoints of web', addresses.toSorted(), of('web').filter(isReady).map(ipOf).toSorted())
+  return found
+}
+
+function imageOf(spec: { readonly template?: { readonly spec?: Pod['spec'] } } | undefined): string | undefined {
+  return spec?.template?.spec?.containers[0]?.image
+}
+
+function nodesOf(objects: readonly { readonly metadata?: Pod['metadata']; readonly spec?: object }[]): string[] {
+  return objects
+    .map(({ metadata, spec }) => (spec as Pod['spec'])?.nodeName ?? metadata?.name ?? '')
+    .toSorted()
+}
+
+function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+}
+
+function ipOf({ status }: Pod): string {
+  return status?.podIP ?? ''
+}
+
+/** Heartbeats, which never end. */
+const heartbeats: ReadonlySet<string> = new Set(['leases', 'nodes'])
+
+/** Every write that somebody makes though nothing changes. */
+export async function writesWithin(simulation: Simulation, milliseconds: number): Promise<string[]> {
+  const { client } = simulation
+  const before = await versions(client)
+  await simulation.advance(milliseconds)
+  const after = await versions(client)
+  return [...after].flatMap(([key, version]) =>
+    before.get(key) === version ? [] : [`${key} was written though nothing changed`],
+  )
+}
+
+async function versions(client: Client): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const { resource, verbs } of builtInDefinitions) {
+    if ((verbs && !verbs.includes('list')) || heartbeats.has(resource.resource)) continue
+    for (const object of (await client.list(resource)).items)
+      found.set(`${resource.resource} ${keyOf(object)}`, object.metadata?.resourceVersion ?? '')
+  }
+  return found
+}

@@ -1,0 +1,87 @@
+import type { Client, WatchOptions } from '../../client/client.ts'
+import { sleep, type Clock } from '../../machinery/clock.ts'
+import type { KubernetesObject, WatchEvent } from '../../machinery/meta.ts'
+import type { Random } from '../../machinery/random.ts'
+import type { Resource } from '../../machinery/resource.ts'
+import { serviceUnavailable, timeoutError } from '../../machinery/status-errors.ts'
+
+export interface FaultOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** Faults happen while this is true. */
+  isActive(): boolean
+  /** The component that holds the client has crashed: nothing it does reaches the API server any more. */
+  isDead(): boolean
+  /** Crashes the component. */
+  crash(): void
+  /** A write was made, and its writer does not hear of it. */
+  onLostWrite(): void
+}
+
+/** Chances of faults, of each call, and of each event of a watch. */
+const chances = {
+  refused: 0.02,
+  answerLost: 0.02,
+  crashAfterWrite: 0.004,
+  delayedCall: 0.1,
+  delayedEvent: 0.05,
+  watchEnds: 0.01,
+}
+const maxCallDelayMs = 500
+const maxEventDelayMs = 3000
+
+/**
+ * A client whose calls are refused, answered late or never, whose watches lag and end, and whose owner may crash right
+ * after a write. What was written stays written: only the writer may not know.
+ */
+export function faultyClient(client: Client, options: FaultOptions): Client {
+  const { clock, random, isActive, isDead, crash, onLostWrite } = options
+  const happens = (chance: number) => isActive() && random.next() < chance
+  const dead = () => serviceUnavailable('the component has crashed')
+
+  async function call<Answer>(isWrite: boolean, run: () => Promise<Answer>): Promise<Answer> {
+    if (happens(chances.delayedCall)) await sleep(clock, random.next() * maxCallDelayMs)
+    if (isDead()) throw dead()
+    if (happens(chances.refused)) throw serviceUnavailable('the API server is overloaded')
+    const answer = await run()
+    if (isWrite && happens(chances.crashAfterWrite)) crash()
+    if (isDead()) throw dead()
+    if (!happens(chances.answerLost)) return answer
+    if (isWrite) onLostWrite()
+    throw timeoutError('the answer was lost', 0)
+  }
+
+  async function* watch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    watchOptions: WatchOptions,
+  ): AsyncGenerator<WatchEvent<T>> {
+    if (isDead()) throw dead()
+    for await (const event of client.watch(resource, watchOptions)) {
+      if (happens(chances.delayedEvent)) await sleep(clock, random.next() * maxEventDelayMs)
+      if (isDead()) throw dead()
+      if (happens(chances.watchEnds)) return
+      yield event
+    }
+  }
+
+  const read = <Args extends unknown[], Answer>(run: (...args: Args) => Promise<Answer>) => {
+    return (...args: Args) => call(false, () => run.apply(client, args))
+  }
+  const write = <Args extends unknown[], Answer>(run: (...args: Args) => Promise<Answer>) => {
+    return (...args: Args) => call(true, () => run.apply(client, args))
+  }
+  return {
+    get: read(client.get) as Client['get'],
+    list: read(client.list) as Client['list'],
+    getSubresource: read(client.getSubresource) as Client['getSubresource'],
+    raw: read(client.raw),
+    watch,
+    create: write(client.create) as Client['create'],
+    update: write(client.update) as Client['update'],
+    patch: write(client.patch) as Client['patch'],
+    delete: write(client.delete) as Client['delete'],
+    deleteCollection: write(client.deleteCollection) as Client['deleteCollection'],
+    createSubresource: write(client.createSubresource) as Client['createSubresource'],
+    updateSubresource: write(client.updateSubresource) as Client['updateSubresource'],
+  }
+}

@@ -1,0 +1,195 @@
+import type { Deployment } from '../../api/generated/apps.v1.ts'
+import type { Pod } from '../../api/generated/core.v1.ts'
+import {
+  daemonSets,
+  deployments,
+  jobs,
+  nodes,
+  pods,
+  services,
+  statefulSets,
+} from '../../api/generated/resources.ts'
+import type { Client } from '../../client/client.ts'
+import { maxSurge } from '../../controllers/deployment/rollout-limits.ts'
+import type { KubernetesObject } from '../../machinery/meta.ts'
+import { seededRandom, type Random } from '../../machinery/random.ts'
+import type { Resource } from '../../machinery/resource.ts'
+import { isConflict, isNotFound } from '../../machinery/status-errors.ts'
+import { differences, writesWithin } from './convergence.ts'
+import { Simulation } from './simulation.ts'
+import {
+  aDaemonSet,
+  aDeployment,
+  aJob,
+  appOf,
+  aService,
+  aStatefulSet,
+  isActive,
+  namespace,
+  pick,
+  someReplicas,
+} from './workloads.ts'
+
+export interface ScenarioResult {
+  /** What was done and what went wrong, in order, with the simulated second. */
+  readonly story: readonly string[]
+  /** What is not as it must be; empty when all is well. */
+  readonly faults: readonly string[]
+}
+
+const nodeCount = 3
+const steps = 25
+const longestStepMs = 20_000
+/** So long may the cluster take to reach the declared state once nothing goes wrong any more. */
+const convergesWithinMs = 20 * 60_000
+const quietForMs = 5 * 60_000
+
+/**
+ * Workloads that people change and delete while everything around them fails; then the faults stop. The cluster must
+ * come to what was declared, without ever having had more pods than it may, and then be quiet.
+ */
+export async function runScenario(seed: number): Promise<ScenarioResult> {
+  const random = seededRandom(seed)
+  const simulation = await Simulation.start({ seed, nodes: nodeCount })
+  const story: string[] = []
+  const faults: string[] = []
+  const tell = (what: string) => story.push(`${Math.round(simulation.clock.monotonic() / 1000)} s: ${what}`)
+  try {
+    await createWorkloads(simulation.client, random)
+    const watching = watchSurge(simulation, (fault) => {
+      tell(fault)
+      faults.push(fault)
+    })
+    simulation.faults(true)
+    for (let step = 0; step < steps; step++) {
+      tell(await act(simulation, random))
+      await simulation.advance(random.next() * longestStepMs)
+    }
+    simulation.faults(false)
+    tell('the faults stop')
+    for (const { metadata } of (await simulation.client.list(nodes)).items)
+      await uncordon(simulation.client, metadata?.name ?? '')
+    for (let waitedMs = 0; waitedMs < convergesWithinMs; waitedMs += 30_000) {
+      await simulation.advance(30_000)
+      if (simulation.isWhole && (await differences(simulation.client, nodeCount)).length === 0) break
+    }
+    faults.push(...(await differences(simulation.client, nodeCount)))
+    // What was just reached is still being written down: conditions, revisions, events.
+    await simulation.advance(60_000)
+    faults.push(...(await writesWithin(simulation, quietForMs)))
+    watching.abort()
+  } finally {
+    await simulation.stop()
+  }
+  return { story, faults }
+}
+
+async function createWorkloads(client: Client, random: Random): Promise<void> {
+  await client.create(deployments, aDeployment(random, 'web'))
+  await client.create(deployments, aDeployment(random, 'api'))
+  await client.create(statefulSets, aStatefulSet(random, 'db'))
+  await client.create(daemonSets, aDaemonSet('agent'))
+  await client.create(jobs, aJob(random, 'batch'))
+  await client.create(services, aService('web'))
+}
+
+/** One thing that somebody does, or that befalls a component. */
+async function act(simulation: Simulation, random: Random): Promise<string> {
+  const { client } = simulation
+  const scale = (resource: Resource, name: string) => {
+    const replicas = someReplicas(random)
+    return change(client, resource, name, { replicas }, `scale ${name} to ${replicas}`)
+  }
+  const rollOut = (resource: Resource, name: string) => {
+    const image = `app:${1 + Math.floor(random.next() * 5)}`
+    const spec = { template: { spec: { containers: [{ name: 'main', image }] } } }
+    return change(client, resource, name, spec, `roll ${name} out as ${image}`)
+  }
+  const deployment = pick(random, ['web', 'api'])
+  const actions: readonly (() => Promise<string>)[] = [
+    () => scale(deployments, deployment),
+    () => rollOut(deployments, deployment),
+    () => scale(statefulSets, 'db'),
+    () => rollOut(statefulSets, 'db'),
+    () => rollOut(daemonSets, 'agent'),
+    () => deletePod(client, random),
+    () => cordon(client, random),
+    () => Promise.resolve(`crash ${simulation.crashOne()}`),
+    () => Promise.resolve(`crash ${simulation.crashOne()}`),
+    () => Promise.resolve(`crash ${simulation.crashOne()}`),
+  ]
+  return pick(random, actions)()
+}
+
+async function change(
+  client: Client,
+  resource: Resource,
+  name: string,
+  spec: object,
+  what: string,
+): Promise<string> {
+  await client.patch(resource, { namespace, name }, { type: 'strategic', body: { spec } })
+  return what
+}
+
+async function deletePod(client: Client, random: Random): Promise<string> {
+  const { items } = await client.list(pods, { namespace })
+  if (items.length === 0) return 'there is no pod to delete'
+  const name = pick(random, items).metadata?.name ?? ''
+  try {
+    await client.delete(pods, { namespace, name })
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) throw error
+  }
+  return `delete ${name}`
+}
+
+async function cordon(client: Client, random: Random): Promise<string> {
+  const name = `node${1 + Math.floor(random.next() * nodeCount)}`
+  const unschedulable = random.next() < 0.3
+  try {
+    await client.patch(nodes, { name }, { type: 'merge', body: { spec: { unschedulable } } })
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+    return `${name} is not there yet`
+  }
+  return `${unschedulable ? 'cordon' : 'uncordon'} ${name}`
+}
+
+async function uncordon(client: Client, name: string): Promise<void> {
+  await client.patch(nodes, { name }, { type: 'merge', body: { spec: { unschedulable: null } } })
+}
+
+/** Tells of each pod that a deployment has beyond what any of its specs so far allowed. */
+function watchSurge({ client, lostWrites }: Simulation, tell: (fault: string) => void): AbortController {
+  const abort = new AbortController()
+  const allowed = new Map<string, number>()
+  const known = new Map<string, Pod>()
+  const follow = async <T extends KubernetesObject>(
+    resource: Resource<T>,
+    see: (type: string, object: T) => void,
+  ) => {
+    const options = { namespace, sendInitialEvents: true, allowWatchBookmarks: true, signal: abort.signal }
+    const watch = client.watch(resource, { ...options, resourceVersionMatch: 'NotOlderThan' })
+    for await (const { type, object } of watch) if (type !== 'BOOKMARK') see(type, object as T)
+  }
+  const stopped = (error: unknown) => {
+    if (!abort.signal.aborted) tell(`the observer failed: ${String(error)}`)
+  }
+  follow(deployments, (_, deployment: Deployment) => {
+    const name = deployment.metadata?.name ?? ''
+    const most = (deployment.spec?.replicas ?? 1) + maxSurge(deployment)
+    allowed.set(name, Math.max(allowed.get(name) ?? 0, most))
+  }).catch(stopped)
+  follow(pods, (type, pod: Pod) => {
+    const name = pod.metadata?.name ?? ''
+    if (type === 'DELETED') known.delete(name)
+    else known.set(name, pod)
+    const most = allowed.get(appOf(pod))
+    if (type !== 'ADDED' || most === undefined) return
+    const now = [...known.values()].filter((other) => appOf(other) === appOf(pod) && isActive(other)).length
+    // Who does not hear that a pod was made may make another, until the cache shows both.
+    if (now > most + lostWrites()) tell(`${appOf(pod)} has ${now} pods, and may have ${most}`)
+  }).catch(stopped)
+  return abort
+}

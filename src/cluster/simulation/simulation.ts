@@ -1,0 +1,254 @@
+import type { ApiServer } from '../../apiserver/api-server.ts'
+import type { Client } from '../../client/client.ts'
+import type { ComponentContext, RunningComponent } from '../../client/component.ts'
+import { createInformers } from '../../client/informers/informers.ts'
+import { startControllers } from '../../controllers/start.ts'
+import { startKubelet } from '../../kubelet/start-kubelet.ts'
+import { silentLogger, type Logger } from '../../machinery/log.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
+import { seededRandom, type Random } from '../../machinery/random.ts'
+import { fakeClock, type FakeClock } from '../../machinery/testing/fake-clock.ts'
+import { startScheduler } from '../../scheduler/start.ts'
+import { startServer } from '../control-plane.ts'
+import { inProcessClient } from '../in-process-client.ts'
+import { addressPlan, apiServiceAddress, type AddressPlan } from '../machine/address-plan.ts'
+import {
+  adminIdentity,
+  apiServerNames,
+  controllerManagerIdentity,
+  ensureClusterPki,
+  nodeIdentity,
+  schedulerIdentity,
+  serviceAccountIdentity,
+  type ClientIdentity,
+  type ClusterPki,
+} from '../pki/cluster-pki.ts'
+import { memoryPemStore } from '../pki/pem-store.ts'
+import { faultyClient } from './faulty-client.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly nodes: number
+  readonly log?: Logger
+}
+
+/** A component that can crash at any moment, and comes back. */
+interface Crashable {
+  readonly name: string
+  crash(): void
+  /** Undefined while it is down. */
+  readonly running: RunningComponent | undefined
+  stop(): Promise<void>
+}
+
+/** Keys are the same in every simulation: making them is slow, and nothing depends on them. */
+const keys = memoryPemStore()
+const longestOutageMs = 20_000
+/** So long after a node has gone that its pods have been evicted. */
+const longestNodeOutageMs = 420_000
+
+/**
+ * A whole cluster in this process, on a clock that only moves when told to: the real API server, every controller, the
+ * scheduler and simulated nodes. One seed decides everything that goes wrong.
+ */
+export class Simulation {
+  readonly clock: FakeClock
+  readonly random: Random
+  /** The administrator's, which is spared from faults. */
+  readonly client: Client
+  readonly #server: ApiServer
+  readonly #undo: (() => void | Promise<void>)[]
+  readonly #log: Logger
+  readonly #components: Crashable[] = []
+  #faultsAreOn = false
+  #lostWrites = 0
+
+  static async start(options: SimulationOptions): Promise<Simulation> {
+    const clock = fakeClock()
+    const plan = addressPlan(0, options.nodes)
+    const pki = ensureClusterPki(keys, apiServerNames(apiServiceAddress(plan), [], ''), clock.now())
+    const undo: (() => void | Promise<void>)[] = []
+    const log = options.log ?? silentLogger
+    const starting = startServer(
+      {
+        pki,
+        store: { type: 'memory' },
+        dataFolder: '',
+        bindAddress: '127.0.0.1',
+        port: 0,
+        advertiseAddress: '127.0.0.1',
+        serviceCidr: plan.serviceCidr,
+        podCidr: plan.podCidr,
+        nodeCidrMaskSize: plan.nodeCidrMaskSize,
+        clock,
+        random: seededRandom(options.seed),
+        logs: { apiServer: log, controllerManager: log, scheduler: log },
+      },
+      undo,
+      [],
+    )
+    const simulation = new Simulation(options, clock, await driven(clock, starting), undo)
+    simulation.#addControlPlane(pki, plan)
+    for (let index = 1; index <= options.nodes; index++) simulation.#addNode(`node${index}`)
+    return simulation
+  }
+
+  private constructor(
+    { seed, log = silentLogger }: SimulationOptions,
+    clock: FakeClock,
+    server: ApiServer,
+    undo: (() => void | Promise<void>)[],
+  ) {
+    this.clock = clock
+    this.random = seededRandom(seed + 1)
+    this.#server = server
+    this.#undo = undo
+    this.#log = log
+    this.client = this.#clientOf(adminIdentity)
+  }
+
+  /** Moves time. */
+  async advance(milliseconds: number): Promise<void> {
+    await this.clock.advance(milliseconds)
+  }
+
+  /** From now on everything that can go wrong may, until `faults(false)`; components that are down then come back. */
+  faults(areOn: boolean): void {
+    this.#faultsAreOn = areOn
+  }
+
+  /** Crashes a component chosen at random. */
+  crashOne(): string {
+    const component = this.#components[Math.floor(this.random.next() * this.#components.length)]!
+    component.crash()
+    return component.name
+  }
+
+  /** How many writes were made whose writers do not know of it. */
+  readonly lostWrites = (): number => this.#lostWrites
+
+  /** Every component is up. */
+  get isWhole(): boolean {
+    return this.#components.every(({ running }) => running !== undefined)
+  }
+
+  async stop(): Promise<void> {
+    this.#faultsAreOn = false
+    await driven(this.clock, Promise.all(this.#components.map((component) => component.stop())))
+    for (const step of this.#undo.toReversed()) await driven(this.clock, Promise.resolve(step()))
+  }
+
+  #clientOf({ user, groups }: ClientIdentity, program = user.replace(/^system:/, '')): Client {
+    const groupsOf = [...groups, 'system:authenticated']
+    return inProcessClient(this.#server, { name: user, groups: groupsOf }, { userAgent: program })
+  }
+
+  #addControlPlane({ authority }: ClusterPki, { podCidr, nodeCidrMaskSize }: AddressPlan): void {
+    this.#add('kube-controller-manager', controllerManagerIdentity, longestOutageMs, (context, faulty) =>
+      startControllers(context, {
+        clientOf: (account) => faulty(serviceAccountIdentity(account), 'kube-controller-manager'),
+        rootCa: authority.certificatePem,
+        nodeIpam: { clusterCidrs: [podCidr], nodePrefixLengthIpv4: nodeCidrMaskSize },
+      }),
+    )
+    this.#add('kube-scheduler', schedulerIdentity, longestOutageMs, (context) => startScheduler(context))
+  }
+
+  #addNode(name: string): void {
+    this.#add(name, nodeIdentity(name), longestNodeOutageMs, (context) =>
+      startKubelet(context, { nodeName: name, nodeIPs: ['127.0.0.1'], runtime: { type: 'simulated' } }),
+    )
+  }
+
+  /** Starts a component, and again whenever it has crashed and been away for a while. */
+  #add(
+    name: string,
+    identity: ClientIdentity,
+    longestAwayMs: number,
+    start: (
+      context: ComponentContext,
+      faulty: (identity: ClientIdentity, program?: string) => Client,
+    ) => Promise<RunningComponent>,
+  ): void {
+    const { clock } = this
+    const log = this.#log.with({ simulated: name })
+    const faults = seededRandom(Math.floor(this.random.next() * 2 ** 31))
+    let life: { isDead: boolean; component: RunningComponent | undefined; end(): Promise<void> } | undefined
+    const ending = new Set<Promise<void>>()
+    let stopped = false
+
+    const begin = () => {
+      if (stopped) return
+      const faulty = (who: ClientIdentity, program?: string) =>
+        faultyClient(this.#clientOf(who, program), {
+          clock,
+          random: faults,
+          isActive: () => this.#faultsAreOn,
+          isDead: () => own.isDead,
+          crash: () => crash(own),
+          onLostWrite: () => this.#lostWrites++,
+        })
+      const client = faulty(identity)
+      const random = seededRandom(Math.floor(faults.next() * 2 ** 31))
+      const informers = createInformers({ client, clock, random, log })
+      const own: NonNullable<typeof life> = {
+        isDead: false,
+        component: undefined,
+        async end() {
+          await (await starting)?.stop()
+          await informers.stop()
+        },
+      }
+      life = own
+      const context = { client, informers, clock, random, log, metrics: createMetrics() }
+      const starting = start(context, faulty).then(
+        (component) => (own.component = component),
+        (error: unknown) => {
+          log.warn('a component could not start', { error })
+          crash(own)
+          return undefined
+        },
+      )
+    }
+
+    const crash = (own: NonNullable<typeof life>) => {
+      if (own.isDead || stopped) return
+      own.isDead = true
+      if (life === own) life = undefined
+      const end = own.end().finally(() => ending.delete(end))
+      ending.add(end)
+      clock.after(1 + faults.next() * longestAwayMs, begin)
+    }
+
+    begin()
+    this.#components.push({
+      name,
+      crash: () => {
+        if (life) crash(life)
+      },
+      get running() {
+        return life?.component
+      },
+      async stop() {
+        stopped = true
+        if (life) {
+          life.isDead = true
+          await life.end()
+        }
+        await Promise.all(ending)
+      },
+    })
+  }
+}
+
+/** Moves time until a promise has settled. */
+async function driven<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
+  let settled = false
+  const done = () => (settled = true)
+  promise.then(done, done)
+  for (let turn = 0; !settled; turn++) {
+    if (turn > 10_000) throw new Error('it does not come to an end, however much time goes by')
+    await clock.advance(turn < 50 ? 0 : 100)
+  }
+  return promise
+}
