@@ -12,8 +12,11 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
+/** Half a second each; `npm run ok` runs a few. */
+const simulatedSeeds = '1-300'
+
 /** A test that hangs must fail, not stop the run. */
-const longestTestMs = 5 * 60_000
+const longestTestMs = 10 * 60_000
 
 interface Counts {
   passed: number
@@ -101,6 +104,8 @@ if (only !== '--e2e') {
   check('conformance list', process.execPath, ['scripts/conformance-coverage.ts'])
   const conformance = globSync('test/conformance/**/*.test.ts', { cwd: root }).sort()
   tests('conformance tests', conformance, ['--test-isolation=none'], 5)
+  process.env['K8TS_SIMULATION_SEEDS'] ??= simulatedSeeds
+  tests('simulated faults', ['src/cluster/simulation/scenario.test.ts'], [], 15)
 }
 if (only !== '--unit') {
   // One bundle for the whole run, even while somebody edits.

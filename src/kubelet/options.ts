@@ -2,6 +2,7 @@ import type { Taint } from '../api/generated/core.v1.ts'
 import type { CNIOptions } from './network/cni-config.ts'
 import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
+import type { Machine } from './node/machine.ts'
 
 /** How a kubelet runs. Defaults are upstream's where they are not said. */
 export interface KubeletOptions {
@@ -25,7 +26,9 @@ export interface KubeletOptions {
   readonly clusterDNS?: readonly string[]
   /** Default `cluster.local`. */
   readonly clusterDomain?: string
-  /** The node's resolver configuration, for pods with DNS policy Default. Default `/etc/resolv.conf`. */
+  /** What the node says that its machine is; looked up when absent. */
+  readonly machine?: Machine
+  /** The node's resolver configuration, for pods with DNS policy Default; '' for none. Default `/etc/resolv.conf`. */
   readonly resolvConf?: string
   /** Manifests of static pods. Default none. */
   readonly staticPodDirectory?: string

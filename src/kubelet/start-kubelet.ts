@@ -60,7 +60,7 @@ export async function startKubelet(
   const runtime = await openRuntime(options.runtime, context)
   const paths = pathsOf(options)
   if (runtime.usesHost) await mkdir(paths.rootDirectory, { recursive: true, mode: 0o750 })
-  const machine = await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/')
+  const machine = options.machine ?? (await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/'))
   const nodeIPs = options.nodeIPs ?? [primaryAddress()]
   const started = Promise.withResolvers<void>()
   const probeMetrics = createProbeMetrics()
@@ -81,9 +81,7 @@ export async function startKubelet(
   }
   const { allocatable } = resourcesOf(description)
   const cgroups = await setUpCgroups(runtime, options, description)
-  const resolver = parseResolvConf(
-    await readFile(options.resolvConf ?? '/etc/resolv.conf', 'utf8').catch(() => ''),
-  )
+  const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
   const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
@@ -361,6 +359,11 @@ export async function startKubelet(
 }
 
 /** gRPC and CRI's messages are loaded only where they are used. */
+/** A path of '' means that pods get nothing from the node, as upstream's --resolv-conf. */
+async function readResolvConf(path = '/etc/resolv.conf'): Promise<string> {
+  return path === '' ? '' : await readFile(path, 'utf8').catch(() => '')
+}
+
 async function openRuntime(choice: RuntimeChoice, { clock }: ComponentContext): Promise<ContainerRuntime> {
   switch (choice.type) {
     case 'given':

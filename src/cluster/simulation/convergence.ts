@@ -39,7 +39,13 @@ export async function differences(client: Client, nodeCount: number): Promise<st
   for (const { metadata, spec, status } of (await client.list(statefulSets, { namespace })).items) {
     const [name = '', replicas = 0] = [metadata?.name, spec?.replicas]
     const names = Array.from({ length: replicas }, (_, ordinal) => `${name}-${ordinal}`)
-    expect(`stateful set ${name}: pods`, of(name).map((pod) => pod.metadata?.name).toSorted(), names)
+    expect(
+      `stateful set ${name}: pods`,
+      of(name)
+        .map((pod) => pod.metadata?.name)
+        .toSorted(),
+      names,
+    )
     expect(`stateful set ${name}: readyReplicas`, status?.readyReplicas ?? 0, replicas)
     expect(`stateful set ${name}: images`, images(name), Array(replicas).fill(imageOf(spec)))
   }
@@ -53,11 +59,17 @@ export async function differences(client: Client, nodeCount: number): Promise<st
   for (const { metadata, spec, status } of (await client.list(jobs, { namespace })).items) {
     const name = metadata?.name ?? ''
     expect(`job ${name}: succeeded`, status?.succeeded, spec?.completions)
-    expect(`job ${name}: complete`, status?.conditions?.find(({ type }) => type === 'Complete')?.status, 'True')
+    expect(
+      `job ${name}: complete`,
+      status?.conditions?.find(({ type }) => type === 'Complete')?.status,
+      'True',
+    )
     const tracked = of(name).filter((pod) => pod.metadata?.finalizers?.length)
     expect(`job ${name}: pods still tracked`, tracked.length, 0)
   }
-  const slices = (await client.list(endpointSlices, { namespace, labelSelector: 'kubernetes.io/service-name=web' })).items
+  const slices = (
+    await client.list(endpointSlices, { namespace, labelSelector: 'kubernetes.io/service-name=web' })
+  ).items
   const addresses = slices.flatMap(({ endpoints }) =>
     (endpoints ?? []).filter(({ conditions }) => conditions?.ready).flatMap((endpoint) => endpoint.addresses),
   )
@@ -65,18 +77,25 @@ export async function differences(client: Client, nodeCount: number): Promise<st
   return found
 }
 
-function imageOf(spec: { readonly template?: { readonly spec?: Pod['spec'] } } | undefined): string | undefined {
+function imageOf(
+  spec: { readonly template?: { readonly spec?: Pod['spec'] } } | undefined,
+): string | undefined {
   return spec?.template?.spec?.containers[0]?.image
 }
 
-function nodesOf(objects: readonly { readonly metadata?: Pod['metadata']; readonly spec?: object }[]): string[] {
+function nodesOf(
+  objects: readonly { readonly metadata?: Pod['metadata']; readonly spec?: object }[],
+): string[] {
   return objects
     .map(({ metadata, spec }) => (spec as Pod['spec'])?.nodeName ?? metadata?.name ?? '')
     .toSorted()
 }
 
 function isReady({ status }: Pod): boolean {
-  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+  return (
+    status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ??
+    false
+  )
 }
 
 function ipOf({ status }: Pod): string {

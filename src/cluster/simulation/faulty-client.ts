@@ -64,24 +64,27 @@ export function faultyClient(client: Client, options: FaultOptions): Client {
     }
   }
 
-  const read = <Args extends unknown[], Answer>(run: (...args: Args) => Promise<Answer>) => {
-    return (...args: Args) => call(false, () => run.apply(client, args))
-  }
-  const write = <Args extends unknown[], Answer>(run: (...args: Args) => Promise<Answer>) => {
-    return (...args: Args) => call(true, () => run.apply(client, args))
+  const through = <Method extends (...args: never[]) => Promise<unknown>>(
+    method: Method,
+    isWrite: boolean,
+  ): Method => {
+    const faulty = (...args: Parameters<Method>) => {
+      return call(isWrite, () => Reflect.apply(method, client, args) as Promise<unknown>)
+    }
+    return faulty as unknown as Method
   }
   return {
-    get: read(client.get) as Client['get'],
-    list: read(client.list) as Client['list'],
-    getSubresource: read(client.getSubresource) as Client['getSubresource'],
-    raw: read(client.raw),
+    get: through(client.get, false),
+    list: through(client.list, false),
+    getSubresource: through(client.getSubresource, false),
+    raw: through(client.raw, false),
     watch,
-    create: write(client.create) as Client['create'],
-    update: write(client.update) as Client['update'],
-    patch: write(client.patch) as Client['patch'],
-    delete: write(client.delete) as Client['delete'],
-    deleteCollection: write(client.deleteCollection) as Client['deleteCollection'],
-    createSubresource: write(client.createSubresource) as Client['createSubresource'],
-    updateSubresource: write(client.updateSubresource) as Client['updateSubresource'],
+    create: through(client.create, true),
+    update: through(client.update, true),
+    patch: through(client.patch, true),
+    delete: through(client.delete, true),
+    deleteCollection: through(client.deleteCollection, true),
+    createSubresource: through(client.createSubresource, true),
+    updateSubresource: through(client.updateSubresource, true),
   }
 }

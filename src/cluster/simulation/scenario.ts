@@ -171,7 +171,7 @@ function watchSurge({ client, lostWrites }: Simulation, tell: (fault: string) =>
   ) => {
     const options = { namespace, sendInitialEvents: true, allowWatchBookmarks: true, signal: abort.signal }
     const watch = client.watch(resource, { ...options, resourceVersionMatch: 'NotOlderThan' })
-    for await (const { type, object } of watch) if (type !== 'BOOKMARK') see(type, object as T)
+    for await (const { type, object } of watch) if (type !== 'BOOKMARK') see(type, object)
   }
   const stopped = (error: unknown) => {
     if (!abort.signal.aborted) tell(`the observer failed: ${String(error)}`)

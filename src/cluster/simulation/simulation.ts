@@ -3,6 +3,7 @@ import type { Client } from '../../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../../client/component.ts'
 import { createInformers } from '../../client/informers/informers.ts'
 import { startControllers } from '../../controllers/start.ts'
+import type { Machine } from '../../kubelet/node/machine.ts'
 import { startKubelet } from '../../kubelet/start-kubelet.ts'
 import { silentLogger, type Logger } from '../../machinery/log.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
@@ -30,6 +31,22 @@ export interface SimulationOptions {
   readonly seed: number
   readonly nodes: number
   readonly log?: Logger
+}
+
+/** Said, not looked up: files take time that no clock here counts, and then a seed would not decide everything. */
+const machine: Machine = {
+  machineID: 'simulated',
+  systemUUID: 'simulated',
+  bootID: 'simulated',
+  kernelVersion: '6.1.0',
+  osImage: 'Simulated',
+  architecture: 'amd64',
+  cpus: 4,
+  memoryBytes: 8 * 2 ** 30,
+  swapBytes: 0,
+  ephemeralStorageBytes: 100 * 2 ** 30,
+  hasAppArmor: false,
+  hugepages: {},
 }
 
 /** A component that can crash at any moment, and comes back. */
@@ -156,7 +173,13 @@ export class Simulation {
 
   #addNode(name: string): void {
     this.#add(name, nodeIdentity(name), longestNodeOutageMs, (context) =>
-      startKubelet(context, { nodeName: name, nodeIPs: ['127.0.0.1'], runtime: { type: 'simulated' } }),
+      startKubelet(context, {
+        nodeName: name,
+        nodeIPs: ['127.0.0.1'],
+        runtime: { type: 'simulated' },
+        machine,
+        resolvConf: '',
+      }),
     )
   }
 
@@ -243,10 +266,9 @@ export class Simulation {
 
 /** Moves time until a promise has settled. */
 async function driven<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
-  let settled = false
-  const done = () => (settled = true)
-  promise.then(done, done)
-  for (let turn = 0; !settled; turn++) {
+  const state = { isSettled: false }
+  void Promise.allSettled([promise]).then(() => (state.isSettled = true))
+  for (let turn = 0; !state.isSettled; turn++) {
     if (turn > 10_000) throw new Error('it does not come to an end, however much time goes by')
     await clock.advance(turn < 50 ? 0 : 100)
   }

@@ -16,7 +16,11 @@ export function someReplicas(random: Random): number {
   return Math.floor(random.next() * (greatestReplicas + 1))
 }
 
-function template(app: string, image = 'app:1', spec: Partial<PodTemplateSpec['spec']> = {}): PodTemplateSpec {
+function template(
+  app: string,
+  image = 'app:1',
+  spec: Partial<PodTemplateSpec['spec']> = {},
+): PodTemplateSpec {
   return {
     metadata: { labels: { app } },
     spec: { terminationGracePeriodSeconds: 5, containers: [{ name: 'main', image }], ...spec },

@@ -87,6 +87,13 @@ void describe('planRollingUpdate', () => {
       [aReplicaSet('b', 2, 2), aReplicaSet('a', 2, 2)],
       { a: 0 },
     ],
+    [
+      'does not surge while an old one still has pods that it should not have',
+      aDeployment(5, 2, 1),
+      aReplicaSet('new', 2, 2),
+      [{ ...aReplicaSet('old', 3, 3), status: { replicas: 5, availableReplicas: 3 } }],
+      { old: 2 },
+    ],
     ['is done', aDeployment(2), aReplicaSet('new', 2, 2), [aReplicaSet('old', 0, 0)], {}],
     ['cuts a new one that is too large', aDeployment(2), aReplicaSet('new', 5, 5), [], { new: 2 }],
   ]

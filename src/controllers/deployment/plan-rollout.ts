@@ -6,6 +6,7 @@ import {
   isScaledUp,
   oldestFirst,
   sizeOf,
+  sum,
   totalAvailable,
   totalSize,
   type Rollout,
@@ -31,7 +32,10 @@ export function planRollingUpdate(
   return planOldScaleDown(deployment, rollout)
 }
 
-/** How large the new replica set may be now, beside all others. */
+/**
+ * How large the new replica set may be now, beside all others. A replica set counts with the pods that it has as long as
+ * these are more than it should have: upstream counts sizes alone, and surges too far when a replica set's controller lags.
+ */
 export function rollingSize(
   deployment: Deployment,
   current: ReplicaSet,
@@ -40,7 +44,8 @@ export function rollingSize(
   const wanted = replicasOf(deployment)
   const size = sizeOf(current)
   if (size >= wanted) return wanted
-  const room = wanted + maxSurge(deployment) - totalSize(everything)
+  const present = sum(everything, (each) => Math.max(sizeOf(each), each.status?.replicas ?? 0))
+  const room = wanted + maxSurge(deployment) - present
   return room <= 0 ? size : size + Math.min(room, wanted - size)
 }
 
