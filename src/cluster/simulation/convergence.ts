@@ -42,7 +42,7 @@ export async function differences(client: Client, nodeCount: number): Promise<st
     expect(
       `stateful set ${name}: pods`,
       of(name)
-        .map((pod) => pod.metadata?.name)
+        .map((pod) => pod.metadata?.name ?? '')
         .toSorted(),
       names,
     )

@@ -69,7 +69,7 @@ export function faultyClient(client: Client, options: FaultOptions): Client {
     isWrite: boolean,
   ): Method => {
     const faulty = (...args: Parameters<Method>) => {
-      return call(isWrite, () => Reflect.apply(method, client, args) as Promise<unknown>)
+      return call(isWrite, () => Reflect.apply(method, client, args))
     }
     return faulty as unknown as Method
   }
