@@ -45,7 +45,9 @@ import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
 import { leftoverPods } from './volumes/leftover-pods.ts'
 import { systemMounter } from './volumes/mounts.ts'
+import type { RunningCsi } from './volumes/csi/start-csi.ts'
 import type { PayloadSources } from './volumes/payload.ts'
+import type { ClaimSource } from './volumes/persistent-volume.ts'
 import { createTokenSource } from './volumes/token-source.ts'
 import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
 
@@ -87,6 +89,9 @@ export async function startKubelet(
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` })
   const serviceInformer = informers.informer(serviceResource)
+  let csi: RunningCsi | undefined
+  /** All pods are known: what belongs to none of them is a leftover. */
+  let knowsPods = false
   const reporter = createNodeReporter({
     client,
     clock,
@@ -96,6 +101,7 @@ export async function startKubelet(
     version: await runtime.version(),
     monitor,
     description,
+    volumesInUse: () => csi?.inUse() ?? [],
     problems: () => [observer.health()].filter((problem) => problem !== undefined),
     cached: () => nodeInformer.get(nodeName),
   })
@@ -122,18 +128,42 @@ export async function startKubelet(
       allocatable,
     }),
   }
+  const claims: ClaimSource = {
+    claim: (namespace, name) => client.get(persistentVolumeClaims, { namespace, name }),
+    volume: (name) => client.get(persistentVolumes, { name }),
+  }
+  if (runtime.usesHost) csi = await openCsi()
   const volumes = runtime.usesHost
     ? createVolumeManager({
         rootDirectory: paths.rootDirectory,
         mounter: systemMounter,
         sources,
-        claims: {
-          claim: (namespace, name) => client.get(persistentVolumeClaims, { namespace, name }),
-          volume: (name) => client.get(persistentVolumes, { name }),
-        },
+        claims,
+        ...(csi && { csi: csi.volumes }),
         tmpfs: process.getuid?.() === 0,
       })
-    : createSimulatedVolumeManager(sources)
+    : createSimulatedVolumeManager(sources, claims)
+
+  /** gRPC and CSI's messages are loaded only where they are used. */
+  async function openCsi(): Promise<RunningCsi> {
+    const { startCsi } = await import('./volumes/csi/start-csi.ts')
+    return await startCsi({
+      rootDirectory: paths.rootDirectory,
+      nodeName,
+      client,
+      clock,
+      log,
+      recorder,
+      tokens,
+      registered: reporter.registered,
+      reportedInUse: () => reporter.node?.status?.volumesInUse ?? [],
+      onInUseChange: () => reporter.changed(),
+      onDriver: () => {
+        if (knowsPods)
+          removeLeftovers().catch((error: unknown) => log.warn('removing leftovers failed', { error }))
+      },
+    })
+  }
   const observer = createObserver({ runtime, clock, log, onChange: (uid) => manager.observed(uid) })
 
   const services: PodServices = {
@@ -175,7 +205,7 @@ export async function startKubelet(
       if (target) statusWriter.write(target, status)
     },
     deletePod,
-    refreshVolumesAtMs: (uid) => tokens.refreshAtMs(uid),
+    refreshVolumesAtMs: (uid) => Math.min(tokens.refreshAtMs(uid), volumes.refreshAtMs(uid)),
   }
 
   /** The pod's object goes when nothing of it runs any more: until then its name is taken. */
@@ -327,6 +357,7 @@ export async function startKubelet(
     await podInformer.synced
     if (stopping) return
     manager.start()
+    knowsPods = true
     if (runtime.usesHost) await removeLeftovers()
     for (const pod of podInformer.list()) if (isStaticPod(pod)) mirrors.changed(keyOf(pod))
     await reporter.registered
@@ -346,6 +377,7 @@ export async function startKubelet(
       monitor.stop()
       observer.stop()
       componentObserver.stop()
+      await csi?.stop()
       await Promise.all([manager.stop(), lease.stop(), reporter.stop(), mirrors.stop()])
       configMapTracker.stop()
       secretTracker.stop()

@@ -3,7 +3,7 @@ import { goJson } from '../../machinery/go-format.ts'
 import { terminationGraceSeconds } from '../pods/plan/grace.ts'
 import { containerHash, containerHashAnnotation } from '../pods/plan/restart.ts'
 import type { AnyContainer } from '../pods/pod.ts'
-import type { ContainerConfig, ContainerSecurity, LinuxResources, Mount } from '../runtime/runtime.ts'
+import type { ContainerConfig, ContainerSecurity, Device, LinuxResources, Mount } from '../runtime/runtime.ts'
 import { expand } from './expansion.ts'
 import { podLabels } from './sandbox-config.ts'
 import type { Variable } from './service-environment.ts'
@@ -24,6 +24,7 @@ export interface ContainerConfigInput {
   readonly imageRef: string
   readonly environment: readonly Variable[]
   readonly mounts: readonly Mount[]
+  readonly devices: readonly Device[]
   readonly resources: LinuxResources
   readonly security: ContainerSecurity
   readonly targetContainerID?: string
@@ -45,7 +46,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     workingDir: container.workingDir ?? '',
     environment,
     mounts: input.mounts,
-    devices: [],
+    devices: input.devices,
     labels: { ...podIdentity(pod), 'io.kubernetes.container.name': container.name },
     annotations: {
       [containerHashAnnotation]: containerHash(container),

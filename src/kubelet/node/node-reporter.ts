@@ -36,6 +36,8 @@ export interface NodeReporterOptions {
   readonly description: NodeDescription
   /** Further reasons why the node is not ready. */
   readonly problems: () => readonly string[]
+  /** Volumes that pods are given or have, as node statuses call them. */
+  readonly volumesInUse: () => readonly string[]
   /** The newest node object, from whatever has seen it. */
   readonly cached: () => Node | undefined
 }
@@ -107,7 +109,11 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
     const found = newest(cached, written) ?? written
     if (found === undefined) return
     const state = await stateNow()
-    const status = nodeStatus(description, state, found.status?.conditions ?? [])
+    const volumesInUse = options.volumesInUse()
+    const status = {
+      ...nodeStatus(description, state, found.status?.conditions ?? []),
+      ...(volumesInUse.length + (found.status?.volumesInUse?.length ?? 0) > 0 && { volumesInUse }),
+    }
     tellReadiness(found, state)
     const body = changedFields(found, status, clock.now())
     if (body === undefined) return

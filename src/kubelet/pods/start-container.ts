@@ -5,6 +5,7 @@ import { isNotFound } from '../../machinery/status-errors.ts'
 import { ConfigError } from '../containers/config-error.ts'
 import { containerConfig, containerLogPath } from '../containers/container-config.ts'
 import { containerEnvironment } from '../containers/environment.ts'
+import { containerDevices } from '../containers/devices.ts'
 import { containerMounts } from '../containers/mounts.ts'
 import { containerResources } from '../containers/resources.ts'
 import { podLogDirectory } from '../containers/sandbox-config.ts'
@@ -189,6 +190,7 @@ async function makeConfig(
         return path
       },
     }),
+    devices: containerDevices(container, volumes),
     resources: containerResources(pod, container, node.memoryCapacityBytes, services.cgroups.version),
     security: containerSecurity(pod, container, image, paths.seccompDirectory),
     ...(targetContainerID && { targetContainerID }),

@@ -9,6 +9,8 @@ const run = promisify(execFile)
 export interface Mounter {
   tmpfs(target: string, options: readonly string[]): Promise<void>
   bind(source: string, target: string): Promise<void>
+  /** Mounts a file system of a type that the machine has, or has a program for (`mount.nfs`). */
+  mount(type: string, source: string, target: string, options: readonly string[]): Promise<void>
   unmount(target: string): Promise<void>
   /** Mount points at and below `directory`, in the order they were mounted. */
   below(directory: string): Promise<readonly string[]>
@@ -24,6 +26,8 @@ export const systemMounter: Mounter = {
       target,
     ]),
   bind: (source, target) => command('mount', ['--no-canonicalize', '--bind', source, target]),
+  mount: (type, source, target, options) =>
+    command('mount', ['-t', type, ...(options.length > 0 ? ['-o', options.join(',')] : []), source, target]),
   unmount: (target) => command('umount', ['--lazy', target]),
   below: async (directory) => mountPointsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory),
 }

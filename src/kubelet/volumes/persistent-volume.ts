@@ -1,5 +1,10 @@
 import { stat } from 'node:fs/promises'
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core.v1.ts'
+import type {
+  NFSVolumeSource,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../../api/generated/core.v1.ts'
 import { prepareHostPath } from './host-path.ts'
 import { VolumeError } from './volume-error.ts'
 
@@ -9,12 +14,14 @@ export interface ClaimSource {
   volume(name: string): Promise<PersistentVolume>
 }
 
-/** The path on this machine of the volume that a claim of the pod's namespace is bound to. */
-export async function claimedVolume(
-  pod: Pod,
-  claimName: string,
-  source: ClaimSource,
-): Promise<{ readonly hostPath: string; readonly isLocal: boolean }> {
+/** A claim of the pod, and the volume that it is bound to. */
+export interface Claimed {
+  readonly claim: PersistentVolumeClaim
+  readonly volume: PersistentVolume
+}
+
+/** The volume that a claim of the pod's namespace is bound to. */
+export async function findClaimed(pod: Pod, claimName: string, source: ClaimSource): Promise<Claimed> {
   const claim = await source.claim(pod.metadata?.namespace ?? '', claimName)
   const volumeName = claim.spec?.volumeName
   if (claim.status?.phase !== 'Bound' || !volumeName) {
@@ -26,13 +33,40 @@ export async function claimedVolume(
   if (volume.spec?.claimRef?.uid !== claim.metadata?.uid) {
     throw new VolumeError(`PV ${volumeName} is not claimed by PVC ${claim.metadata?.namespace}/${claimName}`)
   }
-  const { hostPath, local } = volume.spec ?? {}
-  if (hostPath) return { hostPath: await prepareHostPath(hostPath), isLocal: false }
+  return { claim, volume }
+}
+
+export type LocatedVolume =
+  /** On this machine already. The kubelet gives local volumes to a pod's group, and leaves host paths alone. */
+  | {
+      readonly type: 'path'
+      readonly hostPath: string
+      readonly isLocal: boolean
+      readonly isDevice: boolean
+    }
+  | { readonly type: 'nfs'; readonly source: NFSVolumeSource; readonly mountOptions: readonly string[] }
+  /** A driver brings it. */
+  | { readonly type: 'csi' }
+
+/** Where a persistent volume comes from. */
+export async function locateVolume({ metadata, spec }: PersistentVolume): Promise<LocatedVolume> {
+  const { hostPath, local, nfs, csi } = spec ?? {}
+  const isDevice = spec?.volumeMode === 'Block'
+  if (csi) return { type: 'csi' }
+  if (hostPath && !isDevice)
+    return { type: 'path', hostPath: await prepareHostPath(hostPath), isLocal: false, isDevice }
   if (local) {
-    await stat(local.path).catch((error: unknown) => {
+    const stats = await stat(local.path).catch((error: unknown) => {
       throw new VolumeError(`path "${local.path}" does not exist`, { cause: error })
     })
-    return { hostPath: local.path, isLocal: true }
+    if (isDevice && !stats.isBlockDevice())
+      throw new VolumeError(`path "${local.path}" is not a block device`)
+    if (!isDevice && !stats.isDirectory())
+      throw new VolumeError(
+        `only filesystem volume of a directory can be mounted: path "${local.path}" is none`,
+      )
+    return { type: 'path', hostPath: local.path, isLocal: true, isDevice }
   }
-  throw new VolumeError(`no volume plugin matched for PersistentVolume ${volumeName}`)
+  if (nfs && !isDevice) return { type: 'nfs', source: nfs, mountOptions: spec?.mountOptions ?? [] }
+  throw new VolumeError(`no volume plugin matched for PersistentVolume ${metadata?.name}`)
 }

@@ -4,7 +4,7 @@ import { serviceAccounts } from '../../api/generated/resources.ts'
 import type { Client } from '../../client/client.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Random } from '../../machinery/random.ts'
-import { parseTime } from '../../machinery/time.ts'
+import { formatTime, parseTime } from '../../machinery/time.ts'
 
 export interface TokenOptions {
   readonly audience?: string
@@ -14,13 +14,19 @@ export interface TokenOptions {
 /** Tokens of service accounts, bound to the pod that uses them; each is asked for anew before it runs out. */
 export interface TokenSource {
   token(pod: Pod, options: TokenOptions): Promise<string>
+  /** As `token`, with the end of its life in RFC 3339. */
+  boundToken(pod: Pod, options: TokenOptions): Promise<BoundToken>
   /** When the first of the pod's tokens is to be asked for anew; Infinity when it has none. */
   refreshAtMs(podUID: string): number
   forget(podUID: string): void
 }
 
-interface Cached {
+export interface BoundToken {
   readonly token: string
+  readonly expirationTimestamp: string
+}
+
+interface Cached extends BoundToken {
   readonly refreshAtMs: number
 }
 
@@ -62,22 +68,26 @@ export function createTokenSource(context: {
     const lifeMs = Math.min((expiresAtMs - now) * usedLife, maximumAgeMs)
     return {
       token: answer.status?.token ?? '',
+      expirationTimestamp: formatTime(expiresAtMs),
       refreshAtMs: now + lifeMs - random.next() * Math.min(maximumJitterMs, lifeMs / 10),
     }
   }
 
+  async function boundToken(pod: Pod, options: TokenOptions): Promise<BoundToken> {
+    const uid = pod.metadata?.uid ?? ''
+    const key = JSON.stringify([options.audience ?? '', options.expirationSeconds ?? 0])
+    const cached = byPod.get(uid)?.get(key)
+    if (cached && clock.now() < cached.refreshAtMs) return cached
+    const fresh = await ask(pod, options)
+    let tokens = byPod.get(uid)
+    if (tokens === undefined) byPod.set(uid, (tokens = new Map()))
+    tokens.set(key, fresh)
+    return fresh
+  }
+
   return {
-    async token(pod, options) {
-      const uid = pod.metadata?.uid ?? ''
-      const key = JSON.stringify([options.audience ?? '', options.expirationSeconds ?? 0])
-      const cached = byPod.get(uid)?.get(key)
-      if (cached && clock.now() < cached.refreshAtMs) return cached.token
-      const fresh = await ask(pod, options)
-      let tokens = byPod.get(uid)
-      if (tokens === undefined) byPod.set(uid, (tokens = new Map()))
-      tokens.set(key, fresh)
-      return fresh.token
-    },
+    boundToken,
+    token: async (pod, options) => (await boundToken(pod, options)).token,
     refreshAtMs(podUID) {
       return Math.min(
         Infinity,

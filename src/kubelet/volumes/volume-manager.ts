@@ -1,12 +1,13 @@
-import { chmod, mkdir, stat } from 'node:fs/promises'
-import type { Pod, Volume } from '../../api/generated/core.v1.ts'
+import { chmod, mkdir, realpath, stat } from 'node:fs/promises'
+import type { NFSVolumeSource, Pod, Volume } from '../../api/generated/core.v1.ts'
 import { quantityValue } from '../../machinery/quantity.ts'
 import { writeAtomically } from './atomic-writer.ts'
+import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { prepareHostPath } from './host-path.ts'
 import type { Mounter } from './mounts.ts'
 import { giveToGroup } from './ownership.ts'
 import { volumePayload, type PayloadSources } from './payload.ts'
-import { claimedVolume, type ClaimSource } from './persistent-volume.ts'
+import { findClaimed, locateVolume, type ClaimSource } from './persistent-volume.ts'
 import { podDirectory, removePodDirectory } from './pod-directory.ts'
 import { VolumeError } from './volume-error.ts'
 
@@ -14,6 +15,8 @@ export interface PreparedVolume {
   readonly hostPath: string
   /** The volume itself may only be read, whatever the mount says. */
   readonly readOnly: boolean
+  /** A block device: containers get it as a device, not as a mount. */
+  readonly isDevice?: boolean
 }
 
 /** A pod's volumes by name. */
@@ -27,6 +30,8 @@ export interface VolumeManager {
   prepare(pod: Pod): Promise<PreparedVolumes>
   /** Unmounts and removes everything the pod had on this machine, of which only the uid need be known. */
   remove(podUID: string): Promise<void>
+  /** When the volumes are to be looked at again, though nothing of the pod has changed; Infinity for never. */
+  refreshAtMs(podUID: string): number
 }
 
 export interface VolumeManagerOptions {
@@ -34,6 +39,8 @@ export interface VolumeManagerOptions {
   readonly mounter: Mounter
   readonly sources: PayloadSources
   readonly claims: ClaimSource
+  /** Absent where volumes of drivers are not served. */
+  readonly csi?: CsiVolumes
   /** Keep secrets and tokens in memory; needs root. */
   readonly tmpfs: boolean
 }
@@ -72,17 +79,59 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       ? volume.persistentVolumeClaim
       : volume.ephemeral && { claimName: `${pod.metadata?.name ?? ''}-${name}` }
     if (claim) {
-      const claimed = await claimedVolume(pod, claim.claimName, options.claims)
-      if (claimed.isLocal && group !== undefined) {
-        await giveToGroup(claimed.hostPath, group, {
-          readOnly: false,
-          onlyIfRootDiffers: pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch',
-        })
-      }
       const readOnly = volume.persistentVolumeClaim?.readOnly === true
-      return { hostPath: claimed.hostPath, readOnly }
+      return await prepareClaimed(pod, claim.claimName, readOnly)
     }
+    if (volume.nfs) return await mountNfs(directory.volume('nfs', name), volume.nfs, [])
+    if (volume.csi && options.csi) return await options.csi.prepareInline(pod, volume)
     throw new VolumeError(`no volume plugin matched: ${Object.keys(volume).find((key) => key !== 'name')}`)
+  }
+
+  async function prepareClaimed(pod: Pod, claimName: string, readOnly: boolean): Promise<PreparedVolume> {
+    const claimed = await findClaimed(pod, claimName, options.claims)
+    const located = await locateVolume(claimed.volume)
+    const group = pod.spec?.securityContext?.fsGroup
+    switch (located.type) {
+      case 'path': {
+        const { hostPath, isLocal, isDevice } = located
+        if (isDevice) return { hostPath: await realpath(hostPath), readOnly, isDevice }
+        if (isLocal && group !== undefined) {
+          await giveToGroup(hostPath, group, {
+            readOnly: false,
+            onlyIfRootDiffers: pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch',
+          })
+        }
+        return { hostPath, readOnly }
+      }
+      case 'nfs': {
+        const path = podDirectory(rootDirectory, pod.metadata?.uid ?? '').volume(
+          'nfs',
+          claimed.volume.metadata?.name ?? '',
+        )
+        const mounted = await mountNfs(path, located.source, located.mountOptions)
+        return { ...mounted, readOnly: mounted.readOnly || readOnly }
+      }
+      case 'csi': {
+        if (!options.csi) break
+        const prepared = await options.csi.prepareClaimed(pod, claimed)
+        return { ...prepared, readOnly: prepared.readOnly || readOnly }
+      }
+    }
+    throw new VolumeError(`no volume plugin matched for PersistentVolume ${claimed.volume.metadata?.name}`)
+  }
+
+  async function mountNfs(
+    path: string,
+    { server, path: exported, readOnly = false }: NFSVolumeSource,
+    mountOptions: readonly string[],
+  ): Promise<PreparedVolume> {
+    await makeDirectory(path, 0o750)
+    if (!(await mounter.below(path)).includes(path)) {
+      const host = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server
+      const all = readOnly ? [...mountOptions, 'ro'] : mountOptions
+      await mounter.mount('nfs', `${host}:${exported}`, path, all)
+    }
+    return { hostPath: path, readOnly }
   }
 
   async function ensureTmpfs(path: string, mountOptions: readonly string[]): Promise<void> {
@@ -109,8 +158,10 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     },
     async remove(podUID) {
       sources.tokens.forget(podUID)
+      await options.csi?.remove(podUID)
       await removePodDirectory(podDirectory(rootDirectory, podUID).path, mounter)
     },
+    refreshAtMs: (podUID) => options.csi?.refreshAtMs(podUID) ?? Infinity,
   }
 }
 
@@ -145,13 +196,15 @@ function memorySizeBytes(pod: Pod, volume: Volume): number | undefined {
 }
 
 /** For pods that touch nothing of this machine: sees that what they need is there, and makes nothing. */
-export function createSimulatedVolumeManager(sources: PayloadSources): VolumeManager {
+export function createSimulatedVolumeManager(sources: PayloadSources, claims?: ClaimSource): VolumeManager {
   return {
     async prepare(pod) {
       const prepared = await Promise.all(
         (pod.spec?.volumes ?? []).map(async (volume) => {
           try {
             await volumePayload(pod, volume, sources)
+            const { persistentVolumeClaim: claim } = volume
+            if (claim && claims) await findClaimed(pod, claim.claimName, claims)
           } catch (error) {
             const words = error instanceof Error ? error.message : String(error)
             throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${words}`, {
@@ -166,5 +219,6 @@ export function createSimulatedVolumeManager(sources: PayloadSources): VolumeMan
     async remove(podUID) {
       sources.tokens.forget(podUID)
     },
+    refreshAtMs: () => Infinity,
   }
 }

@@ -7,7 +7,7 @@ import { writeAtomically, type Payload } from './atomic-writer.ts'
 import { prepareHostPath } from './host-path.ts'
 import { mountPointsBelow } from './mounts.ts'
 import { giveToGroup } from './ownership.ts'
-import { claimedVolume } from './persistent-volume.ts'
+import { findClaimed, locateVolume } from './persistent-volume.ts'
 import { aPod } from '../testing/pod-builder.ts'
 
 const payload = (files: Readonly<Record<string, string>>, mode = 0o644): Payload =>
@@ -115,21 +115,25 @@ describe('volumes', () => {
       volume: async () => ({ spec: { claimRef: { uid }, ...spec } }),
     })
 
+    const claimedVolume = async (from: ReturnType<typeof source>) =>
+      locateVolume((await findClaimed(aPod('pod'), 'c', from)).volume)
+
     it('finds local and host paths', async () => {
       const path = await directory()
-      const found = await claimedVolume(aPod('pod'), 'c', source('Bound', 'claim', { local: { path } }))
-      assert.deepEqual(found, { hostPath: path, isLocal: true })
+      const found = await claimedVolume(source('Bound', 'claim', { local: { path } }))
+      assert.deepEqual(found, { type: 'path', hostPath: path, isLocal: true, isDevice: false })
     })
 
     const faults: readonly (readonly [string, string, object, RegExp])[] = [
       ['Pending', 'claim', {}, /non-bound phase/],
       ['Bound', 'other', {}, /is not claimed by/],
-      ['Bound', 'claim', { nfs: { server: 's', path: '/' } }, /no volume plugin matched/],
+      ['Bound', 'claim', { rbd: { image: 'i', monitors: [] } }, /no volume plugin matched/],
+      ['Bound', 'claim', { local: { path: '/tmp' }, volumeMode: 'Block' }, /not a block device/],
       ['Bound', 'claim', { local: { path: '/none' } }, /path "\/none" does not exist/],
     ]
     for (const [phase, uid, spec, expected] of faults) {
       it(`refuses: ${expected.source}`, () =>
-        assert.rejects(claimedVolume(aPod('pod'), 'c', source(phase, uid, spec)), expected))
+        assert.rejects(claimedVolume(source(phase, uid, spec)), expected))
     }
   })
 })

@@ -21,6 +21,8 @@ export { Capability }
 
 /** The drivers that have made themselves known. */
 export interface CsiDrivers extends PluginHandler {
+  /** Makes the object that says which drivers the node has. */
+  announce(): Promise<void>
   /** Throws a VolumeError when there is none of this name. */
   get(name: string): CsiDriver
   stop(): void
@@ -78,6 +80,9 @@ export function createCsiDrivers(context: {
   }
 
   return {
+    async announce() {
+      await findOrMakeCsiNode(client, await context.node())
+    },
     async register(name, endpoint, versions) {
       if (!versions.some((version) => /^v?1\./.test(version)))
         throw new Error(`no supported version of CSI among ${versions.join(', ')}`)

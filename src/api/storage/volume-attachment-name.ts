@@ -1,0 +1,6 @@
+import { createHash } from 'node:crypto'
+
+/** What the attachment of a CSI volume to a node is called: drivers, kubelet and controller each find it by that. */
+export function volumeAttachmentName(volumeHandle: string, driver: string, nodeName: string): string {
+  return `csi-${createHash('sha256').update(`${volumeHandle}${driver}${nodeName}`).digest('hex')}`
+}
