@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node, Pod } from '../api/generated/core.v1.ts'
-import { decide } from './decide.ts'
+import { decide, type Diagnosis } from './decide.ts'
 import { diagnosisMessage } from './diagnosis.ts'
 import { NominatedPods } from './nominated-pods.ts'
 import { podInfo } from './pod-info.ts'
 import { aNode, aPod, anInput, aTable } from './testing/builders.ts'
+
+function messageOf({ nodeCount, refusals, podRefusal }: Diagnosis): string {
+  return diagnosisMessage(nodeCount, refusals.values(), podRefusal)
+}
 
 const zone = 'topology.kubernetes.io/zone'
 const web = { matchLabels: { app: 'web' } }
@@ -80,6 +84,13 @@ const rows: readonly Row[] = [
     nodes: [aNode('a'), aNode('b', { labels: { disk: 'ssd' } })],
     pod: aPod('p', { spec: { nodeSelector: { disk: 'ssd' } } }),
     result: 'b',
+  },
+  {
+    name: 'devices that nobody allocates',
+    nodes: [aNode('a')],
+    pod: aPod('p', { spec: { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] } }),
+    result:
+      '0/1 nodes are available: the pod asks for devices by resource claims, which this scheduler does not allocate.',
   },
   {
     name: 'a nodeSelector that nothing has',
@@ -167,10 +178,7 @@ const rows: readonly Row[] = [
 for (const { name, nodes, placed, pod, result } of rows) {
   test(`decide heeds ${name}`, () => {
     const decision = decide(podInfo(pod), anInput(aTable(nodes, placed)))
-    const text =
-      decision.type === 'placed'
-        ? decision.nodeName
-        : diagnosisMessage(decision.diagnosis.nodeCount, decision.diagnosis.refusals.values())
+    const text = decision.type === 'placed' ? decision.nodeName : messageOf(decision.diagnosis)
     assert.equal(text, result)
   })
 }

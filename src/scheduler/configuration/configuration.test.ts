@@ -27,6 +27,7 @@ test('createProfiles gives the default profile upstreamâ€™s plugins in upstreamâ
     'VolumeZone',
     'PodTopologySpread',
     'InterPodAffinity',
+    'DynamicResources',
   ])
   assert.deepEqual(namesAt('', 'queueSort'), ['PrioritySort'])
   assert.deepEqual(namesAt('', 'postFilter'), ['DefaultPreemption'])

@@ -15,6 +15,7 @@ import type { ObjectSchema } from '../../machinery/schema.ts'
 import type { Plugin, PluginHandle } from '../framework.ts'
 import { createDefaultBinder } from './default-binder.ts'
 import { createDefaultPreemption, defaultPreemptionArgs } from './default-preemption.ts'
+import { dynamicResources } from './dynamic-resources.ts'
 import { imageLocality } from './image-locality.ts'
 import { createInterPodAffinity, interPodAffinityArgs } from './inter-pod-affinity.ts'
 import { createNodeAffinity } from './node-affinity.ts'
@@ -102,6 +103,7 @@ export const pluginFactories: Readonly<Record<string, PluginEntry>> = {
   VolumeRestrictions: simple(createVolumeRestrictions),
   NodeVolumeLimits: simple(createNodeVolumeLimits),
   VolumeZone: simple(createVolumeZone),
+  DynamicResources: simple(() => dynamicResources),
   DefaultBinder: simple(createDefaultBinder),
   NodeAffinity: withArgs({
     fields: { addedAffinity: { schema: schemaOfType('io.k8s.api.core.v1.NodeAffinity')! } },
@@ -194,6 +196,7 @@ export const defaultPlugins: readonly { readonly name: string; readonly weight?:
   { name: 'VolumeZone' },
   { name: 'PodTopologySpread', weight: 2 },
   { name: 'InterPodAffinity', weight: 2 },
+  { name: 'DynamicResources' },
   { name: 'DefaultPreemption' },
   { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   { name: 'ImageLocality', weight: 1 },
