@@ -1,4 +1,5 @@
 import type { Taint } from '../api/generated/core.v1.ts'
+import type { Readings } from './eviction/threshold.ts'
 import type { CNIOptions } from './network/cni-config.ts'
 import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
@@ -41,6 +42,10 @@ export interface KubeletOptions {
   readonly maxPods?: number
   /** Sysctls that pods may set beyond the safe ones; `*` at the end stands for all that begin so. Default none. */
   readonly allowedUnsafeSysctls?: readonly string[]
+  /** When pods are ended because the node runs short of something. */
+  readonly eviction?: EvictionSettings
+  /** When images that no container has are removed. */
+  readonly imageCollection?: ImageCollectionSettings
   /** Kept from pods: thousandths of a CPU, bytes. Default nothing. */
   readonly reserved?: { readonly milliCPU?: number; readonly memoryBytes?: number }
   /** Writes a CNI configuration when the node is given its pod CIDR. Default: somebody else does. */
@@ -52,6 +57,31 @@ export interface KubeletOptions {
   /** When a container's log is rotated and how many files of it are kept. */
   readonly containerLogMaxBytes?: number
   readonly containerLogMaxFiles?: number
+}
+
+/** As KubeletConfiguration names them; durations in milliseconds. */
+export interface EvictionSettings {
+  /** By signal: a quantity, or a part of the capacity (`10%`). Default upstream's. */
+  readonly evictionHard?: Readonly<Record<string, string>>
+  readonly evictionSoft?: Readonly<Record<string, string>>
+  readonly evictionSoftGracePeriodMs?: Readonly<Record<string, number>>
+  readonly evictionMinimumReclaim?: Readonly<Record<string, string>>
+  /** Default 5 minutes. */
+  readonly evictionPressureTransitionPeriodMs?: number
+  readonly evictionMaxPodGracePeriod?: number
+  /** Instead of what this machine says. */
+  readonly read?: () => Promise<Readings>
+}
+
+export interface ImageCollectionSettings {
+  /** Default 85; 100 for never. */
+  readonly imageGCHighThresholdPercent?: number
+  /** Default 80. */
+  readonly imageGCLowThresholdPercent?: number
+  /** Default 2 minutes. */
+  readonly imageMinimumGCAgeMs?: number
+  /** Default 0: never. */
+  readonly imageMaximumGCAgeMs?: number
 }
 
 export type RuntimeChoice =

@@ -18,6 +18,8 @@ import { keyOf } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
 import { quantityValue } from '../machinery/quantity.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
+import type { EvictionManager } from './eviction/eviction-manager.ts'
+import { guardNode } from './eviction/guard-node.ts'
 import { createImagePuller } from './images/image-puller.ts'
 import { removeStrayLogs } from './logs/remove-logs.ts'
 import { createLogRotator } from './logs/log-rotation.ts'
@@ -26,7 +28,7 @@ import { parseResolvConf } from './network/dns.ts'
 import { inspectMachine, primaryAddress } from './node/machine.ts'
 import { keepNodeLease } from './node/node-lease.ts'
 import { resourcesOf, type NodeDescription } from './node/node-object.ts'
-import { createNodeReporter } from './node/node-reporter.ts'
+import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
 import { kubeletConfiguration } from './kubelet-configuration.ts'
 import type { KubeletOptions, KubeletServerOptions, RuntimeChoice } from './options.ts'
@@ -66,6 +68,8 @@ export async function startKubelet(
   const nodeIPs = options.nodeIPs ?? [primaryAddress()]
   const started = Promise.withResolvers<void>()
   const probeMetrics = createProbeMetrics()
+  /** Nothing looks after the node before it is registered: until then it has no pods. */
+  let guard: EvictionManager | undefined
   const server = options.server && (await startServer(options.server))
   const description: NodeDescription = {
     name: nodeName,
@@ -102,6 +106,7 @@ export async function startKubelet(
     monitor,
     description,
     volumesInUse: () => csi?.inUse() ?? [],
+    pressures: () => guard?.pressures ?? new Set(),
     problems: () => [observer.health()].filter((problem) => problem !== undefined),
     cached: () => nodeInformer.get(nodeName),
   })
@@ -257,6 +262,7 @@ export async function startKubelet(
       configMapTracker.track(uid, references.configMaps)
       secretTracker.track(uid, references.secrets)
     },
+    pressures: () => guard?.pressures ?? new Set(),
     onMirror: (key) => mirrors.changed(key),
     onPodsChange(active) {
       cgroups.balance(active).catch((error: unknown) => log.warn('sharing CPU among pods failed', { error }))
@@ -360,8 +366,22 @@ export async function startKubelet(
     knowsPods = true
     if (runtime.usesHost) await removeLeftovers()
     for (const pod of podInformer.list()) if (isStaticPod(pod)) mirrors.changed(keyOf(pod))
-    await reporter.registered
+    const node = await reporter.registered
     mirrors.nodeRegistered()
+    if (stopping) return
+    guard = guardNode({
+      runtime,
+      observer,
+      manager,
+      clock,
+      log,
+      recorder,
+      node: aboutNode(node),
+      rootDirectory: paths.rootDirectory,
+      eviction: options.eviction ?? {},
+      images: options.imageCollection ?? {},
+      onChange: () => reporter.changed(),
+    })
   })()
 
   return {
@@ -374,6 +394,7 @@ export async function startKubelet(
       unsubscribe()
       staticSource?.stop()
       rotator.stop()
+      guard?.stop()
       monitor.stop()
       observer.stop()
       componentObserver.stop()

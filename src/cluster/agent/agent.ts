@@ -82,6 +82,12 @@ async function kubeletOptions(configuration: AgentConfiguration): Promise<Kubele
     clusterDomain: configuration.clusterDomain,
     resolvConf: configuration.resolvConf,
     staticPodDirectory: configuration.staticPods,
+    // The disk is the whole machine's: what part of it is used says little of the node, and images that were loaded by
+    // hand could not be pulled again.
+    eviction: {
+      evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1Gi', 'imagefs.available': '1Gi' },
+    },
+    imageCollection: { imageGCHighThresholdPercent: 100 },
     cni: {
       directory: configuration.cniConfiguration,
       networkName: configuration.cniNetwork,

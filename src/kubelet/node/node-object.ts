@@ -1,6 +1,7 @@
 import type { ContainerImage, Node, NodeAddress, NodeCondition, Taint } from '../../api/generated/core.v1.ts'
 import { formatTime } from '../../machinery/time.ts'
 import type { Image, RuntimeStatus, RuntimeVersion } from '../runtime/runtime.ts'
+import type { NodePressure } from '../eviction/threshold.ts'
 import type { Machine } from './machine.ts'
 
 export const kubeletVersion = 'v1.36.0'
@@ -29,6 +30,8 @@ export interface NodeState {
   /** Why the node is not ready. */
   readonly problems: readonly string[]
   readonly images: readonly Image[]
+  /** What the node is short of. */
+  readonly pressures: ReadonlySet<NodePressure>
   readonly now: number
 }
 
@@ -134,18 +137,30 @@ function addressesOf({ addresses, name }: NodeDescription): readonly NodeAddress
   ]
 }
 
-const calmConditions = [
+/** What each pressure is told as, while it lasts and while it does not. */
+const pressureConditions = [
   {
     type: 'MemoryPressure',
-    reason: 'KubeletHasSufficientMemory',
-    message: 'kubelet has sufficient memory available',
+    calm: { reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    pressed: {
+      reason: 'KubeletHasInsufficientMemory',
+      message: 'kubelet has insufficient memory available',
+    },
   },
-  { type: 'DiskPressure', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
-  { type: 'PIDPressure', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+  {
+    type: 'DiskPressure',
+    calm: { reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+    pressed: { reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' },
+  },
+  {
+    type: 'PIDPressure',
+    calm: { reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    pressed: { reason: 'KubeletHasInsufficientPID', message: 'kubelet has insufficient PID available' },
+  },
 ] as const
 
 function conditionsOf(
-  { problems, now }: NodeState,
+  { problems, pressures, now }: NodeState,
   previous: readonly NodeCondition[],
 ): readonly NodeCondition[] {
   const ready =
@@ -153,7 +168,9 @@ function conditionsOf(
       ? { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
       : { status: 'False', reason: 'KubeletNotReady', message: messageOf(problems) }
   const verdicts = [
-    ...calmConditions.map((condition) => ({ ...condition, status: 'False' })),
+    ...pressureConditions.map(({ type, calm, pressed }) =>
+      pressures.has(type) ? { type, status: 'True', ...pressed } : { type, status: 'False', ...calm },
+    ),
     { type: 'Ready', ...ready },
   ]
   return verdicts.map((verdict) => {

@@ -7,6 +7,7 @@ import { jsonEqual } from '../../machinery/equal.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { parseTime } from '../../machinery/time.ts'
 import { isAlreadyExists } from '../../machinery/status-errors.ts'
+import type { NodePressure } from '../eviction/threshold.ts'
 import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.ts'
 import type { RuntimeMonitor } from '../runtime/runtime-monitor.ts'
 import { newNode, nodeLabels, nodeStatus, type NodeDescription, type NodeState } from './node-object.ts'
@@ -38,6 +39,7 @@ export interface NodeReporterOptions {
   readonly problems: () => readonly string[]
   /** Volumes that pods are given or have, as node statuses call them. */
   readonly volumesInUse: () => readonly string[]
+  readonly pressures: () => ReadonlySet<NodePressure>
   /** The newest node object, from whatever has seen it. */
   readonly cached: () => Node | undefined
 }
@@ -69,6 +71,7 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
       runtime: monitor.status,
       problems: [runtimeProblem, networkProblem, ...options.problems()].filter((text) => text !== undefined),
       images,
+      pressures: options.pressures(),
       now: clock.now(),
     }
   }
@@ -172,7 +175,7 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
 }
 
 /** Upstream's kubelet puts the node's name where the uid stands, so that its events are found by name. */
-function aboutNode(node: Node): Node {
+export function aboutNode(node: Node): Node {
   return {
     apiVersion: 'v1',
     kind: 'Node',

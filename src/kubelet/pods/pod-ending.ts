@@ -11,6 +11,8 @@ export interface EndingCauses {
   readonly removed: boolean
   /** Its containers have come to an end, or it has failed. */
   readonly terminal: boolean
+  /** At most this long, where what ends it says so. */
+  readonly graceSeconds?: number
 }
 
 /**
@@ -30,7 +32,7 @@ export function nextEnding(
     deleting || removed
       ? (pod.metadata?.deletionGracePeriodSeconds ?? terminationGraceSeconds(pod))
       : terminationGraceSeconds(pod)
-  const graceSeconds = Math.max(minimumGraceSeconds, asked)
+  const graceSeconds = Math.max(minimumGraceSeconds, Math.min(asked, causes.graceSeconds ?? Infinity))
   if (before === undefined) return { sinceMs: now, graceSeconds, remove }
   const deadlineMs = before.sinceMs + before.graceSeconds * 1000
   const isSooner = now + graceSeconds * 1000 < deadlineMs && graceSeconds < before.graceSeconds

@@ -6,6 +6,9 @@ import { referencesOf, type References } from '../objects/references.ts'
 import { admit, resizeVerdict, type NodePolicy } from './admission.ts'
 import { podEvents } from './events.ts'
 import { orphanPod } from './orphan-pod.ts'
+import { refusalUnderPressure } from '../eviction/admit-under-pressure.ts'
+import type { NodePressure } from '../eviction/threshold.ts'
+import type { Failure } from './status/pod-status.ts'
 import { isProcessPod } from '../runtime/component/process-pod.ts'
 import { isMirrorPod, isStaticPod, isTerminalPhase, podUID } from './pod.ts'
 import { createPodWorker, type PodWorker } from './pod-worker.ts'
@@ -25,6 +28,10 @@ export interface PodManager {
   pods(): readonly Pod[]
   find(namespace: string, name: string): Pod | undefined
   findByUID(uid: string): Pod | undefined
+  /** Pods that hold resources of this node. */
+  active(): readonly Pod[]
+  /** Ends a pod, and says why in its status and an event. */
+  evict(uid: string, failure: Failure): void
   /** What the pod runs on. */
   servicesOf(pod: Pod): PodServices
   readonly isEmpty: boolean
@@ -41,6 +48,8 @@ export interface PodManagerOptions {
   readonly log: Logger
   readonly node: () => Node | undefined
   readonly policy: NodePolicy
+  /** What the node is short of. */
+  readonly pressures: () => ReadonlySet<NodePressure>
   readonly track: (podUID: string, references: References) => void
   /** A mirror pod has changed in the API server. */
   readonly onMirror: (key: string) => void
@@ -102,7 +111,9 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     const deleting = pod.metadata?.deletionTimestamp !== undefined
     if (isTerminalPhase(pod.status?.phase) || deleting || node === undefined) return undefined
     if (servicesOf(pod).observer.get(worker.uid).containers.length > 0) return undefined
-    return admit(pod, activePods(worker), node, options.policy)
+    return (
+      refusalUnderPressure(pod, options.pressures()) ?? admit(pod, activePods(worker), node, options.policy)
+    )
   }
 
   /** Pods that hold their resources: not those that have come to their end. */
@@ -209,6 +220,13 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     findByUID(uid) {
       const worker = workers.get(uid)
       return worker && withStatus(worker)
+    },
+    active: () => activePods(),
+    evict(uid, failure) {
+      const worker = workers.get(uid)
+      if (!worker) return
+      podEvents(services.recorder, worker.pod).warning(failure.reason, failure.message)
+      worker.fail(failure)
     },
     servicesOf,
     get isEmpty() {

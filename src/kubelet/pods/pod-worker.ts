@@ -110,6 +110,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
         pod,
         removed: isRemoved,
         terminal: failure !== undefined || isTerminalPhase(status?.phase ?? pod.status?.phase),
+        ...graceOfFailure(),
       },
       now,
     )
@@ -122,7 +123,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     let plan = planNow(now)
     let terminal = makeStatus(plan, now)
     if (terminal && !ending) {
-      ending = nextEnding(ending, { pod, removed: isRemoved, terminal }, now)
+      ending = nextEnding(ending, { pod, removed: isRemoved, terminal, ...graceOfFailure() }, now)
       plan = planNow(now)
       terminal = makeStatus(plan, now)
     }
@@ -132,6 +133,10 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     for (const action of plan.actions) launch(action)
     if (isStopped) tearDownNext(plan.removed)
     setTimer(plan.wakeAtMs, now)
+  }
+
+  function graceOfFailure() {
+    return failure?.graceSeconds === undefined ? {} : { graceSeconds: failure.graceSeconds }
   }
 
   function planNow(now: number): Plan {

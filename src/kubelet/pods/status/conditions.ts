@@ -23,6 +23,7 @@ interface ConditionsInput {
   /** Present while containers have other resources than their spec says. */
   readonly resize?: ResizeVerdict
   readonly previous: readonly PodCondition[]
+  readonly failure?: { readonly disruption?: string; readonly message: string }
   readonly now: number
 }
 
@@ -35,6 +36,7 @@ export function conditionsOf(input: ConditionsInput): readonly PodCondition[] {
     containersReady,
     { type: 'PodScheduled', status: 'True' },
     ...resizeVerdicts(input),
+    ...disruptionVerdict(input),
   ]
   return verdicts.map((verdict) => withTimes(verdict, input))
 }
@@ -49,6 +51,12 @@ function withTimes(verdict: Verdict, { previous, pod, now }: ConditionsInput): P
     lastProbeTime: null,
     lastTransitionTime: (same && before.lastTransitionTime) || formatTime(now),
   }
+}
+
+/** Whoever made the pod must not count this end as the pod's own failure. */
+function disruptionVerdict({ failure }: ConditionsInput): readonly Verdict[] {
+  if (failure?.disruption === undefined) return []
+  return [{ type: 'DisruptionTarget', status: 'True', reason: failure.disruption, message: failure.message }]
 }
 
 /** These are there only while they are true. */

@@ -35,6 +35,10 @@ export interface PodStatusInput {
 export interface Failure {
   readonly reason: string
   readonly message: string
+  /** At most this long the containers have to end. */
+  readonly graceSeconds?: number
+  /** The reason of its DisruptionTarget condition, where it ends for somebody else's sake. */
+  readonly disruption?: string
   /** The pod was never let in. */
   readonly isRejection?: boolean
 }
@@ -97,6 +101,7 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
         hasSandbox: sandbox !== undefined,
         ...(isResizing(pod, observed, input.appliedResources) && !input.ending && { resize: input.resize }),
         previous: previous.conditions ?? [],
+        ...(failure && { failure }),
         now,
       }),
       ...(reason !== undefined && { reason }),

@@ -1,0 +1,66 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Pod } from '../../api/generated/core.v1.ts'
+import type { PodObservation } from '../pods/observation.ts'
+import type { ContainerRuntime, ContainerStats } from '../runtime/runtime.ts'
+import { podDirectory } from '../volumes/pod-directory.ts'
+import type { PodUsage } from './rank-pods.ts'
+
+export interface PodUsageSources {
+  readonly runtime: ContainerRuntime
+  readonly rootDirectory: string
+  readonly observed: (podUID: string) => PodObservation
+}
+
+/** What each of these pods uses now: asks the runtime once, and walks their logs and volumes. */
+export async function podUsages(
+  sources: PodUsageSources,
+  pods: readonly Pod[],
+): Promise<readonly PodUsage[]> {
+  const stats = await sources.runtime.containerStats()
+  const byPod = Map.groupBy(stats, ({ podUID }) => podUID)
+  return Promise.all(pods.map((pod) => usageOf(sources, pod, byPod.get(pod.metadata?.uid ?? '') ?? [])))
+}
+
+async function usageOf(
+  { rootDirectory, observed }: PodUsageSources,
+  pod: Pod,
+  stats: readonly ContainerStats[],
+): Promise<PodUsage> {
+  const uid = pod.metadata?.uid ?? ''
+  const directory = podDirectory(rootDirectory, uid)
+  const { containers } = observed(uid)
+  const onDisk = (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir && emptyDir.medium !== 'Memory')
+  const volumes = onDisk.map(async ({ name }) => {
+    return [name, await diskUsage(directory.volume('empty-dir', name))] as const
+  })
+  return {
+    pod,
+    containers: await Promise.all(
+      stats.map(async (entry) => {
+        const logPath = containers.find(({ id }) => id === entry.containerID)?.logPath
+        const logBytes = logPath ? await diskUsage(dirname(logPath)) : 0
+        return {
+          name: entry.name,
+          memoryBytes: entry.memoryWorkingSetBytes,
+          storageBytes: (entry.filesystemUsedBytes ?? 0) + logBytes,
+          inodes: entry.filesystemInodesUsed ?? 0,
+        }
+      }),
+    ),
+    volumes: new Map(await Promise.all(volumes)),
+  }
+}
+
+const blockBytes = 512
+
+/** Bytes that a tree takes on its disk; what cannot be read, or goes meanwhile, takes none. */
+async function diskUsage(path: string): Promise<number> {
+  const found = await lstat(path).catch(() => undefined)
+  if (!found) return 0
+  const own = found.blocks * blockBytes
+  if (!found.isDirectory()) return own
+  let sum = own
+  for (const name of await readdir(path).catch(() => [])) sum += await diskUsage(join(path, name))
+  return sum
+}
