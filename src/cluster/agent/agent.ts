@@ -14,6 +14,7 @@ import { startProxy } from '../../proxy/start.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
 import { uplinkMtu } from '../machine/network.ts'
 import type { AgentConfiguration, CertificateFiles } from './agent-configuration.ts'
+import { lookUpApiServer, startNameCheck } from './name-check.ts'
 import { startNodeRoutes } from './node-routes.ts'
 import { readUpstreams } from './upstreams.ts'
 
@@ -57,6 +58,10 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
     startLocalPath(localPath.context, {
       isOwnNode: (name) => name === node,
       volumes: localVolumesIn(configuration.localVolumes),
+    }),
+    startNameCheck({
+      clock: systemClock,
+      lookUp: lookUpApiServer(configuration.dnsServiceAddress, configuration.clusterDomain),
     }),
   ]
   return {

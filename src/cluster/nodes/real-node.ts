@@ -147,7 +147,14 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
 }
 
 /** What the node's process runs (agent/agent.ts). */
-const agentComponents = ['node-routes', 'kube-proxy', 'coredns', 'kubelet', 'local-path-provisioner']
+const agentComponents = [
+  'node-routes',
+  'kube-proxy',
+  'coredns',
+  'kubelet',
+  'local-path-provisioner',
+  'cluster-names',
+]
 
 /** How the journal calls the process of a node. */
 export function agentRole(node: string): string {
