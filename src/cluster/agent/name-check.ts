@@ -44,9 +44,14 @@ export function startNameCheck({ lookUp, clock }: NameCheckOptions): RunningComp
   }
 }
 
-/** Asks a DNS server for the API server's own Service, once, in the network namespace of this process. */
+/**
+ * Asks a DNS server for the API server's own Service, once, in the network namespace of this process. From a port of its
+ * own each time: the kernel leads what follows a packet that came too early for the proxy's rules where that one went.
+ */
 export function lookUpApiServer(dnsServer: string, clusterDomain: string): () => Promise<unknown> {
-  const resolver = new Resolver({ timeout: 500, tries: 1 })
-  resolver.setServers([dnsServer])
-  return () => resolver.resolve4(`kubernetes.default.svc.${clusterDomain}`)
+  return () => {
+    const resolver = new Resolver({ timeout: 250, tries: 1 })
+    resolver.setServers([dnsServer])
+    return resolver.resolve4(`kubernetes.default.svc.${clusterDomain}`)
+  }
 }

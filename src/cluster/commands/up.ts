@@ -37,10 +37,7 @@ async function up(input: CommandInput): Promise<ExitCode> {
   const before = loadState(folder)
   const runtime = options.runtime ?? before?.runtime
   const args = process.argv.slice(3)
-  if (runtime !== 'simulated' && process.getuid?.() !== 0 && (await canBecomeRoot())) {
-    process.stdout.write(
-      `k8ts needs root for network namespaces, containers${missingRequirements(nodeRequirements).length > 0 ? ', packages' : ''} and cgroups: it goes on with sudo.\n`,
-    )
+  if (runtime !== 'simulated' && process.getuid?.() !== 0 && (await canBecomeRoot(whyRoot()))) {
     return (await runAsRoot(['up', ...args])) as ExitCode
   }
   const run = supervisedRun()
@@ -56,6 +53,11 @@ async function up(input: CommandInput): Promise<ExitCode> {
     return serveUntilStopped(input, options, chosen)
   }
   return serveUntilStopped(input, options, runtime ?? 'containerd')
+}
+
+function whyRoot(): string {
+  const packages = missingRequirements(nodeRequirements).length > 0 ? ', packages' : ''
+  return `k8ts needs root for network namespaces, containers${packages} and cgroups: it goes on with sudo.`
 }
 
 async function serveUntilStopped(

@@ -6,17 +6,35 @@ import { CommandError, run } from '../machine/command.ts'
 import { entryPoint } from '../entry-point.ts'
 import { clustersHome } from '../state/cluster-folder.ts'
 
-/** Whether sudo can make us root: it asks for nothing, or there is somebody to ask. */
-export async function canBecomeRoot(): Promise<boolean> {
+/**
+ * Whether sudo makes us root: it asks for nothing, or whoever is at the terminal satisfies it. Says `why` before sudo is
+ * seen to do anything.
+ */
+export async function canBecomeRoot(why?: string): Promise<boolean> {
   if (process.platform !== 'linux' || process.getuid?.() === 0) return false
-  try {
-    await run('sudo', ['--non-interactive', 'true'])
+  const refusal = await sudoRefusal(['--non-interactive', 'true'], 'captured')
+  const say = () => why !== undefined && process.stdout.write(`${why}\n`)
+  if (!refusal) {
+    say()
     return true
+  }
+  const isThere = refusal.exitCode !== undefined
+  if (!isThere || /not allowed|not in the sudoers/.test(refusal.stderr) || !isInteractive()) return false
+  say()
+  // What sudo says to the password tells whether this user may: without this, its refusal would be the end of the command.
+  return (await sudoRefusal(['--validate'], 'inherited')) === undefined
+}
+
+async function sudoRefusal(
+  args: readonly string[],
+  output: 'captured' | 'inherited',
+): Promise<CommandError | undefined> {
+  try {
+    await run('sudo', args, { output })
+    return undefined
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
-    const isThere = error.exitCode !== undefined
-    const refuses = /not allowed|not in the sudoers/.test(error.stderr)
-    return isThere && !refuses && isInteractive()
+    if (error instanceof CommandError) return error
+    throw error
   }
 }
 
