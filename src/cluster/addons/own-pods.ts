@@ -112,7 +112,8 @@ export function nodePods({ processFile, kubeProxyLog, corednsLog, address }: Nod
           { name: 'dns', containerPort: 53, protocol: 'UDP' },
           { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
         ],
-        readinessProbe: { tcpSocket: { port: 53 }, periodSeconds: 10 },
+        // The kubelet may ask before the server listens: pods have no names until it asks again.
+        readinessProbe: { tcpSocket: { port: 53 }, periodSeconds: 1 },
       },
     },
   ]
