@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { k8tsVersion, kubernetesVersion } from '../src/cluster/version.ts'
+import { kubernetesVersion } from '../src/api/kubernetes-version.ts'
+import { k8tsVersion } from '../src/cluster/version.ts'
 import { median } from './timing.ts'
 
 /** What a figure depends on beside the code. */

@@ -2,9 +2,6 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The Kubernetes whose API this is. */
-export const kubernetesVersion = 'v1.36.0'
-
 /** The version in package.json, the nearest above this file that is k8ts's. */
 export function k8tsVersion(): string {
   for (

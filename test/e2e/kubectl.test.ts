@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { ConfigMap } from '../../src/api/generated/core.v1.ts'
+import { kubernetesVersion } from '../../src/api/kubernetes-version.ts'
 import { aCluster, type TestCluster } from './harness/test-cluster.ts'
 
 /** What needs no containers: everything that kubectl reads and writes. */
@@ -32,8 +33,11 @@ describe('kubectl', () => {
 
   const reads: readonly (readonly [string, RegExp])[] = [
     ['cluster-info', /is running at .*https:\/\/127\.0\.0\.1:\d+/],
-    ['version', /v1\.36\.\d+/],
-    ['get nodes', /^NAME +STATUS +ROLES +AGE +VERSION\nnode1 +Ready +control-plane +\S+ +v1\.36\./],
+    ['version', new RegExp(`Server Version: .*${kubernetesVersion.replaceAll('.', '\\.')}\\+k8ts`)],
+    [
+      'get nodes',
+      /^NAME +STATUS +ROLES +AGE +VERSION\nnode1 +Ready +control-plane +\S+ +v1\.36\.\d+\+k8ts$/m,
+    ],
     ['get nodes -o wide', /INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION +CONTAINER-RUNTIME/],
     ['get namespaces', /^default +Active /m],
     ['get ns -o name', /^namespace\/kube-system$/m],

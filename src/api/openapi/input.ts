@@ -3,7 +3,7 @@ import type { Resource } from '../../machinery/resource.ts'
 
 /** What the documents are made of. Equal inputs give equal documents, byte for byte. */
 export interface OpenApiInput {
-  /** The server's version: `v1.36.0`. */
+  /** The server's version: `v1.36.4+k8ts`. */
   readonly version: string
   readonly resources: readonly OpenApiResource[]
   /** Texts for `kubectl explain`; without them there are fields and types alone. */

@@ -1,4 +1,5 @@
 import type { Info } from '../../api/generated/version.ts'
+import { builtVersion } from '../../api/kubernetes-version.ts'
 
 /** What we say to be: the version of Kubernetes whose API this is. Source: k8s.io/apimachinery/pkg/version. */
 export const versionInfo: Info = {
@@ -8,7 +9,7 @@ export const versionInfo: Info = {
   emulationMinor: '36',
   minCompatibilityMajor: '1',
   minCompatibilityMinor: '35',
-  gitVersion: 'v1.36.4+k8ts',
+  gitVersion: builtVersion,
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',

@@ -1,6 +1,7 @@
 import { outputOption, type Command } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
-import { k8tsVersion, kubernetesVersion } from '../version.ts'
+import { kubernetesVersion } from '../../api/kubernetes-version.ts'
+import { k8tsVersion } from '../version.ts'
 
 export const versionCommand: Command = {
   name: 'version',

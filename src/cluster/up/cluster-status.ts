@@ -3,7 +3,8 @@ import type { ClusterStatus } from '../control/control-protocol.ts'
 import { openJournal, type Journal } from '../machine/journal.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { kindOf, type ClusterState } from '../state/cluster-state.ts'
-import { k8tsVersion, kubernetesVersion } from '../version.ts'
+import { kubernetesVersion } from '../../api/kubernetes-version.ts'
+import { k8tsVersion } from '../version.ts'
 import { runningServer, runningSupervisor, serverEnds } from './supervisor.ts'
 
 /** What is known of a cluster whether it runs or not. */

@@ -1,10 +1,10 @@
 import type { ContainerImage, Node, NodeAddress, NodeCondition, Taint } from '../../api/generated/core.v1.ts'
+import { builtVersion } from '../../api/kubernetes-version.ts'
 import { formatTime } from '../../machinery/time.ts'
 import type { Image, RuntimeStatus, RuntimeVersion } from '../runtime/runtime.ts'
 import type { NodePressure } from '../eviction/threshold.ts'
 import type { Machine } from './machine.ts'
 
-export const kubeletVersion = 'v1.36.0'
 const maximumImages = 50
 const maximumImageNames = 5
 /** Upstream's hard eviction threshold: what pods may not take. */
@@ -87,7 +87,7 @@ export function nodeStatus(
       kernelVersion: machine.kernelVersion,
       osImage: machine.osImage,
       containerRuntimeVersion: `${version.runtimeName}://${version.runtimeVersion}`,
-      kubeletVersion,
+      kubeletVersion: builtVersion,
       kubeProxyVersion: '',
       operatingSystem: 'linux',
       architecture: machine.architecture,
