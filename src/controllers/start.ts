@@ -37,6 +37,7 @@ import { serviceCidrsReconciler } from './servicecidrs/service-cidrs.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
 import { statefulSetReconciler } from './statefulset/statefulset.ts'
 import { ttlAfterFinishedReconciler } from './ttl-after-finished/ttl-after-finished.ts'
+import { attachDetachReconciler } from './volume/attach-detach.ts'
 import { persistentVolumeBinder } from './volume/binder.ts'
 import { ephemeralVolumeReconciler } from './volume/ephemeral-volume.ts'
 import { expandReconciler } from './volume/expand.ts'
@@ -96,6 +97,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     persistentVolumeBinder,
     ephemeralVolumeReconciler,
     expandReconciler,
+    attachDetachReconciler,
     pvcProtectionReconciler,
     pvProtectionReconciler,
     vacProtectionReconciler,

@@ -1,0 +1,130 @@
+import type { PersistentVolume, Pod } from '../../api/generated/core.v1.ts'
+import {
+  csiDrivers,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttachments,
+} from '../../api/generated/resources.ts'
+import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import { isAlreadyExists, isNotFound } from '../../machinery/status-errors.ts'
+import { sameOnceWritten } from '../same-once-written.ts'
+import { claimNamesOf } from './claim-names.ts'
+import { planAttachments, type WantedVolume } from './plan-attachments.ts'
+
+const podsByNode = 'attachdetach/node'
+const podsByClaim = 'attachdetach/claim'
+const attachmentsByNode = 'attachdetach/node'
+const attachmentsByVolume = 'attachdetach/volume'
+
+/**
+ * Has the volumes of drivers that ask for it attached to the nodes of the pods that use them, and detached when none
+ * does; node statuses say which are attached. One key for each node.
+ */
+export const attachDetachReconciler: Reconciler = {
+  name: 'attachdetach',
+  watches: [
+    on(nodes, ({ metadata }) => [metadata?.name ?? '']),
+    on(pods, (pod) => (pod.spec?.nodeName && claimNamesOf(pod).length > 0 ? [pod.spec.nodeName] : [])),
+    on(persistentVolumeClaims, ({ metadata }, context) =>
+      nodesOfClaim(`${metadata?.namespace}/${metadata?.name}`, context),
+    ),
+    on(persistentVolumes, nodesOfVolume),
+    on(volumeAttachments, ({ spec }, context) => {
+      const volume = context.cache(persistentVolumes).get(spec.source.persistentVolumeName ?? '')
+      return [spec.nodeName, ...(volume ? nodesOfVolume(volume, context) : [])]
+    }),
+    on(csiDrivers, ({ metadata }, context) =>
+      context
+        .cache(persistentVolumes)
+        .list()
+        .filter(({ spec }) => spec?.csi?.driver === metadata?.name)
+        .flatMap((volume) => nodesOfVolume(volume, context)),
+    ),
+  ],
+
+  prepare({ cache }) {
+    const users = (pod: Pod) => (isUser(pod) ? claimNamesOf(pod) : [])
+    cache(pods).addIndex(podsByNode, (pod) => (users(pod).length > 0 ? [pod.spec?.nodeName ?? ''] : []))
+    cache(pods).addIndex(podsByClaim, (pod) => users(pod).map((name) => `${pod.metadata?.namespace}/${name}`))
+    cache(volumeAttachments).addIndex(attachmentsByNode, ({ spec }) => [spec.nodeName])
+    cache(volumeAttachments).addIndex(attachmentsByVolume, ({ spec }) => [
+      spec.source.persistentVolumeName ?? '',
+    ])
+  },
+
+  async reconcile(name, context) {
+    const { cache, client, clock, events } = context
+    const attachments = cache(volumeAttachments).byIndex(attachmentsByNode, name)
+    const wanted = wantedVolumes(name, context)
+    const node = cache(nodes).get(name)
+    if (attachments.length === 0 && wanted.length === 0 && !node?.status?.volumesAttached?.length) return done
+    const plan = planAttachments({
+      name,
+      node,
+      wanted,
+      attachments,
+      volume: (volume) => cache(persistentVolumes).get(volume),
+      elsewhere: (volume) =>
+        cache(volumeAttachments)
+          .byIndex(attachmentsByVolume, volume)
+          .filter(({ spec }) => spec.nodeName !== name),
+      now: clock.now(),
+    })
+    for (const { pod, type, reason, message } of plan.events) events.event(pod, type, reason, message)
+    // What is about to be detached is not to be used any more: the node is told before.
+    if (plan.attached && !sameOnceWritten(plan.attached, node?.status?.volumesAttached)) {
+      const body = { status: { volumesAttached: plan.attached } }
+      await client.patch(nodes, { name }, { type: 'merge', body }, { subresource: 'status' })
+    }
+    for (const { metadata } of plan.detach)
+      await ignoring(isNotFound, client.delete(volumeAttachments, { name: metadata?.name ?? '' }))
+    for (const attachment of plan.attach)
+      await ignoring(isAlreadyExists, client.create(volumeAttachments, attachment))
+    return Number.isFinite(plan.againAtMs) ? again(plan.againAtMs - clock.now()) : done
+  },
+}
+
+/** A pod that has a node, and may still run there. */
+function isUser({ spec, status }: Pod): boolean {
+  return !!spec?.nodeName && status?.phase !== 'Succeeded' && status?.phase !== 'Failed'
+}
+
+function nodesOfClaim(key: string, { cache }: ReconcileContext): readonly string[] {
+  return cache(pods)
+    .byIndex(podsByClaim, key)
+    .map(({ spec }) => spec?.nodeName ?? '')
+}
+
+function nodesOfVolume({ spec }: PersistentVolume, context: ReconcileContext): readonly string[] {
+  if (!spec?.csi || !spec.claimRef) return []
+  return nodesOfClaim(`${spec.claimRef.namespace}/${spec.claimRef.name}`, context)
+}
+
+/** Volumes that are to be attached to the node for its pods. */
+function wantedVolumes(nodeName: string, { cache }: ReconcileContext): readonly WantedVolume[] {
+  const byName = new Map<string, { volume: PersistentVolume; pods: Pod[] }>()
+  for (const pod of cache(pods).byIndex(podsByNode, nodeName)) {
+    for (const claimName of claimNamesOf(pod)) {
+      const claim = cache(persistentVolumeClaims).get(`${pod.metadata?.namespace}/${claimName}`)
+      const volume = cache(persistentVolumes).get(claim?.spec?.volumeName ?? '')
+      const driver = volume?.spec?.csi?.driver
+      if (!volume || driver === undefined || volume.spec?.claimRef?.uid !== claim?.metadata?.uid) continue
+      if (cache(csiDrivers).get(driver)?.spec?.attachRequired === false) continue
+      const name = volume.metadata?.name ?? ''
+      const known = byName.get(name)
+      if (known) known.pods.push(pod)
+      else byName.set(name, { volume, pods: [pod] })
+    }
+  }
+  return [...byName.values()]
+}
+
+async function ignoring(fault: (error: unknown) => boolean, work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!fault(error)) throw error
+  }
+}
