@@ -4,7 +4,7 @@
  *     node src/kubelet/runtime/cri/generate.ts path/to/k8s.io/cri-api/pkg/apis/runtime/v1/api.proto
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -13,7 +13,9 @@ if (proto === undefined) throw new Error('usage: generate.ts <api.proto>')
 
 const work = mkdtempSync(join(tmpdir(), 'cri-generate-'))
 try {
-  copyFileSync(proto, join(work, 'api.proto'))
+  // Only names, numbers and types are taken over, no sentences.
+  const facts = readFileSync(proto, 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+  writeFileSync(join(work, 'api.proto'), facts)
   const template = {
     version: 'v2',
     plugins: [
