@@ -14,7 +14,7 @@ import { VolumeError } from '../volume-error.ts'
 import { Capability, type CsiDriver, type CsiDrivers } from './csi-drivers.ts'
 import {
   csiPaths,
-  isStagedForAny,
+  isStagedForOthers,
   recordsOf,
   writeRecord,
   type CsiPaths,
@@ -64,6 +64,8 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
   const users = new Map<string, Set<string>>()
   /** What has been published since this process began, by target. */
   const published = new Set<string>()
+  /** What has been staged since this process began, by path. */
+  const staged = new Set<string>()
   const turns = new Map<string, Promise<void>>()
 
   /** What is done to one volume is done one after the other, whatever pods ask for it. */
@@ -210,7 +212,10 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
       }),
     }
     await writeRecord(paths.record, recordOf(volume, paths, { isAttached, isStaged, nodeName }))
-    if (isStaged) await stage(driver, volume, paths, how)
+    if (isStaged && !staged.has(paths.staging)) {
+      await stage(driver, volume, paths, how)
+      staged.add(paths.staging)
+    }
     await publish(driver, pod, volume, paths, how, object)
     if (group !== undefined && !driverGivesGroup && changesGroup(volume, object)) {
       const onlyIfRootDiffers = pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch'
@@ -226,12 +231,14 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
     published.delete(targetPath)
     await connection.call(service.nodeUnpublishVolume, { volumeId: volumeHandle, targetPath }, callTimeoutMs)
     await removeMountPoint(targetPath)
-    await rm(directory, { recursive: true, force: true })
-    if (stagingPath !== undefined && !(await isStagedForAny(rootDirectory, stagingPath))) {
+    if (stagingPath !== undefined && !(await isStagedForOthers(rootDirectory, stagingPath, directory))) {
+      staged.delete(stagingPath)
       const request = { volumeId: volumeHandle, stagingTargetPath: stagingPath }
       await connection.call(service.nodeUnstageVolume, request, callTimeoutMs)
       await removeMountPoint(stagingPath)
     }
+    // Until here, whatever failed is tried again.
+    await rm(directory, { recursive: true, force: true })
     if (record.isAttached) release(uniqueVolumeName({ driver: driverName, volumeHandle }), podUID)
   }
 

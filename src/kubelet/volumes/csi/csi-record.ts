@@ -64,11 +64,15 @@ export async function recordsOf(
   return records
 }
 
-/** Whether a pod on this machine still has what is staged there. */
-export async function isStagedForAny(rootDirectory: string, stagingPath: string): Promise<boolean> {
+/** Whether a volume of this machine other than that of the record at `except` still needs what is staged there. */
+export async function isStagedForOthers(
+  rootDirectory: string,
+  stagingPath: string,
+  except: string,
+): Promise<boolean> {
   for (const podUID of await readdir(join(rootDirectory, 'pods')).catch(() => [])) {
-    for (const record of (await recordsOf(rootDirectory, podUID)).values()) {
-      if (record.stagingPath === stagingPath) return true
+    for (const [directory, record] of await recordsOf(rootDirectory, podUID)) {
+      if (directory !== except && record.stagingPath === stagingPath) return true
     }
   }
   return false
