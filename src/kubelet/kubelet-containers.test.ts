@@ -39,6 +39,7 @@ describe(
       assert.deepEqual(reasons, ['Pulled', 'Created', 'Started'])
       const cgroup = `${world.containerd.cgroupRoot}/kubepods/besteffort/pod${pod.metadata?.uid}`
       assert.equal(await readCgroup(cgroup, 'cpu', 'cpu.shares', 'cpu.weight'), legacy ? '2' : '1')
+      assert.equal(await readCgroup(cgroup, 'pids', 'pids.max', 'pids.max'), '5000')
       await world.remove('plain')
       await assert.rejects(readCgroup(cgroup, 'cpu', 'cpu.shares', 'cpu.weight'))
       assert.deepEqual(

@@ -40,6 +40,8 @@ export interface KubeletOptions {
   readonly providerID?: string
   /** Default 110. */
   readonly maxPods?: number
+  /** Processes of one pod at most; below 1 there is no limit. Default none. */
+  readonly podPidsLimit?: number
   /** Sysctls that pods may set beyond the safe ones; `*` at the end stands for all that begin so. Default none. */
   readonly allowedUnsafeSysctls?: readonly string[]
   /** When pods are ended because the node runs short of something. */

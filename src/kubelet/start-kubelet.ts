@@ -30,7 +30,7 @@ import { keepNodeLease } from './node/node-lease.ts'
 import { resourcesOf, type NodeDescription } from './node/node-object.ts'
 import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
-import { kubeletConfiguration } from './kubelet-configuration.ts'
+import { kubeletConfiguration } from './configuration/describe-options.ts'
 import type { KubeletOptions, KubeletServerOptions, RuntimeChoice } from './options.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
@@ -447,7 +447,7 @@ async function setUpCgroups(
   description: NodeDescription,
 ): Promise<CgroupManager> {
   if (!runtime.usesHost) return noCgroups
-  const cgroups = await openCgroups(options.cgroupRoot ?? '/')
+  const cgroups = await openCgroups(options.cgroupRoot ?? '/', options.podPidsLimit)
   await cgroups.setUp({
     milliCPU: description.machine.cpus * 1000 - description.reserved.milliCPU,
     memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - description.reserved.memoryBytes,

@@ -31,12 +31,13 @@ const classDirectories: Readonly<Record<QOSClass, string>> = {
 /** Version 1 hierarchies that the kubelet writes limits in; the runtime makes its own way in the others. */
 const limitedControllers = ['cpu', 'memory'] as const
 
-export async function openCgroups(cgroupRoot: string): Promise<CgroupManager> {
+/** `podPidsLimit`: processes of one pod at most; below 1 there is no limit. */
+export async function openCgroups(cgroupRoot: string, podPidsLimit = -1): Promise<CgroupManager> {
   const unified = await access(join(mountPoint, 'cgroup.controllers')).then(
     () => true,
     () => false,
   )
-  return unified ? unifiedCgroups(cgroupRoot) : legacyCgroups(cgroupRoot)
+  return unified ? unifiedCgroups(cgroupRoot, podPidsLimit) : legacyCgroups(cgroupRoot, podPidsLimit)
 }
 
 /** Where there are no cgroups to make: the simulated runtime, or no root. */
@@ -107,7 +108,7 @@ function burstableShares(pods: Iterable<Pod>): number {
   return cpuSharesOf(milliCPU)
 }
 
-function legacyCgroups(cgroupRoot: string): CgroupManager {
+function legacyCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager {
   const directory = (controller: string, path: string) => join(mountPoint, controller, path)
   const make = async (path: string) => {
     for (const controller of limitedControllers) await mkdir(directory(controller, path), { recursive: true })
@@ -136,6 +137,10 @@ function legacyCgroups(cgroupRoot: string): CgroupManager {
       if (memoryBytes !== undefined) {
         await write(join(directory('memory', path), 'memory.limit_in_bytes'), memoryBytes)
       }
+      if (podPidsLimit > 0) {
+        await mkdir(directory('pids', path), { recursive: true })
+        await write(join(directory('pids', path), 'pids.max'), podPidsLimit)
+      }
       return path
     },
     async balance(pods) {
@@ -152,7 +157,7 @@ function legacyCgroups(cgroupRoot: string): CgroupManager {
   }
 }
 
-function unifiedCgroups(cgroupRoot: string): CgroupManager {
+function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager {
   const directory = (path: string) => join(mountPoint, path)
   /** A controller limits a cgroup only when every cgroup above hands it down. */
   const make = async (path: string) => {
@@ -195,6 +200,7 @@ function unifiedCgroups(cgroupRoot: string): CgroupManager {
       await write(join(directory(path), 'cpu.weight'), weightOf(shares))
       if (quota) await write(join(directory(path), 'cpu.max'), `${quota.cpuQuota} ${quota.cpuPeriod}`)
       if (memoryBytes !== undefined) await write(join(directory(path), 'memory.max'), memoryBytes)
+      if (podPidsLimit > 0) await write(join(directory(path), 'pids.max'), podPidsLimit)
       return path
     },
     async balance(pods) {

@@ -2,6 +2,7 @@ import type { Node } from '../../api/generated/core.v1.ts'
 import type { EventRecorder } from '../../client/event-recorder.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import { defined } from '../configuration/defined.ts'
 import { createImageCollector } from '../images/image-collector.ts'
 import type { EvictionSettings, ImageCollectionSettings } from '../options.ts'
 import type { Observer } from '../pods/observer.ts'
@@ -88,12 +89,5 @@ function* usedImages(observer: Observer): Iterable<string> {
       yield image
       yield imageRef
     }
-  }
-}
-
-/** Without what is undefined. */
-function defined<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [Key in keyof T]?: Exclude<T[Key], undefined>
   }
 }

@@ -1,8 +1,10 @@
-import type { KubeletOptions } from './options.ts'
+import { formatDuration } from '../../machinery/duration.ts'
+import { defaultHardThresholds } from '../eviction/threshold.ts'
+import type { KubeletOptions } from '../options.ts'
 
 /** The options in force as kubelet.config.k8s.io/v1beta1 names them: what /configz answers. */
 export function kubeletConfiguration(options: KubeletOptions): object {
-  const { server } = options
+  const { server, eviction = {}, imageCollection: images = {} } = options
   return {
     kind: 'KubeletConfiguration',
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -28,6 +30,14 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     cgroupRoot: options.cgroupRoot ?? '/',
     cgroupDriver: 'cgroupfs',
     maxPods: options.maxPods ?? 110,
+    podPidsLimit: options.podPidsLimit ?? -1,
+    imageMinimumGCAge: formatDuration(images.imageMinimumGCAgeMs ?? 120_000),
+    imageMaximumGCAge: formatDuration(images.imageMaximumGCAgeMs ?? 0),
+    imageGCHighThresholdPercent: images.imageGCHighThresholdPercent ?? 85,
+    imageGCLowThresholdPercent: images.imageGCLowThresholdPercent ?? 80,
+    evictionHard: eviction.evictionHard ?? defaultHardThresholds,
+    ...(eviction.evictionSoft && { evictionSoft: eviction.evictionSoft }),
+    evictionPressureTransitionPeriod: formatDuration(eviction.evictionPressureTransitionPeriodMs ?? 300_000),
     ...(options.podCIDRs && { podCIDR: options.podCIDRs.join(',') }),
     resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     containerLogMaxSize: String(options.containerLogMaxBytes ?? '10Mi'),

@@ -1,0 +1,219 @@
+import {
+  duration,
+  file,
+  flag,
+  fraction,
+  integer,
+  listOf,
+  longInteger,
+  mapOf,
+  optional,
+  struct,
+  text,
+} from '../../api/configuration/configuration-schema.ts'
+import type { Taint } from '../../api/generated/core.v1.ts'
+import type { ConfigurationKind } from '../../api/configuration/decode-configuration.ts'
+import type { Field, Schema } from '../../machinery/schema.ts'
+
+/** `kubelet.config.k8s.io/v1beta1`, KubeletConfiguration: what of it this kubelet acts on. */
+export interface KubeletConfiguration {
+  readonly enableServer?: boolean
+  readonly staticPodPath?: string
+  readonly podLogsDir?: string
+  readonly address?: string
+  readonly port?: number
+  readonly tlsCertFile?: string
+  readonly tlsPrivateKeyFile?: string
+  readonly authentication?: {
+    readonly x509?: { readonly clientCAFile?: string }
+    readonly webhook?: { readonly enabled?: boolean; readonly cacheTTL?: string }
+    readonly anonymous?: { readonly enabled?: boolean }
+  }
+  readonly authorization?: {
+    readonly mode?: string
+    readonly webhook?: { readonly cacheAuthorizedTTL?: string; readonly cacheUnauthorizedTTL?: string }
+  }
+  readonly clusterDomain?: string
+  readonly clusterDNS?: readonly string[]
+  /** Go durations. */
+  readonly imageMinimumGCAge?: string
+  readonly imageMaximumGCAge?: string
+  readonly imageGCHighThresholdPercent?: number
+  readonly imageGCLowThresholdPercent?: number
+  readonly cgroupRoot?: string
+  readonly maxPods?: number
+  readonly podCIDR?: string
+  readonly podPidsLimit?: number
+  readonly resolvConf?: string
+  readonly evictionHard?: Readonly<Record<string, string>>
+  readonly evictionSoft?: Readonly<Record<string, string>>
+  readonly evictionSoftGracePeriod?: Readonly<Record<string, string>>
+  readonly evictionPressureTransitionPeriod?: string
+  readonly evictionMaxPodGracePeriod?: number
+  readonly evictionMinimumReclaim?: Readonly<Record<string, string>>
+  readonly mergeDefaultEvictionSettings?: boolean
+  readonly containerLogMaxSize?: string
+  readonly containerLogMaxFiles?: number
+  readonly systemReserved?: Readonly<Record<string, string>>
+  readonly kubeReserved?: Readonly<Record<string, string>>
+  readonly allowedUnsafeSysctls?: readonly string[]
+  readonly providerID?: string
+  readonly registerWithTaints?: readonly Taint[]
+  readonly containerRuntimeEndpoint?: string
+  readonly imageServiceEndpoint?: string
+}
+
+const quantities = mapOf(text)
+
+const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
+  enableServer: optional(flag),
+  staticPodPath: text,
+  podLogsDir: text,
+  address: text,
+  port: optional(integer),
+  tlsCertFile: text,
+  tlsPrivateKeyFile: text,
+  authentication: struct({
+    x509: struct({ clientCAFile: text }),
+    webhook: struct({ enabled: optional(flag), cacheTTL: duration }),
+    anonymous: struct({ enabled: optional(flag) }),
+  }),
+  authorization: struct({
+    mode: text,
+    webhook: struct({ cacheAuthorizedTTL: duration, cacheUnauthorizedTTL: duration }),
+  }),
+  clusterDomain: text,
+  clusterDNS: listOf(text),
+  imageMinimumGCAge: duration,
+  imageMaximumGCAge: duration,
+  imageGCHighThresholdPercent: optional(integer),
+  imageGCLowThresholdPercent: optional(integer),
+  cgroupRoot: text,
+  maxPods: optional(integer),
+  podCIDR: text,
+  podPidsLimit: optional(longInteger),
+  resolvConf: optional(text),
+  evictionHard: quantities,
+  evictionSoft: quantities,
+  evictionSoftGracePeriod: mapOf(text),
+  evictionPressureTransitionPeriod: duration,
+  evictionMaxPodGracePeriod: optional(integer),
+  evictionMinimumReclaim: quantities,
+  mergeDefaultEvictionSettings: optional(flag),
+  containerLogMaxSize: text,
+  containerLogMaxFiles: optional(integer),
+  systemReserved: quantities,
+  kubeReserved: quantities,
+  allowedUnsafeSysctls: listOf(text),
+  providerID: text,
+  registerWithTaints: listOf(struct({ key: text, value: text, effect: text, timeAdded: text })),
+  containerRuntimeEndpoint: text,
+  imageServiceEndpoint: text,
+}
+
+/**
+ * Fields that this kubelet does not act on, with the one value each may have: what it does anyhow. Any other value would
+ * be ignored, and is refused.
+ */
+export const fixedFields: Readonly<Record<string, readonly [Schema | Field, unknown]>> = {
+  syncFrequency: [duration, '1m0s'],
+  fileCheckFrequency: [duration, '20s'],
+  httpCheckFrequency: [duration, '20s'],
+  staticPodURL: [text, ''],
+  staticPodURLHeader: [mapOf(listOf(text)), {}],
+  readOnlyPort: [integer, 0],
+  tlsCipherSuites: [listOf(text), []],
+  tlsMinVersion: [text, 'VersionTLS12'],
+  rotateCertificates: [flag, true],
+  serverTLSBootstrap: [flag, false],
+  registryPullQPS: [optional(integer), 5],
+  registryBurst: [integer, 10],
+  imagePullCredentialsVerificationPolicy: [text, 'NeverVerify'],
+  preloadedImagesVerificationAllowlist: [listOf(text), []],
+  eventRecordQPS: [optional(integer), 50],
+  eventBurst: [integer, 100],
+  enableDebuggingHandlers: [optional(flag), true],
+  enableContentionProfiling: [flag, false],
+  healthzPort: [optional(integer), 0],
+  healthzBindAddress: [text, '127.0.0.1'],
+  oomScoreAdj: [optional(integer), -999],
+  streamingConnectionIdleTimeout: [duration, '4h0m0s'],
+  nodeStatusUpdateFrequency: [duration, '10s'],
+  nodeStatusReportFrequency: [duration, '5m0s'],
+  nodeLeaseDurationSeconds: [integer, 40],
+  volumeStatsAggPeriod: [duration, '1m0s'],
+  kubeletCgroups: [text, ''],
+  systemCgroups: [text, ''],
+  cgroupsPerQOS: [optional(flag), true],
+  cgroupDriver: [text, 'cgroupfs'],
+  cpuManagerPolicy: [text, 'none'],
+  singleProcessOOMKill: [optional(flag), false],
+  cpuManagerPolicyOptions: [mapOf(text), {}],
+  cpuManagerReconcilePeriod: [duration, '10s'],
+  memoryManagerPolicy: [text, 'None'],
+  topologyManagerPolicy: [text, 'none'],
+  topologyManagerScope: [text, 'container'],
+  topologyManagerPolicyOptions: [mapOf(text), {}],
+  qosReserved: [mapOf(text), {}],
+  runtimeRequestTimeout: [duration, '2m0s'],
+  hairpinMode: [text, 'promiscuous-bridge'],
+  runOnce: [flag, false],
+  cpuCFSQuota: [optional(flag), true],
+  cpuCFSQuotaPeriod: [duration, '100ms'],
+  nodeStatusMaxImages: [optional(integer), 50],
+  maxOpenFiles: [longInteger, 1_000_000],
+  contentType: [text, 'application/json'],
+  kubeAPIQPS: [optional(integer), 50],
+  kubeAPIBurst: [integer, 100],
+  serializeImagePulls: [optional(flag), false],
+  maxParallelImagePulls: [optional(integer), 0],
+  podsPerCore: [integer, 0],
+  enableControllerAttachDetach: [optional(flag), true],
+  protectKernelDefaults: [flag, false],
+  makeIPTablesUtilChains: [optional(flag), true],
+  iptablesMasqueradeBit: [optional(integer), 14],
+  iptablesDropBit: [optional(integer), 15],
+  featureGates: [mapOf(flag), {}],
+  failSwapOn: [optional(flag), false],
+  memorySwap: [struct({ swapBehavior: text }), { swapBehavior: 'NoSwap' }],
+  containerLogMaxWorkers: [optional(integer), 1],
+  containerLogMonitorInterval: [duration, '10s'],
+  configMapAndSecretChangeDetectionStrategy: [text, 'Watch'],
+  reservedSystemCPUs: [text, ''],
+  showHiddenMetricsForVersion: [text, ''],
+  systemReservedCgroup: [text, ''],
+  kubeReservedCgroup: [text, ''],
+  enforceNodeAllocatable: [listOf(text), ['pods']],
+  volumePluginDir: [text, ''],
+  kernelMemcgNotification: [flag, false],
+  logging: [struct({ format: text }), { format: 'text' }],
+  enableSystemLogHandler: [optional(flag), false],
+  enableSystemLogQuery: [optional(flag), false],
+  shutdownGracePeriod: [duration, '0s'],
+  shutdownGracePeriodCriticalPods: [duration, '0s'],
+  shutdownGracePeriodByPodPriority: [
+    listOf(struct({ priority: integer, shutdownGracePeriodSeconds: longInteger })),
+    [],
+  ],
+  crashLoopBackOff: [struct({ maxContainerRestartPeriod: duration }), { maxContainerRestartPeriod: '5m0s' }],
+  reservedMemory: [listOf(struct({ numaNode: integer, limits: mapOf(text) })), []],
+  enableProfilingHandler: [optional(flag), false],
+  enableDebugFlagsHandler: [optional(flag), false],
+  seccompDefault: [optional(flag), false],
+  memoryThrottlingFactor: [optional(fraction), 0.9],
+  registerNode: [optional(flag), true],
+  tracing: [struct({ endpoint: text, samplingRatePerMillion: integer }), {}],
+  localStorageCapacityIsolation: [optional(flag), true],
+  failCgroupV1: [optional(flag), false],
+  userNamespaces: [struct({ idsPerPod: longInteger }), {}],
+}
+
+export const kubeletConfigurationKind: ConfigurationKind = {
+  group: 'kubelet.config.k8s.io',
+  version: 'v1beta1',
+  kind: 'KubeletConfiguration',
+  schema: file({
+    ...acted,
+    ...Object.fromEntries(Object.entries(fixedFields).map(([name, [schema]]) => [name, schema])),
+  }),
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readConfiguration } from './configuration.ts'
+
+const header = 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n'
+const read = (body: string) => readConfiguration(header + body)
+
+test('readConfiguration makes options of what the file says', () => {
+  const { options, server } = read(`
+address: 127.0.0.1
+port: 10300
+tlsCertFile: /pki/kubelet.crt
+tlsPrivateKeyFile: /pki/kubelet.key
+authentication: {x509: {clientCAFile: /pki/ca.crt}, webhook: {enabled: true}, anonymous: {enabled: false}}
+authorization: {mode: Webhook}
+clusterDNS: [10.96.0.10]
+clusterDomain: example.local
+maxPods: 50
+podPidsLimit: 1000
+evictionHard: {memory.available: 200Mi}
+mergeDefaultEvictionSettings: true
+evictionSoft: {memory.available: 10%}
+evictionSoftGracePeriod: {memory.available: 1m30s}
+imageGCHighThresholdPercent: 90
+imageMinimumGCAge: 5m
+systemReserved: {cpu: 100m, memory: 100Mi}
+kubeReserved: {cpu: 200m}
+containerLogMaxSize: 1Mi
+containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+registerWithTaints: [{key: a, effect: NoSchedule}]
+`)
+  assert.deepEqual(server, {
+    address: '127.0.0.1',
+    port: 10_300,
+    tlsCertFile: '/pki/kubelet.crt',
+    tlsPrivateKeyFile: '/pki/kubelet.key',
+    clientCAFile: '/pki/ca.crt',
+    authenticateTokens: true,
+    authorize: true,
+  })
+  assert.deepEqual(options, {
+    clusterDomain: 'example.local',
+    clusterDNS: ['10.96.0.10'],
+    maxPods: 50,
+    podPidsLimit: 1000,
+    containerLogMaxBytes: 1_048_576,
+    registerTaints: [{ key: 'a', effect: 'NoSchedule' }],
+    reserved: { milliCPU: 300, memoryBytes: 104_857_600 },
+    eviction: {
+      evictionHard: {
+        'memory.available': '200Mi',
+        'nodefs.available': '10%',
+        'nodefs.inodesFree': '5%',
+        'imagefs.available': '15%',
+        'imagefs.inodesFree': '5%',
+      },
+      evictionSoft: { 'memory.available': '10%' },
+      evictionSoftGracePeriodMs: { 'memory.available': 90_000 },
+    },
+    imageCollection: { imageGCHighThresholdPercent: 90, imageMinimumGCAgeMs: 300_000 },
+    runtime: { type: 'cri', socket: 'unix:///run/containerd/containerd.sock' },
+  })
+})
+
+test('readConfiguration serves nothing where the file says so', () => {
+  assert.equal(read('enableServer: false').server, undefined)
+})
+
+test('readConfiguration takes what is done anyhow', () => {
+  read('syncFrequency: 60s\nfileCheckFrequency: 0s\ncgroupDriver: cgroupfs\nmemorySwap: {}')
+})
+
+test('readConfiguration names every mistake', () => {
+  const rows: readonly (readonly [string, RegExp])[] = [
+    ['unknown: 1', /^strict decoding error: unknown field "unknown"$/],
+    ['cpuManagerPolicy: static', /^cpuManagerPolicy: Forbidden: not supported; may only be "none"$/],
+    ['readOnlyPort: 10255', /^readOnlyPort: Forbidden: not supported; may only be 0$/],
+    ['authentication: {anonymous: {enabled: true}}', /^authentication.anonymous.enabled: Forbidden/],
+    ['authorization: {mode: None}', /^authorization.mode: Invalid value: "None": must be/],
+    ['evictionHard: {memory.free: 1Mi}', /^evictionHard\[memory.free\]: Invalid value: .* unsupported/],
+    ['evictionHard: {memory.available: 101%}', /^evictionHard\[memory.available\]: Invalid value: "101%"/],
+    ['evictionSoft: {memory.available: 1Mi}', /^evictionSoftGracePeriod\[memory.available\]: Required value/],
+    ['imageGCHighThresholdPercent: 70', /^imageGCLowThresholdPercent: Invalid value: 80: must be less than/],
+    ['systemReserved: {pid: "1"}', /^systemReserved\[pid\]: Forbidden: only cpu and memory can be reserved$/],
+    ['port: 70000', /^port: Invalid value: 70000/],
+    ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
+  ]
+  for (const [body, message] of rows) assert.throws(() => read(body), { message }, body)
+})

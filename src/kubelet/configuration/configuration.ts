@@ -1,0 +1,120 @@
+import { decodeConfiguration } from '../../api/configuration/decode-configuration.ts'
+import { parseDuration } from '../../machinery/duration.ts'
+import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
+import { defaultHardThresholds } from '../eviction/threshold.ts'
+import type { EvictionSettings, ImageCollectionSettings, KubeletOptions } from '../options.ts'
+import { defined } from './defined.ts'
+import { kubeletConfigurationKind, type KubeletConfiguration } from './configuration-kind.ts'
+import { validateConfiguration } from './validate-configuration.ts'
+
+/** What a KubeletConfiguration file says, as the kubelet's options; what it does not say is absent. */
+export interface ConfiguredOptions {
+  readonly options: Partial<Omit<KubeletOptions, 'server'>>
+  /** Undefined when no API is to be served. */
+  readonly server: ConfiguredServer | undefined
+}
+
+/** Paths instead of what they hold: the caller reads them. */
+export interface ConfiguredServer {
+  readonly address?: string
+  readonly port?: number
+  readonly tlsCertFile?: string
+  readonly tlsPrivateKeyFile?: string
+  readonly clientCAFile?: string
+  readonly authenticateTokens?: boolean
+  readonly authorize?: boolean
+}
+
+/**
+ * Reads a KubeletConfiguration file, YAML or JSON. Throws an Error that names every mistake: also unknown fields, and
+ * those that this kubelet would not act on.
+ */
+export function readConfiguration(content: string): ConfiguredOptions {
+  const configuration = decodeConfiguration(content, [kubeletConfigurationKind]) as KubeletConfiguration
+  const errors = validateConfiguration(configuration)
+  if (errors.length > 0) throw new Error(errors.join('\n'))
+  return { options: optionsOf(configuration), server: serverOf(configuration) }
+}
+
+function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['options'] {
+  const { containerRuntimeEndpoint: socket, imageServiceEndpoint: imageSocket } = configuration
+  return defined({
+    staticPodDirectory: configuration.staticPodPath || undefined,
+    podLogsDirectory: configuration.podLogsDir || undefined,
+    clusterDomain: configuration.clusterDomain || undefined,
+    clusterDNS: configuration.clusterDNS,
+    cgroupRoot: configuration.cgroupRoot || undefined,
+    maxPods: configuration.maxPods,
+    podCIDRs: configuration.podCIDR ? configuration.podCIDR.split(',') : undefined,
+    podPidsLimit: configuration.podPidsLimit,
+    resolvConf: configuration.resolvConf,
+    containerLogMaxBytes: mapped(configuration.containerLogMaxSize || undefined, quantityValue),
+    containerLogMaxFiles: configuration.containerLogMaxFiles,
+    allowedUnsafeSysctls: configuration.allowedUnsafeSysctls,
+    providerID: configuration.providerID || undefined,
+    registerTaints: configuration.registerWithTaints,
+    reserved: reservedOf(configuration),
+    eviction: evictionOf(configuration),
+    imageCollection: imageCollectionOf(configuration),
+    runtime: socket ? { type: 'cri' as const, socket, ...(imageSocket && { imageSocket }) } : undefined,
+  })
+}
+
+function serverOf(configuration: KubeletConfiguration): ConfiguredServer | undefined {
+  if (configuration.enableServer === false) return undefined
+  const { authentication, authorization } = configuration
+  return defined({
+    address: configuration.address || undefined,
+    port: configuration.port,
+    tlsCertFile: configuration.tlsCertFile || undefined,
+    tlsPrivateKeyFile: configuration.tlsPrivateKeyFile || undefined,
+    clientCAFile: authentication?.x509?.clientCAFile || undefined,
+    authenticateTokens: authentication?.webhook?.enabled,
+    authorize: authorization?.mode ? authorization.mode === 'Webhook' : undefined,
+  })
+}
+
+/** What the system and Kubernetes' own programs keep, together. */
+function reservedOf({ systemReserved, kubeReserved }: KubeletConfiguration): KubeletOptions['reserved'] {
+  if (!systemReserved && !kubeReserved) return undefined
+  const sum = (name: string, value: (text: string) => number) =>
+    value(systemReserved?.[name] ?? '0') + value(kubeReserved?.[name] ?? '0')
+  return { milliCPU: sum('cpu', quantityMilliValue), memoryBytes: sum('memory', quantityValue) }
+}
+
+function evictionOf(configuration: KubeletConfiguration): EvictionSettings {
+  const { evictionHard, evictionSoftGracePeriod, mergeDefaultEvictionSettings } = configuration
+  return defined({
+    evictionHard:
+      evictionHard && mergeDefaultEvictionSettings
+        ? { ...defaultHardThresholds, ...evictionHard }
+        : evictionHard,
+    evictionSoft: configuration.evictionSoft,
+    evictionSoftGracePeriodMs:
+      evictionSoftGracePeriod &&
+      Object.fromEntries(
+        Object.entries(evictionSoftGracePeriod).map(([signal, text]) => [signal, parseDuration(text)]),
+      ),
+    evictionMinimumReclaim: configuration.evictionMinimumReclaim,
+    evictionPressureTransitionPeriodMs: durationOf(configuration.evictionPressureTransitionPeriod),
+    evictionMaxPodGracePeriod: configuration.evictionMaxPodGracePeriod,
+  })
+}
+
+function imageCollectionOf(configuration: KubeletConfiguration): ImageCollectionSettings {
+  return defined({
+    imageGCHighThresholdPercent: configuration.imageGCHighThresholdPercent,
+    imageGCLowThresholdPercent: configuration.imageGCLowThresholdPercent,
+    imageMinimumGCAgeMs: durationOf(configuration.imageMinimumGCAge),
+    imageMaximumGCAgeMs: durationOf(configuration.imageMaximumGCAge),
+  })
+}
+
+function mapped<From, To>(value: From | undefined, map: (value: From) => To): To | undefined {
+  return value === undefined ? undefined : map(value)
+}
+
+/** Milliseconds; no time at all stands for the default. */
+function durationOf(text: string | undefined): number | undefined {
+  return mapped(text, parseDuration) || undefined
+}

@@ -1,0 +1,135 @@
+import { jsonEqual } from '../../machinery/equal.ts'
+import { forbidden, invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { parseDuration } from '../../machinery/duration.ts'
+import { isSignal, parseAmount } from '../eviction/threshold.ts'
+import { fixedFields, type KubeletConfiguration } from './configuration-kind.ts'
+
+const reservable = ['cpu', 'memory']
+
+/** Every mistake, worded after upstream's ValidateKubeletConfiguration. */
+export function validateConfiguration(configuration: KubeletConfiguration): string[] {
+  const errors: FieldError[] = [
+    ...unsupported(configuration as Readonly<Record<string, unknown>>),
+    ...evictionErrors(configuration),
+    ...imageErrors(configuration),
+    ...reservationErrors(configuration),
+  ]
+  const atLeast = (name: keyof KubeletConfiguration, minimum: number) => {
+    const value = configuration[name]
+    if (typeof value === 'number' && value < minimum) {
+      errors.push(invalid(name, value, `must be greater than or equal to ${minimum}`))
+    }
+  }
+  atLeast('maxPods', 0)
+  atLeast('containerLogMaxFiles', 2)
+  atLeast('evictionMaxPodGracePeriod', 0)
+  const { port, authentication, authorization } = configuration
+  if (port !== undefined && (port < 0 || port > 65_535)) {
+    errors.push(invalid('port', port, 'must be between 0 and 65535, inclusive'))
+  }
+  if (authentication?.anonymous?.enabled) {
+    errors.push(forbidden('authentication.anonymous.enabled', 'nobody is let in without a name'))
+  }
+  const mode = authorization?.mode
+  if (mode && mode !== 'Webhook' && mode !== 'AlwaysAllow') {
+    errors.push(invalid('authorization.mode', mode, 'must be AlwaysAllow or Webhook'))
+  }
+  if (!configuration.tlsCertFile !== !configuration.tlsPrivateKeyFile) {
+    errors.push(
+      required(
+        configuration.tlsCertFile ? 'tlsPrivateKeyFile' : 'tlsCertFile',
+        'certificate and key go together',
+      ),
+    )
+  }
+  return errors.map(({ field, message }) => `${field}: ${message}`)
+}
+
+/** A field that would have no effect is a mistake, where it says something else than what is done anyhow. */
+function unsupported(configuration: Readonly<Record<string, unknown>>): FieldError[] {
+  return Object.entries(fixedFields).flatMap(([name, [, value]]) => {
+    const given = configuration[name]
+    if (isUnset(given) || jsonEqual(given, value) || isSameDuration(given, value)) return []
+    return [forbidden(name, `not supported; may only be ${JSON.stringify(value)}`)]
+  })
+}
+
+/** As upstream's defaulting sees it: files that programs write are full of these. */
+function isUnset(given: unknown): boolean {
+  if (given === undefined || given === null || given === '' || given === '0s') return true
+  return typeof given === 'object' && Object.keys(given).length === 0
+}
+
+function isSameDuration(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'string' || typeof b !== 'string' || !/^\d/.test(b) || !/^\d/.test(a)) return false
+  try {
+    return parseDuration(a) === parseDuration(b)
+  } catch {
+    return false
+  }
+}
+
+function evictionErrors(configuration: KubeletConfiguration): FieldError[] {
+  const { evictionSoft = {}, evictionSoftGracePeriod = {} } = configuration
+  const errors: FieldError[] = []
+  for (const field of ['evictionHard', 'evictionSoft', 'evictionMinimumReclaim'] as const) {
+    for (const [signal, amount] of Object.entries(configuration[field] ?? {})) {
+      const at = path(field).key(signal)
+      if (!isSignal(signal)) errors.push(invalid(at, signal, 'unsupported eviction signal'))
+      else errors.push(...problemOf(() => parseAmount(amount)).map((words) => invalid(at, amount, words)))
+    }
+  }
+  for (const signal of Object.keys(evictionSoft)) {
+    if (evictionSoftGracePeriod[signal] === undefined) {
+      errors.push(
+        required(
+          path('evictionSoftGracePeriod').key(signal),
+          'grace period must be specified for each soft signal',
+        ),
+      )
+    }
+  }
+  for (const [signal, text] of Object.entries(evictionSoftGracePeriod)) {
+    const at = path('evictionSoftGracePeriod').key(signal)
+    errors.push(...problemOf(() => parseDuration(text)).map((words) => invalid(at, text, words)))
+  }
+  return errors
+}
+
+function imageErrors(configuration: KubeletConfiguration): FieldError[] {
+  const { imageGCHighThresholdPercent: high = 85, imageGCLowThresholdPercent: low = 80 } = configuration
+  const errors: FieldError[] = []
+  const isPercent = (value: number) => value >= 0 && value <= 100
+  if (!isPercent(high)) {
+    errors.push(invalid('imageGCHighThresholdPercent', high, 'must be between 0 and 100, inclusive'))
+  }
+  if (!isPercent(low)) {
+    errors.push(invalid('imageGCLowThresholdPercent', low, 'must be between 0 and 100, inclusive'))
+  }
+  if (low >= high) {
+    errors.push(
+      invalid('imageGCLowThresholdPercent', low, `must be less than imageGCHighThresholdPercent ${high}`),
+    )
+  }
+  return errors
+}
+
+function reservationErrors(configuration: KubeletConfiguration): FieldError[] {
+  return (['systemReserved', 'kubeReserved'] as const).flatMap((field) =>
+    Object.entries(configuration[field] ?? {}).flatMap(([name, amount]) => {
+      const at = path(field).key(name)
+      if (!reservable.includes(name))
+        return [forbidden(at, `only ${reservable.join(' and ')} can be reserved`)]
+      return problemOf(() => parseAmount(amount)).map((words) => invalid(at, amount, words))
+    }),
+  )
+}
+
+function problemOf(parse: () => unknown): readonly string[] {
+  try {
+    parse()
+    return []
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
+  }
+}
