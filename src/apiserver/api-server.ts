@@ -22,6 +22,9 @@ import { serveCustomResources } from './extensions/serve-custom-resources.ts'
 import type { TlsIdentity } from './connect/backend.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
 import type { ObservedComponent } from './registry/component-status.ts'
+import { ensureFlowControlConfiguration } from './flowcontrol/ensure-configuration.ts'
+import type { FlowControl } from './flowcontrol/flow-control.ts'
+import { followDanglingSchemas } from './flowcontrol/flow-schema-status.ts'
 import type { MaxInFlight } from './http/max-in-flight.ts'
 import type { PortRange } from './registry/allocators/port-allocator.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
@@ -71,6 +74,11 @@ export interface ApiServerOptions {
   /** Components whose health componentstatuses tell, beside the store's. */
   readonly components?: () => readonly ObservedComponent[]
   readonly maxInFlight?: MaxInFlight
+  /**
+   * Whose requests are served first is decided by the FlowSchemas and PriorityLevelConfigurations there are; `maxInFlight`
+   * is then the limit of all kinds together. Default true, where those kinds are served.
+   */
+  readonly priorityAndFairness?: boolean
   /** How long requests are still served after `/readyz` says that the server stops, in milliseconds. Default 0. */
   readonly shutdownDelayMs?: number
   /** Run once when requests are answered, before the server counts as ready. */
@@ -140,6 +148,7 @@ export interface ApiServer {
 
 const bookmarkPeriodMs = 60_000
 const kubernetesServicePeriodMs = 10_000
+const flowControlPeriodMs = 60_000
 
 /** Starts an API server; resolves when it is ready: it listens, and what every cluster has is there. */
 export async function startApiServer(given: ApiServerOptions): Promise<ApiServer> {
@@ -225,6 +234,7 @@ async function bootstrap(
       ensureSystemPriorityClasses(objects),
     )
   }
+  if (pipeline.flowControl) await keepFlowControl(options, pipeline, pipeline.flowControl, service, closing)
   const { extensionAuthentication } = options
   if (extensionAuthentication) {
     await service.started('start-cluster-authentication-info-controller', () =>
@@ -235,6 +245,31 @@ async function bootstrap(
     await service.started('apiservice-registration-controller', () => pipeline.aggregator.start())
   }
   await Promise.all(hooks.map(({ name, run }) => service.started(name, () => run(parts))))
+}
+
+/** Makes the configuration of priority and fairness, keeps it, and goes by it. */
+async function keepFlowControl(
+  { clock, log }: ApiServerOptions,
+  { parts }: RequestPipeline,
+  flowControl: FlowControl,
+  service: Service,
+  closing: (() => void | Promise<void>)[],
+): Promise<void> {
+  const { objects } = parts
+  const ensure = () => ensureFlowControlConfiguration(objects)
+  await service.started('priority-and-fairness-config-producer', ensure)
+  closing.push(
+    every(clock, flowControlPeriodMs, () => {
+      ensure().catch((error: unknown) => {
+        log.error('keeping the configuration of priority and fairness failed', { error: String(error) })
+      })
+    }),
+  )
+  await service.started('priority-and-fairness-config-consumer', () => {
+    flowControl.start()
+    return Promise.resolve()
+  })
+  closing.push(() => flowControl.close(), followDanglingSchemas(objects, { clock, log }))
 }
 
 /** Says where this server is, in the Service `kubernetes`, as long as it is there. */

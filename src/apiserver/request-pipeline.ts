@@ -8,7 +8,10 @@ import type { ApiServerOptions, Security, ServerParts } from './api-server.ts'
 import { Aggregator } from './aggregation/aggregator.ts'
 import type { ProxyContext } from './aggregation/proxy-endpoint.ts'
 import type { Attributes } from './authorization/authorizer.ts'
+import { flowSchemas, priorityLevelConfigurations } from '../api/generated/resources.ts'
+import { FlowControl } from './flowcontrol/flow-control.ts'
 import { authorize } from './http/api-handler.ts'
+import { totalInFlight } from './http/max-in-flight.ts'
 import { definitionHooks } from './extensions/definition-hooks.ts'
 import { ObjectsView } from './objects-view.ts'
 import { AdmissionChain } from './registry/admission-chain.ts'
@@ -40,6 +43,8 @@ export interface RequestPipeline {
   readonly metrics: Metrics
   readonly aggregator: Aggregator
   readonly proxy: ProxyContext
+  /** Absent where requests are limited by their number alone. */
+  readonly flowControl: FlowControl | undefined
   /** Authorises and carries out. */
   handle(request: ResourceRequest): Promise<Answer>
   /** Carries out what has been authorised. */
@@ -141,6 +146,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     metrics,
     aggregator,
     proxy,
+    flowControl: createFlowControl(options, table, objects, metrics),
     carryOut,
     async handle(request) {
       const normal = inItsNamespace(request)
@@ -159,6 +165,27 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
       feed.close()
     },
   }
+}
+
+function createFlowControl(
+  { clock, maxInFlight, priorityAndFairness = true }: ApiServerOptions,
+  table: ResourceTable,
+  objects: ObjectsView,
+  metrics: Metrics,
+): FlowControl | undefined {
+  const kinds = [flowSchemas, priorityLevelConfigurations]
+  if (!priorityAndFairness || !kinds.every((kind) => table.findRegistry(kind))) return undefined
+  return new FlowControl({
+    objects,
+    serverSeats: totalInFlight(maxInFlight),
+    statistics(info) {
+      const cache = table.findRegistry(info)?.cache
+      if (!cache || cache.size === 0) return undefined
+      return { count: cache.size, averageBytes: cache.bytes / cache.size }
+    },
+    clock,
+    metrics,
+  })
 }
 
 /** A namespace counts as being in itself, as in its URL. */

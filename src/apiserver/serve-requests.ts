@@ -12,6 +12,7 @@ import { openApiEndpoint } from './discovery/openapi-endpoint.ts'
 import { observeProcess } from './discovery/process-metrics.ts'
 import { rootEndpoint } from './discovery/root-endpoint.ts'
 import { staticEndpoint } from './discovery/static-endpoint.ts'
+import { flowControlDumpEndpoint } from './flowcontrol/dump-endpoint.ts'
 import { ApiHandler, type Endpoint } from './http/api-handler.ts'
 import { connectEndpoint } from './http/connect-endpoint.ts'
 import { Deadlines } from './http/deadlines.ts'
@@ -55,7 +56,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   /** Parts of start-up, and whether they are done. */
   const hooks = new Map<string, boolean>()
   let advertised = ''
-  const { aggregator } = pipeline
+  const { aggregator, flowControl } = pipeline
   const groups: ServedGroups = {
     get generation() {
       return aggregator.generation
@@ -77,6 +78,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     healthEndpoint(() => healthChecks(options, pipeline, hooks, inFlight)),
     openApiEndpoint(table, aggregator),
     staticEndpoint(documents),
+    ...(flowControl ? [flowControlDumpEndpoint(flowControl, clock)] : []),
     rootEndpoint(groups, metrics, [
       '/healthz',
       '/livez',
@@ -94,7 +96,9 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     log,
     metrics,
     deadlines,
-    inFlightLimit: new InFlightLimit(options.maxInFlight),
+    limit: flowControl
+      ? { type: 'flowControl', flowControl }
+      : { type: 'maxInFlight', maxInFlight: new InFlightLimit(options.maxInFlight) },
   })
   const listener = await listen({
     address: options.address,

@@ -11,7 +11,8 @@ import { attributesOf } from '../authorization/attributes.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
 import { forbidden } from '../authorization/forbidden.ts'
 import type { RequestInfo } from '../request-info.ts'
-import { timeoutOf, type Deadlines } from './deadlines.ts'
+import { defaultTimeoutMs, timeoutOf, type Deadlines } from './deadlines.ts'
+import type { FlowControl } from '../flowcontrol/flow-control.ts'
 import { headerOf, type HttpReply, type HttpRequest } from './http-exchange.ts'
 import { tooManyRequestsReply, type InFlightLimit } from './max-in-flight.ts'
 import { parseRequestInfo } from './parse-request-info.ts'
@@ -39,10 +40,24 @@ export interface ApiHandlerOptions {
   readonly log: Logger
   readonly metrics: RequestMetrics
   readonly deadlines: Deadlines
-  readonly inFlightLimit: InFlightLimit
+  /** How many requests are served at a time, in total or by whose they are. */
+  readonly limit:
+    | { readonly type: 'maxInFlight'; readonly maxInFlight: InFlightLimit }
+    | { readonly type: 'flowControl'; readonly flowControl: FlowControl }
+}
+
+/** What becomes known about a request on its way. */
+interface Progress {
+  readonly warnings: Warnings
+  /** How long it may take, in milliseconds; long-running ones may wait so long for their turn in all. */
+  timeoutMs: number
+  /** Headers of the answer, whatever that is. */
+  headers?: HttpReply['headers']
 }
 
 const maxAuditIdLength = 64
+/** What of the time that it may take a request may wait for its turn. */
+const waitLimitShare = 1 / 4
 
 /** Authenticate, impersonate, authorise, handle: the way of every request, and the one place where its failure becomes an answer. */
 export class ApiHandler {
@@ -65,11 +80,11 @@ export class ApiHandler {
     const { clock, metrics } = this.#options
     const started = clock.monotonic()
     const info = parseRequestInfo(request.method, request.path, request.query)
-    const warnings = new Warnings()
-    const reply = await this.#reply(request, info, warnings, known)
+    const progress: Progress = { warnings: new Warnings(), timeoutMs: defaultTimeoutMs }
+    const reply = await this.#reply(request, info, progress, known)
     const { status, body, takeOver } = reply
     const seconds = () => (clock.monotonic() - started) / 1000
-    const headers = { ...this.#commonHeaders(request, warnings), ...reply.headers }
+    const headers = { ...this.#commonHeaders(request, progress), ...reply.headers }
     if (isLongRunning(info) && (takeOver || typeof body === 'function')) {
       const ended = () => metrics.observe(request, info, status, seconds())
       return { ...reply, headers, ...observingEnd(reply, ended) }
@@ -81,13 +96,13 @@ export class ApiHandler {
   async #reply(
     request: HttpRequest,
     info: RequestInfo,
-    warnings: Warnings,
+    progress: Progress,
     known: User | undefined,
   ): Promise<HttpReply> {
     const { deadlines, metrics } = this.#options
     if (isLongRunning(info)) {
       try {
-        return await this.#carryOut(request, info, warnings, known)
+        return await this.#carryOut(request, info, progress, known)
       } catch (error) {
         return errorReply(request, this.#statusOf(error, request, info))
       }
@@ -95,8 +110,9 @@ export class ApiHandler {
     const inFlight = metrics.inFlight(info)
     inFlight.add(1)
     try {
-      const work = this.#carryOut(request, info, warnings, known)
-      return await deadlines.within(timeoutOf(request), work)
+      progress.timeoutMs = timeoutOf(request)
+      const work = this.#carryOut(request, info, progress, known)
+      return await deadlines.within(progress.timeoutMs, work)
     } catch (error) {
       const failure = this.#statusOf(error, request, info)
       if (failure.status.code === 504) metrics.observeTermination(request, info, 504)
@@ -109,25 +125,68 @@ export class ApiHandler {
   async #carryOut(
     request: HttpRequest,
     info: RequestInfo,
-    warnings: Warnings,
+    progress: Progress,
     known: User | undefined,
   ): Promise<HttpReply> {
-    const { authenticator, authorizer, inFlightLimit, metrics } = this.#options
+    const { authenticator, authorizer, limit } = this.#options
     const requestor = known ?? (await authenticator.authenticate(credentialsOf(request), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
     const user = wanted ? (await impersonate(authorizer, attributes, wanted)).user : requestor
-    const call: ApiCall = { request, info, user, warn: (message) => warnings.add(message) }
-    if (known || isLongRunning(info)) return this.#serve(call, wanted ? { ...attributes, user } : attributes)
-    if (!inFlightLimit.enter(info, user)) {
-      metrics.observeTermination(request, info, 429)
-      return tooManyRequestsReply()
+    const call: ApiCall = { request, info, user, warn: (message) => progress.warnings.add(message) }
+    const serve = () => this.#serve(call, wanted ? { ...attributes, user } : attributes)
+    if (known || (isLongRunning(info) && info.verb !== 'watch')) return serve()
+    if (limit.type === 'flowControl') return this.#inTurn(call, limit.flowControl, progress, serve)
+    return info.verb === 'watch' ? serve() : this.#withinLimit(call, limit.maxInFlight, serve)
+  }
+
+  async #withinLimit(
+    { request, info, user }: ApiCall,
+    maxInFlight: InFlightLimit,
+    serve: () => Promise<HttpReply>,
+  ): Promise<HttpReply> {
+    if (!maxInFlight.enter(info, user)) {
+      this.#options.metrics.observeTermination(request, info, 429)
+      return tooManyRequestsReply(1)
     }
     try {
-      return await this.#serve(call, wanted ? { ...attributes, user } : attributes)
+      return await serve()
     } finally {
-      inFlightLimit.leave(info)
+      maxInFlight.leave(info)
     }
+  }
+
+  /** A watch has its turn until it has begun. */
+  async #inTurn(
+    { request, info, user }: ApiCall,
+    flowControl: FlowControl,
+    progress: Progress,
+    serve: () => Promise<HttpReply>,
+  ): Promise<HttpReply> {
+    const answer = flowControl.admit({
+      info,
+      user,
+      query: request.query,
+      waitLimitMs: progress.timeoutMs * waitLimitShare,
+      signal: () => request.signal,
+    })
+    const admission = answer instanceof Promise ? await answer : answer
+    progress.headers = {
+      'x-kubernetes-pf-flowschema-uid': admission.flowSchemaUid,
+      'x-kubernetes-pf-prioritylevel-uid': admission.priorityLevelUid,
+    }
+    if (admission.type === 'rejected') {
+      this.#options.metrics.observeTermination(request, info, 429)
+      return tooManyRequestsReply(admission.retryAfterSeconds)
+    }
+    let reply: HttpReply
+    try {
+      reply = await serve()
+    } finally {
+      admission.end()
+    }
+    if (info.verb !== 'watch' || (!reply.takeOver && typeof reply.body !== 'function')) return reply
+    return { ...reply, ...observingEnd(reply, flowControl.watches.register(info)) }
   }
 
   async #serve(call: ApiCall, attributes: Attributes): Promise<HttpReply> {
@@ -154,13 +213,14 @@ export class ApiHandler {
     return from(error)
   }
 
-  #commonHeaders(request: HttpRequest, warnings: Warnings): HttpReply['headers'] {
+  #commonHeaders(request: HttpRequest, { warnings, headers }: Progress): HttpReply['headers'] {
     const given = headerOf(request.headers, 'audit-id')
     const warning = warnings.headers
     return {
       'audit-id':
         given && given.length <= maxAuditIdLength && /^[\x21-\x7e]+$/.test(given) ? given : randomUUID(),
       'cache-control': 'no-cache, private',
+      ...headers,
       ...(warning && { warning }),
     }
   }

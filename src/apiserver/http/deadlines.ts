@@ -4,7 +4,7 @@ import { DurationError, parseDuration } from '../../machinery/duration.ts'
 import type { HttpRequest } from './http-exchange.ts'
 
 /** Source: k8s.io/apiserver, --request-timeout. */
-const defaultTimeoutMs = 60_000
+export const defaultTimeoutMs = 60_000
 const sweepMs = 1_000
 
 interface Pending {

@@ -11,6 +11,11 @@ export interface MaxInFlight {
   readonly mutating?: number
 }
 
+/** How many requests are served at a time in all. */
+export function totalInFlight({ readOnly = 400, mutating = 200 }: MaxInFlight = {}): number {
+  return readOnly + mutating
+}
+
 const privilegedGroup = 'system:masters'
 
 /** Source: k8s.io/apiserver/pkg/server/filters/maxinflight.go. */
@@ -44,7 +49,7 @@ export function isMutating({ verb }: RequestInfo): boolean {
 }
 
 /** What a request is told that may not begin. */
-export function tooManyRequestsReply(): HttpReply {
+export function tooManyRequestsReply(retryAfterSeconds: number): HttpReply {
   const reply = textReply(429, 'Too many requests, please try again later.\n')
-  return { ...reply, headers: { ...reply.headers, 'retry-after': '1' } }
+  return { ...reply, headers: { ...reply.headers, 'retry-after': String(retryAfterSeconds) } }
 }

@@ -81,6 +81,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     listFetched: 0,
     listReturned: 0,
   }
+  #bytes = 0
   readonly #subscribers = new Set<(change: CacheChange<T>) => void>()
   /** Objects written by this process, by the bytes it gave to the store: the event that brings these need not decode. */
   readonly #written = new WeakMap<Uint8Array, Writable<T> | StoredObject<T>>()
@@ -101,6 +102,11 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   get size(): number {
     return this.#objects.size
+  }
+
+  /** The length of all objects as they are stored. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** How many past events are kept at most. */
@@ -209,6 +215,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     // Known to be gone already when the event is older than the state the cache began with.
     if (!previous) return
     this.#objects.delete(key)
+    this.#bytes -= previous.raw.length
     this.#announce(new CacheEvent(key, event.revision, undefined, previous))
   }
 
@@ -216,6 +223,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   onReplaced(entries: readonly Entry[], revision: bigint): void {
     const before = new Map(this.all().map((stored) => [stored.key, stored]))
     this.#objects.clear()
+    this.#bytes = 0
     this.#log.reset(revision)
     for (const watcher of this.#watchers.all()) watcher.end()
     for (const entry of entries) {
@@ -224,6 +232,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
       before.delete(key)
       if (previous?.revision === entry.revision) {
         this.#objects.set(key, previous)
+        this.#bytes += previous.raw.length
         continue
       }
       this.#notify({ current: this.#put(entry), previous })
@@ -234,6 +243,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   #put(entry: Entry): StoredObject<T> {
     const key = entry.key.slice(this.prefix.length)
     const stored = this.#storedFrom(key, entry.value, entry.revision)
+    this.#bytes += stored.raw.length - (this.#objects.get(key)?.raw.length ?? 0)
     this.#objects.set(key, stored)
     return stored
   }

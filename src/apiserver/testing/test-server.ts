@@ -33,6 +33,7 @@ export interface TestServerOptions {
   readonly clock?: Clock
   readonly log?: Logger
   readonly maxInFlight?: MaxInFlight
+  readonly priorityAndFairness?: boolean
   readonly shutdownDelayMs?: number
   /** Who has the token. Default: testUser. */
   readonly user?: User
@@ -78,6 +79,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     }),
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
     ...(options.shutdownDelayMs && { shutdownDelayMs: options.shutdownDelayMs }),
+    ...(options.priorityAndFairness !== undefined && { priorityAndFairness: options.priorityAndFairness }),
     ...(options.maxInFlight && { maxInFlight: options.maxInFlight }),
     ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
     ...(options.frontProxyClient && { frontProxyClient: options.frontProxyClient }),
