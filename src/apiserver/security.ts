@@ -21,7 +21,11 @@ import {
 } from './authentication/create-authentication.ts'
 import { reviewSelf } from './authentication/reviews.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
-import { createAuthorization, type Authorization } from './authorization/create-authorization.ts'
+import {
+  createAuthorization,
+  type Authorization,
+  type AuthorizationOptions,
+} from './authorization/create-authorization.ts'
 import {
   reviewLocalSubjectAccess,
   reviewOwnAccess,
@@ -35,6 +39,7 @@ export interface SecurityConfiguration extends Omit<AuthenticationConfiguration,
   readonly clock: Clock
   readonly random: Random
   readonly alwaysAllowPaths?: readonly string[]
+  readonly authorizers?: AuthorizationOptions['authorizers']
   readonly admission?: AdmissionChoice
   readonly admissionExtensions?: AdmissionExtensions
   readonly parts: SecurityParts
@@ -42,9 +47,12 @@ export interface SecurityConfiguration extends Omit<AuthenticationConfiguration,
 
 /** Authentication, authorisation and admission as a cluster usually has them, with the reviews that ask them. */
 export function createSecurity(objects: Objects, configuration: SecurityConfiguration): Security {
-  const { clock, random, alwaysAllowPaths } = configuration
+  const { clock, random, alwaysAllowPaths, authorizers } = configuration
   const authentication = createAuthentication({ ...configuration, objects })
-  const authorization = createAuthorization(objects, { ...(alwaysAllowPaths && { alwaysAllowPaths }) })
+  const authorization = createAuthorization(objects, {
+    ...(alwaysAllowPaths && { alwaysAllowPaths }),
+    ...(authorizers && { authorizers }),
+  })
   const { authorizer, escalationCheck } = authorization
   const plugins = createAdmissionPlugins(
     { objects, authorizer, clock, random },
@@ -88,9 +96,10 @@ function extensionPlugins(
 
 function reviews(
   authentication: Authentication,
-  { authorizer, resolvers }: Authorization,
+  authorization: Authorization,
   clock: Clock,
 ): readonly Responder[] {
+  const { authorizer } = authorization
   return [
     responder(tokenReviews, (review) => authentication.reviewToken(review)),
     responder(selfSubjectReviews, (review, { user }) =>
@@ -102,7 +111,7 @@ function reviews(
     }),
     responder(selfSubjectAccessReviews, (review, { user }) => reviewOwnAccess(review, user, authorizer)),
     responder(selfSubjectRulesReviews, (review, { user }) =>
-      Promise.resolve(reviewOwnRules(review, user, resolvers)),
+      Promise.resolve(reviewOwnRules(review, user, authorization.resolvers)),
     ),
   ]
 }

@@ -6,9 +6,10 @@ import { createSecurity } from '../apiserver/security.ts'
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import type { Random } from '../machinery/random.ts'
+import type { LoadedSecurity } from './security/load-security.ts'
 import type { ClusterPki } from './pki/cluster-pki.ts'
 
-const issuer = 'https://kubernetes.default.svc.cluster.local'
+export const serviceAccountIssuer = 'https://kubernetes.default.svc.cluster.local'
 
 export interface ClusterSecurityOptions {
   readonly pki: ClusterPki
@@ -17,18 +18,21 @@ export interface ClusterSecurityOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** What the operator's files add. */
+  readonly loaded?: LoadedSecurity
 }
 
 /** Who may come in and what they may do, as kubeadm sets a cluster up. */
 export function clusterSecurity(
   options: ClusterSecurityOptions,
 ): (objects: Objects, parts: SecurityParts) => Security {
-  const { pki, server, clock, random, log } = options
+  const { pki, server, clock, random, log, loaded } = options
   const clientAuthorities = [new X509Certificate(pki.authority.certificatePem)]
   const frontProxyAuthorities = [new X509Certificate(pki.frontProxyAuthority.certificatePem)]
   return (objects, parts) =>
     createSecurity(objects, {
       parts,
+      ...loaded?.configuration,
       clock,
       random,
       clientAuthorities: () => clientAuthorities,
@@ -41,7 +45,7 @@ export function clusterSecurity(
         extraHeaderPrefixes: ['x-remote-extra-'],
       },
       serviceAccounts: {
-        issuers: [issuer],
+        issuers: [serviceAccountIssuer],
         keys: createTokenKeys(createPrivateKey(pki.serviceAccount.privateKeyPem)),
         keySetUri: `${server}/openid/v1/jwks`,
       },

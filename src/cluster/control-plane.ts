@@ -10,7 +10,9 @@ import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import { startScheduler } from '../scheduler/start.ts'
 import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
-import { clusterSecurity } from './cluster-security.ts'
+import { clusterSecurity, serviceAccountIssuer } from './cluster-security.ts'
+import type { LoadedSecurity } from './security/load-security.ts'
+import type { SecurityFiles } from './security/security-files.ts'
 import { inProcessClient } from './in-process-client.ts'
 import {
   controllerManagerIdentity,
@@ -35,6 +37,8 @@ export interface ControlPlaneOptions {
   readonly serviceCidr: string
   readonly podCidr: string
   readonly nodeCidrMaskSize: number
+  /** What the operator says about who may come in and do what, in files. */
+  readonly securityFiles?: SecurityFiles
   readonly clock: Clock
   readonly random: Random
   /** A log for each component. */
@@ -105,6 +109,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
+/** CEL and all that reads files is loaded for clusters that have some. */
+async function loadFiles(
+  files: SecurityFiles,
+  { clock, random, logs }: ControlPlaneOptions,
+): Promise<LoadedSecurity | undefined> {
+  if (Object.keys(files).length === 0) return undefined
+  const { loadSecurity } = await import('./security/load-security.ts')
+  return loadSecurity(files, { ownIssuers: [serviceAccountIssuer], clock, random, log: logs.apiServer })
+}
+
 export async function startServer(
   options: ControlPlaneOptions,
   undo: (() => void | Promise<void>)[],
@@ -115,9 +129,11 @@ export async function startServer(
   const store = await openClusterStore(options.store, options.dataFolder, { clock, log })
   undo.push(() => store.close())
   const server = `https://${options.advertiseAddress}:${options.port}`
+  const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
+  if (loaded) undo.push(() => loaded.close())
   const apiServer = await startApiServer({
     store,
-    security: clusterSecurity({ pki, server, clock, random, log }),
+    security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
     components: () =>

@@ -1,3 +1,4 @@
+import type { SecurityFiles } from './security/security-files.ts'
 import type { Client } from '../client/client.ts'
 import type { RunningComponent } from '../client/component.ts'
 import { systemClock } from '../machinery/clock.ts'
@@ -23,6 +24,7 @@ export interface TestClusterOptions {
   readonly nodes?: number
   /** Where components log. Default: nowhere. */
   readonly log?: Logger
+  readonly securityFiles?: SecurityFiles
 }
 
 /** A cluster inside this process. `await using cluster = await startCluster()` stops it at the end of the block. */
@@ -59,6 +61,7 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
     advertiseAddress: '127.0.0.1',
     serviceCidr: plan.serviceCidr,
     podCidr: plan.podCidr,
+    ...(options.securityFiles && { securityFiles: options.securityFiles }),
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
     clock,
     random,

@@ -78,14 +78,14 @@ describe('createClientCertificateAuthenticator', () => {
 
 describe('createRequestAuthenticator', () => {
   const tokens = createStaticTokenAuthenticator([{ token: 'secret', user: { name: 'joe', groups: ['x'] } }])
-  const bearer = createBearerTokenAuthenticator([tokens], audiences)
+  const bearer = createBearerTokenAuthenticator(() => [tokens], audiences)
   const trusted = [authority.certificate]
   const certificates = createClientCertificateAuthenticator({ authorities: () => trusted, clock })
-  const everywhere = createRequestAuthenticator([certificates, bearer], { enabled: true })
-  const someWhere = createRequestAuthenticator([certificates, bearer], {
+  const everywhere = createRequestAuthenticator([certificates, bearer], () => ({ enabled: true }))
+  const someWhere = createRequestAuthenticator([certificates, bearer], () => ({
     enabled: true,
     conditions: [{ path: '/livez' }],
-  })
+  }))
   const anonymous = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
 
   it('adds the group of everybody who is known', async () => {
@@ -111,7 +111,7 @@ describe('createRequestAuthenticator', () => {
     assert.deepEqual(await someWhere.authenticate({ headers: {} }, '/livez'), anonymous)
     await assert.rejects(someWhere.authenticate({ headers: {} }, '/livez/etcd'), unauthorized)
     await assert.rejects(
-      createRequestAuthenticator([bearer], { enabled: false }).authenticate({ headers: {} }, '/'),
+      createRequestAuthenticator([bearer], () => ({ enabled: false })).authenticate({ headers: {} }, '/'),
       unauthorized,
     )
   })

@@ -3,6 +3,8 @@ import type { TokenRequest, TokenReview } from '../../api/generated/authenticati
 import type { Clock } from '../../machinery/clock.ts'
 import type { ObjectName } from '../../machinery/resource.ts'
 import type { Objects } from '../objects.ts'
+import { whenReloaded, type Reloadable } from '../reloadable.ts'
+import type { TokenAuthenticator } from './token-authenticator.ts'
 import type { AnonymousConfiguration } from './anonymous.ts'
 import type { User } from './authenticator.ts'
 import { createBearerTokenAuthenticator } from './bearer-token.ts'
@@ -39,8 +41,17 @@ export interface AuthenticationConfiguration {
   }
   /** Everywhere when absent. */
   readonly anonymous?: AnonymousConfiguration
+  /** What an operator adds, and may replace at any time. */
+  readonly added?: Reloadable<AddedAuthentication>
   /** A failure that does no harm to the request at hand, for the log. */
   readonly onBackgroundError: (error: unknown) => void
+}
+
+export interface AddedAuthentication {
+  /** Asked when no other authenticator knows a token. */
+  readonly tokens: readonly TokenAuthenticator[]
+  /** Instead of that of the configuration. */
+  readonly anonymous?: AnonymousConfiguration
 }
 
 /** Everything about who it is. */
@@ -53,13 +64,15 @@ export interface Authentication extends RequestAuthenticator {
   readonly discoveryDocuments: readonly DiscoveryDocument[]
 }
 
-/** Upstream's usual chain: the front proxy, client certificates, then tokens: static, of service accounts, for bootstrap. */
+const nothingAdded: Reloadable<AddedAuthentication> = { current: { tokens: [] } }
+
+/** Upstream's usual chain: the front proxy, client certificates, then tokens: static, of service accounts, for bootstrap, then what is added. */
 export function createAuthentication(configuration: AuthenticationConfiguration): Authentication {
   const { objects, clock, serviceAccounts } = configuration
   const { issuers, keys, maxExpirationSeconds, extendExpiration = true } = serviceAccounts
   const issuer = issuers[0] ?? ''
   const apiAudiences = serviceAccounts.apiAudiences ?? [issuer]
-  const tokens = [
+  const own = [
     createStaticTokenAuthenticator(configuration.staticTokens ?? []),
     createServiceAccountTokenAuthenticator({ objects, clock, issuers, keys }),
     createLegacyTokenAuthenticator({
@@ -71,13 +84,16 @@ export function createAuthentication(configuration: AuthenticationConfiguration)
     }),
     createBootstrapTokenAuthenticator(objects, clock),
   ]
+  const added = configuration.added ?? nothingAdded
+  const tokens = whenReloaded(added, (more) => [...own, ...more.tokens])
+  const anonymous = configuration.anonymous ?? { enabled: true }
   const { authenticate } = createRequestAuthenticator(
     [
       ...(configuration.frontProxy ? [createFrontProxyAuthenticator(configuration.frontProxy, clock)] : []),
       createClientCertificateAuthenticator({ authorities: configuration.clientAuthorities, clock }),
       createBearerTokenAuthenticator(tokens, apiAudiences),
     ],
-    configuration.anonymous ?? { enabled: true },
+    () => added.current.anonymous ?? anonymous,
   )
   const tokenIssuer = {
     objects,
@@ -91,7 +107,7 @@ export function createAuthentication(configuration: AuthenticationConfiguration)
   return {
     authenticate,
     createToken: (name, request, options) => createServiceAccountToken(tokenIssuer, name, request, options),
-    reviewToken: (review) => reviewToken(review, tokens, apiAudiences),
+    reviewToken: (review) => reviewToken(review, tokens(), apiAudiences),
     discoveryDocuments: discoveryDocuments({ issuer, keySetUri: serviceAccounts.keySetUri, keys }),
   }
 }

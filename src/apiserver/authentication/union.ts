@@ -19,7 +19,7 @@ export interface RequestAuthenticator {
  */
 export function createRequestAuthenticator(
   authenticators: readonly Authenticator[],
-  anonymousConfiguration: AnonymousConfiguration,
+  anonymousConfiguration: () => AnonymousConfiguration,
 ): RequestAuthenticator {
   return {
     async authenticate(credentials, path) {
@@ -32,7 +32,7 @@ export function createRequestAuthenticator(
           failures.push(error)
         }
       }
-      if (failures.length === 0 && mayBeAnonymous(anonymousConfiguration, path)) return anonymous
+      if (failures.length === 0 && mayBeAnonymous(anonymousConfiguration(), path)) return anonymous
       throw Object.assign(unauthorized('Unauthorized'), {
         cause: failures.length > 1 ? failures : failures[0],
       })

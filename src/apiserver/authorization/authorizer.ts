@@ -17,10 +17,14 @@ export interface Attributes {
   readonly labelSelector?: string
 }
 
-export type Decision =
-  | { readonly type: 'allow'; readonly reason: string }
-  | { readonly type: 'deny'; readonly reason: string }
-  | { readonly type: 'noOpinion'; readonly reason: string }
+export type Decision = { readonly type: 'allow'; readonly reason: string } | Refusal
+
+export interface Refusal {
+  readonly type: 'deny' | 'noOpinion'
+  readonly reason: string
+  /** What kept an authoriser from a better answer; a refusal with one is a fault of the server, not of who asks. */
+  readonly error?: Error
+}
 
 /** The first authoriser in the ordered list that allows or denies decides; nobody's opinion is a refusal. */
 export interface Authorizer {

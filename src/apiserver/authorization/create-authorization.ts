@@ -2,6 +2,9 @@ import { mastersGroup } from '../authentication/known-users.ts'
 import type { Objects } from '../objects.ts'
 import type { Authorizer } from './authorizer.ts'
 import { nodeRules } from './bootstrap-policy/node-rules.ts'
+import { alwaysAllow } from './always-allow.ts'
+import { alwaysDeny } from './always-deny.ts'
+import { whenReloaded, type Reloadable } from '../reloadable.ts'
 import { createNodeAuthorizer } from './node/node-authorizer.ts'
 import { createNodeGraph } from './node/node-graph.ts'
 import { createPathAuthorizer, defaultAlwaysAllowPaths } from './path-authorizer.ts'
@@ -22,23 +25,55 @@ export interface Authorization {
   close(): void
 }
 
-/** Upstream's usual chain: the masters, some paths for everybody, nodes, and what roles grant (`--authorization-mode=Node,RBAC`). */
-export function createAuthorization(
-  objects: Objects,
-  options: { readonly alwaysAllowPaths?: readonly string[] } = {},
-): Authorization {
+/** One of the authorisers that an operator put in order. */
+export type ConfiguredAuthorizer =
+  | { readonly type: 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' }
+  | { readonly type: 'Webhook'; readonly authorizer: Authorizer & RuleResolver }
+
+/** `--authorization-mode=Node,RBAC` */
+const usualAuthorizers: readonly ConfiguredAuthorizer[] = [{ type: 'Node' }, { type: 'RBAC' }]
+
+export interface AuthorizationOptions {
+  readonly alwaysAllowPaths?: readonly string[]
+  /** May be replaced by others at any time. Node and RBAC when absent. */
+  readonly authorizers?: Reloadable<readonly ConfiguredAuthorizer[]>
+}
+
+/** The masters, some paths for everybody, and what is configured: nodes and what roles grant, usually. */
+export function createAuthorization(objects: Objects, options: AuthorizationOptions = {}): Authorization {
+  const { alwaysAllowPaths = defaultAlwaysAllowPaths, authorizers = { current: usualAuthorizers } } = options
   const graph = createNodeGraph(objects)
   const node = createNodeAuthorizer(graph, nodeRules)
   const rbac = createRbacAuthorizer(objects)
-  const authorizer = createUnionAuthorizer([
-    createPrivilegedGroupAuthorizer(mastersGroup),
-    createPathAuthorizer(options.alwaysAllowPaths ?? defaultAlwaysAllowPaths),
-    node,
-    rbac,
-  ])
+  const first = [createPrivilegedGroupAuthorizer(mastersGroup), createPathAuthorizer(alwaysAllowPaths)]
+
+  function implementationOf(configured: ConfiguredAuthorizer): Authorizer & RuleResolver {
+    switch (configured.type) {
+      case 'Node':
+        return node
+      case 'RBAC':
+        return rbac
+      case 'AlwaysAllow':
+        return alwaysAllow
+      case 'AlwaysDeny':
+        return alwaysDeny
+      case 'Webhook':
+        return configured.authorizer
+    }
+  }
+  const chainOf = whenReloaded(authorizers, (configured) => {
+    const resolvers = configured.map(implementationOf)
+    return { resolvers, union: createUnionAuthorizer([...first, ...resolvers]) }
+  })
+  const authorizer: Authorizer = {
+    name: 'union',
+    authorize: (attributes) => chainOf().union.authorize(attributes),
+  }
   return {
     authorizer,
-    resolvers: [node, rbac],
+    get resolvers() {
+      return chainOf().resolvers
+    },
     escalationCheck: createEscalationCheck({ objects, authorizer, rules: rbac }),
     close() {
       graph.close()

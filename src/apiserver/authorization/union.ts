@@ -1,4 +1,4 @@
-import type { Attributes, Authorizer, Decision } from './authorizer.ts'
+import type { Attributes, Authorizer, Decision, Refusal } from './authorizer.ts'
 
 /**
  * The first authoriser that allows or denies decides. Answers at once when each of them does: only an authoriser that
@@ -9,26 +9,33 @@ export function createUnionAuthorizer(authorizers: readonly Authorizer[]): Autho
   function decide(
     attributes: Attributes,
     from: number,
-    reasons: readonly string[],
+    before: readonly Refusal[],
   ): Decision | Promise<Decision> {
-    const collected = [...reasons]
+    const refusals = [...before]
     for (let at = from; at < authorizers.length; at++) {
       const decision = authorizers[at]!.authorize(attributes)
       if (decision instanceof Promise) {
         return decision.then((settled) =>
-          settled.type === 'noOpinion'
-            ? decide(attributes, at + 1, withReason(collected, settled.reason))
-            : settled,
+          settled.type === 'noOpinion' ? decide(attributes, at + 1, [...refusals, settled]) : settled,
         )
       }
       if (decision.type !== 'noOpinion') return decision
-      if (decision.reason !== '') collected.push(decision.reason)
+      if (decision.reason !== '' || decision.error) refusals.push(decision)
     }
-    return { type: 'noOpinion', reason: collected.join('\n') }
+    const reason = refusals
+      .map((refusal) => refusal.reason)
+      .filter((text) => text !== '')
+      .join('\n')
+    const errors = refusals.flatMap(({ error }) => error ?? [])
+    return { type: 'noOpinion', reason, ...(errors.length > 0 && { error: together(errors) }) }
   }
   return { name: 'union', authorize: (attributes) => decide(attributes, 0, []) }
 }
 
-function withReason(reasons: readonly string[], reason: string): readonly string[] {
-  return reason === '' ? reasons : [...reasons, reason]
+/** One error as it is; several as one that lists their messages. */
+function together(errors: readonly Error[]): Error {
+  const [first] = errors
+  if (first && errors.length === 1) return first
+  const messages = [...new Set(errors.map(({ message }) => message))]
+  return new AggregateError(errors, messages.length === 1 ? messages[0] : `[${messages.join(', ')}]`)
 }

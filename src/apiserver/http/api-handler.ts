@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
-import { from } from '../../machinery/status-errors.ts'
+import { from, internalError } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
 import type { Credentials, User } from '../authentication/authenticator.ts'
 import { impersonate } from '../authentication/impersonation/impersonate.ts'
@@ -247,11 +247,13 @@ function credentialsOf({ headers, certificate, remoteAddress }: HttpRequest): Cr
   return { headers, ...(certificate && { certificate }), remoteAddress }
 }
 
-/** Throws Forbidden unless the action is allowed. */
+/** Throws Forbidden unless the action is allowed; an internal error when nobody could tell. */
 export async function authorize(authorizer: Authorizer, attributes: Attributes): Promise<void> {
   const answer = authorizer.authorize(attributes)
   const decision = answer instanceof Promise ? await answer : answer
-  if (decision.type !== 'allow') throw forbidden(attributes, decision.reason)
+  if (decision.type === 'allow') return
+  if (decision.error) throw internalError(decision.error)
+  throw forbidden(attributes, decision.reason)
 }
 
 const longRunningSubresources = new Set(['log', 'exec', 'attach', 'portforward', 'proxy'])

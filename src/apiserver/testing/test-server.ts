@@ -68,9 +68,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     store,
     definitions: options.definitions ?? builtInDefinitions,
     security: (objects, parts) => ({
-      authenticator: createRequestAuthenticator([createBearerTokenAuthenticator(tokens, ['test'])], {
-        enabled: true,
-      }),
+      authenticator: createRequestAuthenticator(
+        [createBearerTokenAuthenticator(() => tokens, ['test'])],
+        () => ({
+          enabled: true,
+        }),
+      ),
       authorizer,
       admission:
         typeof options.admission === 'function'

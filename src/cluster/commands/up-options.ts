@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
+import type { SecurityFiles } from '../security/security-files.ts'
 import type { NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
 
 export const upOptions: Readonly<Record<string, Option>> = {
@@ -26,6 +27,26 @@ export const upOptions: Readonly<Record<string, Option>> = {
   'etcd-cafile': { description: "Authority that signed etcd's certificate", value: 'FILE' },
   'etcd-certfile': { description: 'Certificate to show to etcd', value: 'FILE' },
   'etcd-keyfile': { description: 'Key of that certificate', value: 'FILE' },
+  'authentication-config': {
+    description:
+      'AuthenticationConfiguration: token issuers, and what needs no user; read again when it changes',
+    value: 'FILE',
+  },
+  'authorization-config': {
+    description:
+      'AuthorizationConfiguration: who decides what is allowed, in order; read again when it changes',
+    value: 'FILE',
+  },
+  'token-auth-file': { description: 'Users by fixed tokens: token,user,uid,"group1,group2"', value: 'FILE' },
+  'authentication-token-webhook-config-file': {
+    description: 'Kubeconfig of a server that knows the users of tokens',
+    value: 'FILE',
+  },
+  'anonymous-auth': {
+    description: 'Whether requests may come without a user (default: true)',
+    value: 'BOOL',
+    choices: ['true', 'false'],
+  },
   port: { description: 'Port of the API server (default: 6443, else the next free one)', value: 'PORT' },
   kubeconfig: {
     description: 'Also add the cluster to this kubeconfig and make it the current one',
@@ -48,6 +69,7 @@ export interface UpOptions {
   readonly runtime?: NodeRuntime
   readonly store?: StoreChoice
   readonly port?: number
+  readonly securityFiles?: SecurityFiles
   readonly kubeconfig?: string
   readonly waitSeconds: number
 }
@@ -63,6 +85,7 @@ export function parseUpOptions(input: CommandInput): UpOptions {
   const kubeconfig = input.text('kubeconfig')
   const runtime = input.text('runtime') as NodeRuntime | undefined
   const store = parseStore(input)
+  const securityFiles = parseSecurityFiles(input)
   atMost('nodes', nodes, mostNodes)
   atMost('simulated-nodes', simulatedNodes, mostSimulatedNodes)
   atMost('port', port, 65_535)
@@ -75,9 +98,29 @@ export function parseUpOptions(input: CommandInput): UpOptions {
     ...(runtime && { runtime }),
     ...(store && { store }),
     ...(port !== undefined && { port }),
+    ...(securityFiles && { securityFiles }),
     ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
     waitSeconds: input.number('wait', 0) ?? 60,
   }
+}
+
+/** Undefined when nothing was said: the cluster stays as it was. */
+function parseSecurityFiles(input: CommandInput): SecurityFiles | undefined {
+  const options = {
+    authenticationConfig: 'authentication-config',
+    authorizationConfig: 'authorization-config',
+    tokenAuthFile: 'token-auth-file',
+    authenticationTokenWebhookConfigFile: 'authentication-token-webhook-config-file',
+  }
+  const files = Object.entries(options).flatMap(([field, option]) => {
+    const path = input.text(option)
+    // No path takes a file away that was there before.
+    return path === undefined ? [] : [[field, path === '' ? '' : resolve(path)]]
+  })
+  const anonymous = input.text('anonymous-auth')
+  if (files.length === 0 && anonymous === undefined) return undefined
+  const given = Object.fromEntries(files) as SecurityFiles
+  return { ...given, ...(anonymous !== undefined && { anonymousAuth: anonymous === 'true' }) }
 }
 
 function parseStore(input: CommandInput): StoreChoice | undefined {

@@ -83,6 +83,7 @@ async function serveUntilStopped(
         ...(options.simulatedNodes !== undefined && { simulatedNodes: options.simulatedNodes }),
         ...(options.store && { store: options.store }),
         ...(options.port !== undefined && { port: options.port }),
+        ...(options.securityFiles && { securityFiles: options.securityFiles }),
       },
       kubeconfig: options.kubeconfig,
       waitSeconds: options.waitSeconds,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { AddressPlan } from '../machine/address-plan.ts'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
 import { giveToInvokingUser } from '../machine/invoking-user.ts'
+import type { SecurityFiles } from '../security/security-files.ts'
 import { clustersHome, type ClusterFolder } from './cluster-folder.ts'
 
 /** What a cluster is, kept in its folder so that it comes up again as it was. */
@@ -15,6 +16,8 @@ export interface ClusterState {
   readonly runtime: NodeRuntime
   readonly store: StoreChoice
   readonly nodes: readonly NodeRecord[]
+  /** None when absent. */
+  readonly securityFiles?: SecurityFiles
 }
 
 /** What runs the containers of the nodes that are not simulated beside others. */

@@ -289,7 +289,7 @@ async function prepareMachine(
 
 function controlPlaneOptions(
   folder: ClusterFolder,
-  { addresses: plan, port, store }: ClusterState,
+  { addresses: plan, port, store, securityFiles }: ClusterState,
   pki: ClusterPki,
   isReal: boolean,
   openLog: (name: string) => Logger,
@@ -298,6 +298,7 @@ function controlPlaneOptions(
     pki,
     store,
     dataFolder: folder.data,
+    ...(securityFiles && { securityFiles }),
     bindAddress: '0.0.0.0',
     port,
     advertiseAddress: advertiseAddress(plan, isReal),

@@ -3,6 +3,7 @@ import { CliError } from '../cli/cli-error.ts'
 import { addressPlan, choosePlan, collidingRoute, type AddressPlan } from '../machine/address-plan.ts'
 import { bridgeName, hostRoutes } from '../machine/network.ts'
 import { reservedBy, reservedPlans, reservePlan } from '../machine/plan-reservation.ts'
+import type { SecurityFiles } from '../security/security-files.ts'
 import {
   countOf,
   knownClusters,
@@ -20,6 +21,7 @@ export interface UpRequest {
   readonly simulatedNodes?: number
   readonly store?: StoreChoice
   readonly port?: number
+  readonly securityFiles?: SecurityFiles
 }
 
 const defaultPort = 6443
@@ -36,6 +38,7 @@ export async function settle(request: UpRequest, before: ClusterState | undefine
     runtime,
     store: withPrefix(request.store ?? { type: 'embedded' }, `/k8ts/${request.name}`),
     nodes: withNodes(withNodes([], 'nodes', nodes), 'simulatedNodes', simulatedNodes),
+    ...(request.securityFiles && { securityFiles: changedFiles(undefined, request.securityFiles) }),
   }
 }
 
@@ -78,7 +81,15 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
     port: request.port ?? before.port,
     store: withPrefix(request.store ?? before.store, prefixOf(before.store)),
     nodes: withNodes(withNodes(before.nodes, 'nodes', nodes), 'simulatedNodes', simulatedNodes),
+    ...(request.securityFiles && {
+      securityFiles: changedFiles(before.securityFiles, request.securityFiles),
+    }),
   }
+}
+
+/** What is said now counts; an empty path takes away what was said before. */
+function changedFiles(before: SecurityFiles | undefined, now: SecurityFiles): SecurityFiles {
+  return Object.fromEntries(Object.entries({ ...before, ...now }).filter(([, value]) => value !== ''))
 }
 
 /** Clusters may share an etcd: each has its keys below a prefix of its own. */

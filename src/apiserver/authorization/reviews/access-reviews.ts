@@ -74,11 +74,13 @@ function refuse(kind: string, errors: readonly FieldError[]): void {
 }
 
 async function decide(authorizer: Authorizer, attributes: Attributes): Promise<SubjectAccessReviewStatus> {
-  const { type, reason } = await authorizer.authorize(attributes)
+  const decision = await authorizer.authorize(attributes)
+  const { type, reason } = decision
   return {
     allowed: type === 'allow',
     ...(type === 'deny' && { denied: true }),
     ...(reason !== '' && { reason }),
+    ...(type !== 'allow' && decision.error && { evaluationError: decision.error.message }),
   }
 }
 

@@ -1,0 +1,60 @@
+import {
+  duplicate,
+  invalid,
+  path,
+  tooMany,
+  type FieldError,
+  type FieldPath,
+} from '../../../machinery/field-error.ts'
+import type { JwtConfiguration, StructuredAuthentication } from './authentication-configuration.ts'
+import { issuerErrors } from './validate-issuer.ts'
+import { mappingErrors, ruleErrors, userRuleErrors } from './validate-claims.ts'
+
+const maxAuthenticators = 64
+
+/** Every mistake, as upstream words it. Source: k8s.io/apiserver/pkg/apis/apiserver/validation. */
+export function validateAuthenticationConfiguration(
+  { jwt, anonymous }: StructuredAuthentication,
+  ownIssuers: readonly string[],
+): FieldError[] {
+  const at = path('jwt')
+  if (jwt.length > maxAuthenticators) return [tooMany(at, jwt.length, maxAuthenticators)]
+  const errors = jwt.flatMap((authenticator, index) =>
+    authenticatorErrors(authenticator, ownIssuers, at.index(index)),
+  )
+  errors.push(...repeated(jwt, at, 'url'), ...repeated(jwt, at, 'discoveryURL'))
+  const { enabled = false, conditions = [] } = anonymous ?? {}
+  if (!enabled && conditions.length > 0) {
+    const detail = 'enabled should be set to true when conditions are defined'
+    errors.push(invalid(path('anonymous', 'conditions'), conditions, detail))
+  }
+  return errors
+}
+
+function authenticatorErrors(
+  { issuer, claimValidationRules = [], claimMappings, userValidationRules = [] }: JwtConfiguration,
+  ownIssuers: readonly string[],
+  at: FieldPath,
+): FieldError[] {
+  return [
+    ...issuerErrors(issuer, ownIssuers, at.child('issuer')),
+    ...ruleErrors(claimValidationRules, at.child('claimValidationRules')),
+    ...mappingErrors(claimMappings, claimValidationRules, at.child('claimMappings')),
+    ...userRuleErrors(userValidationRules, at.child('userValidationRules')),
+  ]
+}
+
+function repeated(
+  jwt: readonly JwtConfiguration[],
+  at: FieldPath,
+  field: 'url' | 'discoveryURL',
+): FieldError[] {
+  const seen = new Set<string>()
+  return jwt.flatMap(({ issuer }, index) => {
+    const value = issuer[field]
+    if (!value) return []
+    if (seen.has(value)) return [duplicate(at.index(index).child('issuer', field), value)]
+    seen.add(value)
+    return []
+  })
+}
