@@ -23,7 +23,7 @@ describe(
   () => {
     let world: ContainerWorld
     before(async () => {
-      world = await prepareContainerWorld('10.213.6.0/24')
+      world = await prepareContainerWorld('10.213.6.0/24', { podPidsLimit: 5000 })
       await world.kubelet.start()
     })
     after(() => world?.stop())

@@ -163,6 +163,12 @@ function profileOf(
       return { type: 'Unconfined' }
     case 'Localhost': {
       const name = profile.localhostProfile ?? ''
+      // Of static pods nobody else has asked.
+      if (name === '')
+        throw new ConfigError('localhostProfile must be set if seccompProfile type is Localhost.')
+      if (directory !== '' && (name.startsWith('/') || name.split('/').includes('..'))) {
+        throw new ConfigError(`localhostProfile ${JSON.stringify(name)} must be a path below the profiles`)
+      }
       return { type: 'Localhost', path: directory === '' ? name : `${directory}/${name}` }
     }
     default:

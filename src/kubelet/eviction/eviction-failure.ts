@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { quantityValue } from '../../machinery/quantity.ts'
 import type { Failure } from '../pods/status/pod-status.ts'
-import type { ContainerUsage, PodUsage } from './rank-pods.ts'
+import { storageOf, type ContainerUsage, type PodUsage } from './rank-pods.ts'
 import {
   asQuantity,
   neededBy,
@@ -58,7 +58,8 @@ export function pressureFailure(pressures: readonly NodePressure[]): Failure {
 }
 
 /** A pod that uses more local storage than it may; undefined when it does not. */
-export function storageFailure({ pod, containers, volumes }: PodUsage): Failure | undefined {
+export function storageFailure(usage: PodUsage): Failure | undefined {
+  const { pod, containers, volumes } = usage
   for (const { name, emptyDir } of pod.spec?.volumes ?? []) {
     const limit = emptyDir?.sizeLimit
     if (limit === undefined || emptyDir?.medium === 'Memory' || quantityValue(limit) === 0) continue
@@ -72,9 +73,7 @@ export function storageFailure({ pod, containers, volumes }: PodUsage): Failure 
   const own = pod.spec?.containers ?? []
   const limits = own.flatMap(({ resources }) => resources?.limits?.['ephemeral-storage'] ?? [])
   const whole = limits.reduce((sum, limit) => sum + quantityValue(limit), 0)
-  const used =
-    containers.reduce((sum, { storageBytes }) => sum + storageBytes, 0) +
-    [...volumes.values()].reduce((sum, bytes) => sum + bytes, 0)
+  const used = storageOf(usage)
   if (limits.length === own.length && limits.length > 0 && used > whole) {
     return evicted(
       `Pod ephemeral local storage usage exceeds the total limit of containers ${asQuantity(whole)}. `,
@@ -83,7 +82,7 @@ export function storageFailure({ pod, containers, volumes }: PodUsage): Failure 
   }
   for (const { name, resources } of own) {
     const limit = resources?.limits?.['ephemeral-storage']
-    const usedBytes = containers.find((usage) => usage.name === name)?.storageBytes ?? 0
+    const usedBytes = containers.find((container) => container.name === name)?.storageBytes ?? 0
     if (limit !== undefined && usedBytes > quantityValue(limit)) {
       return evicted(
         `Container ${name} exceeded its local ephemeral storage limit "${limit}". `,

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Pod, PodSpec } from '../../api/generated/core.v1.ts'
 import { nodes, pods } from '../../api/generated/resources.ts'
 import { testContext } from '../../client/testing/test-context.ts'
+import { fakeClock } from '../../machinery/testing/fake-clock.ts'
+import { emptyObservation } from '../pods/observation.ts'
+import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts'
 import { startKubelet } from '../start-kubelet.ts'
 import { aContainer, aPod } from '../testing/pod-builder.ts'
+import { podDirectory } from '../volumes/pod-directory.ts'
 import { refusalUnderPressure } from './admit-under-pressure.ts'
 import { shortageFailure, storageFailure } from './eviction-failure.ts'
+import { podUsages } from './pod-usage.ts'
 import { findPressures, noPressure } from './pressure.ts'
 import { rankPods, type PodUsage } from './rank-pods.ts'
 import { hardThresholds, isCrossed, parseAmount, softThresholds, type Readings } from './threshold.ts'
@@ -20,6 +28,7 @@ const using = (pod: Pod, memoryBytes: number, storageBytes = 0): PodUsage => ({
   pod,
   containers: [{ name: 'app', memoryBytes, storageBytes, inodes: 0 }],
   volumes: new Map(),
+  filesBytes: 0,
 })
 
 describe('parseAmount', () => {
@@ -132,6 +141,33 @@ describe('messages of evictions', () => {
       storageFailure({ ...using(volume, 0), volumes: new Map([['data', 2 * mebi]]) })?.message,
       'Usage of EmptyDir volume "data" exceeds the limit "1Mi". ',
     )
+  })
+})
+
+describe('podUsages', () => {
+  it('count what containers write to /etc/hosts and as their last words (CVE-2020-8557)', async () => {
+    const rootDirectory = await mkdtemp(join(tmpdir(), 'k8ts-usage-'))
+    try {
+      const limits = { 'ephemeral-storage': '1Mi' }
+      const pod = aPod('pod', { containers: [aContainer('app', { resources: { limits } })] }, { uid: 'uid' })
+      const directory = podDirectory(rootDirectory, 'uid')
+      await mkdir(join(directory.path, 'containers/app'), { recursive: true })
+      const runtime = { ...createSimulatedRuntime({ clock: fakeClock() }), usesHost: true }
+      const observed = () => emptyObservation('uid', 'pod', 'default')
+      const failure = async () => {
+        const [usage] = await podUsages({ runtime, rootDirectory, observed }, [pod])
+        return storageFailure(usage!)
+      }
+      assert.equal(await failure(), undefined)
+      await writeFile(directory.hostsFile, Buffer.alloc(700_000, 1))
+      await writeFile(directory.terminationLog('app', 0), Buffer.alloc(700_000, 1))
+      assert.equal(
+        (await failure())?.message,
+        'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ',
+      )
+    } finally {
+      await rm(rootDirectory, { recursive: true })
+    }
   })
 })
 

@@ -23,23 +23,25 @@ export async function podUsages(
 }
 
 async function usageOf(
-  { rootDirectory, observed }: PodUsageSources,
+  { runtime, rootDirectory, observed }: PodUsageSources,
   pod: Pod,
   stats: readonly ContainerStats[],
 ): Promise<PodUsage> {
+  // Pods of a simulated runtime have no files here.
+  const sizeOf = async (path: string) => (runtime.usesHost ? await diskUsage(path) : 0)
   const uid = pod.metadata?.uid ?? ''
   const directory = podDirectory(rootDirectory, uid)
   const { containers } = observed(uid)
   const onDisk = (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir && emptyDir.medium !== 'Memory')
   const volumes = onDisk.map(async ({ name }) => {
-    return [name, await diskUsage(directory.volume('empty-dir', name))] as const
+    return [name, await sizeOf(directory.volume('empty-dir', name))] as const
   })
   return {
     pod,
     containers: await Promise.all(
       stats.map(async (entry) => {
         const logPath = containers.find(({ id }) => id === entry.containerID)?.logPath
-        const logBytes = logPath ? await diskUsage(dirname(logPath)) : 0
+        const logBytes = logPath ? await sizeOf(dirname(logPath)) : 0
         return {
           name: entry.name,
           memoryBytes: entry.memoryWorkingSetBytes,
@@ -49,6 +51,7 @@ async function usageOf(
       }),
     ),
     volumes: new Map(await Promise.all(volumes)),
+    filesBytes: (await sizeOf(directory.hostsFile)) + (await sizeOf(join(directory.path, 'containers'))),
   }
 }
 

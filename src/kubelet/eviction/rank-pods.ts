@@ -16,6 +16,8 @@ export interface PodUsage {
   readonly containers: readonly ContainerUsage[]
   /** Of its emptyDir volumes on disk, by name. */
   readonly volumes: ReadonlyMap<string, number>
+  /** Of /etc/hosts and the termination messages, which containers can write to. */
+  readonly filesBytes: number
 }
 
 /**
@@ -61,7 +63,8 @@ function memoryOf({ containers }: PodUsage): number {
   return containers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
 }
 
-export function storageOf({ containers, volumes }: PodUsage): number {
-  const layers = containers.reduce((sum, { storageBytes }) => sum + storageBytes, 0)
+/** All that the pod has on the node's disk. */
+export function storageOf({ containers, volumes, filesBytes }: PodUsage): number {
+  const layers = containers.reduce((sum, { storageBytes }) => sum + storageBytes, filesBytes)
   return [...volumes.values()].reduce((sum, bytes) => sum + bytes, layers)
 }

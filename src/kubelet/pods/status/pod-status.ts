@@ -7,6 +7,7 @@ import { isTerminalPhase, type AnyContainer, type ContainerKind, isSidecar } fro
 import { formatTime } from '../../../machinery/time.ts'
 import { conditionsOf } from './conditions.ts'
 import { containerStatus, lostTermination } from './container-status.ts'
+import { limitMessages } from './limit-messages.ts'
 import { phaseOf } from './phase.ts'
 import { qosClassOf } from '../../../api/core/pod/qos-class.ts'
 
@@ -76,6 +77,8 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
     oneStatus(input, container, 'ephemeral', previous.ephemeralContainerStatuses, 'ContainerCreating'),
   )
   if (stopped && input.ending) ({ init, main } = finalStatuses(init, main))
+  const limited = limitMessages(init, main, ephemeral)
+  ;[init, main] = limited
 
   const computed = failure ? 'Failed' : phaseOf(pod, { init, main }, stopped && input.ending)
   const ended = isTerminalPhase(previous.phase)
@@ -113,7 +116,7 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
       startTime: previous.startTime ?? formatTime(now),
       ...(init.length > 0 && { initContainerStatuses: init }),
       containerStatuses: main,
-      ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
+      ...(ephemeral.length > 0 && { ephemeralContainerStatuses: limited[2] }),
       qosClass: previous.qosClass ?? qosClassOf(pod),
     },
   }
