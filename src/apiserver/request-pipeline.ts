@@ -1,3 +1,4 @@
+import { nodes, pods } from '../api/generated/resources.ts'
 import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import { groupResource } from '../machinery/resource.ts'
@@ -13,6 +14,7 @@ import { FlowControl } from './flowcontrol/flow-control.ts'
 import { authorize } from './http/api-handler.ts'
 import { totalInFlight } from './http/max-in-flight.ts'
 import { definitionHooks } from './extensions/definition-hooks.ts'
+import { createMetricsReporters } from './node-metrics/metrics-reporters.ts'
 import { ObjectsView } from './objects-view.ts'
 import { AdmissionChain } from './registry/admission-chain.ts'
 import { defaultNodePortRange } from './registry/allocators/port-allocator.ts'
@@ -106,6 +108,9 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
   table.addReporter(componentStatusReporter(store, options.components ?? (() => [])))
+  const nodeMetrics = createMetricsReporters({ objects, identity: options.kubeletClient ?? {}, clock, log })
+  const hasNodes = table.findRegistry(nodes) !== undefined && table.findRegistry(pods) !== undefined
+  if (hasNodes) for (const reporter of nodeMetrics.reporters) table.addReporter(reporter)
   for (const responder of [bindingResponder(() => table), ...responders]) table.addResponder(responder)
 
   async function carryOut(request: ResourceRequest): Promise<Answer> {
@@ -158,6 +163,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     },
     close() {
       security.close?.()
+      nodeMetrics.close()
       aggregator.close()
       webhooks.close()
       for (const registry of table.registries()) registry.close()

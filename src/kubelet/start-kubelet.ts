@@ -40,7 +40,10 @@ import { createStatusWriter } from './pods/status-writer.ts'
 import { openComponentRuntime } from './runtime/component/component-runtime.ts'
 import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
-import { createSimulatedRuntime } from './runtime/simulated/simulated-runtime.ts'
+import {
+  createSimulatedRuntime,
+  type SimulatedRuntimeOptions,
+} from './runtime/simulated/simulated-runtime.ts'
 import { startKubeletServer } from './server/kubelet-server.ts'
 import { createProbeMetrics } from './probes/probe-metrics.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
@@ -61,7 +64,9 @@ export async function startKubelet(
   const { client, informers, clock, random } = context
   const nodeName = options.nodeName ?? hostname().toLowerCase()
   const log = context.log.with({ component: 'kubelet', node: nodeName })
-  const runtime = await openRuntime(options.runtime, context)
+  const annotationsOf = (namespace: string, name: string) =>
+    podInformer.get(`${namespace}/${name}`)?.metadata?.annotations
+  const runtime = await openRuntime(options.runtime, context, annotationsOf)
   const paths = pathsOf(options)
   if (runtime.usesHost) await mkdir(paths.rootDirectory, { recursive: true, mode: 0o750 })
   const machine = options.machine ?? (await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/'))
@@ -411,18 +416,22 @@ export async function startKubelet(
   }
 }
 
-/** gRPC and CRI's messages are loaded only where they are used. */
 /** A path of '' means that pods get nothing from the node, as upstream's --resolv-conf. */
 async function readResolvConf(path = '/etc/resolv.conf'): Promise<string> {
   return path === '' ? '' : await readFile(path, 'utf8').catch(() => '')
 }
 
-async function openRuntime(choice: RuntimeChoice, { clock }: ComponentContext): Promise<ContainerRuntime> {
+/** gRPC and CRI's messages are loaded only where they are used. */
+async function openRuntime(
+  choice: RuntimeChoice,
+  { clock }: ComponentContext,
+  annotationsOf: NonNullable<SimulatedRuntimeOptions['annotationsOf']>,
+): Promise<ContainerRuntime> {
   switch (choice.type) {
     case 'given':
       return choice.runtime
     case 'simulated':
-      return createSimulatedRuntime({ ...choice, clock })
+      return createSimulatedRuntime({ annotationsOf, ...choice, clock })
     case 'cri': {
       const { openCriRuntime } = await import('./runtime/cri/cri-runtime.ts')
       return await openCriRuntime(choice)

@@ -30,12 +30,14 @@ const groups: Readonly<Record<string, number>> = {
   'flowcontrol.apiserver.k8s.io': 16_100,
   'internal.apiserver.k8s.io': 16_000,
   'storagemigration.k8s.io': 15_900,
+  'metrics.k8s.io': 100,
 }
 
 const versions: Readonly<Record<string, number>> = {
   '/v1': 1,
   'autoscaling/v2': 30,
   'flowcontrol.apiserver.k8s.io/v1': 21,
+  'metrics.k8s.io/v1beta1': 100,
 }
 
 /** That of every API made from a CustomResourceDefinition. */

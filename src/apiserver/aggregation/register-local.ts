@@ -9,8 +9,11 @@ import { customPriority, localPriority } from './group-priorities.ts'
 /** `onstart`: made when the server starts, and the user's to delete. `true`: comes and goes with what it stands for. */
 const automanagedLabel = 'kube-aggregator.kubernetes.io/automanaged'
 
-/** Not in the list of APIs, since it is the list. */
-const ownGroup = 'apiregistration.k8s.io'
+/**
+ * Not in the list of APIs: the list itself, and what is served only until somebody brings a server for it, whose
+ * APIService must not be there yet (Helm refuses to take over what it has not made).
+ */
+const unlistedGroups = ['apiregistration.k8s.io', 'metrics.k8s.io']
 
 /**
  * Makes the APIServices of all that this server serves, and takes away those of custom resources that are gone.
@@ -33,7 +36,7 @@ function localApis(table: ResourceTable): readonly APIService[] {
   const versions = new Map<string, { readonly group: string; readonly version: string }>()
   for (const { resource } of table.all()) {
     const { group, version } = resource
-    if (group !== ownGroup) versions.set(`${version}.${group}`, { group, version })
+    if (!unlistedGroups.includes(group)) versions.set(`${version}.${group}`, { group, version })
   }
   return Array.from(versions, ([name, { group, version }]) => {
     const priority = localPriority(group, version)

@@ -1,7 +1,8 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import { keyOf } from '../../machinery/resource.ts'
 import { methodNotSupported, notFound } from '../../machinery/status-errors.ts'
-import { isSelected } from '../storage/selection.ts'
+import { isSelected, type Selection } from '../storage/selection.ts'
 import { StoredObject, storedType } from '../storage/stored-object.ts'
 import type { Registry } from './registry.ts'
 import type { Answer, RequestScope, ResourceRequest } from './request.ts'
@@ -9,8 +10,8 @@ import type { Answer, RequestScope, ResourceRequest } from './request.ts'
 /** A resource whose objects are made when somebody asks for them: nothing is stored, nothing can be written. */
 export interface Reporter {
   readonly definition: ResourceDefinition
-  /** In the order in which they are listed. */
-  report(): Promise<readonly KubernetesObject[]>
+  /** In the order in which they are listed. May bring objects beyond those that are asked for. */
+  report(selection: Selection): Promise<readonly KubernetesObject[]>
 }
 
 /** GET of one object or of all. */
@@ -20,20 +21,24 @@ export async function answerReport(
   scope: RequestScope,
   request: ResourceRequest,
 ): Promise<Answer> {
-  const objects = await report()
   const as = scope.served
   switch (request.verb) {
     case 'get': {
-      const object = objects.find(({ metadata }) => metadata?.name === request.name)
+      const { namespace, name } = request
+      const objects = await report({ namespace, name })
+      const object = objects.find(
+        ({ metadata }) => metadata?.name === name && (metadata.namespace ?? '') === namespace,
+      )
       if (!object) throw notFound(registry.groupResource, request.name)
       return { type: 'object', code: 200, object: typed(scope, object), as }
     }
     case 'list': {
       const selection = registry.selection(scope, request.options)
+      const objects = await report(selection)
       const type = storedType(registry.definition.resource, registry.definition)
       const made = objects.map((object) => {
         const value = Buffer.from(JSON.stringify(typed(scope, object)))
-        return new StoredObject(type, object.metadata?.name ?? '', 0n, value)
+        return new StoredObject(type, keyOf(object), 0n, value)
       })
       return {
         type: 'list',

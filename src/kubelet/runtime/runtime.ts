@@ -37,6 +37,8 @@ export interface ContainerRuntime {
   /** Opens the container's log file anew, after it was rotated. */
   reopenContainerLog(containerID: string): Promise<void>
   containerStats(filter?: RuntimeFilter): Promise<readonly ContainerStats[]>
+  /** What the whole node uses, where that is not what this machine uses. Absent where it is. */
+  nodeUsage?(): Promise<Pick<ContainerStats, 'cpuUsageNanoseconds' | 'memoryWorkingSetBytes'>>
 
   /** Runs a command to its end. `timeoutSeconds` 0 is none; when it passes, rejects with `deadlineExceeded`. */
   execSync(containerID: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>

@@ -67,7 +67,7 @@ const specifications: readonly (readonly [string, string, (container: Container)
  * dashboards know from cAdvisor. Nothing is kept between two questions.
  */
 export async function cadvisorMetrics(context: ServerContext): Promise<string> {
-  const [stats, node] = await Promise.all([allStats(context), nodeUsage(context.clock.now())])
+  const [stats, node] = await Promise.all([allStats(context), nodeUsage(context)])
   const subjects = stats.flatMap((entry) => subjectOf(context, entry) ?? [])
   const lines = (value: Value): MetricLine[] => {
     const own = subjects.flatMap((subject) => {

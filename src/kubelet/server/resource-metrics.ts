@@ -9,7 +9,7 @@ import { allStats, nodeUsage } from './stats-summary.ts'
  * is why this does not go through the process's metrics.
  */
 export async function resourceMetrics(context: ServerContext): Promise<string> {
-  const [stats, node] = await Promise.all([allStats(context), nodeUsage(context.clock.now())])
+  const [stats, node] = await Promise.all([allStats(context), nodeUsage(context)])
   const labels = ({ name, podNamespace, podName }: ContainerStats) => ({
     container: name,
     namespace: podNamespace,

@@ -15,7 +15,14 @@ export interface NodeUsage {
 
 const nanosecondsPerTick = 10_000_000n
 
-export async function nodeUsage(now: number): Promise<NodeUsage> {
+export async function nodeUsage({ clock, runtimes }: ServerContext): Promise<NodeUsage> {
+  const [machine, own] = await Promise.all([machineUsage(clock.now()), runtimes[0]?.runtime.nodeUsage?.()])
+  if (!own) return machine
+  const memoryAvailableBytes = Math.max(0, machine.memoryTotalBytes - own.memoryWorkingSetBytes)
+  return { ...machine, cpuUsageNanoseconds: own.cpuUsageNanoseconds, memoryAvailableBytes }
+}
+
+async function machineUsage(now: number): Promise<NodeUsage> {
   const [stat, meminfo] = await Promise.all([
     readFile('/proc/stat', 'utf8').catch(() => ''),
     readFile('/proc/meminfo', 'utf8').catch(() => ''),
@@ -100,7 +107,7 @@ export function createStatsSummary(context: ServerContext, rootDirectory: string
     const now = context.clock.now()
     const [stats, node, disk] = await Promise.all([
       allStats(context),
-      nodeUsage(now),
+      nodeUsage(context),
       statfs(rootDirectory).catch(() => statfs('/')),
     ])
     const alive = new Set(stats.map(({ containerID }) => containerID))

@@ -1,5 +1,6 @@
 import { sleep, type Cancel, type Clock } from '../../../machinery/clock.ts'
 import { addressAt, formatIp, parseCidr } from '../../../machinery/ip.ts'
+import { isQuantity, quantityToFloat } from '../../../machinery/quantity.ts'
 import { ByteQueue } from '../../../machinery/streaming/byte-queue.ts'
 import { RuntimeError } from '../runtime-error.ts'
 import type {
@@ -7,6 +8,7 @@ import type {
   ByteSink,
   ContainerConfig,
   ContainerRuntime,
+  ContainerStats,
   ContainerStatus,
   ContainerSummary,
   ExecSession,
@@ -32,10 +34,12 @@ export interface SimulatedRuntimeOptions {
   readonly podCIDR?: string
   /** Why an image cannot be pulled; undefined when it can. Default: all can. */
   readonly pullError?: (image: string) => string | undefined
+  /** A pod's annotations of now, where they say what it uses. Default: those that it started with. */
+  readonly annotationsOf?: (namespace: string, name: string) => Readonly<Record<string, string>> | undefined
 }
 
 /**
- * Annotations of a pod that say how its containers behave; with `/<container>` behind, of one container. What they do
+ * Annotations of a pod that say how its containers behave; with `.<container>` behind, of one container. What they do
  * not say their commands do (script.ts).
  */
 export const exitAfterAnnotation = 'simulated.k8ts.io/exit-after-seconds'
@@ -44,6 +48,9 @@ export const exitCodeAnnotation = 'simulated.k8ts.io/exit-code'
 export const healthyAnnotation = 'simulated.k8ts.io/healthy'
 /** `true`: it only ends when it is killed. */
 export const ignoreStopAnnotation = 'simulated.k8ts.io/ignore-stop-signal'
+/** What the container uses, as quantities: `250m`, `64Mi`. May change while it runs. */
+export const cpuUsageAnnotation = 'simulated.k8ts.io/cpu-usage'
+export const memoryUsageAnnotation = 'simulated.k8ts.io/memory-usage'
 
 interface Sandbox {
   status: SandboxStatus
@@ -56,6 +63,8 @@ interface Container {
   readonly config: ContainerConfig
   readonly log: Buffer[]
   readonly watchers: Set<ByteQueue>
+  /** CPU time used until `atMs`. */
+  cpu: { readonly nanoseconds: number; readonly atMs: number }
   /** Ends the process with this code. */
   end: ((exitCode: number) => void) | undefined
 }
@@ -63,6 +72,12 @@ interface Container {
 const killedExitCode = 137
 const stoppedExitCode = 143
 const imageBytes = 1_000_000
+/** What a container uses that is not told to use anything. */
+const idleCores = 0.001
+const idleBytes = 1024 * 1024
+/** What a node uses beside its containers. */
+const idleNodeCores = 0.02
+const idleNodeBytes = 256 * 1024 * 1024
 
 /** A container runtime inside this process: pods start, run, log, end and take time as they are told. */
 export function createSimulatedRuntime(options: SimulatedRuntimeOptions): ContainerRuntime {
@@ -75,6 +90,9 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
   let range = parseCidr(options.podCIDR ?? '10.88.0.0/16')!
   let lastAddress = 1
   let lastID = 0
+  const startedMs = clock.now()
+  /** CPU time of containers that are no more. */
+  let removedNanoseconds = 0n
 
   const newID = () => (++lastID).toString(16).padStart(12, '0').padEnd(64, '0')
   const delay = (milliseconds = 0) => (milliseconds > 0 ? sleep(clock, milliseconds) : Promise.resolve())
@@ -107,7 +125,46 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
 
   function setting(target: Container, name: string): string | undefined {
     const annotations = sandboxes.get(target.sandboxID)?.config.annotations ?? {}
-    return annotations[`${name}/${target.config.name}`] ?? annotations[name]
+    return annotations[`${name}.${target.config.name}`] ?? annotations[name]
+  }
+
+  function usageOf(target: Container): ContainerStats {
+    const podName = target.config.labels['io.kubernetes.pod.name'] ?? ''
+    const podNamespace = target.config.labels['io.kubernetes.pod.namespace'] ?? ''
+    const annotations =
+      options.annotationsOf?.(podNamespace, podName) ??
+      sandboxes.get(target.sandboxID)?.config.annotations ??
+      {}
+    const amount = (annotation: string, unset: number) => {
+      const text = annotations[`${annotation}.${target.config.name}`] ?? annotations[annotation]
+      return text !== undefined && isQuantity(text) ? quantityToFloat(text) : unset
+    }
+    const now = clock.now()
+    const sinceMs = Math.max(target.cpu.atMs, target.status.startedAtMs)
+    const isRunning = target.status.state === 'running'
+    const usedNanoseconds = !isRunning
+      ? 0
+      : Math.max(0, now - sinceMs) * amount(cpuUsageAnnotation, idleCores) * 1e6
+    target.cpu = { nanoseconds: target.cpu.nanoseconds + usedNanoseconds, atMs: now }
+    const memoryBytes = Math.round(amount(memoryUsageAnnotation, idleBytes))
+    return {
+      containerID: target.status.id,
+      name: target.config.name,
+      podUID: podUIDOf(target),
+      podName,
+      podNamespace,
+      timestampMs: now,
+      cpuUsageNanoseconds: BigInt(Math.round(target.cpu.nanoseconds)),
+      memoryWorkingSetBytes: memoryBytes,
+      memoryUsageBytes: memoryBytes,
+      memoryRSSBytes: memoryBytes,
+    }
+  }
+
+  /** A container goes; what it used stays used. */
+  function forget(id: string, target: Container): void {
+    containers.delete(id)
+    removedNanoseconds += BigInt(Math.round(target.cpu.nanoseconds))
   }
 
   function print(target: Container, text: string): void {
@@ -124,6 +181,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     let index = 0
     target.end = (exitCode) => {
       cancel()
+      usageOf(target)
       target.end = undefined
       target.status = {
         ...target.status,
@@ -273,7 +331,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       for (const [containerID, target] of containers) {
         if (target.sandboxID !== id) continue
         target.end?.(killedExitCode)
-        containers.delete(containerID)
+        forget(containerID, target)
       }
       for (const ip of found.status.ips) takenAddresses.delete(ip)
       sandboxes.delete(id)
@@ -307,6 +365,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
         config,
         log: [],
         watchers: new Set(),
+        cpu: { nanoseconds: 0, atMs: clock.now() },
         end: undefined,
         status: {
           id,
@@ -351,7 +410,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       const target = containers.get(id)
       if (!target) return
       target.end?.(killedExitCode)
-      containers.delete(id)
+      forget(id, target)
       emit(podUIDOf(target))
     },
 
@@ -373,18 +432,23 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       return [...containers.values()]
         .filter(({ status }) => status.state === 'running')
         .filter((target) => matchesFilter(filter, target.status.id, podUIDOf(target)))
-        .map((target) => ({
-          containerID: target.status.id,
-          name: target.config.name,
-          podUID: podUIDOf(target),
-          podName: target.config.labels['io.kubernetes.pod.name'] ?? '',
-          podNamespace: target.config.labels['io.kubernetes.pod.namespace'] ?? '',
-          timestampMs: clock.now(),
-          cpuUsageNanoseconds: BigInt(Math.round((clock.now() - target.status.startedAtMs) * 1000)),
-          memoryWorkingSetBytes: imageBytes,
-          memoryUsageBytes: imageBytes,
-          memoryRSSBytes: imageBytes,
-        }))
+        .map(usageOf)
+    },
+
+    async nodeUsage() {
+      const usages = [...containers.values()].map(usageOf)
+      const running = [...containers.values()].filter(({ status }) => status.state === 'running')
+      const ownNanoseconds = (clock.now() - startedMs) * idleNodeCores * 1e6
+      const cpuNanoseconds = usages.reduce(
+        (sum, usage) => sum + usage.cpuUsageNanoseconds,
+        removedNanoseconds,
+      )
+      return {
+        cpuUsageNanoseconds: cpuNanoseconds + BigInt(Math.round(ownNanoseconds)),
+        memoryWorkingSetBytes: running
+          .map(usageOf)
+          .reduce((sum, usage) => sum + usage.memoryWorkingSetBytes, idleNodeBytes),
+      }
     },
 
     async execSync(id, command) {
