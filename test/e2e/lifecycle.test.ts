@@ -114,6 +114,20 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
     assert.deepEqual(await containerOf('survivor'), before)
   })
 
+  it('goes on with the same containers after the containerd of its node was killed', async () => {
+    const before = await containerOf('survivor')
+    const file = join('/run/k8ts', cluster.name, 'node1/containerd.pid')
+    const pidOfContainerd = () => (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid
+    const killed = pidOfContainerd()
+    process.kill(killed, 'SIGKILL')
+    await until('another runs', () => pidOfContainerd() !== killed)
+    await until('it does what it is told', async () => {
+      return (await cluster.kubectl(['exec', 'survivor', '--', 'echo', 'here'])) === 'here\n'
+    })
+    await untilReady('survivor')
+    assert.deepEqual(await containerOf('survivor'), before)
+  })
+
   it('leaves nothing on the machine when it is down, and comes up with its data', async () => {
     await cluster.down()
     assert.deepEqual(await tracesOf(cluster.name, planIndex()), noTraces)

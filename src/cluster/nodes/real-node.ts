@@ -22,11 +22,12 @@ import {
   type ClientIdentity,
   type ClusterPki,
 } from '../pki/cluster-pki.ts'
-import { startContainerd } from '../runtime/containerd.ts'
+import { containerdIsRunning, startContainerd } from '../runtime/containerd.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import type { NodeRecord } from '../state/cluster-state.ts'
 import { startAgentProcess, type AgentProcess } from './agent-process.ts'
 import type { ClusterNode } from './cluster-node.ts'
+import { keepRunning } from './keep-running.ts'
 import { cniNetwork, nodeCgroup, nodeTraces } from './node-traces.ts'
 
 export interface RealNodeOptions {
@@ -50,7 +51,14 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
   const cgroup = nodeCgroup(folder.name, name)
   const systemCgroup = `${cgroup}/system`
   const agentLog = join(folder.logs, `agent-${name}.log`)
+  const containerd = {
+    folder: own,
+    logFile: join(folder.logs, `containerd-${name}.log`),
+    networkNamespace: namespacePath(namespace),
+    cgroupProcsFile: cgroupProcsFile(systemCgroup),
+  }
   let agent: AgentProcess | undefined
+  let letGoOfContainerd: (() => Promise<void>) | undefined
   let certificates = ''
   let unready: Set<string> = new Set(agentComponents)
 
@@ -62,16 +70,25 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
     createCgroup(systemCgroup)
     writeResolvConf(own.resolvConf)
     await createNodeNetwork({ plan, number, namespace })
-    await startContainerd({
-      folder: own,
-      logFile: join(folder.logs, `containerd-${name}.log`),
-      networkNamespace: namespacePath(namespace),
-      cgroupProcsFile: cgroupProcsFile(systemCgroup),
-    })
+    await startContainerd(containerd)
     await importMissingImages(folder, own)
   }
 
+  /** Its containers run on without it, and are adopted by the next one. */
+  function keepContainerd(): () => Promise<void> {
+    return keepRunning({
+      clock: options.clock,
+      isRunning: () => containerdIsRunning(own),
+      async start() {
+        options.log.error('containerd of node ended, starting it again', { node: name })
+        await startContainerd(containerd)
+      },
+      onFailure: (error) => options.log.error('containerd could not be started', { node: name, error }),
+    })
+  }
+
   function start(): Promise<void> {
+    letGoOfContainerd ??= keepContainerd()
     certificates = certificatesOf(options)
     writeOwnPods(options)
     writeIfChanged(own.agentConfiguration, JSON.stringify(agentConfiguration(options), undefined, 2), 0o600)
@@ -96,9 +113,14 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
     return Promise.resolve()
   }
 
-  async function stop(): Promise<void> {
-    await agent?.stop()
+  async function endAgent(): Promise<void> {
+    await Promise.all([agent?.stop(), letGoOfContainerd?.()])
     agent = undefined
+    letGoOfContainerd = undefined
+  }
+
+  async function stop(): Promise<void> {
+    await endAgent()
     forgetOldProcesses()
     const traces = nodeTraces(folder, plan, record)
     await clearMachine(journal, { cluster: folder.name, graceMs: 0 }, (trace) =>
@@ -121,10 +143,7 @@ export function createRealNode(options: RealNodeOptions): ClusterNode {
       await stop()
       rmSync(own.path, { recursive: true, force: true })
     },
-    async release() {
-      await agent?.stop()
-      agent = undefined
-    },
+    release: endAgent,
     // Its process reads them when it starts, and adopts the containers.
     async renewCertificates() {
       if (!agent || certificatesOf(options) === certificates) return

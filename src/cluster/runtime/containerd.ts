@@ -45,6 +45,12 @@ export async function startContainerd(place: ContainerdPlace): Promise<'started'
   return 'started'
 }
 
+/** Whether the node's containerd is there, listening or not. */
+export function containerdIsRunning(folder: NodeFolder): boolean {
+  const known = knownProcess(folder)
+  return known !== undefined && isRunning(known)
+}
+
 /** Ends containerd alone; its containers run on. */
 export async function stopContainerd(folder: NodeFolder): Promise<void> {
   const known = knownProcess(folder)
