@@ -20,7 +20,7 @@ const program = join(root, 'bin/k8ts')
 /** The image that measured pods run: a shell. In every cluster before it starts. */
 export const benchImage = 'k8ts.bench/busybox:1'
 
-/** A cluster with one real node, driven through the command. Deleted at the end of the group. */
+/** A cluster driven through the command. Deleted at the end of the group. */
 export interface K8tsCluster {
   readonly name: string
   readonly folder: ClusterFolder
@@ -48,7 +48,13 @@ export interface UpProcess {
 const readyWithinMs = 60_000
 const stopsWithinMs = 20_000
 
-export async function createCluster(bench: Bench): Promise<K8tsCluster> {
+export interface ClusterShape {
+  /** Simulated nodes and no real one. Default: one real node that has the bench's image. */
+  readonly simulatedNodes?: number
+}
+
+export async function createCluster(bench: Bench, shape: ClusterShape = {}): Promise<K8tsCluster> {
+  const { simulatedNodes } = shape
   const name = `bench-${randomBytes(3).toString('hex')}`
   const path = join(bench.folder, name)
   const folder = clusterFolder(name, path)
@@ -56,14 +62,16 @@ export async function createCluster(bench: Bench): Promise<K8tsCluster> {
   const options = ['--name', name, '--data-dir', path]
   const running = new Set<ChildProcess>()
   mkdirSync(folder.images, { recursive: true, mode: 0o700 })
-  writeFileSync(join(folder.images, 'bench.tar'), benchImageArchive())
+  const upOptions = ['--yes', '--port', String(port)]
+  if (simulatedNodes === undefined) writeFileSync(join(folder.images, 'bench.tar'), benchImageArchive())
+  else upOptions.push('--runtime', 'simulated', '--nodes', String(simulatedNodes))
 
   const cluster: K8tsCluster = {
     name,
     folder,
     port,
     async up(environment = {}) {
-      const started = startUp(port, folder, [...options, '--yes', '--port', String(port)], environment)
+      const started = startUp(port, folder, [...options, ...upOptions], environment)
       running.add(started.child)
       started.child.once('close', () => running.delete(started.child))
       return started.up

@@ -4,6 +4,7 @@ import { measureApi } from './api.ts'
 import { measureBinding } from './binding.ts'
 import { measurePods } from './pods.ts'
 import { measureRest } from './rest.ts'
+import { measureScale } from './scale.ts'
 import { measureScheduler } from './scheduler.ts'
 import { measureStart } from './start.ts'
 import { measureStore } from './store.ts'
@@ -19,4 +20,5 @@ export const figureGroups: readonly FigureGroup[] = [
   { name: 'testing', measure: measureTesting },
   { name: 'scheduler', measure: measureScheduler },
   { name: 'binding', measure: measureBinding },
+  { name: 'scale', measure: measureScale },
 ]
