@@ -1,5 +1,3 @@
-import { builtInDefinitions } from '../api/registry.ts'
-import { startApiServer, type ApiServer } from '../apiserver/api-server.ts'
 import type { Client } from '../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import { createInformers } from '../client/informers/informers.ts'
@@ -8,10 +6,10 @@ import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
+import type { SchedulerConfiguration } from '../scheduler/configuration/configuration.ts'
 import { startScheduler } from '../scheduler/start.ts'
-import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
-import { clusterSecurity, serviceAccountIssuer } from './cluster-security.ts'
-import type { LoadedSecurity } from './security/load-security.ts'
+import { startClusterApiServer } from './cluster-api-server.ts'
+import { nodePorts } from './node-ports.ts'
 import type { SecurityFiles } from './security/security-files.ts'
 import { inProcessClient } from './in-process-client.ts'
 import {
@@ -21,7 +19,6 @@ import {
   type ClientIdentity,
   type ClusterPki,
 } from './pki/cluster-pki.ts'
-import { openClusterStore } from './state/cluster-store.ts'
 import type { StoreChoice } from './state/cluster-state.ts'
 
 export interface ControlPlaneOptions {
@@ -39,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly nodeCidrMaskSize: number
   /** What the operator says about who may come in and do what, in files. */
   readonly securityFiles?: SecurityFiles
+  /** Default: the scheduler's own. */
+  readonly schedulerConfiguration?: SchedulerConfiguration
   readonly clock: Clock
   readonly random: Random
   /** A log for each component. */
@@ -48,9 +47,6 @@ export interface ControlPlaneOptions {
     readonly scheduler: Logger
   }
 }
-
-/** Where kubelet and kube-proxy answer on every node. */
-const nodePorts = [10_249, 10_250, 10_255, 10_256]
 
 /** API server, controllers and scheduler in this process. */
 export interface ControlPlane {
@@ -72,7 +68,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   try {
     const running: RunningComponent[] = []
-    const apiServer = await startServer(options, undo, running)
+    const apiServer = await startClusterApiServer({ ...options, log: logs.apiServer }, undo, running)
     // Programs call themselves so, and manage fields under that name, whoever they act as.
     const client = ({ user, groups }: ClientIdentity, program = user.replace(/^system:/, '')): Client =>
       inProcessClient(
@@ -91,10 +87,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         clientOf: (account) => client(serviceAccountIdentity(account), 'kube-controller-manager'),
         rootCa: pki.authority.certificatePem,
         certificateAuthority: pki.authority,
+        approveNodeRequests: true,
         nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
         loadBalancers: { reservedPorts: nodePorts },
       }),
-      startScheduler(contextOf(schedulerIdentity, logs.scheduler)),
+      startScheduler(contextOf(schedulerIdentity, logs.scheduler), options.schedulerConfiguration),
     ])
     running.push(...components)
     for (const component of components) undo.push(() => component.stop())
@@ -107,70 +104,4 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await stop()
     throw error
   }
-}
-
-/** CEL and all that reads files is loaded for clusters that have some. */
-async function loadFiles(
-  files: SecurityFiles,
-  { clock, random, logs }: ControlPlaneOptions,
-): Promise<LoadedSecurity | undefined> {
-  if (Object.keys(files).length === 0) return undefined
-  const { loadSecurity } = await import('./security/load-security.ts')
-  return loadSecurity(files, { ownIssuers: [serviceAccountIssuer], clock, random, log: logs.apiServer })
-}
-
-export async function startServer(
-  options: ControlPlaneOptions,
-  undo: (() => void | Promise<void>)[],
-  running: readonly RunningComponent[],
-): Promise<ApiServer> {
-  const { pki, clock, random, logs } = options
-  const log = logs.apiServer
-  const store = await openClusterStore(options.store, options.dataFolder, { clock, log })
-  undo.push(() => store.close())
-  const server = `https://${options.advertiseAddress}:${options.port}`
-  const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
-  if (loaded) undo.push(() => loaded.close())
-  const apiServer = await startApiServer({
-    store,
-    security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
-    hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
-    definitions: builtInDefinitions,
-    components: () =>
-      running.map((component) => ({
-        name: component.name.replace(/^kube-/, ''),
-        health: () => component.health(),
-      })),
-    tls: { certificate: pki.apiServer.certificatePem, key: pki.apiServer.privateKeyPem },
-    clientCertificateAuthority: pki.authority.certificatePem + pki.frontProxyAuthority.certificatePem,
-    // Read when it is used: it is renewed.
-    kubeletClient: {
-      get certificate() {
-        return pki.kubeletClient.certificatePem
-      },
-      get key() {
-        return pki.kubeletClient.privateKeyPem
-      },
-      certificateAuthority: pki.authority.certificatePem,
-    },
-    frontProxyClient: {
-      certificate: pki.frontProxyClient.certificatePem,
-      key: pki.frontProxyClient.privateKeyPem,
-    },
-    extensionAuthentication: {
-      clientAuthority: pki.authority.certificatePem,
-      frontProxyAuthority: pki.frontProxyAuthority.certificatePem,
-      allowedNames: ['front-proxy-client'],
-    },
-    address: options.bindAddress,
-    port: options.port,
-    advertiseAddress: options.advertiseAddress,
-    serviceCidrs: [options.serviceCidr],
-    clock,
-    random,
-    log,
-    metrics: createMetrics(),
-  })
-  undo.push(() => apiServer.stop())
-  return apiServer
 }

@@ -2,9 +2,11 @@ import { CliError } from './cli/cli-error.ts'
 import { parseCommandLine } from './cli/command-line.ts'
 import type { Command } from './cli/command.ts'
 import { exitCodes, type ExitCode } from './cli/exit-codes.ts'
+import { componentCommands } from './commands/component.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { downCommand } from './commands/down.ts'
 import { imageCommands } from './commands/image.ts'
+import { joinCommands } from './commands/join.ts'
 import { kubectlCommand } from './commands/kubectl.ts'
 import { nodeCommands } from './commands/node.ts'
 import { statusCommand } from './commands/status.ts'
@@ -50,6 +52,8 @@ const commands: readonly Command[] = [
   deleteCommand,
   ...nodeCommands,
   ...imageCommands,
+  ...joinCommands,
+  ...componentCommands,
   kubectlCommand,
   versionCommand,
   completionCommand,

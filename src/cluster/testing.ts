@@ -84,6 +84,7 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
       dnsAddress: dnsServiceAddress(plan),
       server,
       authorityPem: pki.authority.certificatePem,
+      podCidr: plan.podCidr,
     })
     if (count > 0) {
       const isSimulated = () => true

@@ -9,6 +9,7 @@ const accounts: Readonly<Record<string, string>> = {
   'garbage-collector': 'generic-garbage-collector',
   'job-orphan-pod': 'job-controller',
   'node-ipam': 'node-controller',
+  'node-requests-approving': 'node-requests-approver',
   'node-lifecycle': 'node-controller',
   'persistentvolume-binder': 'persistent-volume-binder',
   'pod-garbage-collector': 'pod-garbage-collector',

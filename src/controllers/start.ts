@@ -6,6 +6,7 @@ import type { CertificateAuthority } from '../machinery/pki/certificate.ts'
 import { bootstrapSignerReconciler } from './bootstrap/bootstrap-signer.ts'
 import { tokenCleanerReconciler } from './bootstrap/token-cleaner.ts'
 import { csrApprovingReconciler } from './certificates/csr-approving.ts'
+import { nodeRequestsApprovingReconciler } from './certificates/node-requests-approving.ts'
 import { csrCleanerReconciler } from './certificates/csr-cleaner.ts'
 import { csrSigningReconciler } from './certificates/csr-signing.ts'
 import { daemonSetReconciler } from './daemonset/daemonset.ts'
@@ -52,6 +53,8 @@ export interface ControllersOptions {
   readonly rootCa?: string
   /** Signs certificates for the built-in signers; nothing is signed when absent. */
   readonly certificateAuthority?: CertificateAuthority
+  /** Whether nodes are given certificates for their own addresses and components. Default false, as upstream. */
+  readonly approveNodeRequests?: boolean
   /** How nodes are given the networks of their pods; they are not when absent. */
   readonly nodeIpam?: NodeIpamOptions
   readonly nodeLifecycle?: NodeLifecycleOptions
@@ -70,6 +73,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     serviceAccountReconciler,
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
     csrApprovingReconciler,
+    ...(options.approveNodeRequests ? [nodeRequestsApprovingReconciler] : []),
     ...(certificateAuthority === undefined ? [] : [csrSigningReconciler(certificateAuthority)]),
     csrCleanerReconciler,
     bootstrapSignerReconciler,

@@ -96,18 +96,13 @@ describe('the network', { skip, concurrency: 3 }, () => {
     return new Set((await run(from, script)).split('\n'))
   }
 
-  const untilBothAnswer = (from: string, host: string, port: number) =>
-    until(`both servers answer ${from} at ${host}:${port}`, async () => {
+  const untilAnswerers = (count: number) => (from: string, host: string, port: number) =>
+    until(`${count} of the servers answer ${from} at ${host}:${port}`, async () => {
       const names = await answerers(from, host, port, 16)
-      if (names.size !== 2 || names.has('none')) throw new Error([...names].join())
+      if (names.size !== count || names.has('none')) throw new Error([...names].join())
       return true
     })
-  const untilOneAnswers = (from: string, host: string, port: number) =>
-    until(`one server answers ${from} at ${host}:${port}`, async () => {
-      const names = await answerers(from, host, port, 16)
-      if (names.size !== 1 || names.has('none')) throw new Error([...names].join())
-      return true
-    })
+  const [untilOneAnswers, untilBothAnswer] = [untilAnswerers(1), untilAnswerers(2)]
 
   describe('leads', { concurrency: 3 }, () => {
     const servers = ['server1', 'server2']
@@ -290,7 +285,10 @@ describe('the network', { skip, concurrency: 3 }, () => {
       await cluster.kubectl(['delete', 'pod', 'leaving', '--wait=false'])
       await until('it is leaving', async () => {
         const { items } = await cluster.kubectl.json<ObjectList<EndpointSlice>>([
-          ...['get', 'endpointslices', '-l', 'kubernetes.io/service-name=ending'],
+          'get',
+          'endpointslices',
+          '-l',
+          'kubernetes.io/service-name=ending',
         ])
         return items[0]?.endpoints?.[0]?.conditions?.terminating === true
       })

@@ -285,10 +285,11 @@ export function createMemoryClient(clock: Clock): MemoryClient {
       body: KubernetesObject,
     ): Promise<Answer> {
       note('update', resource, name.name, subresource)
-      if (subresource !== 'finalize') throw methodNotSupported(resource, subresource)
       const previous = find(resource, name)
-      const { spec } = body as { readonly spec?: unknown }
-      return replace(resource, previous, { ...previous, spec } as KubernetesObject) as Answer
+      const { spec, status } = body as { readonly spec?: unknown; readonly status?: unknown }
+      const part = subresource === 'finalize' ? { spec } : subresource === 'approval' ? { status } : undefined
+      if (!part) throw methodNotSupported(resource, subresource)
+      return replace(resource, previous, { ...previous, ...part }) as Answer
     },
     async raw(path) {
       const answer = client.served.get(path)

@@ -12,7 +12,17 @@ import type { Client } from '../../client/client.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import { isAlreadyExists } from '../../machinery/status-errors.ts'
-import { clusterInfo, clusterInfoReader, clusterInfoReaders, joinBindings } from './join-addon.ts'
+import {
+  approverBinding,
+  approverRole,
+  clusterInfo,
+  clusterInfoReader,
+  clusterInfoReaders,
+  joinBindings,
+  proxyConfiguration,
+  proxyConfigurationReader,
+  proxyConfigurationReaders,
+} from './join-addon.ts'
 import { dnsRole, dnsRoleBinding, dnsService, dnsServiceAccount } from './dns-addon.ts'
 import {
   localPathRole,
@@ -28,6 +38,8 @@ export interface AddonOptions {
   readonly server: string
   /** Who signed the certificate that it shows. */
   readonly authorityPem: string
+  /** Addresses of all pods: what nodes' proxies are told. */
+  readonly podCidr: string
 }
 
 /** Makes what every cluster has beside the control plane, where it is not there. What a user has changed stays. */
@@ -43,7 +55,12 @@ export async function ensureAddons(client: Client, options: AddonOptions): Promi
     ensure(client, storageClasses, standardStorageClass),
     ensure(client, roles, clusterInfoReader),
     ensure(client, roleBindings, clusterInfoReaders),
+    ensure(client, clusterRoles, approverRole),
+    ensure(client, clusterRoleBindings, approverBinding),
     ...joinBindings.map((binding) => ensure(client, clusterRoleBindings, binding)),
+    ensure(client, configMaps, proxyConfiguration(options.podCidr)),
+    ensure(client, roles, proxyConfigurationReader),
+    ensure(client, roleBindings, proxyConfigurationReaders),
     publishClusterInfo(client, options),
   ])
 }

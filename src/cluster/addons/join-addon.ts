@@ -1,5 +1,5 @@
 import type { ConfigMap } from '../../api/generated/core.v1.ts'
-import type { ClusterRoleBinding, Role, RoleBinding } from '../../api/generated/rbac.v1.ts'
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/generated/rbac.v1.ts'
 
 /*
  * What lets machines join by a bootstrap token, as kubeadm makes it: they find the cluster's address and authority, which
@@ -62,6 +62,77 @@ export const joinBindings: readonly ClusterRoleBinding[] = [
     'system:nodes',
   ),
 ]
+
+const approver = 'k8ts:node-requests-approver'
+
+/** The approver of what nodes ask for beside their client certificates is not upstream's: it has a role of its own. */
+export const approverRole: ClusterRole = {
+  apiVersion: `${group}/v1`,
+  kind: 'ClusterRole',
+  metadata: { name: approver },
+  rules: [
+    {
+      apiGroups: ['certificates.k8s.io'],
+      resources: ['certificatesigningrequests'],
+      verbs: ['get', 'list', 'watch'],
+    },
+    {
+      apiGroups: ['certificates.k8s.io'],
+      resources: ['certificatesigningrequests/approval'],
+      verbs: ['update'],
+    },
+    {
+      apiGroups: ['certificates.k8s.io'],
+      resources: ['signers'],
+      resourceNames: ['kubernetes.io/kubelet-serving', 'kubernetes.io/kube-apiserver-client'],
+      verbs: ['approve'],
+    },
+  ],
+}
+
+export const approverBinding: ClusterRoleBinding = {
+  apiVersion: `${group}/v1`,
+  kind: 'ClusterRoleBinding',
+  metadata: { name: approver },
+  roleRef: { apiGroup: group, kind: 'ClusterRole', name: approver },
+  subjects: [{ kind: 'ServiceAccount', name: 'node-requests-approver', namespace: 'kube-system' }],
+}
+
+/** Where kubeadm keeps it: joining nodes read the addresses of pods in it. */
+export const proxyConfigurationName = { namespace: 'kube-system', name: 'kube-proxy' } as const
+
+export function proxyConfiguration(clusterCIDR: string): ConfigMap {
+  const configuration = {
+    apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+    kind: 'KubeProxyConfiguration',
+    clusterCIDR,
+    mode: 'nftables',
+  }
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { ...proxyConfigurationName, labels: { app: 'kube-proxy' } },
+    data: { 'config.conf': `${JSON.stringify(configuration, null, 2)}\n` },
+  }
+}
+
+export const proxyConfigurationReader: Role = {
+  apiVersion: `${group}/v1`,
+  kind: 'Role',
+  metadata: proxyConfigurationName,
+  rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['kube-proxy'], verbs: ['get'] }],
+}
+
+export const proxyConfigurationReaders: RoleBinding = {
+  apiVersion: `${group}/v1`,
+  kind: 'RoleBinding',
+  metadata: proxyConfigurationName,
+  roleRef: { apiGroup: group, kind: 'Role', name: proxyConfigurationName.name },
+  subjects: [
+    { apiGroup: group, kind: 'Group', name: joiningNodes },
+    { apiGroup: group, kind: 'User', name: 'system:kube-proxy' },
+  ],
+}
 
 function bindingOf(name: string, role: string, groupName: string): ClusterRoleBinding {
   return {

@@ -5,15 +5,7 @@ import { exitCodes } from '../cli/exit-codes.ts'
 import type { SecurityFiles } from '../security/security-files.ts'
 import type { NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
 
-export const upOptions: Readonly<Record<string, Option>> = {
-  detach: { description: 'Return when the cluster is ready, and let it run', short: 'd' },
-  nodes: { description: 'How many nodes (default: 1)', value: 'N' },
-  'simulated-nodes': { description: 'How many simulated nodes beside them (default: 0)', value: 'N' },
-  runtime: {
-    description: 'What runs containers: containerd where this machine can, else simulated',
-    value: 'RUNTIME',
-    choices: ['containerd', 'simulated'],
-  },
+export const storeOptions: Readonly<Record<string, Option>> = {
   store: {
     description: 'Where objects are kept (default: embedded)',
     value: 'STORE',
@@ -27,6 +19,10 @@ export const upOptions: Readonly<Record<string, Option>> = {
   'etcd-cafile': { description: "Authority that signed etcd's certificate", value: 'FILE' },
   'etcd-certfile': { description: 'Certificate to show to etcd', value: 'FILE' },
   'etcd-keyfile': { description: 'Key of that certificate', value: 'FILE' },
+}
+
+/** Who may come in and what they may do, in files. */
+export const securityOptions: Readonly<Record<string, Option>> = {
   'authentication-config': {
     description:
       'AuthenticationConfiguration: token issuers, and what needs no user; read again when it changes',
@@ -47,6 +43,19 @@ export const upOptions: Readonly<Record<string, Option>> = {
     value: 'BOOL',
     choices: ['true', 'false'],
   },
+}
+
+export const upOptions: Readonly<Record<string, Option>> = {
+  detach: { description: 'Return when the cluster is ready, and let it run', short: 'd' },
+  nodes: { description: 'How many nodes (default: 1)', value: 'N' },
+  'simulated-nodes': { description: 'How many simulated nodes beside them (default: 0)', value: 'N' },
+  runtime: {
+    description: 'What runs containers: containerd where this machine can, else simulated',
+    value: 'RUNTIME',
+    choices: ['containerd', 'simulated'],
+  },
+  ...storeOptions,
+  ...securityOptions,
   port: { description: 'Port of the API server (default: 6443, else the next free one)', value: 'PORT' },
   kubeconfig: {
     description: 'Also add the cluster to this kubeconfig and make it the current one',
@@ -105,7 +114,7 @@ export function parseUpOptions(input: CommandInput): UpOptions {
 }
 
 /** Undefined when nothing was said: the cluster stays as it was. */
-function parseSecurityFiles(input: CommandInput): SecurityFiles | undefined {
+export function parseSecurityFiles(input: CommandInput): SecurityFiles | undefined {
   const options = {
     authenticationConfig: 'authentication-config',
     authorizationConfig: 'authorization-config',
@@ -123,7 +132,8 @@ function parseSecurityFiles(input: CommandInput): SecurityFiles | undefined {
   return { ...given, ...(anonymous !== undefined && { anonymousAuth: anonymous === 'true' }) }
 }
 
-function parseStore(input: CommandInput): StoreChoice | undefined {
+/** The store that `--store` and its options name. */
+export function parseStore(input: CommandInput): StoreChoice | undefined {
   const type = input.text('store') as StoreChoice['type'] | undefined
   const endpoints = input.text('etcd-endpoints')?.split(',').filter(Boolean)
   if (type !== 'etcd') {

@@ -3,6 +3,7 @@ import { CliError } from '../cli/cli-error.ts'
 import { clusterOption, yesOption, type Command, type CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { askServer } from '../control/control-client.ts'
+import { stopSignals } from '../machine/stop-signals.ts'
 import { missingRequirements, nodeRequirements } from '../machine/requirements.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { loadState, type ClusterState, type NodeRuntime } from '../state/cluster-state.ts'
@@ -106,24 +107,6 @@ function knownRuntime(folder: ClusterFolder, before: ClusterState | undefined): 
   if (before) return before.runtime
   rmSync(folder.readyFile, { force: true })
   throw new CliError(`cluster ${folder.name} is gone`, exitCodes.notFound)
-}
-
-/** Resolves at the first signal that ends a program; a second one ends this process at once. */
-function stopSignals() {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let requested = false
-  const request = () => {
-    if (requested) return
-    requested = true
-    resolve()
-  }
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      if (requested && name === 'SIGINT') process.exit(exitCodes.cancelled)
-      request()
-    })
-  }
-  return { request, requested: promise, isRequested: () => requested }
 }
 
 function nameArgument(input: CommandInput): string {

@@ -2,11 +2,13 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { killCgroup, processesIn, removeCgroup } from './cgroups.ts'
+import { removeProxyRules } from '../../proxy/start.ts'
 import { deleteHostForwarding } from './host-forwarding.ts'
 import type { Journal, Trace } from './journal.ts'
 import { unmountBelow } from './mounts.ts'
 import { deleteBridge, deleteNodeNetwork } from './network.ts'
 import { releasePlan } from './plan-reservation.ts'
+import { deleteNodeForwarding } from './node-forwarding.ts'
 import { end } from './processes.ts'
 import { readIfExists } from './atomic-file.ts'
 
@@ -36,6 +38,10 @@ const undo: Undo = {
   namespace: ({ name, link }) => deleteNodeNetwork({ namespace: name, link }),
   forwarding: ({ plan }) => deleteHostForwarding(plan),
   bridge: ({ plan }) => deleteBridge(plan),
+  nodeRules: async () => {
+    await deleteNodeForwarding()
+    await removeProxyRules()
+  },
   cniResults: ({ network }) => removeCniResults(network),
   addressPlan: ({ index }, cluster) => releasePlan(index, cluster),
 }
@@ -49,6 +55,7 @@ const order: readonly Kind[] = [
   'namespace',
   'forwarding',
   'bridge',
+  'nodeRules',
   'cniResults',
   'addressPlan',
 ]

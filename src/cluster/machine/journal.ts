@@ -18,6 +18,8 @@ export type Trace =
   | { readonly kind: 'containerdState'; readonly path: string }
   /** What CNI remembers of a network (/var/lib/cni/results). */
   | { readonly kind: 'cniResults'; readonly network: string }
+  /** What the node that is this machine itself has in nftables. */
+  | { readonly kind: 'nodeRules' }
   | { readonly kind: 'process'; readonly role: string; readonly process: ProcessIdentity }
 
 /**

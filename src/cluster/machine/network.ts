@@ -95,15 +95,17 @@ function linkExists(name: string): boolean {
 
 /** Forwarding between pods, and netfilter for traffic between pods of one bridge, where the kernel has it. */
 async function setNodeSysctls(namespace: string): Promise<void> {
-  const script = [
-    'echo 1 > /proc/sys/net/ipv4/ip_forward',
-    'for file in /proc/sys/net/bridge/bridge-nf-call-iptables /proc/sys/net/bridge/bridge-nf-call-ip6tables',
-    'do [ ! -e "$file" ] || echo 1 > "$file"; done',
-    // Replies may come another way than requests went: no reverse-path checks.
-    'for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > "$file"; done',
-  ]
-  await run('nsenter', [`--net=${namespacePath(namespace)}`, 'sh', '-ec', script.join('\n')])
+  await run('nsenter', [`--net=${namespacePath(namespace)}`, 'sh', '-ec', nodeSysctls])
 }
+
+/** A script that sets what every node needs, in the network namespace where it runs. */
+export const nodeSysctls = [
+  'echo 1 > /proc/sys/net/ipv4/ip_forward',
+  'for file in /proc/sys/net/bridge/bridge-nf-call-iptables /proc/sys/net/bridge/bridge-nf-call-ip6tables',
+  'do [ ! -e "$file" ] || echo 1 > "$file"; done',
+  // Replies may come another way than requests went: no reverse-path checks.
+  'for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > "$file"; done',
+].join('\n')
 
 /** What fits through the machine's way out, so that packets from pods need no fragmenting. */
 export async function uplinkMtu(): Promise<number> {

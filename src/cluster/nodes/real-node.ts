@@ -180,7 +180,8 @@ export function agentRole(node: string): string {
   return `agent ${node}`
 }
 
-function writeResolvConf(file: string): void {
+/** The machine's resolver configuration, as pods can use it. */
+export function writeResolvConf(file: string): void {
   const machine = readFileSync('/etc/resolv.conf', 'utf8')
   writeIfChanged(file, nodeResolvConf(machine, readIfExists('/run/systemd/resolve/resolv.conf')))
 }

@@ -10,7 +10,7 @@ import { createMetrics } from '../../machinery/metrics.ts'
 import { seededRandom, type Random } from '../../machinery/random.ts'
 import { fakeClock, type FakeClock } from '../../machinery/testing/fake-clock.ts'
 import { startScheduler } from '../../scheduler/start.ts'
-import { startServer } from '../control-plane.ts'
+import { startClusterApiServer } from '../cluster-api-server.ts'
 import { inProcessClient } from '../in-process-client.ts'
 import { addressPlan, apiServiceAddress, type AddressPlan } from '../machine/address-plan.ts'
 import {
@@ -86,7 +86,7 @@ export class Simulation {
     const pki = ensureClusterPki(keys, apiServerNames(apiServiceAddress(plan), [], ''), clock.now())
     const undo: (() => void | Promise<void>)[] = []
     const log = options.log ?? silentLogger
-    const starting = startServer(
+    const starting = startClusterApiServer(
       {
         pki,
         store: { type: 'memory' },
@@ -95,11 +95,9 @@ export class Simulation {
         port: 0,
         advertiseAddress: '127.0.0.1',
         serviceCidr: plan.serviceCidr,
-        podCidr: plan.podCidr,
-        nodeCidrMaskSize: plan.nodeCidrMaskSize,
         clock,
         random: seededRandom(options.seed),
-        logs: { apiServer: log, controllerManager: log, scheduler: log },
+        log,
       },
       undo,
       [],

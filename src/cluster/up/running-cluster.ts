@@ -167,6 +167,7 @@ async function bringUp(
     dnsAddress: dnsServiceAddress(initial.addresses),
     server: `https://${advertiseAddress(initial.addresses, isReal)}:${initial.port}`,
     authorityPem: pki.authority.certificatePem,
+    podCidr: initial.addresses.podCidr,
   })
   await Promise.all(nodes.wanted.map((node) => node.start()))
   const helpers = await startHelpers(nodes, clientOf, log, isReal)

@@ -5,6 +5,7 @@ import type { Client } from '../../client/client.ts'
 import { done, on, type Reconciler } from '../../client/reconciler.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { parseCertificateRequest, type CertificateRequest } from '../../machinery/pki/certificate-request.ts'
+import { approve } from './approve.ts'
 import { kubeletClientFault } from './kubelet-requests.ts'
 import { isDecided, isIssued, requestPem, signers } from './request-state.ts'
 
@@ -90,15 +91,4 @@ async function isAllowed(
   }
   const { status } = await client.create(subjectAccessReviews, review)
   return status?.allowed === true
-}
-
-async function approve(client: Client, request: CertificateSigningRequest, message: string): Promise<void> {
-  const approval = { type: 'Approved', status: 'True', reason: 'AutoApproved', message }
-  const conditions = [...(request.status?.conditions ?? []), approval]
-  await client.updateSubresource(
-    certificateSigningRequests,
-    { name: request.metadata?.name ?? '' },
-    'approval',
-    { ...request, status: { ...request.status, conditions } } as CertificateSigningRequest,
-  )
 }

@@ -1,0 +1,101 @@
+import { builtInDefinitions } from '../api/registry.ts'
+import { startApiServer, type ApiServer } from '../apiserver/api-server.ts'
+import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
+import type { RunningComponent } from '../client/component.ts'
+import type { Clock } from '../machinery/clock.ts'
+import type { Logger } from '../machinery/log.ts'
+import { createMetrics } from '../machinery/metrics.ts'
+import type { Random } from '../machinery/random.ts'
+import { clusterSecurity, serviceAccountIssuer } from './cluster-security.ts'
+import type { ClusterPki } from './pki/cluster-pki.ts'
+import type { LoadedSecurity } from './security/load-security.ts'
+import type { SecurityFiles } from './security/security-files.ts'
+import type { StoreChoice } from './state/cluster-state.ts'
+import { openClusterStore } from './state/cluster-store.ts'
+
+export interface ClusterApiServerOptions {
+  readonly pki: ClusterPki
+  readonly store: StoreChoice
+  /** Of the embedded store. */
+  readonly dataFolder: string
+  readonly bindAddress: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /** Where nodes reach the API server. */
+  readonly advertiseAddress: string
+  readonly serviceCidr: string
+  /** What the operator says about who may come in and do what, in files. */
+  readonly securityFiles?: SecurityFiles
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/**
+ * Opens the store and starts an API server over it, secured as kubeadm does. What ends both is added to `undo`.
+ * `running` are other components of this process, for its component statuses.
+ */
+export async function startClusterApiServer(
+  options: ClusterApiServerOptions,
+  undo: (() => void | Promise<void>)[],
+  running: readonly RunningComponent[],
+): Promise<ApiServer> {
+  const { pki, clock, random, log } = options
+  const store = await openClusterStore(options.store, options.dataFolder, { clock, log })
+  undo.push(() => store.close())
+  const server = `https://${options.advertiseAddress}:${options.port}`
+  const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
+  if (loaded) undo.push(() => loaded.close())
+  const apiServer = await startApiServer({
+    store,
+    security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
+    hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
+    definitions: builtInDefinitions,
+    components: () =>
+      running.map((component) => ({
+        name: component.name.replace(/^kube-/, ''),
+        health: () => component.health(),
+      })),
+    tls: { certificate: pki.apiServer.certificatePem, key: pki.apiServer.privateKeyPem },
+    clientCertificateAuthority: pki.authority.certificatePem + pki.frontProxyAuthority.certificatePem,
+    // Read when it is used: it is renewed.
+    kubeletClient: {
+      get certificate() {
+        return pki.kubeletClient.certificatePem
+      },
+      get key() {
+        return pki.kubeletClient.privateKeyPem
+      },
+      certificateAuthority: pki.authority.certificatePem,
+    },
+    frontProxyClient: {
+      certificate: pki.frontProxyClient.certificatePem,
+      key: pki.frontProxyClient.privateKeyPem,
+    },
+    extensionAuthentication: {
+      clientAuthority: pki.authority.certificatePem,
+      frontProxyAuthority: pki.frontProxyAuthority.certificatePem,
+      allowedNames: ['front-proxy-client'],
+    },
+    address: options.bindAddress,
+    port: options.port,
+    advertiseAddress: options.advertiseAddress,
+    serviceCidrs: [options.serviceCidr],
+    clock,
+    random,
+    log,
+    metrics: createMetrics(),
+  })
+  undo.push(() => apiServer.stop())
+  return apiServer
+}
+
+/** CEL and all that reads files is loaded for clusters that have some. */
+async function loadFiles(
+  files: SecurityFiles,
+  { clock, random, log }: ClusterApiServerOptions,
+): Promise<LoadedSecurity | undefined> {
+  if (Object.keys(files).length === 0) return undefined
+  const { loadSecurity } = await import('./security/load-security.ts')
+  return loadSecurity(files, { ownIssuers: [serviceAccountIssuer], clock, random, log })
+}

@@ -1,0 +1,83 @@
+import type { Option } from '../cli/command.ts'
+import { securityOptions, storeOptions } from '../commands/up-options.ts'
+
+/** Options of every component that is a client of the API server. */
+export const clientOptions: Readonly<Record<string, Option>> = {
+  kubeconfig: { description: 'How to reach the API server, and as whom', value: 'FILE' },
+  'health-address': {
+    description: 'Where /healthz, /livez, /readyz and /metrics are answered (default: nowhere)',
+    value: 'ADDRESS:PORT',
+  },
+}
+
+export const apiServerOptions: Readonly<Record<string, Option>> = {
+  'data-dir': { description: 'Folder of certificates, kubeconfigs and the embedded store', value: 'DIR' },
+  port: { description: 'Where it listens (default: 6443)', value: 'PORT' },
+  'bind-address': { description: 'Default: all of the machine', value: 'ADDRESS' },
+  'advertise-address': {
+    description: 'Where others reach it (default: the first of the machine)',
+    value: 'ADDRESS',
+  },
+  'service-cidr': { description: 'Addresses of Services (default: 10.96.0.0/16)', value: 'CIDR' },
+  'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
+  ...storeOptions,
+  ...securityOptions,
+}
+
+export const controllersOptions: Readonly<Record<string, Option>> = {
+  ...clientOptions,
+  'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
+  'node-cidr-mask-size': { description: "Length of each node's part of them (default: 24)", value: 'BITS' },
+  'cluster-signing-cert-file': { description: 'Authority that signs certificates on request', value: 'FILE' },
+  'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
+}
+
+export const schedulerConfigOption: Readonly<Record<string, Option>> = {
+  'scheduler-config': { description: 'A KubeSchedulerConfiguration, as YAML or JSON', value: 'FILE' },
+}
+
+export const schedulerOptions: Readonly<Record<string, Option>> = {
+  ...clientOptions,
+  ...schedulerConfigOption,
+}
+
+export const proxyOptions: Readonly<Record<string, Option>> = {
+  ...clientOptions,
+  'node-name': { description: 'Whose packets it directs (default: the name of the machine)', value: 'NAME' },
+  'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
+  'node-routes': {
+    description: "Also keep routes to other nodes' pods, by way of nodes in this network",
+    value: 'CIDR',
+  },
+}
+
+export const dnsOptions: Readonly<Record<string, Option>> = {
+  ...clientOptions,
+  address: { description: 'Where it listens (default: 0.0.0.0)', value: 'ADDRESS' },
+  port: { description: 'Default: 53', value: 'PORT' },
+  'cluster-domain': { description: 'Default: cluster.local', value: 'DOMAIN' },
+  'resolv-conf': { description: 'Names the servers for all else (default: /etc/resolv.conf)', value: 'FILE' },
+}
+
+export const kubeletOptions: Readonly<Record<string, Option>> = {
+  ...clientOptions,
+  'node-name': { description: 'Default: the name of the machine', value: 'NAME' },
+  'node-ip': { description: 'Default: the first address of the machine', value: 'ADDRESS' },
+  'container-runtime-endpoint': {
+    description: 'Default: /run/containerd/containerd.sock; simulated: no containers',
+    value: 'SOCKET',
+  },
+  'root-dir': { description: "Pods' volumes, and what it keeps (default: /var/lib/kubelet)", value: 'DIR' },
+  'pod-logs-dir': { description: "Containers' logs (default: /var/log/pods)", value: 'DIR' },
+  'pod-manifest-path': { description: 'Manifests of static pods (default: none)', value: 'DIR' },
+  'cgroup-root': { description: 'Below it are the cgroups of pods (default: /)', value: 'NAME' },
+  'cluster-dns': { description: 'Name servers of pods, with commas between them', value: 'ADDRESSES' },
+  'cluster-domain': { description: 'Default: cluster.local', value: 'DOMAIN' },
+  'resolv-conf': { description: 'Default: /etc/resolv.conf', value: 'FILE' },
+  'cni-conf-dir': {
+    description: 'Write the configuration of the pod network here (default: somebody else does)',
+    value: 'DIR',
+  },
+  'cni-cache-dir': { description: "Where that network keeps pods' addresses", value: 'DIR' },
+  'cert-dir': { description: 'Where it keeps the certificate it asks for (default: ROOT/pki)', value: 'DIR' },
+}

@@ -1,0 +1,36 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { RunningComponent } from '../../client/component.ts'
+import { metricsContentType, type Metrics } from '../../machinery/metrics.ts'
+import { CliError } from '../cli/cli-error.ts'
+import { exitCodes } from '../cli/exit-codes.ts'
+
+/** Answers for a component at `address`, `ADDRESS:PORT`; does nothing without one. */
+export async function serveHealth(
+  address: string | undefined,
+  component: RunningComponent,
+  metrics: Metrics,
+): Promise<Server | undefined> {
+  if (address === undefined) return undefined
+  const [, host, port] = /^\[?([^\]]+)\]?:(\d+)$/.exec(address) ?? []
+  if (host === undefined) throw new CliError(`'${address}' is no ADDRESS:PORT`, exitCodes.usage)
+  let isReady = false
+  void component.ready.then(() => (isReady = true))
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').split('?')[0]
+    const answer = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
+      response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' })
+      response.end(text)
+    }
+    if (path === '/metrics') return answer(200, metrics.text(), metricsContentType)
+    // One that waits for its turn to lead lives, and is not ready.
+    const ill = path === '/readyz' && !isReady ? 'not ready yet' : component.health()
+    if (path === '/healthz' || path === '/livez' || path === '/readyz') {
+      return ill === undefined ? answer(200, 'ok') : answer(500, `${component.name}: ${ill}`)
+    }
+    return answer(404, '404 page not found\n')
+  })
+  server.listen(Number(port), host)
+  await once(server, 'listening')
+  return server
+}

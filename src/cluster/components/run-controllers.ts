@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { startControllers } from '../../controllers/start.ts'
+import { loadCertificateAuthority } from '../../machinery/pki/certificate.ts'
+import type { CommandInput } from '../cli/command.ts'
+import type { ExitCode } from '../cli/exit-codes.ts'
+import { addressPlan } from '../machine/address-plan.ts'
+import { nodePorts } from '../node-ports.ts'
+import { runComponent, startElected } from './component-process.ts'
+import { createServiceAccountClients } from './service-account-clients.ts'
+
+/** Runs the controllers by themselves, each as its own service account, while this process is the elected one. */
+export function runControllers(input: CommandInput): Promise<ExitCode> {
+  const plan = addressPlan(0, 1)
+  const [certFile, keyFile] = [
+    input.text('cluster-signing-cert-file'),
+    input.text('cluster-signing-key-file'),
+  ]
+  const authority =
+    certFile !== undefined && keyFile !== undefined
+      ? loadCertificateAuthority(readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8'))
+      : undefined
+  return runComponent(input, 'kube-controller-manager', ({ context, connection, authorityPem }) =>
+    Promise.resolve(
+      startElected(context, 'kube-controller-manager', async () => {
+        const { client, clock, log } = context
+        const accounts = createServiceAccountClients(client, connection, {
+          clock,
+          log,
+          userAgent: 'kube-controller-manager/k8ts',
+        })
+        const running = await startControllers(context, {
+          clientOf: accounts.of,
+          rootCa: authorityPem,
+          ...(authority && { certificateAuthority: authority, approveNodeRequests: true }),
+          nodeIpam: {
+            clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
+            nodePrefixLengthIpv4: input.number('node-cidr-mask-size', 8) ?? plan.nodeCidrMaskSize,
+          },
+          loadBalancers: { reservedPorts: nodePorts },
+        })
+        return {
+          ...running,
+          async stop() {
+            await running.stop()
+            accounts.close()
+          },
+        }
+      }),
+    ),
+  )
+}
