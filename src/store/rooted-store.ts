@@ -1,3 +1,4 @@
+import { lazyEntry } from './large-value.ts'
 import { StoreError, type Entry, type Store, type StoreEvent } from './store.ts'
 
 /** Where keys that begin with `from` really stand: the rest of them behind `to`. */
@@ -13,7 +14,8 @@ export function rootedStore(store: Store, { from, to }: Rooting): Store {
     return to + key.slice(from.length)
   }
   const inner = (key: string): string => from + key.slice(to.length)
-  const shown = (entry: Entry): Entry => ({ ...entry, key: inner(entry.key) })
+  const shown = (entry: Entry): Entry =>
+    lazyEntry(inner(entry.key), entry, entry.revision, entry.createRevision)
   const shownEvent = (event: StoreEvent): StoreEvent =>
     event.type === 'put'
       ? { ...event, entry: shown(event.entry), ...(event.previous && { previous: shown(event.previous) }) }

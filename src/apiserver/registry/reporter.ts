@@ -38,7 +38,7 @@ export async function answerReport(
       const type = storedType(registry.definition.resource, registry.definition)
       const made = objects.map((object) => {
         const value = Buffer.from(JSON.stringify(typed(scope, object)))
-        return new StoredObject(type, keyOf(object), 0n, value)
+        return new StoredObject(type, keyOf(object), 0n, { value })
       })
       return {
         type: 'list',

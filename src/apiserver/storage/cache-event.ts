@@ -1,4 +1,5 @@
 import type { KubernetesObject, Status, WatchEvent, WatchEventType } from '../../machinery/meta.ts'
+import { largeValueBytes } from '../../store/large-value.ts'
 import type { StoredObject } from './stored-object.ts'
 
 /** What a watcher is handed: a change of an object as the watcher's selection sees it, a bookmark, or the end by an error. */
@@ -11,7 +12,8 @@ export type WatchedEvent<T extends KubernetesObject = KubernetesObject> =
 export class ObjectEvent<T extends KubernetesObject = KubernetesObject> implements WatchEvent<T> {
   readonly type: Exclude<WatchEventType, 'BOOKMARK' | 'ERROR'>
   readonly stored: StoredObject<T>
-  #frame: Buffer | undefined
+  /** A large one is kept only while watchers send it. */
+  #frame: Buffer | WeakRef<Buffer> | undefined
 
   constructor(type: ObjectEvent['type'], stored: StoredObject<T>) {
     this.type = type
@@ -22,10 +24,13 @@ export class ObjectEvent<T extends KubernetesObject = KubernetesObject> implemen
     return this.stored.object
   }
 
-  /** The event as one line of JSON, encoded once. */
+  /** The event as one line of JSON, encoded once for the watchers that keep up. */
   get frame(): Buffer {
-    this.#frame ??= this.encodeFrame()
-    return this.#frame
+    const kept = this.#frame instanceof WeakRef ? this.#frame.deref() : this.#frame
+    if (kept) return kept
+    const frame = this.encodeFrame()
+    this.#frame = frame.length < largeValueBytes ? frame : new WeakRef(frame)
+    return frame
   }
 
   /** The same, not kept: for events that one watcher alone sees. */

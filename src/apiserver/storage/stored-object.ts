@@ -2,6 +2,7 @@ import { jsonEqual } from '../../machinery/equal.ts'
 import { deepFreeze } from '../../machinery/freeze.ts'
 import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { parseApiVersion, type Resource } from '../../machinery/resource.ts'
+import { keptBytes, largeValueBytes, type Bytes } from '../../store/large-value.ts'
 import { endOfObject } from './json-bytes.ts'
 import { arrangeObject, encodeArranged, resourceVersionPosition, typeHeader } from './object-encoding.ts'
 
@@ -42,36 +43,47 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly key: string
   readonly revision: bigint
   readonly resourceVersion: string
-  /** The bytes that the store has. */
-  readonly raw: Buffer
+  /** What the store has. */
+  readonly bytes: Bytes
+  /** Of what the store has, in bytes. */
+  readonly length: number
   /** As it is sent: without resourceVersion. Undefined until it has been compared with its schema. */
-  #value: Buffer | undefined
-  #object: T | undefined
+  #sent: Bytes | undefined
+  /** That of a large value may go when nobody holds it: it is made of the bytes again. */
+  #object: T | WeakRef<T> | undefined
   #metadata: ObjectMeta | undefined
   #position = 0
   #fields: Readonly<Record<string, string>> | undefined
 
-  constructor(type: StoredType<T>, key: string, revision: bigint, value: Uint8Array, object?: Writable<T>) {
+  /** `stored`: the bytes that the store has, read when they are needed; `object`: what they encode. */
+  constructor(type: StoredType<T>, key: string, revision: bigint, stored: Bytes, object?: Writable<T>) {
     this.type = type
     this.key = key
     this.revision = revision
     this.resourceVersion = revision.toString()
-    this.raw = asBuffer(value)
-    if (object) this.#object = withResourceVersion(object, this.resourceVersion)
+    this.bytes = stored
+    const { raw } = this
+    this.length = raw.length
+    if (object) this.#hold(withResourceVersion(object, this.resourceVersion), raw)
     if (!object && type.normalize) return
-    this.#position = resourceVersionPosition(this.raw, type.header)
+    this.#position = resourceVersionPosition(raw, type.header)
     if (this.#position >= 0) {
-      this.#value = this.raw
+      this.#sent = stored
       return
     }
-    const decoded = (object ?? type.decode?.(value) ?? parse(this.raw)) as T
+    const decoded = (object ?? type.decode?.(raw) ?? parse(raw)) as T
     this.#rewrite(decoded, type.resource)
+  }
+
+  /** The bytes that the store has. */
+  get raw(): Buffer {
+    return asBuffer(this.bytes.value)
   }
 
   /** As stored, and as its schema has it: without resourceVersion. */
   get value(): Buffer {
-    if (!this.#value) this.#normalize()
-    return this.#value!
+    if (!this.#sent) this.#normalize()
+    return asBuffer(this.#sent!.value)
   }
 
   /** Stands in the store in another version than the one that is stored now. */
@@ -81,14 +93,27 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   }
 
   get object(): T {
-    if (!this.#value) this.#normalize()
-    this.#object ??= withResourceVersion(parse(this.#value!) as Writable<T>, this.resourceVersion)
-    return this.#object
+    const held = this.#held
+    if (held) return held
+    const { value } = this
+    // Comparing it with its schema has made it.
+    return (
+      this.#held ?? this.#hold(withResourceVersion(parse(value) as Writable<T>, this.resourceVersion), value)
+    )
+  }
+
+  get #held(): T | undefined {
+    return this.#object instanceof WeakRef ? this.#object.deref() : this.#object
+  }
+
+  #hold(object: T, { length }: Uint8Array): T {
+    this.#object = length < largeValueBytes ? object : new WeakRef(object)
+    return object
   }
 
   /** Read alone, where the object has not been read: for those who want nothing else of many objects. */
   get metadata(): ObjectMeta {
-    return this.#object?.metadata ?? (this.#metadata ??= this.#readMetadata())
+    return this.#held?.metadata ?? (this.#metadata ??= this.#readMetadata())
   }
 
   #readMetadata(): ObjectMeta {
@@ -103,13 +128,14 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   }
 
   #normalize(): void {
-    const found = parse(this.raw) as Writable<T>
+    const { raw } = this
+    const found = parse(raw) as Writable<T>
     const object = this.type.normalize!(found) as unknown as T
-    const position = resourceVersionPosition(this.raw, this.type.header)
+    const position = resourceVersionPosition(raw, this.type.header)
     if (position >= 0 && jsonEqual(object, found)) {
       this.#position = position
-      this.#value = this.raw
-      this.#object = withResourceVersion(found, this.resourceVersion)
+      this.#sent = this.bytes
+      this.#hold(withResourceVersion(found, this.resourceVersion), raw)
       return
     }
     const version = parseApiVersion(object.apiVersion ?? '')?.version ?? this.type.resource.version
@@ -118,9 +144,10 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   #rewrite(object: T, resource: Resource<T>): void {
     const arranged = arrangeObject(resource, object)
-    this.#value = encodeArranged(arranged)
-    this.#position = resourceVersionPosition(this.#value, Buffer.from(typeHeader(resource)))
-    this.#object = withResourceVersion(arranged, this.resourceVersion)
+    const value = encodeArranged(arranged)
+    this.#sent = keptBytes(value)
+    this.#position = resourceVersionPosition(value, Buffer.from(typeHeader(resource)))
+    this.#hold(withResourceVersion(arranged, this.resourceVersion), value)
   }
 
   /** `''` for cluster-scoped objects. */
@@ -171,9 +198,10 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   /** The same content under a later revision: what a watch is told when the object is gone. */
   at(revision: bigint): StoredObject<T> {
-    const object =
-      this.#object && ({ ...this.#object, metadata: { ...this.#object.metadata } } as Writable<T>)
-    return new StoredObject(this.type, this.key, revision, this.value, object)
+    if (!this.#sent) this.#normalize()
+    const held = this.#held
+    const object = held && ({ ...held, metadata: { ...held.metadata } } as Writable<T>)
+    return new StoredObject(this.type, this.key, revision, this.#sent!, object)
   }
 
   #writeFrom(start: number, target: Buffer, offset: number): number {

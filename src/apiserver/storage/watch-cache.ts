@@ -1,5 +1,6 @@
 import type { KubernetesObject, Status, Writable } from '../../machinery/meta.ts'
 import { expired, tooOldResourceVersion } from '../../machinery/status-errors.ts'
+import { lazyEntry } from '../../store/large-value.ts'
 import { StoreError, type Entry, type Store, type StoreEvent } from '../../store/store.ts'
 import { CacheEvent, ObjectEvent } from './cache-event.ts'
 import { encodeContinue } from './continue-token.ts'
@@ -190,14 +191,15 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     const key = entry.key.slice(this.prefix.length)
     const current = this.#objects.get(key)
     if (current?.revision === entry.revision) return current
-    return this.#storedFrom(key, value, entry.revision)
+    return this.#storedFrom(key, entry, value)
   }
 
   /** Ends all watches and stops following the store; the objects stay there. */
   close(error?: Status & { readonly code: number }): void {
     for (const watcher of this.#watchers.all()) watcher.end(error)
-    const entries = this.all().map(({ key, raw, revision }) => {
-      return { key: this.prefix + key, value: raw, revision, createRevision: revision }
+    const entries = this.all().map((stored) => {
+      const { key, revision } = stored
+      return lazyEntry(this.prefix + key, stored.bytes, revision, revision)
     })
     this.#feed.detach(this.prefix, entries)
   }
@@ -215,7 +217,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     // Known to be gone already when the event is older than the state the cache began with.
     if (!previous) return
     this.#objects.delete(key)
-    this.#bytes -= previous.raw.length
+    this.#bytes -= previous.length
     this.#announce(new CacheEvent(key, event.revision, undefined, previous))
   }
 
@@ -232,7 +234,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
       before.delete(key)
       if (previous?.revision === entry.revision) {
         this.#objects.set(key, previous)
-        this.#bytes += previous.raw.length
+        this.#bytes += previous.length
         continue
       }
       this.#notify({ current: this.#put(entry), previous })
@@ -242,17 +244,19 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   #put(entry: Entry): StoredObject<T> {
     const key = entry.key.slice(this.prefix.length)
-    const stored = this.#storedFrom(key, entry.value, entry.revision)
-    this.#bytes += stored.raw.length - (this.#objects.get(key)?.raw.length ?? 0)
+    const stored = this.#storedFrom(key, entry, entry.value)
+    this.#bytes += stored.length - (this.#objects.get(key)?.length ?? 0)
     this.#objects.set(key, stored)
     return stored
   }
 
-  #storedFrom(key: string, value: Uint8Array, revision: bigint): StoredObject<T> {
+  /** `value`: the bytes by which it is known what was written here. */
+  #storedFrom(key: string, entry: Entry, value: Uint8Array): StoredObject<T> {
+    const { revision } = entry
     const written = this.#written.get(value)
     if (written instanceof StoredObject && written.revision === revision) return written
     const object = written instanceof StoredObject ? undefined : written
-    const stored = new StoredObject(this.type, key, revision, value, object)
+    const stored = new StoredObject(this.type, key, revision, entry, object)
     if (written) this.#written.set(value, stored)
     return stored
   }
@@ -341,9 +345,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     const objects = range.entries.map((entry) => {
       const key = entry.key.slice(this.prefix.length)
       const current = this.#objects.get(key)
-      return current?.revision === entry.revision
-        ? current
-        : this.#storedFrom(key, entry.value, entry.revision)
+      return current?.revision === entry.revision ? current : this.#storedFrom(key, entry, entry.value)
     })
     return paginate(objects, selection, query, revision)
   }

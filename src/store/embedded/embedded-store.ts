@@ -1,5 +1,6 @@
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import { keptEntry } from '../large-value.ts'
 import { eventResult, eventRevision } from '../mvcc/event.ts'
 import { Expirations, type Expiring } from '../mvcc/expirations.ts'
 import { Mvcc } from '../mvcc/mvcc.ts'
@@ -182,7 +183,7 @@ export class EmbeddedStore implements Store {
     const { key, value, revision, createRevision } = event.entry
     const record = encodeRecord({ type: 'put', key, value, createRevision, expiresAtMs }, revision)
     this.#revisions.append(revision, record)
-    return { ...event, entry: { key, value: valueOf(record), revision, createRevision } }
+    return { ...event, entry: keptEntry(key, valueOf(record), revision, createRevision) }
   }
 
   #commit(committed: Promise<void>): void {

@@ -1,3 +1,4 @@
+import { keptEntry } from '../large-value.ts'
 import type { Expiring } from '../mvcc/expirations.ts'
 import { firstRevision, type MvccStart } from '../mvcc/mvcc.ts'
 import type { Entry, StoreEvent } from '../store.ts'
@@ -76,5 +77,5 @@ export class Loading {
 }
 
 function entryOf(revision: bigint, { key, value, createRevision }: LogRecord & { type: 'put' }): Entry {
-  return { key, value, revision, createRevision }
+  return keptEntry(key, value, revision, createRevision)
 }

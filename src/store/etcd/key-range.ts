@@ -1,3 +1,4 @@
+import { keptEntry } from '../large-value.ts'
 import type { Entry } from '../store.ts'
 import type { KeyValue } from './generated/rpc_pb.ts'
 
@@ -42,7 +43,7 @@ export function isFence(key: Uint8Array): boolean {
 
 /** A copy: a view would keep the whole response in memory. */
 export function entryOf({ key, value, modRevision, createRevision }: KeyValue): Entry {
-  return { key: decodeKey(key), value: value.slice(), revision: modRevision, createRevision }
+  return keptEntry(decodeKey(key), value.slice(), modRevision, createRevision)
 }
 
 export function decodeKey(key: Uint8Array): string {

@@ -1,3 +1,4 @@
+import { keptLength } from '../large-value.ts'
 import type { StoreEvent } from '../store.ts'
 import { eventResult, eventRevision } from './event.ts'
 
@@ -12,7 +13,7 @@ export class History {
     return this.#events.length - this.#head
   }
 
-  /** Bytes of the values that the changes wrote. */
+  /** Bytes held for the values that the changes wrote. */
   get bytes(): number {
     return this.#bytes
   }
@@ -56,5 +57,6 @@ export class History {
 }
 
 function sizeOf(event: StoreEvent): number {
-  return eventResult(event)?.value.length ?? 0
+  const entry = eventResult(event)
+  return entry ? keptLength(entry) : 0
 }

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../../machinery/clock.ts'
+import { keptLength } from '../large-value.ts'
 import type { Mvcc } from './mvcc.ts'
 import { eventRevision } from './event.ts'
 
@@ -8,7 +9,7 @@ export interface HistoryLimits {
   readonly ageMs: number
   /** Number of changes. */
   readonly events: number
-  /** Bytes of the values that the changes wrote. */
+  /** Bytes held for the values that the changes wrote. */
   readonly bytes: number
 }
 
@@ -73,7 +74,7 @@ export class Retention {
     while (events > this.#limits.events * keptShare || bytes > this.#limits.bytes * keptShare) {
       const event = history.at(index++)!
       events--
-      bytes -= event.type === 'put' ? event.entry.value.length : 0
+      bytes -= event.type === 'put' ? keptLength(event.entry) : 0
     }
     this.#compact(eventRevision(history.at(index - 1)!))
   }

@@ -1,3 +1,4 @@
+import { keptEntry } from '../large-value.ts'
 import type { Entry, StoreEvent } from '../store.ts'
 import { StoreError } from '../store.ts'
 
@@ -29,10 +30,10 @@ export function planWrite(write: Write, current: Entry | undefined, revision: bi
   }
   if (write.type === 'delete') return { type: 'delete', key: write.key, revision, previous: current! }
   const { key, value } = write
-  if (!current) return { type: 'put', entry: { key, value, revision, createRevision: revision } }
+  if (!current) return { type: 'put', entry: keptEntry(key, value, revision, revision) }
   return {
     type: 'put',
-    entry: { key, value, revision, createRevision: current.createRevision },
+    entry: keptEntry(key, value, revision, current.createRevision),
     previous: current,
   }
 }

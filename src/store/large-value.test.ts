@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { silentLogger } from '../machinery/log.ts'
+import { fakeClock } from '../machinery/testing/fake-clock.ts'
+import { keptBytes, keptEntry, largeValueBytes } from './large-value.ts'
+import { MemoryStore } from './memory/memory-store.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** A JSON text of `bytes` bytes that compresses as schemas do. */
+function aText(bytes: number, seed = ''): Buffer {
+  const line = `{"type":"string","description":"one of the fields ${seed}"},`
+  return Buffer.from(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes))
+}
+
+/** Once readers are gone; an ended job lets go of what it looked at. */
+async function afterCollection(): Promise<number> {
+  await new Promise((resolve) => setImmediate(resolve))
+  collectGarbage()
+  return process.memoryUsage().arrayBuffers
+}
+
+for (const [name, value] of [
+  ['a small value', aText(largeValueBytes - 1)],
+  ['a large value', aText(largeValueBytes)],
+  ['a very large value', aText(1_000_000)],
+  ['a value that does not compress', randomBytes(100_000)],
+] as const) {
+  test(`keptBytes gives back ${name}`, async () => {
+    const expected = Buffer.from(value)
+    const kept = keptBytes(value)
+    assert.ok(expected.equals(kept.value))
+    await afterCollection()
+    assert.ok(expected.equals(kept.value))
+  })
+}
+
+test('keptBytes shares the plain bytes among those who hold them', async () => {
+  const kept = keptBytes(aText(100_000))
+  await afterCollection()
+  const held = kept.value
+  await afterCollection()
+  assert.equal(kept.value, held)
+})
+
+test('keptEntry can be copied', () => {
+  const value = aText(100_000)
+  assert.deepEqual(
+    { ...keptEntry('/a', value, 3n, 2n) },
+    { key: '/a', value, revision: 3n, createRevision: 2n },
+  )
+})
+
+test('a store does not hold the plain bytes of large values, nor of their history', async () => {
+  const store = new MemoryStore({ clock: fakeClock(), log: silentLogger })
+  const before = await afterCollection()
+  let entry = await store.create('/a', aText(1_000_000, '0'))
+  for (let index = 1; index < 40; index++) {
+    entry = await store.update('/a', aText(1_000_000, `${index}`), entry.revision)
+  }
+  const heldBytes = (await afterCollection()) - before
+  assert.ok(heldBytes < 4_000_000, `${heldBytes} bytes are held`)
+  const { entries } = await store.list('/a', { revision: entry.revision - 20n })
+  assert.match(Buffer.from(entries[0]!.value).toString('latin1', 0, 60), /one of the fields 19"/)
+})

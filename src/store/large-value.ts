@@ -1,0 +1,71 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { Entry } from './store.ts'
+
+/** From here on a value is large: it is kept compressed, and made plain for its readers. Bytes. */
+export const largeValueBytes = 16 << 10
+/** Compressing a value that stays larger than this share of it is not worth the reading. */
+const worthwhileShare = 0.7
+
+const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+
+/** Bytes that are plain, or become so when they are read. */
+export interface Bytes {
+  readonly value: Uint8Array
+}
+
+/** What the bytes take in memory, where that is not what they are long. */
+const keptLengths = new WeakMap<Bytes, number>()
+
+/** How many bytes are held for these: less than their length where they are kept compressed. */
+export function keptLength(bytes: Bytes): number {
+  return keptLengths.get(bytes) ?? bytes.value.length
+}
+
+/**
+ * Bytes to be kept for long. Large ones (definitions with their schemas, above all) are kept compressed: they shrink to
+ * a tenth, and few are read again, least of all past revisions. The plain bytes are shared by their readers for as long
+ * as one of them holds them, and made anew for later ones.
+ */
+export function keptBytes(value: Uint8Array): Bytes {
+  if (value.length < largeValueBytes) return { value }
+  const compressed = zstdCompressSync(value, fast)
+  if (compressed.length > value.length * worthwhileShare) return { value }
+  // Compressing allocates for the worst case: what is kept must not be a view of that.
+  const kept = Buffer.allocUnsafeSlow(compressed.length)
+  compressed.copy(kept)
+  let plain = new WeakRef(value)
+  const bytes: Bytes = {
+    get value() {
+      let found = plain.deref()
+      if (!found) {
+        found = zstdDecompressSync(kept)
+        plain = new WeakRef(found)
+      }
+      return found
+    },
+  }
+  keptLengths.set(bytes, kept.length)
+  return bytes
+}
+
+/** An entry whose value is kept so. */
+export function keptEntry(key: string, value: Uint8Array, revision: bigint, createRevision: bigint): Entry {
+  return value.length < largeValueBytes
+    ? { key, value, revision, createRevision }
+    : lazyEntry(key, keptBytes(value), revision, createRevision)
+}
+
+/** An entry that reads its value when it is asked for it. */
+export function lazyEntry(key: string, bytes: Bytes, revision: bigint, createRevision: bigint): Entry {
+  const entry: Entry = {
+    key,
+    revision,
+    createRevision,
+    get value() {
+      return bytes.value
+    },
+  }
+  const length = keptLengths.get(bytes)
+  if (length !== undefined) keptLengths.set(entry, length)
+  return entry
+}
