@@ -5,6 +5,7 @@ import { isTrue } from '../http/parse-request-info.ts'
 import type { Objects } from '../objects.ts'
 import type { RequestInfo } from '../request-info.ts'
 import { BackendAgents, type Backend, type TlsIdentity } from './backend.ts'
+import { resourceNotFound } from '../registry/dispatch.ts'
 import { containerOf, kubeletOf, podOf } from './node-location.ts'
 import { logQuery, streamLogs } from './pod-logs.ts'
 import { proxyRequest } from './proxy-request.ts'
@@ -52,6 +53,8 @@ export class Connector {
       case 'services/proxy':
         return this.#proxy(request, info, this.#targets.service(namespace, name))
       case 'nodes/proxy':
+        // Rights in a namespace were asked about, where a path names one.
+        if (namespace !== '') throw resourceNotFound()
         return this.#proxy(request, info, this.#targets.node(name))
       default:
         throw new Error(`${info.resource}/${info.subresource} is no connection`)

@@ -1,5 +1,6 @@
 import { returnsDeletedObject } from '../../api/returns-deleted-object.ts'
 import type { GroupVersionKind } from '../../machinery/meta.ts'
+import type { Resource } from '../../machinery/resource.ts'
 import { StatusError } from '../../machinery/status.ts'
 import { createObject } from './create.ts'
 import { deleteCollection } from './delete-collection.ts'
@@ -186,14 +187,24 @@ async function deletedAnswer(
 
 const collectionVerbs: ReadonlySet<Verb> = new Set(['list', 'watch', 'deletecollection'])
 
-/** Some verbs are for one object, some for a collection; namespaced objects have a namespace in their path. */
+/**
+ * Some verbs are for one object, some for a collection; namespaced objects have a namespace in their path, and others
+ * have none: rights in a namespace were asked about, and they are no rights to what is the whole cluster's.
+ */
 function checkScope({ resource }: ServedResource, request: ResourceRequest): void {
   const { verb, name, subresource, namespace } = request
+  if (!resource.namespaced && namespace !== '' && !isNamespaceItself(resource, request))
+    throw resourceNotFound()
   if (collectionVerbs.has(verb) ? name !== '' : name === '' && verb !== 'create') throw verbNotAllowed()
   if (verb === 'create' && (name === '') !== (subresource === '')) throw verbNotAllowed()
   if (!resource.namespaced || namespace !== '') return
   if (name !== '') throw resourceNotFound()
   if (verb === 'create' || verb === 'deletecollection') throw verbNotAllowed()
+}
+
+/** Rights to a namespace are asked about as rights in it. */
+function isNamespaceItself({ group, resource }: Resource, { namespace, name }: ResourceRequest): boolean {
+  return group === '' && resource === 'namespaces' && namespace === name
 }
 
 /** 404 for a path under which nothing is served. */
