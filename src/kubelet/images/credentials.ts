@@ -22,7 +22,7 @@ export function credentialsFor(image: string, secrets: readonly Secret[]): reado
   for (const secret of secrets) {
     for (const [location, entry] of Object.entries(entriesOf(secret))) {
       const target = normalize(location)
-      if (covers(target, name)) matches.push({ location: target, auth: authOf(entry, location) })
+      if (covers(target, name)) matches.push({ location: target, auth: authOf(entry) })
     }
   }
   return matches.sort((a, b) => b.location.length - a.location.length).map(({ auth }) => auth)
@@ -63,13 +63,13 @@ function covers(location: string, name: string): boolean {
   return `${namePath.join('/')}/`.startsWith(path.length === 0 ? '' : `${path.join('/')}/`)
 }
 
-function authOf(entry: Entry, serverAddress: string): RegistryAuth {
+/** Without the server's address: containerd takes none that is not a URL, and then leaves the credentials out. */
+function authOf(entry: Entry): RegistryAuth {
   const decoded = entry.auth === undefined ? '' : Buffer.from(entry.auth, 'base64').toString()
   const colon = decoded.indexOf(':')
   const username = entry.username ?? (colon < 0 ? undefined : decoded.slice(0, colon))
   const password = entry.password ?? (colon < 0 ? undefined : decoded.slice(colon + 1))
   return {
-    serverAddress,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(entry.identitytoken !== undefined && { identityToken: entry.identitytoken }),

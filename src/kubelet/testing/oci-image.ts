@@ -16,8 +16,16 @@ export interface ImageDefinition {
   readonly user?: string
 }
 
-/** An OCI archive with one image of one layer, as `ctr images import` takes it. */
-export function ociArchive(image: ImageDefinition): Buffer {
+/** The documents of an image of one layer. */
+export interface ImageDocuments {
+  readonly manifest: Buffer
+  readonly config: Buffer
+  readonly layer: Buffer
+}
+
+export const manifestType = 'application/vnd.oci.image.manifest.v1+json'
+
+export function imageDocuments(image: ImageDefinition): ImageDocuments {
   const layer = tar(image.files)
   const config = json({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
@@ -32,15 +40,21 @@ export function ociArchive(image: ImageDefinition): Buffer {
   })
   const manifest = json({
     schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    mediaType: manifestType,
     config: descriptor('application/vnd.oci.image.config.v1+json', config),
     layers: [descriptor('application/vnd.oci.image.layer.v1.tar', layer)],
   })
+  return { manifest, config, layer }
+}
+
+/** An OCI archive with the image, as `ctr images import` takes it. */
+export function ociArchive(image: ImageDefinition): Buffer {
+  const { manifest, config, layer } = imageDocuments(image)
   const index = json({
     schemaVersion: 2,
     manifests: [
       {
-        ...descriptor('application/vnd.oci.image.manifest.v1+json', manifest),
+        ...descriptor(manifestType, manifest),
         annotations: { 'io.containerd.image.name': image.name },
       },
     ],
@@ -59,7 +73,7 @@ function descriptor(mediaType: string, content: Buffer) {
   return { mediaType, digest: digest(content), size: content.length }
 }
 
-function digest(content: Buffer): string {
+export function digest(content: Buffer): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`
 }
 
