@@ -141,16 +141,22 @@ export interface ComposedEnvironment {
   readonly variables: readonly CompiledVariable[]
 }
 
-export function composeVariables(base: CelEnvironment, variables: readonly Variable[]): ComposedEnvironment {
+/** The variables are compiled in `base`; `users`, which may know less, are the expressions that use them. */
+export function composeVariables(
+  base: CelEnvironment,
+  variables: readonly Variable[],
+  users = base,
+): ComposedEnvironment {
   const fields: Record<string, CelDeclaration> = {}
   const compiled: CompiledVariable[] = []
-  const extended = () => base.extend({ variables: variablesDeclaration(fields) })
+  const extended = (environment: CelEnvironment) =>
+    environment.extend({ variables: variablesDeclaration(fields) })
   for (const { name, expression } of variables) {
-    const compilation = extended().compile(expression)
+    const compilation = extended(base).compile(expression)
     compiled.push({ name, expression, compilation })
     fields[name] = valueDeclaration(compilation.ok ? compilation.program.outputType : dynType)
   }
-  return { environment: variables.length > 0 ? extended() : base, variables: compiled }
+  return { environment: variables.length > 0 ? extended(users) : users, variables: compiled }
 }
 
 /** Its values are CelLazyObjects. */

@@ -66,7 +66,11 @@ export class ExpressionValidator {
   #environment(authorizer: boolean): CelEnvironment {
     let environment = this.#environments.get(authorizer)
     if (!environment) {
-      environment = loadedExpressions().composeVariables(this.#base(authorizer), this.#variables).environment
+      environment = loadedExpressions().composeVariables(
+        this.#base(true),
+        this.#variables,
+        this.#base(authorizer),
+      ).environment
       this.#environments.set(authorizer, environment)
     }
     return environment

@@ -102,7 +102,7 @@ function compile(spec: ValidatingAdmissionPolicySpec): CompiledPolicy {
     const base = admissionEnvironment({ params, authorizer: true })
     const { environment, variables } = composeVariables(base, spec.variables ?? [])
     const silent = admissionEnvironment({ params, authorizer: false })
-    const messages = composeVariables(silent, spec.variables ?? []).environment
+    const messages = composeVariables(base, spec.variables ?? [], silent).environment
     compiled = {
       variables,
       validations: (spec.validations ?? []).map((validation) => ({

@@ -17,6 +17,7 @@ import {
 } from '../../../api/generated/resources.ts'
 import { systemClock } from '../../../machinery/clock.ts'
 import type { ObjectMeta } from '../../../machinery/meta.ts'
+import type { Authorizer } from '../../authorization/authorizer.ts'
 import { alwaysAllow } from '../../authorization/always-allow.ts'
 import { HttpsClient } from '../../testing/https-client.ts'
 import { refusal, TestRequests } from '../../testing/test-requests.ts'
@@ -26,11 +27,14 @@ import { createMutatingPolicies, createValidatingPolicies } from './policy-plugi
 let testServer: TestServer
 let requests: TestRequests
 let client: HttpsClient
+/** What is asked by expressions. */
+let authorizer: Authorizer
 
 before(async () => {
   testServer = await startTestServer({
     admission: (objects, { metrics, log, servedKind }) => {
-      const context = { objects, authorizer: alwaysAllow, servedKind, metrics, clock: systemClock, log }
+      const asked: Authorizer = { name: 'test', authorize: (attributes) => authorizer.authorize(attributes) }
+      const context = { objects, authorizer: asked, servedKind, metrics, clock: systemClock, log }
       return [createMutatingPolicies(context), createValidatingPolicies(context)]
     },
   })
@@ -42,6 +46,7 @@ after(async () => {
 })
 beforeEach(() => {
   requests = new TestRequests(testServer.server)
+  authorizer = alwaysAllow
 })
 afterEach(async () => {
   for (const resource of [
@@ -196,6 +201,77 @@ test('a policy may warn instead', async () => {
   assert.deepEqual(requests.warnings, [
     "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': no",
   ])
+})
+
+/** Answers like one that is asked over the network: refuses what is named `forbidden`. */
+const answeringLater: Authorizer = {
+  name: 'later',
+  async authorize({ name }) {
+    await new Promise<void>((resolve) => void systemClock.after(1, resolve))
+    return { type: name === 'forbidden' ? 'deny' : 'allow', reason: 'asked' }
+  },
+}
+const mayUse = (name: string) =>
+  `authorizer.group('').resource('secrets').namespace('default').name(${name}).check('get').allowed()`
+
+const askedInPlaces: readonly (readonly [string, ValidatingAdmissionPolicySpec, RegExp])[] = [
+  ['validations', { validations: [{ expression: mayUse("'forbidden'") }] }, /failed expression/],
+  [
+    'variables',
+    {
+      variables: [
+        { name: 'one', expression: mayUse("'fine'") },
+        { name: 'other', expression: `variables.one && ${mayUse("'forbidden'")}` },
+      ],
+      validations: [{ expression: 'variables.one' }, { expression: 'variables.other' }],
+    },
+    /failed expression: variables\.other/,
+  ],
+  [
+    'variables that macros and operators read',
+    {
+      variables: [{ name: 'names', expression: `['fine', 'forbidden'].filter(n, ${mayUse('n')})` }],
+      validations: [{ expression: "variables.names == ['fine'] && has(object.data) || false" }],
+    },
+    /failed expression: variables\.names/,
+  ],
+  [
+    'conditions',
+    {
+      matchConditions: [{ name: 'c', expression: mayUse("'fine'") }],
+      validations: [{ expression: 'false', message: 'reached' }],
+    },
+    /reached/,
+  ],
+  [
+    'messages, by their variables',
+    {
+      variables: [{ name: 'text', expression: `${mayUse("'forbidden'")} ? 'yes' : 'may not'` }],
+      validations: [{ expression: 'false', messageExpression: 'variables.text' }],
+    },
+    /may not/,
+  ],
+]
+for (const [place, spec, expected] of askedInPlaces) {
+  test(`an authorizer that answers later is waited for in ${place}`, async () => {
+    authorizer = answeringLater
+    await validating(spec)
+    assert.match(await refusal(requests.create(configMaps, configMap())), expected)
+  })
+}
+
+test('an authorizer that answers later is waited for in mutations', async () => {
+  authorizer = answeringLater
+  await mutating({
+    variables: [{ name: 'may', expression: mayUse("'forbidden'") }],
+    mutations: [
+      {
+        patchType: 'ApplyConfiguration',
+        applyConfiguration: { expression: "Object{data: {'may': string(variables.may)}}" },
+      },
+    ],
+  })
+  assert.deepEqual((await requests.create(configMaps, configMap())).data, { may: 'false' })
 })
 
 test('a policy without a binding does nothing', async () => {
