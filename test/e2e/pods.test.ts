@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -7,6 +7,7 @@ import type { Event, Pod } from '../../src/api/generated/core.v1.ts'
 import type { ObjectList } from '../../src/machinery/meta.ts'
 import { withoutContainers } from './harness/machine.ts'
 import { aPod, shell, sleepScript } from './harness/objects.ts'
+import { runProgram } from './harness/program.ts'
 import { aCluster, testImage, type TestCluster } from './harness/test-cluster.ts'
 import { until } from './harness/until.ts'
 
@@ -73,7 +74,43 @@ describe('pods', { skip: withoutContainers }, () => {
     })
   })
 
+  describe('kubectl exec in a terminal', () => {
+    it('tells the program in the pod when its window changes', async () => {
+      // The first size comes as a change, too.
+      const program = `trap 'size=$(stty size); echo $size; [ "$size" != "22 77" ] || exit 5' WINCH
+echo waiting; while :; do sleep 0.1; done`
+      const write = ['exec', '-i', 'shell', '--', 'sh', '-c', 'cat > /tmp/window']
+      await cluster.kubectl(write, { stdin: program })
+      for (const kubectl of cluster.kubectls) {
+        const line = `${JSON.stringify(kubectlLine(kubectl.release))} exec -it shell -- sh /tmp/window`
+        const script = `stty cols 90 rows 30; tty=$(tty); (sleep 3; stty cols 77 rows 22 < $tty) & ${line}; echo ended $?`
+        const shown = await runInTerminal(script, cluster.kubeconfig)
+        assert.match(shown, /waiting/, kubectl.release)
+        assert.match(shown, /22 77/, kubectl.release)
+        assert.match(shown, /ended 5/, kubectl.release)
+      }
+    })
+  })
+
   describe('kubectl logs', () => {
+    it('chooses among containers, and by time', async () => {
+      const loud = (name: string) => ({ ...shell(`echo from ${name}; ${sleepScript}`), name })
+      await cluster.kubectl.apply(aPod('choir', loud('alto'), { containers: [loud('alto'), loud('bass')] }))
+      await ready('choir')
+      for (const kubectl of cluster.kubectls) {
+        assert.equal(await kubectl(['logs', 'choir', '-c', 'bass']), 'from bass\n', kubectl.release)
+        const all = await kubectl(['logs', 'choir', '--all-containers', '--prefix'])
+        assert.deepEqual(all.trim().split('\n').sort(), [
+          '[pod/choir/alto] from alto',
+          '[pod/choir/bass] from bass',
+        ])
+        assert.equal(await kubectl(['logs', '-l', 'app=choir', '-c', 'alto', '--tail=1']), 'from alto\n')
+        assert.equal(await kubectl(['logs', 'choir', '-c', 'bass', '--since-time=2100-01-01T00:00:00Z']), '')
+        const wrong = await kubectl.result(['logs', 'choir', '-c', 'tenor'])
+        assert.match(wrong.stderr, /container tenor is not valid for pod choir/)
+      }
+    })
+
     it('follows, tails and dates', async () => {
       await cluster.kubectl.apply(
         aPod('counter', shell('for i in 1 2 3 4 5; do echo line $i; sleep 0.2; done'), {
@@ -96,7 +133,9 @@ describe('pods', { skip: withoutContainers }, () => {
         const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', 'again'])
         return (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0
       })
-      assert.equal(await cluster.kubectl(['logs', '--previous', 'again']), 'run\n')
+      for (const kubectl of cluster.kubectls) {
+        assert.equal(await kubectl(['logs', '--previous', 'again']), 'run\n', kubectl.release)
+      }
       await until('it backs off', async () => {
         const output = await cluster.kubectl(['get', 'pod', 'again', '--no-headers'])
         return / CrashLoopBackOff /.test(output)
@@ -135,17 +174,20 @@ describe('pods', { skip: withoutContainers }, () => {
   })
 
   it('are attached to', async () => {
-    await cluster.kubectl.apply(
-      aPod(
-        'echo',
-        // Without stdinOnce, containerd lets go of the output too when the input ends.
-        { ...shell('read line; echo "heard $line"; sleep 1'), stdin: true, stdinOnce: true },
-        { restartPolicy: 'Never' },
-      ),
-    )
-    await ready('echo')
-    const output = await cluster.kubectl(['attach', '-i', 'echo'], { stdin: 'you\n' })
-    assert.match(output, /heard you/)
+    for (const kubectl of cluster.kubectls) {
+      const name = `echo-${kubectl.release}`
+      await cluster.kubectl.apply(
+        aPod(
+          name,
+          // Without stdinOnce, containerd lets go of the output too when the input ends.
+          { ...shell('read line; echo "heard $line"; sleep 1'), stdin: true, stdinOnce: true },
+          { restartPolicy: 'Never' },
+        ),
+      )
+      await ready(name)
+      const output = await kubectl(['attach', '-i', name], { stdin: 'you\n' })
+      assert.match(output, /heard you/, kubectl.release)
+    }
   })
 
   it('run init containers first, in order', async () => {
@@ -207,6 +249,65 @@ describe('pods', { skip: withoutContainers }, () => {
       },
     )
     assert.equal(output, 'blue abc blueish\nblueabc\nconfigured\n500 node1\n')
+  })
+
+  it('have their requests and limits in their cgroups', async () => {
+    const resources = { requests: { cpu: '250m', memory: '32Mi' }, limits: { cpu: '500m', memory: '64Mi' } }
+    await cluster.kubectl.apply(aPod('measured', shell(sleepScript, { resources })))
+    await ready('measured')
+    const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', 'measured'])
+    const id = status?.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? ''
+    const { stdout } = await runProgram('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `*${id}*`])
+    const read = (file: string) =>
+      stdout
+        .split('\n')
+        .map((folder) => join(folder, file))
+        .filter((path) => existsSync(path))
+        .map((path) => readFileSync(path, 'utf8').trim())
+    if (read('memory.limit_in_bytes').length > 0) {
+      assert.deepEqual(read('memory.limit_in_bytes'), [String(64 * 1024 ** 2)])
+      assert.ok(read('cpu.shares').includes('256'))
+      assert.ok(read('cpu.cfs_quota_us').includes('50000'))
+    } else {
+      assert.deepEqual(read('memory.max'), [String(64 * 1024 ** 2)])
+      assert.deepEqual(read('cpu.max'), ['50000 100000'])
+      assert.match(read('cpu.weight')[0] ?? '', /^(10|28|39)$/)
+    }
+  })
+
+  it('back off exponentially between restarts', async () => {
+    await cluster.kubectl.apply(aPod('crashing', shell('exit 1')))
+    const starts = new Set<string>()
+    await until(
+      'it was started four times',
+      async () => {
+        const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', 'crashing'])
+        const [container] = status?.containerStatuses ?? []
+        for (const state of [container?.state, container?.lastState]) {
+          const at = state?.running?.startedAt ?? state?.terminated?.startedAt
+          if (at) starts.add(at)
+        }
+        return (container?.restartCount ?? 0) >= 3
+      },
+      60_000,
+    )
+    const times = [...starts].map((at) => Date.parse(at) / 1000).sort((a, b) => a - b)
+    // The first restart is at once; then 10 s, 20 s, ...: both ends are whole seconds.
+    const waits = times.slice(1).map((at, index) => at - times[index]!)
+    assert.ok(Math.abs((waits.at(-2) ?? 0) - 10) <= 2, waits.join(', '))
+    assert.ok(Math.abs((waits.at(-1) ?? 0) - 20) <= 2, waits.join(', '))
+    await cluster.kubectl(['delete', 'pod', 'crashing', '--wait=false'])
+  })
+
+  it('have the services of their namespace as variables', async () => {
+    await cluster.kubectl(['create', 'service', 'clusterip', 'my-db', '--tcp=5432:5432'])
+    const ip = await cluster.kubectl(['get', 'service', 'my-db', '-o', 'jsonpath={.spec.clusterIP}'])
+    const names = 'echo $MY_DB_SERVICE_HOST $MY_DB_SERVICE_PORT $MY_DB_PORT $MY_DB_PORT_5432_TCP_PROTO'
+    // The kubelet learns of the Service by its own watch.
+    await until('it is told', async () => {
+      const name = `env-${Math.round(performance.now())}`
+      return (await run(name, names)) === `${ip} 5432 tcp://${ip}:5432 tcp\n`
+    })
   })
 
   it('have their limits enforced', async () => {
@@ -301,7 +402,6 @@ function kubectlLine(release: 'old' | 'new'): string {
 
 /** Runs a command line in a terminal (util-linux's script) and gives what it shows. */
 async function runInTerminal(command: string, kubeconfig: string): Promise<string> {
-  const { runProgram } = await import('./harness/program.ts')
   const result = await runProgram('script', ['-qefc', command, '/dev/null'], {
     env: { KUBECONFIG: kubeconfig },
   })
