@@ -7,6 +7,7 @@ const accounts: Readonly<Record<string, string>> = {
   daemonset: 'daemon-set-controller',
   'disruption-stale-pod': 'disruption-controller',
   'garbage-collector': 'generic-garbage-collector',
+  'horizontal-pod-autoscaler': 'horizontal-pod-autoscaler',
   'job-orphan-pod': 'job-controller',
   'node-ipam': 'node-controller',
   'node-requests-approving': 'node-requests-approver',

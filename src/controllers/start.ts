@@ -18,6 +18,10 @@ import { endpointsReconciler } from './endpoints/endpoints.ts'
 import { endpointSliceMirroringReconciler } from './endpoints/endpointslice-mirroring.ts'
 import { endpointSliceReconciler } from './endpoints/endpointslice.ts'
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts'
+import {
+  horizontalPodAutoscalerReconciler,
+  type HorizontalPodAutoscalerOptions,
+} from './horizontal-pod-autoscaler/horizontal-pod-autoscaler.ts'
 import { jobReconciler } from './job/job.ts'
 import { jobOrphanPodReconciler } from './job/orphan-pods.ts'
 import { loadBalancersReconciler, type LoadBalancersOptions } from './load-balancers/load-balancers.ts'
@@ -62,6 +66,7 @@ export interface ControllersOptions {
   readonly loadBalancers?: LoadBalancersOptions
   /** Ended pods beyond this number are deleted. Default 12500. */
   readonly terminatedPodThreshold?: number
+  readonly horizontalPodAutoscaler?: HorizontalPodAutoscalerOptions
 }
 
 /** Every reconciler that runs, in the order in which they start. */
@@ -98,6 +103,7 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     disruptionReconciler,
     stalePodDisruptionReconciler,
     ttlAfterFinishedReconciler,
+    horizontalPodAutoscalerReconciler(options.horizontalPodAutoscaler),
     persistentVolumeBinder,
     ephemeralVolumeReconciler,
     expandReconciler,
@@ -118,8 +124,11 @@ export async function startControllers(
   const { clientOf } = options
   const as = (controller: string): ComponentContext =>
     clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
+  const horizontalPodAutoscaler = { metrics: context.metrics, ...options.horizontalPodAutoscaler }
   return joinComponents('kube-controller-manager', [
-    ...reconcilers(options).map((reconciler) => startReconciler(reconciler, as(reconciler.name))),
+    ...reconcilers({ ...options, horizontalPodAutoscaler }).map((reconciler) =>
+      startReconciler(reconciler, as(reconciler.name)),
+    ),
     startResourceQuota(as('resourcequota')),
     startGarbageCollector(as('garbage-collector')),
   ])
