@@ -176,7 +176,8 @@ let warmUps = 0
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-async function startServer(bench: Bench) {
+/** An API server with an embedded store, in a process of its own. */
+export async function startServer(bench: Bench) {
   const folder = join(bench.folder, 'data')
   const child = fork(join(import.meta.dirname, '../processes/api-server.ts'), [folder], {
     execArgv: launcherFlags(),

@@ -3,6 +3,7 @@ import { withoutContainers } from '../obstacles.ts'
 import { measureApi } from './api.ts'
 import { measureBinding } from './binding.ts'
 import { measurePods } from './pods.ts'
+import { measureRefusals } from './refusals.ts'
 import { measureRest } from './rest.ts'
 import { measureScale } from './scale.ts'
 import { measureScheduler } from './scheduler.ts'
@@ -14,6 +15,7 @@ import { measureTesting } from './testing.ts'
 export const figureGroups: readonly FigureGroup[] = [
   { name: 'store', measure: measureStore },
   { name: 'api', measure: measureApi },
+  { name: 'refusals', measure: measureRefusals },
   { name: 'start', obstacle: withoutContainers, measure: measureStart },
   { name: 'rest', obstacle: withoutContainers, measure: measureRest },
   { name: 'pods', obstacle: withoutContainers, measure: measurePods },
