@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { PersistentVolume, Volume } from '../../api/generated/core.v1.ts'
+import { aPod } from '../testing/pod-builder.ts'
+import type { Mounter } from './mounts.ts'
+import type { PayloadSources } from './payload.ts'
+import { createVolumeManager } from './volume-manager.ts'
+import { VolumeError } from './volume-error.ts'
+
+void describe('createVolumeManager', () => {
+  let rootDirectory: string
+  before(async () => (rootDirectory = await mkdtemp(join(tmpdir(), 'sources-'))))
+  after(() => rm(rootDirectory, { recursive: true }))
+
+  function prepare(source: Omit<Volume, 'name'>, volume: PersistentVolume = {}) {
+    const mounts: string[] = []
+    const mounter: Mounter = {
+      tmpfs: async () => {},
+      bind: async () => {},
+      mount: async (type, from, target, options) => {
+        if (from.startsWith('none:'))
+          throw new VolumeError('mount: bad option; you might need a helper program')
+        mounts.push([type, from, target.replace(rootDirectory, ''), ...options].join(' '))
+      },
+      unmount: async () => {},
+      below: async () => [],
+    }
+    const manager = createVolumeManager({
+      rootDirectory,
+      mounter,
+      sources: {} as PayloadSources,
+      claims: {
+        claim: async () => ({
+          metadata: { namespace: 'default', name: 'c', uid: 'c' },
+          spec: { volumeName: 'v' },
+          status: { phase: 'Bound' },
+        }),
+        volume: async () => ({
+          metadata: { name: 'v' },
+          ...volume,
+          spec: { claimRef: { uid: 'c' }, ...volume.spec },
+        }),
+      },
+      tmpfs: false,
+    })
+    const pod = aPod('pod', { volumes: [{ name: 'data', ...source }] })
+    return { mounts, prepared: manager.prepare(pod) }
+  }
+  const ofClaim = { persistentVolumeClaim: { claimName: 'c' } }
+
+  void it('mounts NFS, inline and by a claim', async () => {
+    const inline = prepare({ nfs: { server: 'server', path: '/exported', readOnly: true } })
+    assert.equal((await inline.prepared).get('data')?.readOnly, true)
+    assert.match(inline.mounts[0] ?? '', /^nfs server:\/exported \/pods\/.*kubernetes.io~nfs\/data ro$/)
+    const claimed = prepare(ofClaim, {
+      spec: { nfs: { server: 'fd00::1', path: '/' }, mountOptions: ['nfsvers=4.1'] },
+    })
+    await claimed.prepared
+    assert.match(claimed.mounts[0] ?? '', /^nfs \[fd00::1\]:\/ \/pods\/.*kubernetes.io~nfs\/v nfsvers=4.1$/)
+  })
+
+  void it('says what the mount program says', async () => {
+    await assert.rejects(
+      prepare({ nfs: { server: 'none', path: '/' } }).prepared,
+      /^VolumeError: MountVolume\.SetUp failed for volume "data" : mount: bad option/,
+    )
+  })
+
+  void it('serves no drivers where there are none', async () => {
+    await assert.rejects(
+      prepare(ofClaim, { spec: { csi: { driver: 'd', volumeHandle: 'h' } } }).prepared,
+      /no volume plugin matched for PersistentVolume v/,
+    )
+  })
+})
