@@ -20,6 +20,7 @@ import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import { customResourceDefinitions } from '../api/generated/resources.ts'
 import { serveCustomResources } from './extensions/serve-custom-resources.ts'
 import type { TlsIdentity } from './connect/backend.ts'
+import type { HealthCheck } from './discovery/health-endpoint.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
 import type { ObservedComponent } from './registry/component-status.ts'
 import { ensureFlowControlConfiguration } from './flowcontrol/ensure-configuration.ts'
@@ -81,6 +82,8 @@ export interface ApiServerOptions {
   readonly priorityAndFairness?: boolean
   /** How long requests are still served after `/readyz` says that the server stops, in milliseconds. Default 0. */
   readonly shutdownDelayMs?: number
+  /** Told by `/livez` and `/readyz` beside the server's own. */
+  readonly healthChecks?: readonly HealthCheck[]
   /** Run once when requests are answered, before the server counts as ready. */
   readonly hooks?: readonly PostStartHook[]
 

@@ -152,7 +152,7 @@ function isServed(table: ResourceTable, info: RequestInfo): boolean {
 
 /** Under upstream's names, so that whoever excludes one goes on excluding it. */
 function healthChecks(
-  { store }: ApiServerOptions,
+  { store, healthChecks: others = [] }: ApiServerOptions,
   { feed }: RequestPipeline,
   hooks: ReadonlyMap<string, boolean>,
   inFlight: InFlight,
@@ -181,6 +181,7 @@ function healthChecks(
       name: `poststarthook/${name}`,
       check: () => Promise.resolve(isDone ? undefined : 'not finished'),
     })),
+    ...others,
     {
       name: 'shutdown',
       readinessOnly: true,

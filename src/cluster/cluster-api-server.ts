@@ -1,3 +1,5 @@
+import type { HealthCheck } from '../apiserver/discovery/health-endpoint.ts'
+import type { Store } from '../store/store.ts'
 import { builtInDefinitions } from '../api/registry.ts'
 import { startApiServer, type ApiServer } from '../apiserver/api-server.ts'
 import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-policy/reconcile-bootstrap-policy.ts'
@@ -10,7 +12,7 @@ import { clusterSecurity, serviceAccountIssuer } from './cluster-security.ts'
 import type { ClusterPki } from './pki/cluster-pki.ts'
 import type { LoadedSecurity } from './security/load-security.ts'
 import type { SecurityFiles } from './security/security-files.ts'
-import type { StoreChoice } from './state/cluster-state.ts'
+import type { ApiServerChoice, StoreChoice } from './state/cluster-state.ts'
 import { openClusterStore } from './state/cluster-store.ts'
 
 export interface ClusterApiServerOptions {
@@ -26,6 +28,7 @@ export interface ClusterApiServerOptions {
   readonly serviceCidr: string
   /** What the operator says about who may come in and do what, in files. */
   readonly securityFiles?: SecurityFiles
+  readonly apiServer?: ApiServerChoice | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -41,13 +44,15 @@ export async function startClusterApiServer(
   running: readonly RunningComponent[],
 ): Promise<ApiServer> {
   const { pki, clock, random, log } = options
-  const store = await openClusterStore(options.store, options.dataFolder, { clock, log })
-  undo.push(() => store.close())
+  const inner = await openClusterStore(options.store, options.dataFolder, { clock, log })
+  undo.push(() => inner.close())
+  const { store, healthChecks } = await encrypted(inner, options, undo)
   const server = `https://${options.advertiseAddress}:${options.port}`
   const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
   if (loaded) undo.push(() => loaded.close())
   const apiServer = await startApiServer({
     store,
+    healthChecks,
     security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
@@ -98,4 +103,21 @@ async function loadFiles(
   if (Object.keys(files).length === 0) return undefined
   const { loadSecurity } = await import('./security/load-security.ts')
   return loadSecurity(files, { ownIssuers: [serviceAccountIssuer], clock, random, log })
+}
+
+/** The store as the API server sees it: encrypted where that is chosen. */
+async function encrypted(
+  store: Store,
+  { apiServer, clock, log }: ClusterApiServerOptions,
+  undo: (() => void | Promise<void>)[],
+): Promise<{ readonly store: Store; readonly healthChecks: readonly HealthCheck[] }> {
+  if (!apiServer?.encryption) return { store, healthChecks: [] }
+  const { openEncryptionFile } = await import('../apiserver/encryption/reloading-encryption.ts')
+  const { encryptedStore } = await import('../apiserver/encryption/encrypted-store.ts')
+  const encryption = await openEncryptionFile(apiServer.encryption, { clock, log })
+  undo.push(() => encryption.close())
+  return {
+    store: encryptedStore(store, () => encryption.current()),
+    healthChecks: [{ name: 'kms-providers', check: () => Promise.resolve(encryption.current().fault) }],
+  }
 }

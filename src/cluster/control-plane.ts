@@ -19,13 +19,14 @@ import {
   type ClientIdentity,
   type ClusterPki,
 } from './pki/cluster-pki.ts'
-import type { StoreChoice } from './state/cluster-state.ts'
+import type { ApiServerChoice, StoreChoice } from './state/cluster-state.ts'
 
 export interface ControlPlaneOptions {
   readonly pki: ClusterPki
   readonly store: StoreChoice
   /** Of the embedded store. */
   readonly dataFolder: string
+  readonly apiServer?: ApiServerChoice | undefined
   readonly bindAddress: string
   /** 0 takes a free one. */
   readonly port: number

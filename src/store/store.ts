@@ -39,6 +39,12 @@ export interface Store {
   /** The latest revision that every earlier acknowledged write is at or below. */
   currentRevision(): Promise<bigint>
 
+  /**
+   * Whether `value`, which this store gave or was given for `key`, would now be stored in another form (with another
+   * key, say): writing it again is then worth while though nothing differs. Never, when absent.
+   */
+  isStale?(key: string, value: Uint8Array): boolean
+
   /** Ends all watches, writes what is pending, releases files and connections. */
   close(): Promise<void>
 }

@@ -157,7 +157,7 @@ async function changeExisting(
   if (losesLastFinalizer(object, previous) && !registry.hooks.holdsBack?.(object)) {
     return { type: 'remove', object }
   }
-  if (jsonEqual(object, previous) && !existing.isOutdated) return { type: 'keep' }
+  if (jsonEqual(object, previous) && !registry.storage.isStale(existing)) return { type: 'keep' }
   return { type: 'write', object, ttlSeconds: definitionTtl(registry) }
 }
 

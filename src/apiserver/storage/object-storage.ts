@@ -43,6 +43,11 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
     return entry && this.#stored(entry)
   }
 
+  /** Whether the object should be written again though nothing of it differs. */
+  isStale({ key, raw, isOutdated }: StoredObject<T>): boolean {
+    return isOutdated || (this.#store.isStale?.(this.#cache.prefix + key, raw) ?? false)
+  }
+
   /** Throws KeyExistsError. `object` belongs to the storage from here on. */
   async create(key: string, object: Writable<T>, ttlSeconds?: number): Promise<StoredObject<T>> {
     const value = this.#encode(object)

@@ -75,6 +75,7 @@ export function observeStore(store: Store, metrics: Metrics, clock: Clock): Stor
     watch: (prefix, after, handlers) => store.watch(prefix, after, handlers),
     compact: (revision) => store.compact(revision),
     currentRevision: () => store.currentRevision(),
+    ...(store.isStale && { isStale: (key: string, value: Uint8Array) => store.isStale!(key, value) }),
     close: () => store.close(),
   }
 }

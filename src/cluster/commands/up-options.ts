@@ -3,7 +3,7 @@ import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
 import type { SecurityFiles } from '../security/security-files.ts'
-import type { NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
+import type { ApiServerChoice, NodeRuntime, StoreChoice } from '../state/cluster-state.ts'
 
 export const storeOptions: Readonly<Record<string, Option>> = {
   store: {
@@ -45,6 +45,15 @@ export const securityOptions: Readonly<Record<string, Option>> = {
   },
 }
 
+/** How the API server differs from its defaults, by kube-apiserver's own options. */
+export const apiServerFileOptions: Readonly<Record<string, Option>> = {
+  'encryption-provider-config': {
+    description: 'EncryptionConfiguration: what of the objects is stored encrypted, and how',
+    value: 'FILE',
+  },
+  'encryption-provider-config-automatic-reload': { description: 'Read that file again when it changes' },
+}
+
 export const upOptions: Readonly<Record<string, Option>> = {
   detach: { description: 'Return when the cluster is ready, and let it run', short: 'd' },
   nodes: { description: 'How many nodes (default: 1)', value: 'N' },
@@ -56,6 +65,7 @@ export const upOptions: Readonly<Record<string, Option>> = {
   },
   ...storeOptions,
   ...securityOptions,
+  ...apiServerFileOptions,
   port: { description: 'Port of the API server (default: 6443, else the next free one)', value: 'PORT' },
   kubeconfig: {
     description: 'Also add the cluster to this kubeconfig and make it the current one',
@@ -77,6 +87,7 @@ export interface UpOptions {
   readonly simulatedNodes?: number
   readonly runtime?: NodeRuntime
   readonly store?: StoreChoice
+  readonly apiServer?: ApiServerChoice
   readonly port?: number
   readonly securityFiles?: SecurityFiles
   readonly kubeconfig?: string
@@ -95,6 +106,7 @@ export function parseUpOptions(input: CommandInput): UpOptions {
   const runtime = input.text('runtime') as NodeRuntime | undefined
   const store = parseStore(input)
   const securityFiles = parseSecurityFiles(input)
+  const apiServer = parseApiServer(input)
   atMost('nodes', nodes, mostNodes)
   atMost('simulated-nodes', simulatedNodes, mostSimulatedNodes)
   atMost('port', port, 65_535)
@@ -106,6 +118,7 @@ export function parseUpOptions(input: CommandInput): UpOptions {
     ...(simulatedNodes !== undefined && { simulatedNodes }),
     ...(runtime && { runtime }),
     ...(store && { store }),
+    ...(apiServer && { apiServer }),
     ...(port !== undefined && { port }),
     ...(securityFiles && { securityFiles }),
     ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
@@ -164,6 +177,19 @@ export function parseStore(input: CommandInput): StoreChoice | undefined {
     ...(certFile && { certFile }),
     ...(keyFile && { keyFile }),
   }
+}
+
+export function parseApiServer(input: CommandInput): ApiServerChoice | undefined {
+  const path = input.text('encryption-provider-config')
+  const reloads = input.isSet('encryption-provider-config-automatic-reload')
+  if (path === undefined) {
+    if (!reloads) return undefined
+    throw new CliError(
+      '--encryption-provider-config-automatic-reload needs --encryption-provider-config',
+      exitCodes.usage,
+    )
+  }
+  return { encryption: { path: resolve(path), reloads } }
 }
 
 function atMost(option: string, value: number | undefined, most: number): void {

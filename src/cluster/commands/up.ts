@@ -83,6 +83,7 @@ async function serveUntilStopped(
         ...(options.nodes !== undefined && { nodes: options.nodes }),
         ...(options.simulatedNodes !== undefined && { simulatedNodes: options.simulatedNodes }),
         ...(options.store && { store: options.store }),
+        ...(options.apiServer && { apiServer: options.apiServer }),
         ...(options.port !== undefined && { port: options.port }),
         ...(options.securityFiles && { securityFiles: options.securityFiles }),
       },

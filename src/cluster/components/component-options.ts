@@ -1,5 +1,5 @@
 import type { Option } from '../cli/command.ts'
-import { securityOptions, storeOptions } from '../commands/up-options.ts'
+import { apiServerFileOptions, securityOptions, storeOptions } from '../commands/up-options.ts'
 
 /** Options of every component that is a client of the API server. */
 export const clientOptions: Readonly<Record<string, Option>> = {
@@ -22,6 +22,7 @@ export const apiServerOptions: Readonly<Record<string, Option>> = {
   'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
   ...storeOptions,
   ...securityOptions,
+  ...apiServerFileOptions,
 }
 
 export const controllersOptions: Readonly<Record<string, Option>> = {

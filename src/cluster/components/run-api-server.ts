@@ -8,7 +8,7 @@ import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { startClusterApiServer } from '../cluster-api-server.ts'
-import { parseSecurityFiles, parseStore } from '../commands/up-options.ts'
+import { parseApiServer, parseSecurityFiles, parseStore } from '../commands/up-options.ts'
 import { inProcessClient } from '../in-process-client.ts'
 import { addressPlan } from '../machine/address-plan.ts'
 import { writeAtomically } from '../machine/atomic-file.ts'
@@ -60,6 +60,7 @@ export async function runApiServer(input: CommandInput): Promise<ExitCode> {
       advertiseAddress,
       serviceCidr,
       ...(securityFiles && { securityFiles }),
+      apiServer: parseApiServer(input),
       clock: systemClock,
       random: systemRandom,
       log,

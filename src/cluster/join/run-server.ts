@@ -10,7 +10,7 @@ import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
 import { folderOf } from '../commands/find-cluster.ts'
-import { parseSecurityFiles, parseStore } from '../commands/up-options.ts'
+import { parseApiServer, parseSecurityFiles, parseStore } from '../commands/up-options.ts'
 import { processLog } from '../components/component-process.ts'
 import { machineAddress } from '../components/machine-address.ts'
 import { schedulerConfiguration } from '../components/run-scheduler.ts'
@@ -52,6 +52,7 @@ export async function runServer(input: CommandInput): Promise<ExitCode> {
     advertiseAddress,
     serviceCidr: plan.serviceCidr,
     ...(securityFiles && { securityFiles }),
+    apiServer: parseApiServer(input),
     podCidr: plan.podCidr,
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
     schedulerConfiguration: schedulerConfiguration(input.text('scheduler-config')),

@@ -15,6 +15,8 @@ export interface ClusterState {
   readonly port: number
   readonly runtime: NodeRuntime
   readonly store: StoreChoice
+  /** How the API server is to work that differs from its defaults. */
+  readonly apiServer?: ApiServerChoice
   readonly nodes: readonly NodeRecord[]
   /** None when absent. */
   readonly securityFiles?: SecurityFiles
@@ -35,6 +37,12 @@ export type StoreChoice =
       readonly certFile?: string
       readonly keyFile?: string
     }
+
+/** By the options of kube-apiserver with these names. */
+export interface ApiServerChoice {
+  /** `--encryption-provider-config`, `--encryption-provider-config-automatic-reload`. */
+  readonly encryption?: { readonly path: string; readonly reloads: boolean }
+}
 
 export interface NodeRecord {
   readonly name: string

@@ -290,7 +290,7 @@ async function prepareMachine(
 
 function controlPlaneOptions(
   folder: ClusterFolder,
-  { addresses: plan, port, store, securityFiles }: ClusterState,
+  { addresses: plan, port, store, securityFiles, apiServer }: ClusterState,
   pki: ClusterPki,
   isReal: boolean,
   openLog: (name: string) => Logger,
@@ -300,6 +300,7 @@ function controlPlaneOptions(
     store,
     dataFolder: folder.data,
     ...(securityFiles && { securityFiles }),
+    apiServer,
     bindAddress: '0.0.0.0',
     port,
     advertiseAddress: advertiseAddress(plan, isReal),

@@ -8,6 +8,7 @@ import {
   countOf,
   knownClusters,
   withNodes,
+  type ApiServerChoice,
   type ClusterState,
   type NodeRuntime,
   type StoreChoice,
@@ -20,6 +21,7 @@ export interface UpRequest {
   readonly nodes?: number
   readonly simulatedNodes?: number
   readonly store?: StoreChoice
+  readonly apiServer?: ApiServerChoice
   readonly port?: number
   readonly securityFiles?: SecurityFiles
 }
@@ -37,6 +39,7 @@ export async function settle(request: UpRequest, before: ClusterState | undefine
     port: request.port ?? (await freePort(defaultPort)),
     runtime,
     store: withPrefix(request.store ?? { type: 'embedded' }, `/k8ts/${request.name}`),
+    ...(request.apiServer && { apiServer: request.apiServer }),
     nodes: withNodes(withNodes([], 'nodes', nodes), 'simulatedNodes', simulatedNodes),
     ...(request.securityFiles && { securityFiles: changedFiles(undefined, request.securityFiles) }),
   }
@@ -80,6 +83,7 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
     addresses: before.runtime === 'containerd' ? await keptAddresses(before) : before.addresses,
     port: request.port ?? before.port,
     store: withPrefix(request.store ?? before.store, prefixOf(before.store)),
+    ...(request.apiServer && { apiServer: { ...before.apiServer, ...request.apiServer } }),
     nodes: withNodes(withNodes(before.nodes, 'nodes', nodes), 'simulatedNodes', simulatedNodes),
     ...(request.securityFiles && {
       securityFiles: changedFiles(before.securityFiles, request.securityFiles),
