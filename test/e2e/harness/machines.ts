@@ -8,6 +8,8 @@ export interface Machines<Name extends string> {
   /** Runs `k8ts` there to its end. */
   run(name: Name, args: readonly string[]): Promise<ProgramResult>
   start(name: Name, args: readonly string[]): RunningProgram
+  /** Starts any program there. */
+  startProgram(name: Name, ...command: readonly string[]): RunningProgram
   /** Runs any program there. */
   command(name: Name, ...command: readonly string[]): Promise<ProgramResult>
   /** Cuts the machine off from the others, and joins it again. */
@@ -51,6 +53,8 @@ export async function createMachines<Name extends string>(
     address: (name) => `${subnet}.${11 + names.indexOf(name)}`,
     run: (name, args) => runProgram('nsenter', inside(name, [k8ts, ...args]), { timeoutMs: 120_000 }),
     start: (name, args) => startProgram('nsenter', inside(name, [k8ts, ...args]), { timeoutMs: longestMs }),
+    startProgram: (name, ...command) =>
+      startProgram('nsenter', inside(name, command), { timeoutMs: longestMs }),
     command: (name, ...command) => runProgram('nsenter', inside(name, command)),
     disconnect: (name) => ip('link', 'set', link(name), 'down'),
     connect: (name) => ip('link', 'set', link(name), 'up'),
