@@ -3,11 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import type { Deployment } from '../../src/api/generated/apps.v1.ts'
 import type { HorizontalPodAutoscaler } from '../../src/api/generated/autoscaling.v2.ts'
 import { deployments } from '../../src/api/generated/resources.ts'
 import { startCluster, type TestCluster } from '../../src/cluster/testing.ts'
+import { withoutContainers } from './harness/machine.ts'
 import { createKubectl, kubectlPrograms, type Kubectl } from './harness/kubectl.ts'
 import { startQueueMetricsServer } from './harness/queue-metrics-server.ts'
+import { aCluster, testImage } from './harness/test-cluster.ts'
 import { until } from './harness/until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'k8ts-autoscaling-'))
@@ -118,5 +121,54 @@ describe('autoscaling', { skip: program === undefined && 'there is no kubectl' }
     queue.length = 0
     await replicas(cluster, 'worker', 1)
     assert.match(await kubectl(['describe', 'hpa', 'worker']), /ScalingActive +True +ValidMetricFound/)
+  })
+})
+
+/** Works until it is told to stop; its limit keeps the machine usable. */
+const loadedPod = {
+  containers: [
+    {
+      name: 'app',
+      image: testImage,
+      command: [
+        'sh',
+        '-c',
+        'trap exit TERM; while [ ! -e /tmp/idle ]; do :; done; while :; do sleep 0.2; done',
+      ],
+      resources: { requests: { cpu: '50m' }, limits: { cpu: '100m' } },
+    },
+  ],
+}
+
+describe('autoscaling of containers', { skip: withoutContainers }, () => {
+  it('adds pods under load, and takes them away after it', { timeout: 240_000 }, async () => {
+    const cluster = aCluster('autoscaling')
+    const { kubectl } = cluster
+    const labels = { app: 'load' }
+    const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: loadedPod } }
+    const scaled = (count: number) =>
+      until(
+        `${count} replicas`,
+        async () => {
+          const { status } = await kubectl.json<Deployment>(['get', 'deployment', 'load'])
+          return status?.availableReplicas === count
+        },
+        90_000,
+      )
+    try {
+      await cluster.up()
+      await cluster.loadTestImage()
+      await kubectl.apply({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'load' }, spec })
+      await scaled(1)
+      await kubectl(['autoscale', 'deployment', 'load', '--min=1', '--max=2', '--cpu=50%'])
+      await kubectl(['patch', 'hpa', 'load', '--type=merge', '-p', JSON.stringify({ spec: { behavior } })])
+      await scaled(2)
+      assert.match(await kubectl(['top', 'pods', '-l', 'app=load']), /^load-\S+ +\d+m +\d+Mi/m)
+      for (const pod of (await kubectl(['get', 'pods', '-l', 'app=load', '-o', 'name'])).trim().split('\n'))
+        await kubectl(['exec', pod, '--', 'touch', '/tmp/idle'])
+      await scaled(1)
+    } finally {
+      await cluster.delete()
+    }
   })
 })

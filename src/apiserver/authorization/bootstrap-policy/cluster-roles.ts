@@ -88,6 +88,11 @@ export const bootstrapClusterRoles: Readonly<Record<string, BootstrapClusterRole
       rule(write, 'resource.k8s.io', 'resourceclaims resourceclaimtemplates'),
     ],
   },
+  /** As metrics-server brings it: whoever may view pods may see what they use. */
+  'system:aggregated-metrics-reader': {
+    aggregateTo: 'view',
+    rules: [rule('get list watch', 'metrics.k8s.io', 'pods nodes')],
+  },
   'system:aggregate-to-view': {
     aggregateTo: 'view',
     rules: [
