@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { withoutContainers } from './harness/machine.ts'
 import { runProgram } from './harness/program.ts'
 import { k8ts } from './harness/root.ts'
 
@@ -64,5 +65,63 @@ describe('k8ts by sudo', () => {
     } finally {
       await runProgram(k8ts, ['delete', '--yes', ...names], { env })
     }
+  })
+})
+
+/** What a command line shows in a terminal (util-linux's script) to somebody who types `answers`. */
+const inTerminal = (line: string, answers: string, env: Record<string, string>) =>
+  runProgram('script', ['-qefc', line, '/dev/null'], { env: { K8TS_HOME: home, ...env }, stdin: answers })
+
+describe('k8ts in a terminal', () => {
+  const cniPlugins = '/usr/lib/cni'
+  const skipped = withoutContainers || (existsSync(cniPlugins) ? false : 'the CNI plugins are elsewhere')
+  it('asks before it installs, and installs nothing when told not to', { skip: skipped }, async () => {
+    // In a mount namespace of its own, in which the plugins are not there.
+    const script = `mount -t tmpfs none ${cniPlugins}; exec ${k8ts} up --detach --name refused`
+    const result = await inTerminal(`unshare --mount sh -c '${script}'`, 'n\n', {})
+    assert.match(result.stdout, /lacks what real containers need: containernetworking-plugins\./)
+    assert.match(result.stdout, /Install it with apt-get\? \[Y\/n\]/)
+    assert.match(
+      result.stdout,
+      /not without containernetworking-plugins; '--runtime simulated' needs nothing/,
+    )
+    assert.equal(result.exitCode, 130)
+    assert.equal(existsSync(join(home, 'refused')), false)
+  })
+
+  it('goes on with simulated nodes when sudo refuses', async (test) => {
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+    const may = await runProgram('setpriv', [...nobody, k8ts, 'version'], { env: { K8TS_NO_BUILD: '1' } })
+    if (may.exitCode !== 0) return test.skip('another user cannot run this clone')
+    const folder = join(home, 'of-nobody')
+    mkdirSync(folder)
+    chmodSync(home, 0o755)
+    chmodSync(folder, 0o777)
+    writeFileSync(
+      join(folder, 'sudo'),
+      `#!/bin/sh
+case $1 in --non-interactive) echo 'sudo: a password is required' >&2;; *) echo 'you are not in the sudoers file' >&2;; esac
+exit 1
+`,
+      { mode: 0o755 },
+    )
+    const env = {
+      PATH: `${folder}:${process.env['PATH']}`,
+      K8TS_HOME: folder,
+      HOME: folder,
+      K8TS_NO_BUILD: '1',
+    }
+    const as = `setpriv ${nobody.join(' ')} ${k8ts}`
+    const name = `nobodys-${process.pid}`
+    const up = await inTerminal(`${as} up --detach --name ${name}`, '', env)
+    try {
+      assert.match(up.stdout, /it goes on with sudo\.\s+you are not in the sudoers file/)
+      assert.match(up.stdout, /Containers cannot run here: .*sudo does not give it to this user/)
+      assert.match(up.stdout, /The nodes are simulated instead/)
+      assert.equal(up.exitCode, 0, up.stdout)
+    } finally {
+      await inTerminal(`${as} delete --yes --name ${name}`, '', env)
+    }
+    assert.equal(existsSync(join(folder, name)), false)
   })
 })
