@@ -3,22 +3,17 @@ import { addressAt, formatIp, parseCidr } from '../../../machinery/ip.ts'
 import { isQuantity, quantityToFloat } from '../../../machinery/quantity.ts'
 import { ByteQueue } from '../../../machinery/streaming/byte-queue.ts'
 import { RuntimeError } from '../runtime-error.ts'
-import type {
-  ByteChannel,
-  ByteSink,
-  ContainerConfig,
-  ContainerRuntime,
-  ContainerStats,
-  ContainerStatus,
-  ContainerSummary,
-  ExecSession,
-  Image,
-  RuntimeEvent,
-  RuntimeFilter,
-  SandboxConfig,
-  SandboxStatus,
-} from '../runtime.ts'
+import type { ByteChannel, ContainerRuntime, ContainerStats, Image, RuntimeEvent } from '../runtime.ts'
+import { eventsUntil } from './events-until.ts'
 import { parseScript, type Step } from './script.ts'
+import { scriptSession } from './script-session.ts'
+import {
+  matchesFilter,
+  podUIDOf,
+  summaryOf,
+  type SimulatedContainer,
+  type SimulatedSandbox,
+} from './simulated-container.ts'
 
 export interface SimulatedRuntimeOptions {
   readonly clock: Clock
@@ -52,23 +47,6 @@ export const ignoreStopAnnotation = 'simulated.k8ts.io/ignore-stop-signal'
 export const cpuUsageAnnotation = 'simulated.k8ts.io/cpu-usage'
 export const memoryUsageAnnotation = 'simulated.k8ts.io/memory-usage'
 
-interface Sandbox {
-  status: SandboxStatus
-  readonly config: SandboxConfig
-}
-
-interface Container {
-  status: ContainerStatus
-  readonly sandboxID: string
-  readonly config: ContainerConfig
-  readonly log: Buffer[]
-  readonly watchers: Set<ByteQueue>
-  /** CPU time used until `atMs`. */
-  cpu: { readonly nanoseconds: number; readonly atMs: number }
-  /** Ends the process with this code. */
-  end: ((exitCode: number) => void) | undefined
-}
-
 const killedExitCode = 137
 const stoppedExitCode = 143
 const imageBytes = 1_000_000
@@ -82,8 +60,8 @@ const idleNodeBytes = 256 * 1024 * 1024
 /** A container runtime inside this process: pods start, run, log, end and take time as they are told. */
 export function createSimulatedRuntime(options: SimulatedRuntimeOptions): ContainerRuntime {
   const { clock } = options
-  const sandboxes = new Map<string, Sandbox>()
-  const containers = new Map<string, Container>()
+  const sandboxes = new Map<string, SimulatedSandbox>()
+  const containers = new Map<string, SimulatedContainer>()
   const images = new Set<string>()
   const listeners = new Set<(event: RuntimeEvent) => void>()
   const takenAddresses = new Set<string>()
@@ -110,25 +88,25 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     }
   }
 
-  function sandbox(id: string): Sandbox {
+  function sandbox(id: string): SimulatedSandbox {
     const found = sandboxes.get(id)
     if (!found) throw new RuntimeError('notFound', `an error occurred when try to find sandbox: not found`)
     return found
   }
 
-  function container(id: string): Container {
+  function container(id: string): SimulatedContainer {
     const found = containers.get(id)
     if (!found)
       throw new RuntimeError('notFound', `an error occurred when try to find container "${id}": not found`)
     return found
   }
 
-  function setting(target: Container, name: string): string | undefined {
+  function setting(target: SimulatedContainer, name: string): string | undefined {
     const annotations = sandboxes.get(target.sandboxID)?.config.annotations ?? {}
     return annotations[`${name}.${target.config.name}`] ?? annotations[name]
   }
 
-  function usageOf(target: Container): ContainerStats {
+  function usageOf(target: SimulatedContainer): ContainerStats {
     const podName = target.config.labels['io.kubernetes.pod.name'] ?? ''
     const podNamespace = target.config.labels['io.kubernetes.pod.namespace'] ?? ''
     const annotations =
@@ -162,12 +140,12 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
   }
 
   /** A container goes; what it used stays used. */
-  function forget(id: string, target: Container): void {
+  function forget(id: string, target: SimulatedContainer): void {
     containers.delete(id)
     removedNanoseconds += BigInt(Math.round(target.cpu.nanoseconds))
   }
 
-  function print(target: Container, text: string): void {
+  function print(target: SimulatedContainer, text: string): void {
     const time = new Date(clock.now()).toISOString().replace('Z', '000000Z')
     for (const line of text.split('\n')) {
       if (line !== '') target.log.push(Buffer.from(`${time} stdout F ${line}\n`))
@@ -175,7 +153,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     for (const watcher of target.watchers) watcher.push(Buffer.from(text))
   }
 
-  function run(target: Container): void {
+  function run(target: SimulatedContainer): void {
     const steps = stepsOf(target)
     let cancel: Cancel = () => {}
     let index = 0
@@ -214,7 +192,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     next()
   }
 
-  function stepsOf(target: Container): readonly Step[] {
+  function stepsOf(target: SimulatedContainer): readonly Step[] {
     const exitAfter = setting(target, exitAfterAnnotation)
     const exitCode = setting(target, exitCodeAnnotation)
     if (exitAfter !== undefined || exitCode !== undefined) {
@@ -227,7 +205,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     return parseScript([...command, ...args])
   }
 
-  async function stop(target: Container, timeoutSeconds: number): Promise<void> {
+  async function stop(target: SimulatedContainer, timeoutSeconds: number): Promise<void> {
     if (target.status.state !== 'running') return
     if (setting(target, ignoreStopAnnotation) === 'true') {
       await delay(timeoutSeconds * 1000)
@@ -237,28 +215,6 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     const stopMs = options.stopDelayMs ?? 0
     await delay(Math.min(stopMs, timeoutSeconds * 1000))
     target.end?.(stopMs > timeoutSeconds * 1000 ? killedExitCode : stoppedExitCode)
-  }
-
-  function session(steps: readonly Step[], withInput: boolean): ExecSession {
-    const stdout = new ByteQueue()
-    const copies = withInput && steps.some(({ type }) => type === 'copyInput')
-    const exit = steps.find((step) => step.type === 'exit')
-    const { promise, resolve } = Promise.withResolvers<{ exitCode: number }>()
-    for (const step of steps) if (step.type === 'print') stdout.push(Buffer.from(step.text))
-    const finish = () => {
-      stdout.close()
-      resolve({ exitCode: exit?.exitCode ?? 0 })
-    }
-    if (!copies) finish()
-    const stdin: ByteSink = {
-      async write(data) {
-        if (copies) stdout.push(Uint8Array.from(data))
-      },
-      async end() {
-        if (copies) finish()
-      },
-    }
-    return { ...(withInput && { stdin }), stdout, resize() {}, exit: promise, close: finish }
   }
 
   return {
@@ -472,7 +428,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       if (target.status.state !== 'running') {
         throw new RuntimeError('unknown', `container is in ${target.status.state} state`)
       }
-      return session(parseScript(command), stdin)
+      return scriptSession(parseScript(command), stdin)
     },
 
     async attach(id) {
@@ -533,52 +489,6 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
 /** As containerd: of one pod, no two sandboxes of one attempt, and no two containers of one name and attempt. */
 function nameTaken(what: 'sandbox' | 'container', name: string, id: string): RuntimeError {
   return new RuntimeError('unknown', `failed to reserve ${what} name "${name}": name is reserved for "${id}"`)
-}
-
-async function* eventsUntil(
-  signal: AbortSignal,
-  listeners: Set<(event: RuntimeEvent) => void>,
-): AsyncIterable<RuntimeEvent> {
-  const queue = new Map<string, RuntimeEvent>()
-  let notify = () => {}
-  const listener = (event: RuntimeEvent) => {
-    queue.set(event.podUID, event)
-    notify()
-  }
-  const onAbort = () => notify()
-  listeners.add(listener)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    while (!signal.aborted) {
-      if (queue.size === 0) {
-        await new Promise<void>((resolve) => {
-          notify = resolve
-        })
-      }
-      const events = [...queue.values()]
-      queue.clear()
-      yield* events
-    }
-  } finally {
-    listeners.delete(listener)
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-function podUIDOf(target: Container): string {
-  return target.config.labels['io.kubernetes.pod.uid'] ?? ''
-}
-
-function summaryOf({ status, sandboxID }: Container): ContainerSummary {
-  const { id, name, attempt, state, createdAtMs, labels, annotations } = status
-  return { id, sandboxID, name, attempt, state, createdAtMs, labels, annotations }
-}
-
-function matchesFilter(filter: RuntimeFilter | undefined, id: string, podUID: string): boolean {
-  return (
-    (filter?.id === undefined || filter.id === id) &&
-    (filter?.podUID === undefined || filter.podUID === podUID)
-  )
 }
 
 function imageOf(image: string): Image {
