@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type {
   ContainerState,
   ContainerStats,
@@ -48,7 +49,7 @@ export function sandboxStatusFromCri(status: PodSandboxStatus): SandboxStatus {
   const mode = status.linux?.namespaces?.options?.network
   return {
     ...sandboxFromCri(status),
-    ips: ips.filter((ip) => ip !== ''),
+    ips: addressesFromCri(ips),
     network: mode === undefined ? undefined : namespaceModes[mode],
   }
 }
@@ -184,8 +185,19 @@ function propagationFromCri(propagation: MountPropagation): Mount['propagation']
   }
 }
 
+/** Up to the first that is no address: an API server would refuse the status that tells it, as long as it stands. */
+function addressesFromCri(ips: readonly string[]): readonly string[] {
+  const wrong = ips.findIndex((ip) => isIP(ip) === 0)
+  return wrong < 0 ? ips : ips.slice(0, wrong)
+}
+
+/** The end of the year 9999: no time of the API is later. */
+const latestNanoseconds = 253_402_300_799_000_000_000n
+
+/** A time that the API cannot tell is none. */
 function milliseconds(nanoseconds: bigint): number {
-  return nanoseconds <= 0n ? 0 : Number(nanoseconds / 1000n) / 1000
+  if (nanoseconds <= 0n || nanoseconds > latestNanoseconds) return 0
+  return Number(nanoseconds / 1000n) / 1000
 }
 
 function numberField<Name extends string>(
