@@ -34,6 +34,17 @@ void describe('createInformers', () => {
     })
   }
 
+  void it('lists a server that does not know of streaming lists', async () => {
+    const { client, clock, informers } = context
+    client.streamsLists = 'unknown'
+    client.seed(configMaps, configMap('a'))
+    const informer = informers.informer(configMaps)
+    await clock.advance(10_000)
+    await informers.synced()
+    assert.equal(informer.list('n').length, 1)
+    assert.deepEqual(context.complaints, [])
+  })
+
   void it('resumes after a dropped watch without a list, and missing nothing', async () => {
     const { client, informers } = context
     client.seed(configMaps, configMap('a'))

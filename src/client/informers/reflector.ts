@@ -25,6 +25,8 @@ const initialEventsEnd = 'k8s.io/initial-events-end'
 const pageLimit = 500
 /** The server ends a watch after 5 to 10 minutes, as client-go asks it to. */
 const minWatchSeconds = 300
+/** A streaming list whose next object, or end, is this long in coming is not one. */
+const longestSilenceMs = 10_000
 /** A watch that ends sooner, without an event, counts as a failure. */
 const shortWatchMs = 1_000
 
@@ -73,6 +75,13 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
   async function streamList(): Promise<void> {
     const objects = new Map<string, T>()
     const timeoutSeconds = Math.round(minWatchSeconds * (1 + random.next()))
+    const silence = new AbortController()
+    const giveUp = () => {
+      // Servers that do not know of streaming lists pass the wish over, and tell of changes alone.
+      streamsLists = false
+      silence.abort()
+    }
+    let cancel = clock.after(longestSilenceMs, giveUp)
     const events = client.watch(resource, {
       ...selection,
       ...hint,
@@ -81,18 +90,30 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
       ...(newest !== '0' && { resourceVersion: newest }),
       allowWatchBookmarks: true,
       timeoutSeconds,
-      signal,
+      signal: AbortSignal.any([signal, silence.signal]),
     })
-    for await (const event of events) {
-      if (position !== undefined) apply(event)
-      else if (!collect(objects, event)) continue
-      else {
+    try {
+      for await (const event of events) {
+        if (position !== undefined) {
+          apply(event)
+          continue
+        }
+        cancel()
+        if (!collect(objects, event)) {
+          cancel = clock.after(longestSilenceMs, giveUp)
+          continue
+        }
         const { resourceVersion = newest } = event.object.metadata ?? {}
         cache.replace(objects.values(), resourceVersion)
         objects.clear()
         moveTo(resourceVersion)
       }
+    } catch (error) {
+      if (!silence.signal.aborted) throw error
+    } finally {
+      cancel()
     }
+    if (silence.signal.aborted) return
     if (position === undefined && !signal.aborted) throw new Error('the watch ended before all objects came')
   }
 

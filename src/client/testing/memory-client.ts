@@ -56,8 +56,11 @@ export interface MemoryClient extends Client {
   dropWatches(error?: Error): void
   /** Forgets history: watches from earlier versions get 410. */
   compact(): void
-  /** Whether watches serve sendInitialEvents; else it is invalid, as on servers without WatchList. Default true. */
-  streamsLists: boolean
+  /**
+   * Whether watches serve sendInitialEvents; else it is invalid, as on servers with WatchList turned off, or passed over,
+   * as on those that do not know it. Default true.
+   */
+  streamsLists: boolean | 'unknown'
 }
 
 interface Stored {
@@ -319,7 +322,7 @@ export function createMemoryClient(clock: Clock): MemoryClient {
       throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [])
     const dropsBefore = drops
     let position = Number(options.resourceVersion || 0)
-    if (options.sendInitialEvents) {
+    if (options.sendInitialEvents && client.streamsLists === true) {
       const list = listNow<T>(storeOf(resource).objects, options, version)
       position = version
       for (const object of list.items) yield { type: 'ADDED', object }
