@@ -2,11 +2,13 @@ import type { FigureGroup } from '../figure.ts'
 import { withoutContainers } from '../obstacles.ts'
 import { measureApi } from './api.ts'
 import { measureBinding } from './binding.ts'
+import { measureDns } from './dns.ts'
 import { measurePods } from './pods.ts'
 import { measureRefusals } from './refusals.ts'
 import { measureRest } from './rest.ts'
 import { measureScale } from './scale.ts'
 import { measureScheduler } from './scheduler.ts'
+import { measureServices } from './services.ts'
 import { measureStart } from './start.ts'
 import { measureStore } from './store.ts'
 import { measureTesting } from './testing.ts'
@@ -23,4 +25,6 @@ export const figureGroups: readonly FigureGroup[] = [
   { name: 'scheduler', measure: measureScheduler },
   { name: 'binding', measure: measureBinding },
   { name: 'scale', measure: measureScale },
+  { name: 'services', obstacle: withoutContainers, measure: measureServices },
+  { name: 'dns', measure: measureDns },
 ]
