@@ -143,6 +143,24 @@ describe('custom resources', { concurrency: true }, () => {
     await abolish(client, definition)
   })
 
+  it('have no scale to read as long as they say no replicas', async () => {
+    const { api, client, namespace } = await cluster.scope()
+    const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' }
+    const definition = await establish(client, aDefinition({ v1: { subresources: { scale } } }))
+    const things = resourceOf(definition)
+    await client.create(things, { metadata: { namespace, name: 'one' } })
+    const path = `/apis/${things.group}/v1/namespaces/${namespace}/${things.resource}/one/scale`
+    const { status, json } = await api('GET', path)
+    assert.equal(status, 500)
+    assert.equal(
+      json.message,
+      'Internal error occurred: the spec replicas field ".spec.replicas" does not exist',
+    )
+    await client.patch(things, { namespace, name: 'one' }, { type: 'merge', body: { spec: { replicas: 0 } } })
+    assert.equal((await api('GET', path)).status, 200)
+    await abolish(client, definition)
+  })
+
   it('go with their namespace and with their owners', async () => {
     const { client, namespace } = await cluster.scope()
     const definition = await establish(client, aDefinition({ v1: {} }))

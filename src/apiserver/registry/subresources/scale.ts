@@ -3,6 +3,7 @@ import type { Scale } from '../../../api/generated/autoscaling.v1.ts'
 import { schemaOf } from '../../../api/scheme.ts'
 import { writableCopy } from '../../../machinery/copy.ts'
 import { invalid as invalidField, path } from '../../../machinery/field-error.ts'
+import { goQuote } from '../../../machinery/go-format.ts'
 import type { KubernetesObject, Writable } from '../../../machinery/meta.ts'
 import type { ObjectSchema } from '../../../machinery/schema.ts'
 import { conflict, internalError, invalid } from '../../../machinery/status-errors.ts'
@@ -31,6 +32,10 @@ export const scaleSubresource: Subresource = {
       case 'get': {
         const stored = await registry.get(scope, request.name, request.options)
         const object = await scope.served.working(stored)
+        if (rules.isSet && !rules.isSet(object)) {
+          const field = `.${rules.path?.join('.')}`
+          throw internalError(`the spec replicas field ${goQuote(field)} does not exist`)
+        }
         return { type: 'object', code: 200, object: scaleOf(rules, object) }
       }
       case 'update': {
