@@ -9,6 +9,7 @@ import {
   publishAuthentication,
   type ExtensionAuthentication,
 } from './aggregation/extension-authentication.ts'
+import type { AuditOptions } from './audit/auditor.ts'
 import type { AdmissionPlugin } from './admission/plugin.ts'
 import type { RequestAuthenticator } from './authentication/union.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
@@ -82,6 +83,8 @@ export interface ApiServerOptions {
   readonly priorityAndFairness?: boolean
   /** How long requests are still served after `/readyz` says that the server stops, in milliseconds. Default 0. */
   readonly shutdownDelayMs?: number
+  /** What is recorded of requests. Default: nothing. The server closes the sinks when it has stopped. */
+  readonly audit?: AuditOptions | undefined
   /** Told by `/livez` and `/readyz` beside the server's own. */
   readonly healthChecks?: readonly HealthCheck[]
   /** Run once when requests are answered, before the server counts as ready. */

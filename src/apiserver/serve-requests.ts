@@ -51,6 +51,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   const { authenticator, authorizer, documents = [] } = security
   const inFlight = new InFlight()
   const deadlines = new Deadlines(clock)
+  const auditor = options.audit && new (await import('./audit/auditor.ts')).Auditor(options.audit, clock)
   const metrics = new RequestMetrics(observed(options, pipeline), (info) => isServed(table, info))
   const connector = new Connector(parts.objects, random, options.kubeletClient ?? {})
   /** Parts of start-up, and whether they are done. */
@@ -96,6 +97,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     log,
     metrics,
     deadlines,
+    auditor,
     limit: flowControl
       ? { type: 'flowControl', flowControl }
       : { type: 'maxInFlight', maxInFlight: new InFlightLimit(options.maxInFlight) },
@@ -129,6 +131,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
       if (options.shutdownDelayMs) await sleep(clock, options.shutdownDelayMs)
       await listener.close(shutdownGraceMs)
       deadlines.close()
+      await auditor?.close()
       connector.close()
     },
   }

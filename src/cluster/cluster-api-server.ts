@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import type { AuditOptions } from '../apiserver/audit/auditor.ts'
 import type { HealthCheck } from '../apiserver/discovery/health-endpoint.ts'
 import type { Store } from '../store/store.ts'
 import { builtInDefinitions } from '../api/registry.ts'
@@ -53,6 +55,7 @@ export async function startClusterApiServer(
   const apiServer = await startApiServer({
     store,
     healthChecks,
+    audit: await audited(options),
     security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
@@ -120,4 +123,18 @@ async function encrypted(
     store: encryptedStore(store, () => encryption.current()),
     healthChecks: [{ name: 'kms-providers', check: () => Promise.resolve(encryption.current().fault) }],
   }
+}
+
+/** What is recorded of requests, and where. */
+async function audited({
+  apiServer,
+  clock,
+  log,
+}: ClusterApiServerOptions): Promise<AuditOptions | undefined> {
+  if (!apiServer?.audit) return undefined
+  const { policyFile, logPath, ...rotation } = apiServer.audit
+  const { decodeAuditPolicy } = await import('../apiserver/audit/audit-policy.ts')
+  const { AuditLog } = await import('../apiserver/audit/audit-log.ts')
+  const policy = decodeAuditPolicy(await readFile(policyFile, 'utf8'))
+  return { policy, sinks: [new AuditLog({ path: logPath, ...rotation }, { clock, log })] }
 }

@@ -12,6 +12,7 @@ import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
 import { forbidden } from '../authorization/forbidden.ts'
 import type { RequestInfo } from '../request-info.ts'
 import { defaultTimeoutMs, timeoutOf, type Deadlines } from './deadlines.ts'
+import type { Auditor, AuditRecord } from '../audit/auditor.ts'
 import type { FlowControl } from '../flowcontrol/flow-control.ts'
 import { headerOf, type HttpReply, type HttpRequest } from './http-exchange.ts'
 import { tooManyRequestsReply, type InFlightLimit } from './max-in-flight.ts'
@@ -26,6 +27,8 @@ export interface ApiCall {
   readonly info: RequestInfo
   readonly user: User
   warn(message: string): void
+  /** Adds an annotation to the audit event, where there is one. */
+  readonly annotate?: (key: string, value: string) => void
 }
 
 /** Serves some paths; undefined for paths that are not its own. */
@@ -40,6 +43,7 @@ export interface ApiHandlerOptions {
   readonly log: Logger
   readonly metrics: RequestMetrics
   readonly deadlines: Deadlines
+  readonly auditor?: Auditor | undefined
   /** How many requests are served at a time, in total or by whose they are. */
   readonly limit:
     | { readonly type: 'maxInFlight'; readonly maxInFlight: InFlightLimit }
@@ -49,6 +53,9 @@ export interface ApiHandlerOptions {
 /** What becomes known about a request on its way. */
 interface Progress {
   readonly warnings: Warnings
+  readonly auditId: string
+  /** Absent where nothing of the request is recorded. */
+  record?: AuditRecord | undefined
   /** How long it may take, in milliseconds; long-running ones may wait so long for their turn in all. */
   timeoutMs: number
   /** Headers of the answer, whatever that is. */
@@ -80,16 +87,25 @@ export class ApiHandler {
     const { clock, metrics } = this.#options
     const started = clock.monotonic()
     const info = parseRequestInfo(request.method, request.path, request.query)
-    const progress: Progress = { warnings: new Warnings(), timeoutMs: defaultTimeoutMs }
+    const progress: Progress = {
+      auditId: auditIdOf(request),
+      warnings: new Warnings(),
+      timeoutMs: defaultTimeoutMs,
+    }
     const reply = await this.#reply(request, info, progress, known)
     const { status, body, takeOver } = reply
     const seconds = () => (clock.monotonic() - started) / 1000
-    const headers = { ...this.#commonHeaders(request, progress), ...reply.headers }
+    const headers = { ...this.#commonHeaders(progress), ...reply.headers }
     if (isLongRunning(info) && (takeOver || typeof body === 'function')) {
-      const ended = () => metrics.observe(request, info, status, seconds())
+      progress.record?.started(reply)
+      const ended = () => {
+        metrics.observe(request, info, status, seconds())
+        progress.record?.completed(reply)
+      }
       return { ...reply, headers, ...observingEnd(reply, ended) }
     }
     metrics.observe(request, info, status, seconds(), lengthOf(reply))
+    progress.record?.completed(reply)
     return { ...reply, headers }
   }
 
@@ -132,9 +148,21 @@ export class ApiHandler {
     const requestor = known ?? (await authenticator.authenticate(credentialsOf(request), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
-    const user = wanted ? (await impersonate(authorizer, attributes, wanted)).user : requestor
-    const call: ApiCall = { request, info, user, warn: (message) => progress.warnings.add(message) }
-    const serve = () => this.#serve(call, wanted ? { ...attributes, user } : attributes)
+    const record = known
+      ? undefined
+      : this.#options.auditor?.begin(request, info, requestor, progress.auditId)
+    progress.record = record
+    const impersonated = wanted && (await impersonate(authorizer, attributes, wanted))
+    if (impersonated) record?.impersonated(impersonated.user, impersonated.constraint)
+    const user = impersonated?.user ?? requestor
+    const call: ApiCall = {
+      request,
+      info,
+      user,
+      warn: (message) => progress.warnings.add(message),
+      ...(record && { annotate: (key: string, value: string) => record.annotate(key, value) }),
+    }
+    const serve = () => this.#serve(call, wanted ? { ...attributes, user } : attributes, record)
     if (known || (isLongRunning(info) && info.verb !== 'watch')) return serve()
     if (limit.type === 'flowControl') return this.#inTurn(call, limit.flowControl, progress, serve)
     return info.verb === 'watch' ? serve() : this.#withinLimit(call, limit.maxInFlight, serve)
@@ -189,9 +217,9 @@ export class ApiHandler {
     return { ...reply, ...observingEnd(reply, flowControl.watches.register(info)) }
   }
 
-  async #serve(call: ApiCall, attributes: Attributes): Promise<HttpReply> {
+  async #serve(call: ApiCall, attributes: Attributes, record: AuditRecord | undefined): Promise<HttpReply> {
     const { authorizer, endpoints } = this.#options
-    await authorize(authorizer, attributes)
+    await authorize(authorizer, attributes, record)
     for (const endpoint of endpoints) {
       const reply = endpoint(call)
       if (reply) return reply
@@ -213,17 +241,22 @@ export class ApiHandler {
     return from(error)
   }
 
-  #commonHeaders(request: HttpRequest, { warnings, headers }: Progress): HttpReply['headers'] {
-    const given = headerOf(request.headers, 'audit-id')
+  #commonHeaders({ warnings, headers, auditId }: Progress): HttpReply['headers'] {
     const warning = warnings.headers
     return {
-      'audit-id':
-        given && given.length <= maxAuditIdLength && /^[\x21-\x7e]+$/.test(given) ? given : randomUUID(),
+      'audit-id': auditId,
       'cache-control': 'no-cache, private',
       ...headers,
       ...(warning && { warning }),
     }
   }
+}
+
+/** The one that the client gives, where it can be one. */
+function auditIdOf({ headers }: HttpRequest): string {
+  const given = headerOf(headers, 'audit-id')
+  const isUsable = given && given.length <= maxAuditIdLength && /^[\x21-\x7e]+$/.test(given)
+  return isUsable ? given : randomUUID()
 }
 
 /** What is streamed, calling `ended` when it is over. */
@@ -248,9 +281,14 @@ function credentialsOf({ headers, certificate, remoteAddress }: HttpRequest): Cr
 }
 
 /** Throws Forbidden unless the action is allowed; an internal error when nobody could tell. */
-export async function authorize(authorizer: Authorizer, attributes: Attributes): Promise<void> {
+export async function authorize(
+  authorizer: Authorizer,
+  attributes: Attributes,
+  record?: AuditRecord,
+): Promise<void> {
   const answer = authorizer.authorize(attributes)
   const decision = answer instanceof Promise ? await answer : answer
+  record?.decided(decision)
   if (decision.type === 'allow') return
   if (decision.error) throw internalError(decision.error)
   throw forbidden(attributes, decision.reason)

@@ -55,6 +55,7 @@ async function serveResource(options: ResourceEndpointOptions, call: ApiCall): P
       return request.signal
     },
     warn: (message) => call.warn(message),
+    ...(call.annotate && { annotate: call.annotate }),
     ...action,
   })
   if (answer.type === 'events') throw new Error('another server’s watch is passed on, not answered')

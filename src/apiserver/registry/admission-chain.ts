@@ -85,6 +85,7 @@ export function admissionRequest(
     namespace: scope.namespace,
     user: scope.user,
     warn: (message) => scope.warn(message),
+    ...(scope.annotate && { annotate: (key: string, value: string) => scope.annotate!(key, value) }),
   }
 }
 

@@ -48,6 +48,7 @@ export async function dispatch(
       return request.signal
     },
     warn: (message) => request.warn(message),
+    ...(request.annotate && { annotate: (key: string, value: string) => request.annotate!(key, value) }),
     authorizeCreate,
   }
   checkScope(served, request)

@@ -29,6 +29,8 @@ export interface RequestBase {
   readonly signal: AbortSignal
   /** Adds a Warning header to the answer. */
   warn(message: string): void
+  /** Adds an annotation to the audit event, where there is one. */
+  annotate?(key: string, value: string): void
 }
 
 export type RequestAction =
@@ -115,6 +117,7 @@ export interface RequestScope {
   readonly userAgent: string
   readonly signal: AbortSignal
   warn(message: string): void
+  annotate?(key: string, value: string): void
   /** Throws Forbidden unless the user may also create the object that an update or an apply would create. */
   authorizeCreate(name: string): Promise<void>
 }

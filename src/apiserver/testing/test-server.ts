@@ -6,6 +6,7 @@ import { createCertificateAuthority, issueCertificate } from '../../machinery/pk
 import { seededRandom } from '../../machinery/random.ts'
 import { MemoryStore } from '../../store/memory/memory-store.ts'
 import type { Store } from '../../store/store.ts'
+import type { AuditOptions } from '../audit/auditor.ts'
 import type { AdmissionPlugin } from '../admission/plugin.ts'
 import { startApiServer, type ApiServer, type SecurityParts } from '../api-server.ts'
 import type { User } from '../authentication/authenticator.ts'
@@ -34,6 +35,7 @@ export interface TestServerOptions {
   readonly log?: Logger
   readonly maxInFlight?: MaxInFlight
   readonly priorityAndFairness?: boolean
+  readonly audit?: AuditOptions
   readonly shutdownDelayMs?: number
   /** Who has the token. Default: testUser. */
   readonly user?: User
@@ -83,6 +85,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     tls: { certificate: certificate.certificatePem, key: certificate.privateKeyPem },
     ...(options.shutdownDelayMs && { shutdownDelayMs: options.shutdownDelayMs }),
     ...(options.priorityAndFairness !== undefined && { priorityAndFairness: options.priorityAndFairness }),
+    ...(options.audit && { audit: options.audit }),
     ...(options.maxInFlight && { maxInFlight: options.maxInFlight }),
     ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
     ...(options.frontProxyClient && { frontProxyClient: options.frontProxyClient }),

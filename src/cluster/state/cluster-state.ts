@@ -40,6 +40,14 @@ export type StoreChoice =
 
 /** By the options of kube-apiserver with these names. */
 export interface ApiServerChoice {
+  /** `--audit-policy-file`, `--audit-log-path` and the others that begin so. */
+  readonly audit?: {
+    readonly policyFile: string
+    readonly logPath: string
+    readonly maxAgeDays?: number
+    readonly maxBackups?: number
+    readonly maxSizeMegabytes?: number
+  }
   /** `--encryption-provider-config`, `--encryption-provider-config-automatic-reload`. */
   readonly encryption?: { readonly path: string; readonly reloads: boolean }
 }
