@@ -21,14 +21,21 @@ interface Specified<Spec> extends KubernetesObject {
  * suggested go. Called again and again. Source: kubernetes/pkg/registry/flowcontrol/ensurer.
  */
 export async function ensureFlowControlConfiguration(objects: Objects): Promise<void> {
-  await ensureKind(objects, priorityLevelConfigurations, mandatoryPriorityLevels, suggestedPriorityLevels, {
-    // How much of the server the exempt level counts for may be chosen.
-    wanted: (name, spec: PriorityLevelConfigurationSpec, found) =>
-      name === 'exempt' && found?.exempt ? { ...spec, exempt: found.exempt } : spec,
-  })
-  await ensureKind(objects, flowSchemas, mandatoryFlowSchemas, suggestedFlowSchemas, {
+  const levels = ensureKind(
+    objects,
+    priorityLevelConfigurations,
+    mandatoryPriorityLevels,
+    suggestedPriorityLevels,
+    {
+      // How much of the server the exempt level counts for may be chosen.
+      wanted: (name, spec: PriorityLevelConfigurationSpec, found) =>
+        name === 'exempt' && found?.exempt ? { ...spec, exempt: found.exempt } : spec,
+    },
+  )
+  const schemas = ensureKind(objects, flowSchemas, mandatoryFlowSchemas, suggestedFlowSchemas, {
     wanted: (_name, spec: FlowSchemaSpec) => spec,
   })
+  await Promise.all([levels, schemas])
 }
 
 interface KindRules<Spec> {
@@ -43,18 +50,18 @@ async function ensureKind<Spec, T extends Specified<Spec>>(
   rules: KindRules<Spec>,
 ): Promise<void> {
   const all = { ...suggested, ...mandatory }
-  for (const [name, spec] of Object.entries(all)) {
+  const ensure = async ([name, spec]: [string, Spec]): Promise<void> => {
     const found = objects.get(resource, { name })
     if (!found) {
       const metadata = { name, annotations: { [autoUpdateAnnotation]: 'true' } }
       await objects.create(resource, { metadata, spec } as unknown as T).catch(unlessThere)
-      continue
+      return
     }
     const isOurs = Object.hasOwn(mandatory, name) || updatesItself(found)
     const wanted = rules.wanted(name, spec, found.spec)
     const annotation = String(isOurs)
     const isRight = !isOurs || semanticEqual(found.spec, wanted)
-    if (isRight && found.metadata?.annotations?.[autoUpdateAnnotation] === annotation) continue
+    if (isRight && found.metadata?.annotations?.[autoUpdateAnnotation] === annotation) return
     await objects
       .change(resource, { name }, (object) => {
         const draft = object as Writable<KubernetesObject> & { spec?: unknown }
@@ -67,6 +74,7 @@ async function ensureKind<Spec, T extends Specified<Spec>>(
       })
       .catch(unlessGone)
   }
+  await Promise.all(Object.entries(all).map(ensure))
   for (const object of objects.list(resource)) {
     const { name = '', uid, annotations } = object.metadata ?? {}
     if (Object.hasOwn(all, name) || annotations?.[autoUpdateAnnotation] !== 'true') continue
