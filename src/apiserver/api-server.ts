@@ -83,7 +83,7 @@ export interface ApiServerOptions {
   readonly priorityAndFairness?: boolean
   /** How long requests are still served after `/readyz` says that the server stops, in milliseconds. Default 0. */
   readonly shutdownDelayMs?: number
-  /** What is recorded of requests. Default: nothing. The server closes the sinks when it has stopped. */
+  /** What is recorded of requests. Default: nothing. The server closes the backends when it has stopped. */
   readonly audit?: AuditOptions | undefined
   /** Told by `/livez` and `/readyz` beside the server's own. */
   readonly healthChecks?: readonly HealthCheck[]

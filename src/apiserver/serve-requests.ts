@@ -2,6 +2,7 @@ import { sleep } from '../machinery/clock.ts'
 import type { Metrics } from '../machinery/metrics.ts'
 import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
+import type { Auditor, AuditOptions } from './audit/auditor.ts'
 import type { User } from './authentication/authenticator.ts'
 import { Connector } from './connect/connector.ts'
 import { aggregatedEndpoint } from './aggregation/proxy-endpoint.ts'
@@ -51,7 +52,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   const { authenticator, authorizer, documents = [] } = security
   const inFlight = new InFlight()
   const deadlines = new Deadlines(clock)
-  const auditor = options.audit && new (await import('./audit/auditor.ts')).Auditor(options.audit, clock)
+  const auditor = options.audit && (await openAuditor(options.audit, options, pipeline))
   const metrics = new RequestMetrics(observed(options, pipeline), (info) => isServed(table, info))
   const connector = new Connector(parts.objects, random, options.kubeletClient ?? {})
   /** Parts of start-up, and whether they are done. */
@@ -135,6 +136,17 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
       connector.close()
     },
   }
+}
+
+/** What records requests is loaded where there is something to be recorded. */
+async function openAuditor(
+  audit: AuditOptions,
+  { clock }: ApiServerOptions,
+  { metrics }: RequestPipeline,
+): Promise<Auditor> {
+  const { Auditor } = await import('./audit/auditor.ts')
+  const { createAuditMetrics } = await import('./audit/audit-metrics.ts')
+  return new Auditor(audit, clock, createAuditMetrics(metrics))
 }
 
 function observed({ clock }: ApiServerOptions, { table, metrics }: RequestPipeline): Metrics {

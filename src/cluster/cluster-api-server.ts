@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import type { AuditOptions } from '../apiserver/audit/auditor.ts'
 import type { HealthCheck } from '../apiserver/discovery/health-endpoint.ts'
 import type { Store } from '../store/store.ts'
 import { builtInDefinitions } from '../api/registry.ts'
@@ -52,10 +50,16 @@ export async function startClusterApiServer(
   const server = `https://${options.advertiseAddress}:${options.port}`
   const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
   if (loaded) undo.push(() => loaded.close())
+  const metrics = createMetrics()
+  const audit =
+    options.apiServer?.audit &&
+    (await (
+      await import('./security/open-audit.ts')
+    ).openAudit(options.apiServer.audit, { clock, random, log, metrics }))
   const apiServer = await startApiServer({
     store,
     healthChecks,
-    audit: await audited(options),
+    audit,
     security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
@@ -92,7 +96,7 @@ export async function startClusterApiServer(
     clock,
     random,
     log,
-    metrics: createMetrics(),
+    metrics,
   })
   undo.push(() => apiServer.stop())
   return apiServer
@@ -123,18 +127,4 @@ async function encrypted(
     store: encryptedStore(store, () => encryption.current()),
     healthChecks: [{ name: 'kms-providers', check: () => Promise.resolve(encryption.current().fault) }],
   }
-}
-
-/** What is recorded of requests, and where. */
-async function audited({
-  apiServer,
-  clock,
-  log,
-}: ClusterApiServerOptions): Promise<AuditOptions | undefined> {
-  if (!apiServer?.audit) return undefined
-  const { policyFile, logPath, ...rotation } = apiServer.audit
-  const { decodeAuditPolicy } = await import('../apiserver/audit/audit-policy.ts')
-  const { AuditLog } = await import('../apiserver/audit/audit-log.ts')
-  const policy = decodeAuditPolicy(await readFile(policyFile, 'utf8'))
-  return { policy, sinks: [new AuditLog({ path: logPath, ...rotation }, { clock, log })] }
 }

@@ -208,7 +208,9 @@ export function fromStatus(status: Status, code = 500): StatusError {
 /** Anything caught, as a StatusError: itself when it is one, else an internal error. */
 export function from(caught: unknown): StatusError {
   if (caught instanceof StatusError) return caught
-  return internalError(caught instanceof Error ? caught : String(caught))
+  const error = internalError(caught instanceof Error ? caught : String(caught))
+  error.cause = caught
+  return error
 }
 
 const knownReasons: ReadonlySet<string> = new Set([

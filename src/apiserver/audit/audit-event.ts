@@ -43,10 +43,10 @@ export interface ObjectReference {
   readonly subresource?: string
 }
 
-/** Where events go. */
-export interface AuditSink {
-  /** Must not throw: a request does not fail because it cannot be recorded. */
-  write(event: AuditEvent): void
-  /** Writes what is still to be written. */
+/** Where events go. Does not throw: what could not be recorded is counted and logged where that is found out. */
+export interface AuditBackend {
+  /** False when an event could not be recorded and the request that it is about is not to go on for that reason. */
+  process(events: readonly AuditEvent[]): boolean | Promise<boolean>
+  /** Resolves when everything that was taken is recorded or given up. */
   close(): void | Promise<void>
 }

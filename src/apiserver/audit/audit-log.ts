@@ -1,5 +1,7 @@
 import {
   closeSync,
+  createReadStream,
+  createWriteStream,
   fstatSync,
   mkdirSync,
   openSync,
@@ -9,9 +11,12 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
 import type { Clock } from '../../machinery/clock.ts'
-import type { Logger } from '../../machinery/log.ts'
-import type { AuditEvent, AuditSink } from './audit-event.ts'
+import type { AuditBackend, AuditEvent } from './audit-event.ts'
+import { noteLostEvents, type AuditBackendContext } from './audit-fault.ts'
+import { legacyLine } from './legacy-format.ts'
 
 /** As the options of kube-apiserver: `--audit-log-path` and so on. */
 export interface AuditLogOptions {
@@ -23,24 +28,30 @@ export interface AuditLogOptions {
   readonly maxBackups?: number
   /** Megabytes; 0 never begins another file. */
   readonly maxSizeMegabytes?: number
+  /** Default `json`. */
+  readonly format?: 'json' | 'legacy'
+  /** Old files are packed by gzip. */
+  readonly compress?: boolean
 }
 
 const megabyte = 1024 * 1024
 const dayMs = 24 * 3_600_000
 const fileMode = 0o600
+const packedExtension = '.gz'
 
-/** One line of JSON for each event, written before the request goes on; old files are put aside and removed. */
-export class AuditLog implements AuditSink {
+/** One line for each event, in a file; full files are put aside, and removed when they are old or many. */
+export class AuditLog implements AuditBackend {
   readonly #options: AuditLogOptions
   readonly #clock: Clock
-  readonly #log: Logger
+  readonly #context: AuditBackendContext
+  readonly #packing = new Set<Promise<void>>()
   #file: number
   #bytes = 0
 
-  constructor(options: AuditLogOptions, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+  constructor(options: AuditLogOptions, context: AuditBackendContext & { readonly clock: Clock }) {
     this.#options = options
-    this.#clock = clock
-    this.#log = log
+    this.#clock = context.clock
+    this.#context = context
     if (options.path === '-') this.#file = 1
     else {
       mkdirSync(dirname(options.path), { recursive: true })
@@ -48,21 +59,29 @@ export class AuditLog implements AuditSink {
     }
   }
 
-  write(event: AuditEvent): void {
-    const line = Buffer.from(`${JSON.stringify(event)}\n`)
-    const { path, maxSizeMegabytes = 0 } = this.#options
+  process(events: readonly AuditEvent[]): boolean {
+    const lost = events.filter((event) => !this.#write(event))
+    return lost.length === 0
+  }
+
+  async close(): Promise<void> {
+    if (this.#options.path !== '-') closeSync(this.#file)
+    await Promise.all(this.#packing)
+  }
+
+  #write(event: AuditEvent): boolean {
+    const { path, maxSizeMegabytes = 0, format } = this.#options
+    const line = Buffer.from(`${format === 'legacy' ? legacyLine(event) : JSON.stringify(event)}\n`)
     try {
       const isFull = maxSizeMegabytes > 0 && this.#bytes + line.length > maxSizeMegabytes * megabyte
       if (path !== '-' && isFull && this.#bytes > 0) this.#rotate()
       for (let written = 0; written < line.length;) written += writeSync(this.#file, line, written)
       this.#bytes += line.length
+      return true
     } catch (error) {
-      this.#log.error('writing an audit event failed', { auditID: event.auditID, error: String(error) })
+      noteLostEvents(this.#context, 'log', error, [event])
+      return false
     }
-  }
-
-  close(): void {
-    if (this.#options.path !== '-') closeSync(this.#file)
   }
 
   #open(): number {
@@ -72,22 +91,50 @@ export class AuditLog implements AuditSink {
   }
 
   #rotate(): void {
-    const { path, maxAgeDays = 0, maxBackups = 0 } = this.#options
+    const { path } = this.#options
     const extension = extname(path)
     const stem = `${basename(path, extension)}-`
     const now = this.#clock.now()
     const stamp = new Date(now).toISOString().replaceAll(':', '-').replace('Z', '')
+    const aside = join(dirname(path), `${stem}${stamp}${extension}`)
     closeSync(this.#file)
-    renameSync(path, join(dirname(path), `${stem}${stamp}${extension}`))
+    renameSync(path, aside)
     this.#file = this.#open()
+    if (this.#options.compress) this.#pack(aside)
+    this.#removeOld(stem, extension, now)
+  }
+
+  /** The file stays as it is until all of it is packed. */
+  #pack(file: string): void {
+    const packed = `${file}${packedExtension}`
+    const work = pipeline(
+      createReadStream(file),
+      createGzip(),
+      createWriteStream(packed, { mode: fileMode }),
+    ).then(
+      () => rmSync(file, { force: true }),
+      (error: unknown) =>
+        this.#context.log.error('packing an audit log failed', { file, error: String(error) }),
+    )
+    this.#packing.add(work)
+    void work.finally(() => this.#packing.delete(work))
+  }
+
+  #removeOld(stem: string, extension: string, now: number): void {
+    const { path, maxAgeDays = 0, maxBackups = 0 } = this.#options
     const old = readdirSync(dirname(path))
-      .filter((name) => name.startsWith(stem) && name.endsWith(extension))
-      .map((name) => ({ name, atMs: timeOf(name.slice(stem.length, name.length - extension.length)) }))
+      .map((name) => ({ name, plain: name.replace(/\.gz$/, '') }))
+      .filter(({ plain }) => plain.startsWith(stem) && plain.endsWith(extension))
+      .map(({ name, plain }) => ({
+        name,
+        atMs: timeOf(plain.slice(stem.length, plain.length - extension.length)),
+      }))
       .filter(({ atMs }) => !Number.isNaN(atMs))
       .toSorted((a, b) => b.atMs - a.atMs)
-    for (const [index, { name, atMs }] of old.entries()) {
+    const kept = new Set([...new Set(old.map(({ atMs }) => atMs))].slice(0, maxBackups || Infinity))
+    for (const { name, atMs } of old) {
       const isTooOld = maxAgeDays > 0 && atMs < now - maxAgeDays * dayMs
-      if (isTooOld || (maxBackups > 0 && index >= maxBackups)) rmSync(join(dirname(path), name))
+      if (isTooOld || !kept.has(atMs)) rmSync(join(dirname(path), name), { force: true })
     }
   }
 }

@@ -1,3 +1,4 @@
+import { constants, gunzipSync } from 'node:zlib'
 import { decodeProtobufBody, decodeYamlBody } from '../../api/decode-body.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import type { Clock } from '../../machinery/clock.ts'
@@ -9,34 +10,78 @@ import type { User } from '../authentication/authenticator.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { bodyMediaType } from '../http/negotiate.ts'
 import type { RequestInfo } from '../request-info.ts'
-import type { AuditEvent, AuditSink, AuditUser, ObjectReference } from './audit-event.ts'
+import type { AuditBackend, AuditEvent, AuditUser, ObjectReference } from './audit-event.ts'
+import type { AuditMetrics } from './audit-metrics.ts'
 import { levels, recordingOf, type AuditPolicy, type Recording, type Stage } from './audit-policy.ts'
 
 export interface AuditOptions {
   readonly policy: AuditPolicy
-  readonly sinks: readonly AuditSink[]
+  readonly backends: readonly AuditBackend[]
 }
+
+/** Who a request comes from whose user is not known. */
+const nobody: User = { name: '', groups: [] }
+const maxUserAgentLength = 1024
 
 /** Records requests as the policy says. Source: k8s.io/apiserver/pkg/audit, pkg/endpoints/filters/audit.go. */
 export class Auditor {
   readonly #options: AuditOptions
   readonly #clock: Clock
+  readonly #metrics: AuditMetrics
 
-  constructor(options: AuditOptions, clock: Clock) {
+  constructor(options: AuditOptions, clock: Clock, metrics: AuditMetrics) {
     this.#options = options
     this.#clock = clock
+    this.#metrics = metrics
   }
 
-  /** The record of a request whose user is known; undefined where nothing of it is recorded. */
-  begin(request: HttpRequest, info: RequestInfo, user: User, auditId: string): AuditRecord | undefined {
-    const recording = recordingOf(this.#options.policy, attributesOf(info, user))
-    if (recording.level === 'None') return undefined
-    const { sinks } = this.#options
-    return new AuditRecord({ request, info, user, auditId, recording, sinks, clock: this.#clock })
+  /**
+   * The record of a request whose user is known; undefined where nothing of it is recorded. `unrecordable`: it had to be
+   * recorded, could not be, and must not go on.
+   */
+  async begin(
+    request: HttpRequest,
+    info: RequestInfo,
+    user: User,
+    auditId: string,
+  ): Promise<AuditRecord | undefined | 'unrecordable'> {
+    const record = this.#recordOf(request, info, user, auditId)
+    if (!record || (await record.received())) return record
+    this.#metrics.rejectedRequests.add()
+    return 'unrecordable'
+  }
+
+  /** A request that is answered before anybody knows, or has to know, whose it is. */
+  async refused(request: HttpRequest, info: RequestInfo, auditId: string, reply: HttpReply): Promise<void> {
+    await this.#recordOf(request, info, nobody, auditId)?.started(reply)
   }
 
   async close(): Promise<void> {
-    for (const sink of this.#options.sinks) await sink.close()
+    for (const backend of this.#options.backends) await backend.close()
+  }
+
+  #recordOf(request: HttpRequest, info: RequestInfo, user: User, auditId: string): AuditRecord | undefined {
+    const recording = recordingOf(this.#options.policy, attributesOf(info, user))
+    this.#metrics.observeLevel(recording.level)
+    if (recording.level === 'None') return undefined
+    return new AuditRecord({
+      request,
+      info,
+      user,
+      auditId,
+      recording,
+      clock: this.#clock,
+      process: (event) => this.#process(event),
+    })
+  }
+
+  #process(event: AuditEvent): boolean | Promise<boolean> {
+    this.#metrics.events.add()
+    const answers = this.#options.backends.map((backend) => backend.process([event]))
+    if (answers.some((answer) => answer instanceof Promise)) {
+      return Promise.all(answers.map(async (answer) => answer)).then((all) => all.every(Boolean))
+    }
+    return answers.every(Boolean)
   }
 }
 
@@ -46,11 +91,11 @@ interface Recorded {
   readonly user: User
   readonly auditId: string
   readonly recording: Recording
-  readonly sinks: readonly AuditSink[]
   readonly clock: Clock
+  process(event: AuditEvent): boolean | Promise<boolean>
 }
 
-/** What is recorded of one request, while it goes on. */
+/** What is recorded of one request, while it goes on. A promise resolves when the event is where it must be before the request goes on. */
 export class AuditRecord {
   readonly #recorded: Recorded
   readonly #receivedMs: number
@@ -61,8 +106,8 @@ export class AuditRecord {
   constructor(recorded: Recorded) {
     this.#recorded = recorded
     this.#receivedMs = recorded.clock.now()
-    if (this.#records('Request') && recorded.info.isResourceRequest) this.#keepBody(recorded.request)
-    this.#emit('RequestReceived')
+    // What an object is called is metadata, too.
+    if (recorded.info.isResourceRequest) this.#keepBody(recorded.request)
   }
 
   impersonated(user: User, constraint: string): void {
@@ -72,7 +117,10 @@ export class AuditRecord {
     }
   }
 
-  decided({ type, reason }: Decision): void {
+  decided(decision: Decision): void {
+    const { type, reason } = decision
+    if (type !== 'allow' && decision.error)
+      return this.annotate('authorization.k8s.io/reason', 'internal error')
     this.annotate('authorization.k8s.io/decision', type === 'allow' ? 'allow' : 'forbid')
     this.annotate('authorization.k8s.io/reason', reason)
   }
@@ -82,20 +130,44 @@ export class AuditRecord {
     this.#annotations[key] ??= value
   }
 
-  /** The answer to a watch or a connection begins. */
-  started(reply: HttpReply): void {
-    this.#emit('ResponseStarted', { responseStatus: { metadata: {}, code: reply.status } })
+  /** False where the event could not be recorded and must be. */
+  received(): boolean | Promise<boolean> {
+    return this.#emit('RequestReceived')
   }
 
-  completed(reply: HttpReply): void {
-    const body = Buffer.isBuffer(reply.body) ? reply.body : undefined
-    const object = this.#objectIn(body, String(reply.headers['content-type'] ?? ''), reply.status)
-    const status = object?.kind === 'Status' ? statusIn(object) : undefined
-    const recordsObject = this.#records('RequestResponse') && this.#recorded.info.isResourceRequest
-    this.#emit('ResponseComplete', {
-      responseStatus: { metadata: {}, ...status, code: reply.status },
-      ...(recordsObject && object && { responseObject: this.#shown(object) }),
+  /** The answer to a watch or a connection begins, or a request is refused at the door. */
+  started(reply: HttpReply): boolean | Promise<boolean> {
+    return this.#emit('ResponseStarted', this.#answered(reply))
+  }
+
+  completed(reply: HttpReply): boolean | Promise<boolean> {
+    return this.#emit('ResponseComplete', this.#answered(reply))
+  }
+
+  /** The server has made a mistake in serving the request. */
+  panicked(cause: unknown): boolean | Promise<boolean> {
+    const message = `APIServer panic'd: ${cause instanceof Error ? cause.message : String(cause)}`
+    return this.#emit('Panic', {
+      responseStatus: { metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 },
     })
+  }
+
+  /** Whether the object that is answered is recorded. */
+  get wantsAnswer(): boolean {
+    return this.#records('RequestResponse') && this.#recorded.info.isResourceRequest
+  }
+
+  #answered(reply: HttpReply): Pick<AuditEvent, 'responseStatus' | 'responseObject'> {
+    const object = this.#objectIn(
+      unpackedBody(reply),
+      String(reply.headers['content-type'] ?? ''),
+      reply.status,
+    )
+    const status = object?.kind === 'Status' ? statusIn(object) : undefined
+    return {
+      responseStatus: { metadata: {}, ...status, code: reply.status },
+      ...(this.wantsAnswer && object && { responseObject: this.#shown(object) }),
+    }
   }
 
   #records(level: Recording['level']): boolean {
@@ -123,13 +195,16 @@ export class AuditRecord {
     return { ...withoutManagedFields(object), ...(items && { items: items.map(withoutManagedFields) }) }
   }
 
-  #emit(stage: Stage, more: Pick<AuditEvent, 'responseStatus' | 'responseObject'> = {}): void {
-    const { request, info, user, auditId, recording, sinks, clock } = this.#recorded
-    if (recording.omitStages.includes(stage)) return
+  #emit(
+    stage: Stage,
+    more: Pick<AuditEvent, 'responseStatus' | 'responseObject'> = {},
+  ): boolean | Promise<boolean> {
+    const { request, info, user, auditId, recording, clock } = this.#recorded
+    if (recording.omitStages.includes(stage)) return true
     const body = this.#requestBody
     const sent = body && stage !== 'RequestReceived' ? decode(body, bodyMediaType(request)) : undefined
     const objectRef = info.isResourceRequest ? referenceOf(info, sent) : undefined
-    const userAgent = headerOf(request.headers, 'user-agent')
+    const userAgent = shortened(headerOf(request.headers, 'user-agent'))
     const event: AuditEvent = {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
@@ -144,14 +219,24 @@ export class AuditRecord {
       ...(userAgent && { userAgent }),
       ...(objectRef && { objectRef }),
       ...(more.responseStatus && { responseStatus: more.responseStatus }),
-      ...(sent && { requestObject: this.#shown(sent) }),
+      ...(sent && this.#records('Request') && { requestObject: this.#shown(sent) }),
       ...(more.responseObject && { responseObject: more.responseObject }),
       requestReceivedTimestamp: formatMicroTime(this.#receivedMs),
-      stageTimestamp: formatMicroTime(clock.now()),
+      stageTimestamp: formatMicroTime(stage === 'RequestReceived' ? this.#receivedMs : clock.now()),
       ...(Object.keys(this.#annotations).length > 0 && { annotations: { ...this.#annotations } }),
     }
-    for (const sink of sinks) sink.write(event)
+    return this.#recorded.process(event)
   }
+}
+
+function unpackedBody({ body, headers }: HttpReply): Buffer | undefined {
+  if (!Buffer.isBuffer(body)) return undefined
+  return headers['content-encoding'] === 'gzip' ? gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }) : body
+}
+
+function shortened(userAgent: string | undefined): string | undefined {
+  if (userAgent === undefined || userAgent.length <= maxUserAgentLength) return userAgent
+  return `${userAgent.slice(0, maxUserAgentLength)}...TRUNCATED`
 }
 
 function auditUser({ name, uid, groups, extra }: User): AuditUser {
@@ -165,7 +250,8 @@ function auditUser({ name, uid, groups, extra }: User): AuditUser {
 
 function referenceOf(info: RequestInfo, sent: KubernetesObject | undefined): ObjectReference {
   const { resource, namespace, group, version, subresource } = info
-  const { uid, resourceVersion, name: sentName } = sent?.metadata ?? {}
+  // A patch says what is to become of an object, and not which one it is.
+  const { uid, resourceVersion, name: sentName } = (info.verb === 'patch' ? undefined : sent?.metadata) ?? {}
   const name = info.name || sentName
   return {
     resource,

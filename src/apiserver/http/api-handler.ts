@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../machinery/clock.ts'
+import { goQuote } from '../../machinery/go-format.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { from, internalError } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
@@ -14,10 +15,10 @@ import type { RequestInfo } from '../request-info.ts'
 import { defaultTimeoutMs, timeoutOf, type Deadlines } from './deadlines.ts'
 import type { Auditor, AuditRecord } from '../audit/auditor.ts'
 import type { FlowControl } from '../flowcontrol/flow-control.ts'
-import { headerOf, type HttpReply, type HttpRequest } from './http-exchange.ts'
+import { headerOf, type ByteSink, type HttpReply, type HttpRequest } from './http-exchange.ts'
 import { tooManyRequestsReply, type InFlightLimit } from './max-in-flight.ts'
 import { parseRequestInfo } from './parse-request-info.ts'
-import { errorReply } from './reply.ts'
+import { errorReply, textReply } from './reply.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import { Warnings } from './warnings.ts'
 
@@ -56,6 +57,10 @@ interface Progress {
   readonly auditId: string
   /** Absent where nothing of the request is recorded. */
   record?: AuditRecord | undefined
+  /** It is decided whether there is a record. */
+  isKnown: boolean
+  /** A mistake of ours that ended the request. */
+  fault?: unknown
   /** How long it may take, in milliseconds; long-running ones may wait so long for their turn in all. */
   timeoutMs: number
   /** Headers of the answer, whatever that is. */
@@ -90,23 +95,41 @@ export class ApiHandler {
     const progress: Progress = {
       auditId: auditIdOf(request),
       warnings: new Warnings(),
+      isKnown: known !== undefined,
       timeoutMs: defaultTimeoutMs,
     }
     const reply = await this.#reply(request, info, progress, known)
     const { status, body, takeOver } = reply
+    const { record } = progress
     const seconds = () => (clock.monotonic() - started) / 1000
     const headers = { ...this.#commonHeaders(progress), ...reply.headers }
     if (isLongRunning(info) && (takeOver || typeof body === 'function')) {
-      progress.record?.started(reply)
-      const ended = () => {
+      const begun = record?.started(reply)
+      if (begun instanceof Promise) await begun
+      const ended = async () => {
         metrics.observe(request, info, status, seconds())
-        progress.record?.completed(reply)
+        await record?.completed(reply)
       }
       return { ...reply, headers, ...observingEnd(reply, ended) }
     }
     metrics.observe(request, info, status, seconds(), lengthOf(reply))
-    progress.record?.completed(reply)
+    if (record?.wantsAnswer && typeof body === 'function') {
+      const collected = collecting(body, (bytes) => record.completed({ ...reply, body: bytes }))
+      return { ...reply, headers, body: collected }
+    }
+    const done = this.#recordEnd(request, info, progress, { ...reply, headers })
+    if (done instanceof Promise) await done
     return { ...reply, headers }
+  }
+
+  #recordEnd(
+    request: HttpRequest,
+    info: RequestInfo,
+    { record, auditId, fault, isKnown }: Progress,
+    reply: HttpReply,
+  ): unknown {
+    if (record) return fault === undefined ? record.completed(reply) : record.panicked(fault)
+    return isKnown ? undefined : this.#options.auditor?.refused(request, info, auditId, reply)
   }
 
   async #reply(
@@ -120,7 +143,7 @@ export class ApiHandler {
       try {
         return await this.#carryOut(request, info, progress, known)
       } catch (error) {
-        return errorReply(request, this.#statusOf(error, request, info))
+        return errorReply(request, this.#statusOf(error, request, info, progress))
       }
     }
     const inFlight = metrics.inFlight(info)
@@ -130,7 +153,7 @@ export class ApiHandler {
       const work = this.#carryOut(request, info, progress, known)
       return await deadlines.within(progress.timeoutMs, work)
     } catch (error) {
-      const failure = this.#statusOf(error, request, info)
+      const failure = this.#statusOf(error, request, info, progress)
       if (failure.status.code === 504) metrics.observeTermination(request, info, 504)
       return errorReply(request, failure)
     } finally {
@@ -148,9 +171,11 @@ export class ApiHandler {
     const requestor = known ?? (await authenticator.authenticate(credentialsOf(request), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
+    progress.isKnown = true
     const record = known
       ? undefined
-      : this.#options.auditor?.begin(request, info, requestor, progress.auditId)
+      : await this.#options.auditor?.begin(request, info, requestor, progress.auditId)
+    if (record === 'unrecordable') return unrecordableReply(request)
     progress.record = record
     const impersonated = wanted && (await impersonate(authorizer, attributes, wanted))
     if (impersonated) record?.impersonated(impersonated.user, impersonated.constraint)
@@ -228,7 +253,8 @@ export class ApiHandler {
   }
 
   /** What the client is told of a failure; faults of ours are logged, too. */
-  #statusOf(error: unknown, request: HttpRequest, info: RequestInfo): StatusError {
+  #statusOf(error: unknown, request: HttpRequest, info: RequestInfo, progress: Progress): StatusError {
+    if (isMistake(error)) progress.fault = error
     if (error instanceof StatusError) {
       if (error.status.code === 401 && error.cause !== undefined) {
         const fields = { path: info.path, remoteAddress: request.remoteAddress, cause: String(error.cause) }
@@ -252,6 +278,12 @@ export class ApiHandler {
   }
 }
 
+/** What no client and no other machine can bring about: Go would panic. */
+function isMistake(error: unknown): boolean {
+  const cause = error instanceof StatusError ? error.cause : error
+  return cause instanceof TypeError || cause instanceof RangeError || cause instanceof ReferenceError
+}
+
 /** The one that the client gives, where it can be one. */
 function auditIdOf({ headers }: HttpRequest): string {
   const given = headerOf(headers, 'audit-id')
@@ -262,11 +294,37 @@ function auditIdOf({ headers }: HttpRequest): string {
 /** What is streamed, calling `ended` when it is over. */
 function observingEnd(
   { body, takeOver }: HttpReply,
-  ended: () => void,
+  ended: () => void | Promise<void>,
 ): Pick<HttpReply, 'body' | 'takeOver'> {
   return {
     ...(typeof body === 'function' && { body: (sink) => body(sink).finally(ended) }),
     ...(takeOver && { takeOver: (upgrade) => takeOver(upgrade).finally(ended) }),
+  }
+}
+
+/** What is streamed, calling `ended` with all of it when it is over. */
+function collecting(
+  stream: (sink: ByteSink) => Promise<void>,
+  ended: (bytes: Buffer) => unknown,
+): (sink: ByteSink) => Promise<void> {
+  return async (sink) => {
+    const chunks: Buffer[] = []
+    const tee: ByteSink = {
+      get closed() {
+        return sink.closed
+      },
+      close: () => sink.close(),
+      onClose: (handler) => sink.onClose(handler),
+      write(chunk) {
+        chunks.push(chunk)
+        return sink.write(chunk)
+      },
+    }
+    try {
+      await stream(tee)
+    } finally {
+      await ended(Buffer.concat(chunks))
+    }
   }
 }
 
@@ -299,6 +357,12 @@ const longRunningSubresources = new Set(['log', 'exec', 'attach', 'portforward',
 /** Source: k8s.io/apiserver, genericfilters.BasicLongRunningRequestCheck. */
 function isLongRunning(info: RequestInfo): boolean {
   return info.verb === 'watch' || info.verb === 'proxy' || longRunningSubresources.has(info.subresource)
+}
+
+/** Source: k8s.io/apiserver/pkg/endpoints/handlers/responsewriters, InternalError. */
+function unrecordableReply({ url }: HttpRequest): HttpReply {
+  const shown = goQuote(url.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'))
+  return textReply(500, `Internal Server Error: ${shown}: failed to store audit event\n`)
 }
 
 /** What Go's net/http says where nothing is served. */

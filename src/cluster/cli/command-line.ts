@@ -49,12 +49,21 @@ function parseOptions(command: Command, args: readonly string[]) {
     ),
   )
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    const { values, positionals } = parseArgs({
+      args: args.map((arg) => withBareValue(command, arg)),
+      options,
+      allowPositionals: true,
+    })
     return { values: values as Values, positionals }
   } catch (error) {
     const message = (error as Error).message.split('. ')[0] ?? ''
     throw usageError(`${message}; see 'k8ts help ${command.name}'`)
   }
+}
+
+function withBareValue({ options }: Command, arg: string): string {
+  const bareValue = arg.startsWith('--') ? options[arg.slice(2)]?.bareValue : undefined
+  return bareValue === undefined ? arg : `${arg}=${bareValue}`
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {

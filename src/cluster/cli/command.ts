@@ -21,6 +21,8 @@ export interface Option {
   readonly short?: string
   /** The only values there are. */
   readonly choices?: readonly string[]
+  /** What it means without a value: `--switch` for `--switch=true`. A value must then come behind `=`. */
+  readonly bareValue?: string
   /** Not shown in help. */
   readonly hidden?: boolean
 }

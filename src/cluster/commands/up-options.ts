@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { auditOptions, parseAudit } from '../api-server-flags/audit-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
@@ -47,14 +48,7 @@ export const securityOptions: Readonly<Record<string, Option>> = {
 
 /** How the API server differs from its defaults, by kube-apiserver's own options. */
 export const apiServerFileOptions: Readonly<Record<string, Option>> = {
-  'audit-policy-file': { description: 'Policy: what is recorded of which requests', value: 'FILE' },
-  'audit-log-path': { description: 'Where it is recorded; -: standard output', value: 'FILE' },
-  'audit-log-maxage': { description: 'Days that old audit logs are kept (default: 0, all)', value: 'DAYS' },
-  'audit-log-maxbackup': { description: 'Old audit logs that are kept (default: 0, all)', value: 'N' },
-  'audit-log-maxsize': {
-    description: 'Megabytes after which another audit log begins (default: 0, never)',
-    value: 'MB',
-  },
+  ...auditOptions,
   'encryption-provider-config': {
     description: 'EncryptionConfiguration: what of the objects is stored encrypted, and how',
     value: 'FILE',
@@ -202,25 +196,6 @@ function parseEncryption(input: CommandInput): ApiServerChoice['encryption'] {
     '--encryption-provider-config-automatic-reload needs --encryption-provider-config',
     exitCodes.usage,
   )
-}
-
-function parseAudit(input: CommandInput): ApiServerChoice['audit'] {
-  const policyFile = input.text('audit-policy-file')
-  const logPath = input.text('audit-log-path')
-  if (policyFile === undefined && logPath === undefined) return undefined
-  if (policyFile === undefined || logPath === undefined) {
-    throw new CliError('--audit-policy-file and --audit-log-path go together', exitCodes.usage)
-  }
-  const maxAgeDays = input.number('audit-log-maxage', 0)
-  const maxBackups = input.number('audit-log-maxbackup', 0)
-  const maxSizeMegabytes = input.number('audit-log-maxsize', 0)
-  return {
-    policyFile: resolve(policyFile),
-    logPath: logPath === '-' ? logPath : resolve(logPath),
-    ...(maxAgeDays !== undefined && { maxAgeDays }),
-    ...(maxBackups !== undefined && { maxBackups }),
-    ...(maxSizeMegabytes !== undefined && { maxSizeMegabytes }),
-  }
 }
 
 function atMost(option: string, value: number | undefined, most: number): void {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { dirname } from 'node:path'
-import type { PostJson } from '../../apiserver/webhook/post-json.ts'
+import type { PostJson, PostOptions } from '../../apiserver/webhook/post-json.ts'
 import { parseKubeconfig, type ConnectionOptions } from '../../client/kubeconfig.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import { genericServerResponse } from '../../machinery/generic-server-response.ts'
@@ -10,10 +10,19 @@ import type { JsonValue } from '../../machinery/meta.ts'
 const maxBytes = 4 * 1024 * 1024
 
 /**
- * Posts to exactly the URL that a kubeconfig names as its cluster's server, as its user. Throws when the kubeconfig cannot
- * be used. Source: k8s.io/apiserver/pkg/util/webhook, LoadKubeconfig.
+ * Posts to exactly the URL that a kubeconfig names as its cluster's server, as its user, and gives the JSON that it answers.
+ * Throws when the kubeconfig cannot be used. Source: k8s.io/apiserver/pkg/util/webhook, LoadKubeconfig.
  */
 export function kubeconfigPost(path: string, clock: Clock): PostJson {
+  const send = kubeconfigSender(path, clock)
+  return async (body, options) => JSON.parse(await send(body, options)) as JsonValue
+}
+
+/** As kubeconfigPost, for servers that need not answer anything. */
+export function kubeconfigSender(
+  path: string,
+  clock: Clock,
+): (body: unknown, options: PostOptions) => Promise<string> {
   const { connection } = parseKubeconfig(readFileSync(path, 'utf8'), { directory: dirname(path), clock })
   const url = new URL(connection.server)
   if (url.protocol !== 'https:') throw new Error(`${path}: the server of a webhook must be reached by https`)
@@ -53,7 +62,7 @@ export function kubeconfigPost(path: string, clock: Clock): PostJson {
       if (status < 200 || status > 299) {
         throw genericServerResponse({ code: status, verb: 'POST', message: text.slice(0, 2048).trim() })
       }
-      return JSON.parse(text) as JsonValue
+      return text
     } finally {
       cancel()
     }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AuditChoice } from '../api-server-flags/audit-flags.ts'
 import type { AddressPlan } from '../machine/address-plan.ts'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
 import { giveToInvokingUser } from '../machine/invoking-user.ts'
@@ -40,14 +41,8 @@ export type StoreChoice =
 
 /** By the options of kube-apiserver with these names. */
 export interface ApiServerChoice {
-  /** `--audit-policy-file`, `--audit-log-path` and the others that begin so. */
-  readonly audit?: {
-    readonly policyFile: string
-    readonly logPath: string
-    readonly maxAgeDays?: number
-    readonly maxBackups?: number
-    readonly maxSizeMegabytes?: number
-  }
+  /** `--audit-*` */
+  readonly audit?: AuditChoice
   /** `--encryption-provider-config`, `--encryption-provider-config-automatic-reload`. */
   readonly encryption?: { readonly path: string; readonly reloads: boolean }
 }
