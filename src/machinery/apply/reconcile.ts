@@ -43,10 +43,22 @@ function reconcileChildren(set: FieldSet, schema: Schema): FieldSet {
 }
 
 function reconcileNode(node: FieldSet, schema: Schema): FieldSet {
-  if (!hasChildren(node)) return node
+  if (!hasChildren(node) || saysNothingOfItsContent(schema)) return node
   const isContainer = schema.type === 'object' || schema.type === 'map' || schema.type === 'list'
   if (isContainer && shapeOf(schema, undefined) === 'leaf') return leaf
   return reconcileChildren(node, schema)
+}
+
+/** Upstream leaves sets as they are where names and types of what is below are open, even when it has become atomic. */
+function saysNothingOfItsContent(schema: Schema): boolean {
+  switch (schema.type) {
+    case 'map':
+      return schema.values.type === 'any' || schema.values.type === 'intOrString'
+    case 'object':
+      return schema.preserveUnknown === true && Object.keys(schema.fields).length === 0
+    default:
+      return false
+  }
 }
 
 /** The schema under an element; undefined where the type says nothing, or allows anything. */
