@@ -18,7 +18,8 @@ trap '[ -e "$out/k8ts.js" ] || rm -rf "$out"' EXIT
 : > "$out/started"
 (cd "$root" && "$esbuild" k8ts=src/cluster/main.ts agent=src/cluster/agent-main.ts \
   --outdir="$out" --bundle --splitting --format=esm --platform=node --target=node24 --log-level=warning \
-  --minify-syntax --minify-whitespace --legal-comments=none --external:lmdb \
+  --minify-syntax --minify-whitespace --legal-comments=none --external:lmdb --external:@grpc/proto-loader \
+  --alias:node:http=./bin/node-http.cjs \
   --banner:js="import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);")
 printf '{"type":"module"}\n' > "$out/package.json"
 ln -sfn "$build" "$root/dist/current"

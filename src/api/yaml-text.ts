@@ -1,16 +1,6 @@
-import {
-  defineScalarTag,
-  load,
-  mapTag,
-  mergeTag,
-  NOT_RESOLVED,
-  nullYaml11Tag,
-  Schema,
-  seqTag,
-  strTag,
-  YAMLException,
-} from 'js-yaml'
+import type { Schema, YAMLException } from 'js-yaml'
 import { goQuote } from '../machinery/go-format.ts'
+import { yaml } from '../machinery/yaml.ts'
 import { DecodeError } from './decode-error.ts'
 
 /**
@@ -34,47 +24,56 @@ const booleans = new Map<string, boolean>([
   ),
 ])
 
-const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
-  implicit: true,
-  implicitFirstChars: 'yYnNtTfFoO'.split(''),
-  resolve: (source) => booleans.get(source) ?? NOT_RESOLVED,
-  identify: () => false,
-})
-
 const digits = '+-.0123456789'.split('')
-const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
-  implicit: true,
-  implicitFirstChars: digits,
-  resolve(source) {
-    const match = /^([-+]?)(?:0x([0-9a-f]+)|0b([01]+)|0o?([0-7]+)|(0|[1-9]\d*))$/i.exec(
-      source.replaceAll('_', ''),
-    )
-    if (!match) return NOT_RESOLVED
-    const [, sign, hexadecimal, binary, octal, decimal = ''] = match
-    const prefixed = hexadecimal
-      ? `0x${hexadecimal}`
-      : binary
-        ? `0b${binary}`
-        : octal
-          ? `0o${octal}`
-          : decimal
-    return Number(prefixed) * (sign === '-' ? -1 : 1)
-  },
-  identify: () => false,
-})
-const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
-  implicit: true,
-  implicitFirstChars: digits,
-  resolve(source) {
-    const plain = source.replaceAll('_', '')
-    if (/^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/.test(plain)) return Number(plain)
-    // JSON has no word for infinity, so these stay what they look like and the decoder refuses them.
-    return NOT_RESOLVED
-  },
-  identify: () => false,
-})
 
-const schema = new Schema([strTag, nullYaml11Tag, boolTag, intTag, floatTag, mergeTag, seqTag, mapTag])
+let schema: Schema | undefined
+
+/** What plain words mean. */
+function kubernetesSchema(): Schema {
+  const library = yaml()
+  const { defineScalarTag, mapTag, mergeTag, nullYaml11Tag, Schema, seqTag, strTag } = library
+  // Destructured, it would be any symbol to the compiler.
+  const NOT_RESOLVED: typeof library.NOT_RESOLVED = library.NOT_RESOLVED
+  const boolTag = defineScalarTag<boolean>('tag:yaml.org,2002:bool', {
+    implicit: true,
+    implicitFirstChars: 'yYnNtTfFoO'.split(''),
+    resolve: (source) => booleans.get(source) ?? NOT_RESOLVED,
+    identify: () => false,
+  })
+
+  const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
+    implicit: true,
+    implicitFirstChars: digits,
+    resolve(source) {
+      const match = /^([-+]?)(?:0x([0-9a-f]+)|0b([01]+)|0o?([0-7]+)|(0|[1-9]\d*))$/i.exec(
+        source.replaceAll('_', ''),
+      )
+      if (!match) return NOT_RESOLVED
+      const [, sign, hexadecimal, binary, octal, decimal = ''] = match
+      const prefixed = hexadecimal
+        ? `0x${hexadecimal}`
+        : binary
+          ? `0b${binary}`
+          : octal
+            ? `0o${octal}`
+            : decimal
+      return Number(prefixed) * (sign === '-' ? -1 : 1)
+    },
+    identify: () => false,
+  })
+  const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
+    implicit: true,
+    implicitFirstChars: digits,
+    resolve(source) {
+      const plain = source.replaceAll('_', '')
+      if (/^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/.test(plain)) return Number(plain)
+      // JSON has no word for infinity, so these stay what they look like and the decoder refuses them.
+      return NOT_RESOLVED
+    },
+    identify: () => false,
+  })
+  return new Schema([strTag, nullYaml11Tag, boolTag, intTag, floatTag, mergeTag, seqTag, mapTag])
+}
 
 /**
  * Parses one YAML document (JSON is YAML, too). Of a key that stands twice the last value counts. Throws a
@@ -99,7 +98,9 @@ export function duplicateYamlKey(text: string): string | undefined {
 
 function loadYaml(text: string, lastWins: boolean): unknown {
   if (text.trim() === '') return null
+  const { load, YAMLException } = yaml()
   try {
+    schema ??= kubernetesSchema()
     return load(text, { schema, json: lastWins, maxDepth, maxAliases })
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
-import { load } from 'js-yaml'
 import { systemClock, type Clock } from '../machinery/clock.ts'
+import { yaml } from '../machinery/yaml.ts'
 import { tokenFromExec, type ExecConfig } from './http/exec-credentials.ts'
 import type { HttpClientOptions } from './http/http-client.ts'
 
@@ -137,7 +137,7 @@ async function readIfPresent(path: string): Promise<string | undefined> {
 function parse(text: string, path: string): RawConfig {
   let document: unknown
   try {
-    document = load(text)
+    document = yaml().load(text)
   } catch (error) {
     throw new KubeconfigError(`${path}: not YAML`, { cause: error })
   }

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { WebSocketServer, type WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { headerOf, type ByteSink, type HttpRequest, type Upgrade } from './http-exchange.ts'
 
-const server = new WebSocketServer({ noServer: true })
 const tokenPrefix = 'base64url.bearer.authorization.k8s.io.'
 
 /** The subprotocols that the client offers, first choice first. A token in one is for the authenticator. */
@@ -13,8 +12,11 @@ export function offeredProtocols({ headers }: HttpRequest): readonly string[] {
     .filter((protocol) => protocol !== '' && !protocol.startsWith(tokenPrefix))
 }
 
-/** Completes the handshake with one of the offered subprotocols; with none when it is `''`. */
-export function acceptWebSocket(
+/**
+ * Completes the handshake with one of the offered subprotocols; with none when it is `''`. The library is loaded on first
+ * use: it takes 2 MB.
+ */
+export async function acceptWebSocket(
   { method, url, headers }: HttpRequest,
   { socket, head }: Upgrade,
   protocol: string,
@@ -26,7 +28,9 @@ export function acceptWebSocket(
     url,
     headers: { ...others, ...(protocol !== '' && { 'sec-websocket-protocol': protocol }) },
   } as unknown as IncomingMessage
-  return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve))
+  const { WebSocketServer } = await import('ws')
+  const server = new WebSocketServer({ noServer: true })
+  return await new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve))
 }
 
 /** Each chunk goes out as the messages that `messagesOf` makes of it. */

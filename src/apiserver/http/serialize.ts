@@ -1,8 +1,8 @@
-import { dump, YAML11_SCHEMA } from 'js-yaml'
 import { encodeProtobuf } from '../../api/protobuf/envelope.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import type { GroupVersionKind, KubernetesObject } from '../../machinery/meta.ts'
 import type { ObjectSchema } from '../../machinery/schema.ts'
+import { yaml } from '../../machinery/yaml.ts'
 import type { WantedForm } from './negotiate.ts'
 
 /** An object as bytes, in the form asked for. `schema` is that of its kind where it is not built in. */
@@ -23,6 +23,7 @@ export function serialize(
 
 /** As Go's YAML writer: keys in order, lists as far left as their key, no line breaks added, YAML 1.1's words quoted. */
 function toYaml(value: unknown): string {
+  const { dump, YAML11_SCHEMA } = yaml()
   return dump(value, {
     schema: YAML11_SCHEMA,
     sortKeys: true,

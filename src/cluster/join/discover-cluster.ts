@@ -1,6 +1,6 @@
-import { load } from 'js-yaml'
 import { configMaps } from '../../api/generated/resources.ts'
 import { createHttpClient } from '../../client/http/http-client.ts'
+import { yaml } from '../../machinery/yaml.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { isPinned, type JoinToken } from './join-token.ts'
 
@@ -24,7 +24,7 @@ export async function discoverAuthority(server: string, token: JoinToken): Promi
 
 /** A kubeconfig without contexts or users. */
 function authorityIn(text: string): string | undefined {
-  const config = load(text) as {
+  const config = yaml().load(text) as {
     readonly clusters?: readonly { readonly cluster?: { readonly 'certificate-authority-data'?: string } }[]
   } | null
   const data = config?.clusters?.[0]?.cluster?.['certificate-authority-data']

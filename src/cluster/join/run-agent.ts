@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { load } from 'js-yaml'
 import { configMaps, services } from '../../api/generated/resources.ts'
 import { createHttpClient, type HttpClient, type HttpClientOptions } from '../../client/http/http-client.ts'
 import { every, systemClock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import { yaml } from '../../machinery/yaml.ts'
 import { nodePods, ownPodManifest } from '../addons/own-pods.ts'
 import { proxyConfigurationName } from '../addons/join-addon.ts'
 import type { AgentConfiguration, CertificateFiles } from '../agent/agent-configuration.ts'
@@ -134,7 +134,7 @@ async function joinCluster(joining: Joining): Promise<ClusterFacts> {
   })
   const podCidr = await withClient(joining, certificate(joining, files.proxy), async (client) => {
     const { data } = await client.get(configMaps, proxyConfigurationName)
-    return (load(data?.['config.conf'] ?? '') as { readonly clusterCIDR?: string }).clusterCIDR ?? ''
+    return (yaml().load(data?.['config.conf'] ?? '') as { readonly clusterCIDR?: string }).clusterCIDR ?? ''
   })
   return { podCidr, dnsAddress }
 }

@@ -1,7 +1,6 @@
 import type { Client } from '../../client/client.ts'
 import type { RunningComponent } from '../../client/component.ts'
 import { createInformers } from '../../client/informers/informers.ts'
-import { startKubelet } from '../../kubelet/start-kubelet.ts'
 import type { IssuedCertificate } from '../../machinery/pki/certificate.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
@@ -23,7 +22,10 @@ export interface SimulatedNodeOptions {
 /** All simulated nodes are where the API server is. */
 const address = '127.0.0.1'
 
-/** A node inside this process: a whole kubelet over a runtime that runs no programs. */
+/**
+ * A node inside this process: a whole kubelet over a runtime that runs no programs. The kubelet is loaded when such a node
+ * starts: clusters of real nodes do without it.
+ */
 export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode {
   const { name, clock, random, log, pki } = options
   let running: { readonly kubelet: RunningComponent; stop(): Promise<void> } | undefined
@@ -31,6 +33,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
   let certificate: IssuedCertificate | undefined
 
   async function start(): Promise<void> {
+    const { startKubelet } = await import('../../kubelet/start-kubelet.ts')
     const client = options.client(nodeIdentity(name))
     const informers = createInformers({ client, clock, random, log })
     const context = { client, informers, clock, random, log, metrics: createMetrics() }

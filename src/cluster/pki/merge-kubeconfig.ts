@@ -1,4 +1,4 @@
-import { dump, load } from 'js-yaml'
+import { yaml } from '../../machinery/yaml.ts'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
 import { kubeconfigParts, type KubeconfigContent } from './kubeconfig.ts'
 
@@ -52,7 +52,7 @@ export function unmergeKubeconfig(
 function readKubeconfig(file: string): Kubeconfig {
   const text = readIfExists(file)
   if (text === undefined || text.trim() === '') return {}
-  const parsed: unknown = load(text)
+  const parsed: unknown = yaml().load(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new Error(`${file} is not a kubeconfig`)
   }
@@ -60,7 +60,7 @@ function readKubeconfig(file: string): Kubeconfig {
 }
 
 function writeKubeconfig(file: string, config: Kubeconfig): void {
-  writeAtomically(file, dump(config, { lineWidth: -1 }), 0o600)
+  writeAtomically(file, yaml().dump(config, { lineWidth: -1 }), 0o600)
 }
 
 function withNamed(list: readonly Named[] | null | undefined, entry: Named): readonly Named[] {

@@ -38,7 +38,6 @@ import { clusterCgroup, clusterTraces } from '../nodes/node-traces.ts'
 import { createRealNode } from '../nodes/real-node.ts'
 import { renumberNodes } from '../nodes/renumber-nodes.ts'
 import { createSimulatedNode } from '../nodes/simulated-node.ts'
-import { startSimulatedVolumes } from '../nodes/simulated-volumes.ts'
 import {
   adminIdentity,
   apiServerNames,
@@ -231,8 +230,10 @@ async function startHelpers(nodes: NodeSet, clientOf: ControlPlane['client'], lo
   if (first) components.push(startNodeRole(context, first.name))
   const isSimulated = (name: string) =>
     nodes.state.nodes.some((record) => record.name === name && kindOf(nodes.state, record) === 'simulated')
-  if (nodes.state.nodes.some(({ name }) => isSimulated(name)))
+  if (nodes.state.nodes.some(({ name }) => isSimulated(name))) {
+    const { startSimulatedVolumes } = await import('../nodes/simulated-volumes.ts')
     components.push(startSimulatedVolumes({ ...context, client: clientOf(localPathIdentity), isSimulated }))
+  }
   if (isReal) {
     const prefix = hostAddress(plan).replace(/\d+$/, '')
     const reachable = (address: string) => address.startsWith(prefix)

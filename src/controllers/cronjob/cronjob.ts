@@ -19,7 +19,7 @@ export interface CronJobOptions {
 }
 
 /** Starts jobs on schedules, and clears the finished ones away. */
-export function cronJobReconciler({ timeZone = localTimeZone() }: CronJobOptions = {}): Reconciler {
+export function cronJobReconciler({ timeZone = localTimeZone }: CronJobOptions = {}): Reconciler {
   /** Each cron job's schedule, and since when it is that one, in milliseconds since the epoch. */
   const schedules = new Map<string, { readonly text: string; readonly sinceMs: number }>()
 

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import type { Node, Service } from '../../api/generated/core.v1.ts'
 import type { EndpointSlice } from '../../api/generated/discovery.v1.ts'
+import { parseIp } from '../../machinery/ip.ts'
 import { isDeleting } from '../../machinery/owner.ts'
 
 export interface Surroundings {
@@ -56,10 +57,15 @@ export function balancerAddresses(service: Service, around: Surroundings): Balan
     .filter(({ metadata }) => spec?.externalTrafficPolicy !== 'Local' || holders.has(metadata?.name))
   const families = spec?.ipFamilies ?? ['IPv4']
   const all = families.flatMap((family) => chosen.flatMap((node) => addressOf(node, family) ?? []))
-  const addresses = [...new Set(all)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  const addresses = [...new Set(all)].sort(byAddress)
   if (!spec?.loadBalancerIP) return { addresses: addresses.slice(0, mostAddresses) }
   if (addresses.includes(spec.loadBalancerIP)) return { addresses: [spec.loadBalancerIP] }
   return { addresses: [], reason: `no node has the address ${spec.loadBalancerIP}` }
+}
+
+function byAddress(one: string, other: string): number {
+  const [a, b] = [one, other].map((text) => parseIp(text)?.value ?? 0n)
+  return a! < b! ? -1 : Number(a! > b!)
 }
 
 function isOlder(one: Service, other: Service): boolean {

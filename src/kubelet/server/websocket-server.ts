@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import type { RawData, WebSocket } from 'ws'
 import { ByteQueue } from '../../machinery/streaming/byte-queue.ts'
 import {
   channelCodec,
@@ -32,14 +32,15 @@ export function offeredSubprotocols(request: IncomingMessage): readonly string[]
 
 /**
  * Answers 101 with the subprotocol; `''` for none. The subprotocol is chosen before: the library would refuse
- * `SPDY/3.1+portforward.k8s.io`, which is no token for its slash.
+ * `SPDY/3.1+portforward.k8s.io`, which is no token for its slash. The library is loaded on first use: it takes 2 MB.
  */
-export function acceptWebSocket(
+export async function acceptWebSocket(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
   subprotocol: string,
 ): Promise<WebSocket> {
+  const { WebSocketServer } = await import('ws')
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -49,7 +50,7 @@ export function acceptWebSocket(
   if (subprotocol !== '') {
     server.on('headers', (lines) => lines.push(`Sec-WebSocket-Protocol: ${subprotocol}`))
   }
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     socket.once('close', () => reject(new Error('the client is gone')))
     server.handleUpgrade(request, socket, head, (webSocket) => {
       // Messages that come before somebody listens would be lost.
