@@ -9,6 +9,10 @@ import type { Field, ListSchema, ObjectSchema, ScalarSchema, Schema } from '../.
 
 const scalars: readonly ScalarSchema[] = [{ type: 'string' }, { type: 'integer' }, { type: 'boolean' }]
 
+const setList: fc.Arbitrary<Schema> = fc
+  .constantFrom(...scalars)
+  .map((items): ListSchema => ({ type: 'list', items, listType: 'set' }))
+
 /** A struct of up to five fields of any shape, three levels deep; no field is always serialised. */
 export const objectSchemas: fc.Arbitrary<ObjectSchema> = structOf(schemasOf(2, true), 2, 5, true)
 
@@ -61,10 +65,6 @@ function mapOf(below: fc.Arbitrary<Schema>): fc.Arbitrary<Schema> {
 function atomicListOf(below: fc.Arbitrary<Schema>): fc.Arbitrary<Schema> {
   return fc.record({ type: fc.constant('list'), items: below, listType: fc.constant('atomic') })
 }
-
-const setList: fc.Arbitrary<Schema> = fc
-  .constantFrom(...scalars)
-  .map((items): ListSchema => ({ type: 'list', items, listType: 'set' }))
 
 function keyedListOf(below: fc.Arbitrary<Schema>, isOpen: boolean): fc.Arbitrary<Schema> {
   return fc
