@@ -86,11 +86,10 @@ const rows: readonly Row[] = [
     result: 'b',
   },
   {
-    name: 'devices that nobody allocates',
+    name: 'a claim of devices that is not there',
     nodes: [aNode('a')],
     pod: aPod('p', { spec: { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] } }),
-    result:
-      '0/1 nodes are available: the pod asks for devices by resource claims, which this scheduler does not allocate.',
+    result: '0/1 nodes are available: could not find ResourceClaim "default/gpu".',
   },
   {
     name: 'a nodeSelector that nothing has',

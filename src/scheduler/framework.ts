@@ -123,6 +123,8 @@ export interface PluginHandle {
   readonly nodes: NodeTable
   /** Pods that plugins have had wait. */
   readonly waiting: WaitingPods
+  /** Says that something came about, other than in a cache, that may help waiting pods. */
+  notice(change: ClusterChange): void
   /** A cache of a resource; its changes reach `mayHelp` as `objectChanged`. To be asked for when the plugin is made. */
   cache<T extends KubernetesObject>(resource: Resource<T>): Informer<T>
 }

@@ -60,6 +60,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
       counts.attempt(profile.schedulerName, 'error', clock.monotonic() - startedAtMs)
       log.error('a decision failed', { pod: queued.pod.key, error })
       queue.retry(queued)
+      void report(queued.pod, 'SchedulerError', error instanceof Error ? error.message : String(error))
     }
     try {
       const { pod } = queued
@@ -228,7 +229,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
         nominate(pod, result.nodeName, result.done)
         return ''
       }
-      messages.push(` ${result.message}`)
+      if (result.message) messages.push(` ${result.message}`)
       if (!result.keepsNomination) nominated.delete(pod.key)
     }
     return messages.join(',')

@@ -42,6 +42,7 @@ export function startScheduler(
     metrics,
     nodes: table,
     waiting: new WaitingPods(clock),
+    notice: (change) => queue.notice(change),
     cache<T extends KubernetesObject>(resource: Resource<T>) {
       const cache = informers.informer(resource)
       caches.set(resource, cache)

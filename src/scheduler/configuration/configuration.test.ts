@@ -30,8 +30,8 @@ test('createProfiles gives the default profile upstreamâ€™s plugins in upstreamâ
     'DynamicResources',
   ])
   assert.deepEqual(namesAt('', 'queueSort'), ['PrioritySort'])
-  assert.deepEqual(namesAt('', 'postFilter'), ['DefaultPreemption'])
-  assert.deepEqual(namesAt('', 'reserve'), ['VolumeBinding'])
+  assert.deepEqual(namesAt('', 'postFilter'), ['DynamicResources', 'DefaultPreemption'])
+  assert.deepEqual(namesAt('', 'reserve'), ['VolumeBinding', 'DynamicResources'])
 })
 
 test('createProfiles merges what a profile turns off and on', () => {
@@ -60,7 +60,7 @@ test('createProfiles merges what a profile turns off and on', () => {
       'off everywhere',
       `profiles: [{plugins: {multiPoint: {disabled: [{name: DefaultPreemption}]}}}]`,
       'postFilter',
-      [],
+      ['DynamicResources'],
     ],
   ]
   for (const [name, body, point, expected] of rows) assert.deepEqual(namesAt(body, point), expected, name)

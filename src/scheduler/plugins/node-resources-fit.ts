@@ -1,6 +1,8 @@
 import { amountsOf, type Amounts } from '../../api/core/pod-resources.ts'
+import { deviceClasses } from '../../api/generated/resources.ts'
 import type { Plugin, Refusal } from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
+import type { ExtendedResourceClasses } from './devices/device-classes.ts'
 import { createResourceScore, type ScoringStrategy } from './resource-score.ts'
 
 export interface NodeResourcesFitArgs {
@@ -27,13 +29,18 @@ interface Asked {
   readonly amount: number
   readonly allocatable: Float64Array
   readonly requested: Float64Array
+  /** Nodes that have none of it may have devices that serve it. */
+  readonly isServedByDevices: boolean
 }
 
 const tooManyPods = 1
 const unresolvable = 2
 
 /** The node has what the pod requests; nodes are preferred by how much of them is in use. */
-export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
+export function createNodeResourcesFit(
+  args: NodeResourcesFitArgs,
+  classOfExtended: ExtendedResourceClasses = () => undefined,
+): Plugin {
   const { scoringStrategy, ignoredResources = [], ignoredResourceGroups = [] } = args
   const isIgnored = (name: string) =>
     name.includes('/') &&
@@ -48,6 +55,7 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
           amount,
           allocatable: nodes.allocatableColumn(name),
           requested: nodes.requestedColumn(name),
+          isServedByDevices: classOfExtended(name) !== undefined,
         }))
       const podsAllowed = nodes.allocatableColumn('pods')
       const podsPlaced = nodes.requestedColumn('pods')
@@ -89,15 +97,17 @@ export function createNodeResourcesFit(args: NodeResourcesFitArgs): Plugin {
         case 'podPlaced':
           // Scaled down in place.
           return !!change.previous && freesSome(requests, change.previous, change.pod)
-        case 'namespaceUpdated':
         case 'objectChanged':
+          return change.resource.resource === deviceClasses.resource
+        case 'namespaceUpdated':
           return false
       }
     },
   }
 }
 
-function lacks({ amount, allocatable, requested }: Asked, node: number): boolean {
+function lacks({ amount, allocatable, requested, isServedByDevices }: Asked, node: number): boolean {
+  if (isServedByDevices && allocatable[node] === 0) return false
   return amount > allocatable[node]! - requested[node]!
 }
 

@@ -1,6 +1,7 @@
 import { DecodeError } from '../../api/decode-error.ts'
 import { decode } from '../../api/decode.ts'
 import {
+  duration,
   integer,
   listOf,
   longInteger,
@@ -15,7 +16,8 @@ import type { ObjectSchema } from '../../machinery/schema.ts'
 import type { Plugin, PluginHandle } from '../framework.ts'
 import { createDefaultBinder } from './default-binder.ts'
 import { createDefaultPreemption, defaultPreemptionArgs } from './default-preemption.ts'
-import { dynamicResources } from './dynamic-resources.ts'
+import { followExtendedResources } from './devices/device-classes.ts'
+import { createDynamicResources, dynamicResourcesArgs } from './dynamic-resources.ts'
 import { imageLocality } from './image-locality.ts'
 import { createInterPodAffinity, interPodAffinityArgs } from './inter-pod-affinity.ts'
 import { createNodeAffinity } from './node-affinity.ts'
@@ -103,7 +105,11 @@ export const pluginFactories: Readonly<Record<string, PluginEntry>> = {
   VolumeRestrictions: simple(createVolumeRestrictions),
   NodeVolumeLimits: simple(createNodeVolumeLimits),
   VolumeZone: simple(createVolumeZone),
-  DynamicResources: simple(() => dynamicResources),
+  DynamicResources: withArgs({
+    fields: struct({ filterTimeout: duration, bindingTimeout: duration }).fields,
+    defaults: dynamicResourcesArgs,
+    create: createDynamicResources,
+  }),
   DefaultBinder: simple(createDefaultBinder),
   NodeAffinity: withArgs({
     fields: { addedAffinity: { schema: schemaOfType('io.k8s.api.core.v1.NodeAffinity')! } },
@@ -123,7 +129,7 @@ export const pluginFactories: Readonly<Record<string, PluginEntry>> = {
       }),
     }).fields,
     defaults: nodeResourcesFitArgs,
-    create: (_, args) => createNodeResourcesFit(args),
+    create: (handle, args) => createNodeResourcesFit(args, followExtendedResources(handle)),
     check: ({ scoringStrategy }, at) => {
       const types = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio']
       if (types.includes(scoringStrategy.type)) return []

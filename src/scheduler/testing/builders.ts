@@ -92,6 +92,7 @@ export function aHandle(
     metrics: createMetrics(),
     nodes,
     waiting: new WaitingPods(clock),
+    notice: () => undefined,
     cache<T extends KubernetesObject>(resource: Resource<T>) {
       const name = `${resource.group}/${resource.resource}`
       let cache = caches.get(name)

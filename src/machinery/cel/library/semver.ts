@@ -97,7 +97,8 @@ function withoutLeadingZeros(part: string): string {
   return /^[0-9]/.test(rest) ? rest : `0${rest}`
 }
 
-function semver(text: string, normalized = false): CelSemver {
+/** Throws a CelError when the text is no version. */
+export function semver(text: string, normalized = false): CelSemver {
   return new CelSemver(parse(normalized ? normalize(text) : text))
 }
 

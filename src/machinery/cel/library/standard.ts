@@ -152,7 +152,7 @@ function keyText(key: CelValue): string {
 
 /** `in`. */
 function isIn(value: CelValue, container: CelValue): boolean {
-  if (container instanceof CelMap) return container.get(value) !== undefined
+  if (container instanceof CelMap) return container.has(value)
   if (!(container instanceof CelList)) throw new CelError('no such overload')
   for (const item of container) {
     if (equalValues(item, value)) return true

@@ -8,6 +8,10 @@ export abstract class CelMap {
   /** Undefined when there is no such key; undefined too for keys that no map can have. */
   abstract get(key: CelValue): CelValue | undefined
   abstract keys(): Iterable<CelValue>
+  /** What `in` asks. */
+  has(key: CelValue): boolean {
+    return this.get(key) !== undefined
+  }
   /** The name that `type()` gives, where it is none of a map. */
   readonly typeName?: string
 }
