@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { schemaOf } from '../../api/scheme.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
@@ -56,7 +57,8 @@ function documentAt(
 }
 
 async function documentReply(request: HttpRequest, document: KubernetesObject): Promise<HttpReply> {
-  return objectReply(request, 200, document, negotiate(request, { views: false, protobuf: true }))
+  const schema = schemaOf({ group: '', version: 'v1', kind: document.kind ?? '' })
+  return objectReply(request, 200, document, negotiate(request, { views: false, protobuf: true }), schema)
 }
 
 const aggregatedVersions = new Set(['v2', 'v2beta1'])

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ResourceDefinition } from '../../api/definition.ts'
+import { decodeMessage } from '../../api/protobuf/decode.ts'
+import { openProtobuf } from '../../api/protobuf/envelope.ts'
+import { schemaOf } from '../../api/scheme.ts'
 import { HttpsClient } from '../testing/https-client.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 import { compareGroups, compareVersions } from './group-order.ts'
@@ -45,6 +48,22 @@ test('discovery tells groups, versions and resources', async () => {
   assert.partialDeepStrictEqual(byName.get('pods/exec'), { kind: 'PodExecOptions', verbs: ['create', 'get'] })
   assert.equal((await get('/apis/nothing')).status, 404)
   assert.equal((await get('/apis/apps/v9')).status, 404)
+})
+
+test('discovery is protobuf for who asks for it, and /api then too says no version', async () => {
+  const kinds = {
+    '/api': ['', 'APIVersions'],
+    '/apis': ['v1', 'APIGroupList'],
+    '/apis/apps': ['v1', 'APIGroup'],
+  }
+  for (const [path, [apiVersion, kind]] of Object.entries(kinds)) {
+    const { status, body } = await get(path, { accept: 'application/vnd.kubernetes.protobuf' })
+    assert.equal(status, 200)
+    assert.partialDeepStrictEqual(openProtobuf(body), { apiVersion, kind })
+  }
+  const { body } = await get('/api', { accept: 'application/vnd.kubernetes.protobuf' })
+  const schema = schemaOf({ group: '', version: 'v1', kind: 'APIVersions' })!
+  assert.deepEqual(decodeMessage(openProtobuf(body).message, schema)['versions'], ['v1'])
 })
 
 test('discovery is one document for who asks for it, and 304 for who has it', async () => {

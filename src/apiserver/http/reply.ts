@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { KubernetesObject } from '../../machinery/meta.ts'
+import type { ObjectSchema } from '../../machinery/schema.ts'
 import type { StatusError } from '../../machinery/status.ts'
 import {
   headerOf,
@@ -76,8 +77,9 @@ export async function objectReply(
   status: number,
   object: KubernetesObject,
   form: WantedForm,
+  schema?: ObjectSchema,
 ): Promise<HttpReply> {
-  const bytes = serialize(object, form)
+  const bytes = serialize(object, form, schema)
   return bytesReply(request, status, { 'content-type': form.mediaType }, bytes)
 }
 
