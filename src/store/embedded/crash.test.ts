@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +32,7 @@ interface Child {
   kill(): Promise<void>
 }
 
-async function startChild(directory: string, task: 'write' | 'hold'): Promise<Child> {
+async function startChild(directory: string, task: 'write' | 'churn' | 'hold'): Promise<Child> {
   const child = spawn(process.execPath, [childPath, directory, task], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })
   const [first] = (await once(lines, 'line')) as [string]
@@ -48,8 +49,12 @@ async function startChild(directory: string, task: 'write' | 'hold'): Promise<Ch
 }
 
 /** Lets the child write until it has acknowledged `count` changes, and kills it. */
-async function writeAndCrash(directory: string, count: number): Promise<readonly Acknowledged[]> {
-  const child = await startChild(directory, 'write')
+async function writeAndCrash(
+  directory: string,
+  count: number,
+  task: 'write' | 'churn' = 'write',
+): Promise<readonly Acknowledged[]> {
+  const child = await startChild(directory, task)
   const acknowledged: Acknowledged[] = []
   const enough = Promise.withResolvers<void>()
   child.lines.on('line', (line) => {
@@ -95,6 +100,28 @@ test('EmbeddedStore keeps every acknowledged write when its process is killed at
     for (const [key, entry] of state) assert.equal((await store.get(key))?.revision, entry?.revision)
     await store.close()
   }
+})
+
+test('EmbeddedStore keeps what was acknowledged when its process is killed as it replaces its files', async () => {
+  await using directory = await temporaryDirectory()
+  const random = seededRandom(2)
+  const last = new Map<string, Acknowledged>()
+  for (let crash = 0; crash < 6; crash++) {
+    const more = await writeAndCrash(directory.path, 100 + Math.floor(random.next() * 300), 'churn')
+    for (const change of more) {
+      if (BigInt(change.revision) > BigInt(last.get(change.key)?.revision ?? 0)) last.set(change.key, change)
+    }
+    const store = await open(directory.path)
+    for (const { key, type, value, revision } of last.values()) {
+      const entry = await store.get(key)
+      // Each writer has at most one change that it was not told of.
+      if (entry && entry.revision > BigInt(revision)) continue
+      if (entry || type === 'delete') assert.equal(text(entry?.value)?.slice(0, 800), value, key)
+      else assert.ok((await store.currentRevision()) > BigInt(revision), `${key} was removed later`)
+    }
+    await store.close()
+  }
+  assert.ok((await readdir(directory.path)).some((name) => name.endsWith('.state')))
 })
 
 test('EmbeddedStore refuses a directory that a live process has open, and takes over from a dead one', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -12,8 +12,6 @@ import { storeContract } from '../testing/store-contract.ts'
 import { bytes, describeEvent, text } from '../testing/store-fixture.ts'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { EmbeddedStore } from './embedded-store.ts'
-import { checkLmdbFile } from './lmdb-file.ts'
-import { RevisionLog } from './revision-log.ts'
 
 storeContract('EmbeddedStore', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'k8ts-store-'))
@@ -97,33 +95,11 @@ test('EmbeddedStore reopened after everything was deleted and compacted goes on 
   const deletedAt = await store.delete('/a/1', one.revision)
   await store.compact(deletedAt)
   await store.close()
-  assert.equal(checkLmdbFile(join(directory.path, 'store.mdb')), 1, 'only the meta record is left')
 
   store = await open(directory.path)
   assert.equal(await store.currentRevision(), deletedAt)
   assert.equal((await store.create('/a/1', bytes('two'))).revision, deletedAt + 1n)
   await store.close()
-})
-
-test('EmbeddedStore removes on opening what an interrupted compaction left', async () => {
-  await using directory = await temporaryDirectory()
-  let store = await open(directory.path)
-  let entry = await store.create('/a/1', bytes('0'))
-  for (const value of ['1', '2', '3']) entry = await store.update('/a/1', bytes(value), entry.revision)
-  const gone = await store.create('/a/2', bytes('gone'))
-  const deletedAt = await store.delete('/a/2', gone.revision)
-  await store.close()
-  const { log } = await RevisionLog.open(directory.path)
-  await log.forget(deletedAt, [])
-  await log.close()
-
-  store = await open(directory.path)
-  assert.deepEqual(
-    (await store.list('')).entries.map((found) => text(found.value)),
-    ['3'],
-  )
-  await store.close()
-  assert.equal(checkLmdbFile(join(directory.path, 'store.mdb')), 2, 'the meta record and one entry')
 })
 
 test('EmbeddedStore expires entries whose time ran out while it was closed', async () => {
@@ -205,18 +181,56 @@ test('EmbeddedStore compacts by itself after a while, and then holds no timer', 
   await store.close()
 })
 
-test('EmbeddedStore bounds its file under churn', async () => {
+test('EmbeddedStore bounds its files under churn, and keeps what they hold', async () => {
   await using directory = await temporaryDirectory()
-  const store = await open(directory.path, fakeClock(), { ...defaultHistoryLimits, events: 200 })
-  const value = new Uint8Array(1000)
+  const limits = { ...defaultHistoryLimits, events: 200 }
+  let store = await open(directory.path, fakeClock(), limits)
+  const value = new Uint8Array(10_000)
   const keys = Array.from({ length: 50 }, (_, index) => `/a/${index}`)
   const revisions = await Promise.all(keys.map(async (key) => (await store.create(key, value)).revision))
   const sizes: number[] = []
-  for (let round = 0; round < 120; round++) {
+  for (let round = 0; round < 60; round++) {
     const updates = keys.map((key, index) => store.update(key, value, revisions[index]!))
     for (const [index, update] of updates.entries()) revisions[index] = (await update).revision
-    if (round % 40 === 39) sizes.push((await stat(join(directory.path, 'store.mdb'))).size)
+    if (round % 20 === 19) sizes.push(await sizeOf(directory.path))
   }
-  assert.ok(sizes.at(-1)! < 2_000_000, `6 MB were written, the file has ${sizes.join(', ')} bytes`)
+  await store.close()
+  assert.ok(sizes.at(-1)! < 12_000_000, `30 MB were written, the files have ${sizes.join(', ')} bytes`)
+  assert.ok((await readdir(directory.path)).some((name) => name.endsWith('.state')))
+
+  store = await open(directory.path, fakeClock(), limits)
+  const { entries, revision } = await store.list('/a/')
+  assert.deepEqual(new Set(entries.map((entry) => entry.revision)), new Set(revisions))
+  assert.equal(
+    revision,
+    revisions.reduce((latest, one) => (one > latest ? one : latest)),
+  )
   await store.close()
 })
+
+test('EmbeddedStore keeps the time to live of entries whose changes it has replaced', async () => {
+  await using directory = await temporaryDirectory()
+  const clock = fakeClock()
+  let store = await open(directory.path, clock)
+  await store.create('/events/1', bytes('one'), { ttlSeconds: 600 })
+  for (let round = 0; round < 8; round++) {
+    const { revision } = await store.create('/a/large', new Uint8Array(1_000_000))
+    await store.compact(await store.delete('/a/large', revision))
+  }
+  await store.close()
+  assert.ok((await readdir(directory.path)).some((name) => name.endsWith('.state')))
+  await clock.advance(300_000)
+
+  store = await open(directory.path, clock)
+  assert.equal(text((await store.get('/events/1'))?.value), 'one')
+  const watch = recordWatch(store, '', await store.currentRevision())
+  await clock.advance(302_000)
+  await watch.until(() => watch.events.length === 1)
+  assert.deepEqual(watch.events.map(describeEvent), ['delete /events/1 of one'])
+  await store.close()
+})
+
+async function sizeOf(directory: string): Promise<number> {
+  const sizes = (await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}

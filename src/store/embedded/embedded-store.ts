@@ -1,3 +1,4 @@
+import { setImmediate as afterThisTurn } from 'node:timers'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { keptEntry } from '../large-value.ts'
@@ -18,8 +19,10 @@ import type {
 } from '../store.ts'
 import { StoreError } from '../store.ts'
 import type { LoadedLog } from './loading.ts'
+import type { DurableWrite } from './log-file.ts'
 import { encodeRecord, maxKeyBytes, valueOf } from './record.ts'
 import { RevisionLog } from './revision-log.ts'
+import type { LogState } from './state-file.ts'
 
 export interface EmbeddedStoreOptions {
   /** Where the data is kept; made if need be. One process at a time can have it open. */
@@ -27,6 +30,8 @@ export interface EmbeddedStoreOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly historyLimits?: HistoryLimits
+  /** How bytes get on the disk; replaced in tests. */
+  readonly write?: DurableWrite
 }
 
 /** A write whose caller waits. */
@@ -39,6 +44,7 @@ interface PendingWrite {
 
 /** Writes that become durable, and then visible, together. */
 interface Group {
+  readonly records: Buffer[]
   readonly events: StoreEvent[]
   readonly accepted: PendingWrite[]
   /** Refused because of what this group writes, which nobody may learn before it is durable. */
@@ -63,6 +69,8 @@ export class EmbeddedStore implements Store {
   readonly #mvcc: Mvcc
   readonly #expirations: Expirations
   readonly #retention: Retention
+  /** Of the entries that have a time to live. */
+  readonly #expiresAtMs = new WeakMap<Entry, number>()
   #group: Group | undefined
   #waiting: PendingWrite[] = []
   #compaction: Promise<void> = Promise.resolve()
@@ -76,19 +84,23 @@ export class EmbeddedStore implements Store {
     this.#revisions = revisions
     this.#mvcc = new Mvcc((error) => log.error('the end of a watch was not handled', { error }), loaded)
     this.#expirations = new Expirations(clock, (expired) => this.#expire(expired))
-    for (const { expiresAtMs, ...expiring } of loaded.expiring) {
-      this.#expirations.add(expiring, Math.max(0, expiresAtMs - clock.now()))
+    for (const { entry, expiresAtMs } of loaded.expiring) {
+      this.#expiresAtMs.set(entry, expiresAtMs)
+      this.#expirations.add(entry, Math.max(0, expiresAtMs - clock.now()))
     }
     this.#retention = new Retention(clock, this.#mvcc, historyLimits, (revision) => {
       this.#compact(revision).catch((error: unknown) => log.warn('history could not be compacted', { error }))
     })
-    revisions.onSealed((committed) => this.#commit(committed))
   }
 
   /** Throws a DataDirectoryError when the directory is in use, or holds what is not a sound store. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
-    const { log, loaded } = await RevisionLog.open(options.directory)
-    return new EmbeddedStore(options, log, loaded)
+    const { directory, log, write } = options
+    const { log: revisions, loaded } = await RevisionLog.open(directory, write)
+    const { cutBytes } = revisions
+    if (cutBytes > 0)
+      log.info('writes that a crash had interrupted were cut off', { directory, bytes: cutBytes })
+    return new EmbeddedStore(options, revisions, loaded)
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -162,8 +174,9 @@ export class EmbeddedStore implements Store {
     const revision = this.#mvcc.revision + BigInt((this.#group?.events.length ?? 0) + 1)
     try {
       const planned = planWrite(write, current, revision)
-      const event = this.#append(planned, pending.ttlSeconds)
-      const group = (this.#group ??= emptyGroup())
+      const { event, record } = this.#record(planned, pending.ttlSeconds)
+      const group = (this.#group ??= this.#openGroup())
+      group.records.push(record)
       group.events.push(event)
       group.accepted.push(pending)
       group.results.set(write.key, eventResult(event))
@@ -173,23 +186,34 @@ export class EmbeddedStore implements Store {
     }
   }
 
-  /** Gives the event to the log; the event returned shares its bytes with the log instead of the caller. */
-  #append(event: StoreEvent, ttlSeconds: number | undefined): StoreEvent {
-    if (event.type === 'delete') {
-      this.#revisions.append(event.revision, encodeRecord(event, event.revision))
-      return event
-    }
+  /** The event as it goes to the log; the one returned shares its bytes with the record instead of the caller. */
+  #record(event: StoreEvent, ttlSeconds: number | undefined): { event: StoreEvent; record: Buffer } {
+    if (event.type === 'delete') return { event, record: encodeRecord(event) }
     const expiresAtMs = ttlSeconds === undefined ? 0 : this.#clock.now() + ttlSeconds * 1000
     const { key, value, revision, createRevision } = event.entry
-    const record = encodeRecord({ type: 'put', key, value, createRevision, expiresAtMs }, revision)
-    this.#revisions.append(revision, record)
-    return { ...event, entry: keptEntry(key, valueOf(record), revision, createRevision) }
+    const record = encodeRecord({ type: 'put', key, value, revision, createRevision, expiresAtMs })
+    const entry = keptEntry(key, valueOf(record), revision, createRevision)
+    if (expiresAtMs > 0) this.#expiresAtMs.set(entry, expiresAtMs)
+    return { event: { ...event, entry }, record }
   }
 
-  #commit(committed: Promise<void>): void {
-    const group = this.#group!
+  /** Whatever is written until the event loop has gone round shares a commit. */
+  #openGroup(): Group {
+    const group: Group = {
+      records: [],
+      events: [],
+      accepted: [],
+      refused: [],
+      results: new Map(),
+      sealed: false,
+    }
+    afterThisTurn(() => this.#commit(group))
+    return group
+  }
+
+  #commit(group: Group): void {
     group.sealed = true
-    committed.then(
+    this.#revisions.append(group.records, eventRevision(group.events.at(-1)!)).then(
       () => this.#finish(group),
       (error: unknown) => this.#fail(group, error),
     )
@@ -234,28 +258,21 @@ export class EmbeddedStore implements Store {
 
   async #compact(revision: bigint): Promise<void> {
     const before = this.#mvcc.compactedRevision
-    const dropped = this.#mvcc.compact(revision)
+    this.#mvcc.compact(revision)
     if (this.#mvcc.compactedRevision === before) return
-    const forgotten = this.#compaction.then(() =>
-      this.#revisions.forget(revision, [...recordsToForget(dropped)]),
-    )
-    this.#compaction = forgotten.catch(() => {})
-    await forgotten
+    const compacted = this.#compaction.then(() => this.#revisions.compact(revision, () => this.#state()))
+    this.#compaction = compacted.catch(() => {})
+    await compacted
+  }
+
+  /** The oldest that is held. */
+  #state(): LogState {
+    const revision = this.#mvcc.compactedRevision
+    const { entries } = this.#mvcc.list('', { revision })
+    return { revision, entries, expiresAtMs: (entry) => this.#expiresAtMs.get(entry) }
   }
 
   #mustBeOpen(): void {
     if (this.#closing) throw new StoreError('closed', 'the store is closed')
-  }
-}
-
-function emptyGroup(): Group {
-  return { events: [], accepted: [], refused: [], results: new Map(), sealed: false }
-}
-
-/** The revisions of the records that nothing refers to once these changes are no longer in the history. */
-function* recordsToForget(dropped: readonly StoreEvent[]): Generator<bigint> {
-  for (const event of dropped) {
-    if (event.previous) yield event.previous.revision
-    if (event.type === 'delete') yield event.revision
   }
 }

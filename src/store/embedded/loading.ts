@@ -1,18 +1,15 @@
 import { keptEntry } from '../large-value.ts'
-import type { Expiring } from '../mvcc/expirations.ts'
 import { firstRevision, type MvccStart } from '../mvcc/mvcc.ts'
 import type { Entry, StoreEvent } from '../store.ts'
-import type { LogRecord } from './record.ts'
+import type { ChangeRecord } from './record.ts'
 
 /** What a log held when it was opened. */
 export interface LoadedLog extends MvccStart {
-  readonly expiring: readonly (Expiring & { readonly expiresAtMs: number })[]
+  readonly expiring: readonly { readonly entry: Entry; readonly expiresAtMs: number }[]
 }
 
 /** Makes a state and its history of the records of a log, given in the order of their revisions. */
 export class Loading {
-  /** Revisions of records that neither the state nor the history needs. */
-  readonly garbage: bigint[] = []
   readonly #compactedRevision: bigint
   readonly #base = new Map<string, Entry>()
   /** The entries after the history, where they differ from the base. */
@@ -26,17 +23,18 @@ export class Loading {
     this.#revision = compactedRevision > firstRevision ? compactedRevision : firstRevision
   }
 
-  add(revision: bigint, record: LogRecord): void {
+  add(record: ChangeRecord): void {
+    const { revision } = record
     if (revision > this.#revision) this.#revision = revision
     if (record.type === 'put' && record.expiresAtMs > 0) this.#expiresAtMs.set(record.key, record.expiresAtMs)
     else this.#expiresAtMs.delete(record.key)
-    if (revision <= this.#compactedRevision) this.#addToBase(revision, record)
-    else this.#addToHistory(revision, record)
+    if (revision <= this.#compactedRevision) this.#addToBase(record)
+    else this.#addToHistory(record)
   }
 
   result(): LoadedLog {
     const expiring = this.#expiresAtMs.entries().map(([key, expiresAtMs]) => {
-      return { key, revision: this.#current(key)!.revision, expiresAtMs }
+      return { entry: this.#current(key)!, expiresAtMs }
     })
     return {
       entries: this.#base.values(),
@@ -47,27 +45,22 @@ export class Loading {
     }
   }
 
-  #addToBase(revision: bigint, record: LogRecord): void {
-    const replaced = this.#base.get(record.key)
-    if (replaced) this.garbage.push(replaced.revision)
-    if (record.type === 'put') {
-      this.#base.set(record.key, entryOf(revision, record))
-    } else {
-      this.#base.delete(record.key)
-      this.garbage.push(revision)
-    }
+  #addToBase(record: ChangeRecord): void {
+    if (record.type === 'put') this.#base.set(record.key, entryOf(record))
+    else this.#base.delete(record.key)
   }
 
-  #addToHistory(revision: bigint, record: LogRecord): void {
-    const previous = this.#current(record.key)
+  #addToHistory(record: ChangeRecord): void {
+    const { key, revision } = record
+    const previous = this.#current(key)
     if (record.type === 'put') {
-      const entry = entryOf(revision, record)
-      this.#changed.set(record.key, entry)
+      const entry = entryOf(record)
+      this.#changed.set(key, entry)
       this.#events.push(previous ? { type: 'put', entry, previous } : { type: 'put', entry })
     } else {
       if (!previous) throw new RangeError(`revision ${revision} deletes what is not there`)
-      this.#changed.set(record.key, undefined)
-      this.#events.push({ type: 'delete', key: record.key, revision, previous })
+      this.#changed.set(key, undefined)
+      this.#events.push({ type: 'delete', key, revision, previous })
     }
   }
 
@@ -76,6 +69,6 @@ export class Loading {
   }
 }
 
-function entryOf(revision: bigint, { key, value, createRevision }: LogRecord & { type: 'put' }): Entry {
+function entryOf({ key, value, revision, createRevision }: ChangeRecord & { type: 'put' }): Entry {
   return keptEntry(key, value, revision, createRevision)
 }

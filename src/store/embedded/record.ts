@@ -1,68 +1,88 @@
-import { crc32 } from 'node:zlib'
-
 /**
- * A change as the log keeps it, under its revision. Big-endian:
+ * What a log consists of: changes under their revisions, and marks of how far history has been compacted. Big-endian:
  *
- *     0  u32  CRC-32 of the rest, seeded with the low half of the revision, so that a record fits only its place
- *     4  u8   1 put, 2 delete
+ *     0  u32  length of the record in bytes
+ *     4  u8   1 put, 2 delete, 3 compacted
  *     5  u8   0
  *     6  u16  length of the key in bytes
- *     8  u64  create revision (put)
- *    16  f64  when the entry expires, milliseconds since the epoch; 0 for never (put)
- *    24       key in UTF-8, then the value (put)
+ *     8  u64  revision
+ *    16  u64  create revision (put)
+ *    24  f64  when the entry expires, milliseconds since the epoch; 0 for never (put)
+ *    32       key in UTF-8, then the value (put)
  */
-export type LogRecord =
+export type LogRecord = ChangeRecord | { readonly type: 'compacted'; readonly revision: bigint }
+
+export type ChangeRecord =
   | {
       readonly type: 'put'
+      readonly revision: bigint
       readonly key: string
       readonly value: Uint8Array
       readonly createRevision: bigint
+      /** 0 for never. */
       readonly expiresAtMs: number
     }
-  | { readonly type: 'delete'; readonly key: string }
+  | { readonly type: 'delete'; readonly revision: bigint; readonly key: string }
 
-const headerBytes = 24
-const putType = 1
-const deleteType = 2
+export const recordHeaderBytes = 32
+const typeNumbers = { put: 1, delete: 2, compacted: 3 } as const
 
 /** The longest key a record can hold. Bytes of UTF-8. */
 export const maxKeyBytes = 0xffff
 
-export function encodeRecord(record: LogRecord, revision: bigint): Buffer {
-  const keyBytes = Buffer.byteLength(record.key)
+export function encodeRecord(record: LogRecord): Buffer {
+  const key = record.type === 'compacted' ? '' : record.key
   const value = record.type === 'put' ? record.value : undefined
+  const keyBytes = Buffer.byteLength(key)
   // Not from the shared pool: a value may live long, and would keep a whole pool of short-lived ones.
-  const bytes = Buffer.allocUnsafeSlow(headerBytes + keyBytes + (value?.length ?? 0))
-  bytes.writeUInt16BE(record.type === 'put' ? putType << 8 : deleteType << 8, 4)
+  const bytes = Buffer.allocUnsafeSlow(recordHeaderBytes + keyBytes + (value?.length ?? 0))
+  bytes.writeUInt32BE(bytes.length, 0)
+  bytes.writeUInt16BE(typeNumbers[record.type] << 8, 4)
   bytes.writeUInt16BE(keyBytes, 6)
-  bytes.writeBigUInt64BE(record.type === 'put' ? record.createRevision : 0n, 8)
-  bytes.writeDoubleBE(record.type === 'put' ? record.expiresAtMs : 0, 16)
-  bytes.write(record.key, headerBytes)
-  if (value) bytes.set(value, headerBytes + keyBytes)
-  bytes.writeUInt32BE(checksum(bytes, revision), 0)
+  bytes.writeBigUInt64BE(record.revision, 8)
+  bytes.writeBigUInt64BE(record.type === 'put' ? record.createRevision : 0n, 16)
+  bytes.writeDoubleBE(record.type === 'put' ? record.expiresAtMs : 0, 24)
+  if (keyBytes > 0) bytes.write(key, recordHeaderBytes)
+  if (value) bytes.set(value, recordHeaderBytes + keyBytes)
   return bytes
 }
 
-/** The record in `bytes`, or undefined when they are not a record of `revision`. The value is a view of `bytes`. */
-export function decodeRecord(bytes: Buffer, revision: bigint): LogRecord | undefined {
-  if (bytes.length < headerBytes || bytes.readUInt32BE(0) !== checksum(bytes, revision)) return undefined
-  const valueStart = headerBytes + bytes.readUInt16BE(6)
-  const key = bytes.toString('utf8', headerBytes, valueStart)
-  if (bytes[4] === deleteType) return { type: 'delete', key }
-  return {
-    type: 'put',
-    key,
-    value: valueOf(bytes, valueStart),
-    createRevision: bytes.readBigUInt64BE(8),
-    expiresAtMs: bytes.readDoubleBE(16),
+/** The records that `bytes` consist of, or undefined when they are no such thing. Their values are copies. */
+export function decodeRecords(bytes: Buffer): readonly LogRecord[] | undefined {
+  const records: LogRecord[] = []
+  for (let at = 0; at < bytes.length;) {
+    const length = at + recordHeaderBytes <= bytes.length ? bytes.readUInt32BE(at) : 0
+    if (length < recordHeaderBytes || at + length > bytes.length) return undefined
+    const record = decodeRecord(bytes.subarray(at, at + length))
+    if (!record) return undefined
+    records.push(record)
+    at += length
   }
+  return records
+}
+
+function decodeRecord(bytes: Buffer): LogRecord | undefined {
+  const revision = bytes.readBigUInt64BE(8)
+  const valueStart = recordHeaderBytes + bytes.readUInt16BE(6)
+  if (valueStart > bytes.length) return undefined
+  const key = bytes.toString('utf8', recordHeaderBytes, valueStart)
+  switch (bytes[4]) {
+    case typeNumbers.compacted:
+      return { type: 'compacted', revision }
+    case typeNumbers.delete:
+      return { type: 'delete', revision, key }
+    case typeNumbers.put: {
+      const value = Buffer.allocUnsafeSlow(bytes.length - valueStart)
+      bytes.copy(value, 0, valueStart)
+      const createRevision = bytes.readBigUInt64BE(16)
+      return { type: 'put', revision, key, value, createRevision, expiresAtMs: bytes.readDoubleBE(24) }
+    }
+  }
+  return undefined
 }
 
 /** The value of an encoded put, as a view of it. */
-export function valueOf(bytes: Buffer, start = headerBytes + bytes.readUInt16BE(6)): Uint8Array {
+export function valueOf(bytes: Buffer): Uint8Array {
+  const start = recordHeaderBytes + bytes.readUInt16BE(6)
   return new Uint8Array(bytes.buffer, bytes.byteOffset + start, bytes.length - start)
-}
-
-function checksum(bytes: Buffer, revision: bigint): number {
-  return crc32(bytes.subarray(4), Number(revision & 0xffff_ffffn))
 }

@@ -1,224 +1,167 @@
-import { chmodSync, mkdirSync, realpathSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RootDatabaseOptions } from 'lmdb'
-import { firstRevision } from '../mvcc/mvcc.ts'
-import { DataDirectoryError } from './data-directory-error.ts'
-import { checkLmdbFile } from './lmdb-file.ts'
-import { type LoadedLog, Loading } from './loading.ts'
-import { decodeRecord } from './record.ts'
+import { encodeBatch } from './batch.ts'
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import { findLog, type FoundLog } from './find-log.ts'
+import type { LoadedLog } from './loading.ts'
+import { type DurableWrite, type LogFile, syncDirectory, writeDurably } from './log-file.ts'
+import {
+  changesName,
+  isStateName,
+  revisionOf,
+  type Segment,
+  stateName,
+  unfinishedSuffix,
+} from './log-names.ts'
+import { encodeRecord } from './record.ts'
+import { type LogState, openLogFile, writeState } from './state-file.ts'
 
-/** The part of LMDB's interface that the log uses, with revisions for keys. */
-interface LogDatabase {
-  get(key: bigint): Buffer | undefined
-  getRange(options: { readonly start: bigint }): Iterable<{ readonly key: bigint; readonly value: Buffer }>
-  put(key: bigint, value: Buffer, options?: typeof appending): Promise<boolean>
-  remove(key: bigint): Promise<boolean>
-  on(event: 'beforecommit', run: () => void): void
-  readonly committed: PromiseLike<unknown>
-  resetReadTxn(): void
-  readerList(): string
-  close(): Promise<void>
-}
-
-interface LogMeta {
-  readonly format: typeof formatName
-  readonly version: number
-  readonly compactedRevision: string
-}
-
-const fileName = 'store.mdb'
-const formatName = 'k8ts store'
-const formatVersion = 1
-const metaKey = 0n
-const appending = { append: true }
-/** Records removed by one transaction of a compaction, so that writes need not wait long. */
-const removalsPerTransaction = 512
-
-/** Addresses reserved for the file to grow into; costs nothing until used. */
-const mapBytes = 64 * 2 ** 30
-
-/** LMDB locks a directory against other processes; within this one it would share it. */
-const openInThisProcess = new Set<string>()
-
-/** Revisions as keys: eight bytes, big-endian, so that the order of keys is the order of revisions. */
-const keyEncoder = {
-  writeKey(revision: bigint, target: Buffer, position: number): number {
-    return target.writeBigUInt64BE(revision, position)
-  },
-  readKey(source: Buffer, start: number): bigint {
-    return source.readBigUInt64BE(start)
-  },
-}
+/** A file of changes that is longer gets no more of them. */
+const segmentBytes = 2 << 20
+/** Changes are replaced by the state they led to once they take this much, and as much as that. */
+const worthwhileBytes = 4 << 20
 
 /**
- * The changes that make up the state and the history, in one LMDB file, each under its revision. Every revision that
- * was compacted and whose entry has been replaced is removed, so that the file's size follows what it holds.
+ * The changes that make up the state and the history, on disk in a directory of their own:
+ *
+ *     <revision>.state  every entry right after this revision, and at the end a mark that it is complete
+ *     <revision>.log    the changes after this revision and marks of how far they have been compacted, in batches
+ *     lock, owner       whose the directory is
+ *
+ * A state takes the place of the files before it once it is there as a whole. What a crash leaves at the end of the
+ * latest changes was never acknowledged, and is cut off.
  */
 export class RevisionLog {
+  /** Bytes at the end of the latest changes that a crash had left incomplete. */
+  readonly cutBytes: number
   readonly #directory: string
-  readonly #database: LogDatabase
-  /** What the records of the next commit resolve to: whether they were written. */
-  readonly #appended: Promise<boolean>[] = []
+  readonly #lock: DirectoryLock
+  readonly #write: DurableWrite
+  /** Oldest first; the last one is written to. */
+  readonly #segments: Segment[]
+  #file: LogFile
+  #stateBytes: number
+  #revision: bigint
+  #written: Promise<unknown> = Promise.resolve()
 
-  private constructor(directory: string, database: LogDatabase) {
+  private constructor(
+    directory: string,
+    lock: DirectoryLock,
+    write: DurableWrite,
+    found: FoundLog,
+    file: LogFile,
+  ) {
     this.#directory = directory
-    this.#database = database
-    // LMDB makes a promise of its own for each commit; if it fails, nobody else would handle that one.
-    database.on('beforecommit', () => queueMicrotask(() => void database.committed.then(ignore, ignore)))
+    this.#lock = lock
+    this.#write = write
+    this.#segments = found.segments
+    this.#file = file
+    this.#stateBytes = found.stateBytes
+    this.#revision = found.loaded.revision
+    this.cutBytes = found.cutBytes
   }
 
   /** Makes the directory if need be. Throws a DataDirectoryError when its content cannot be used. */
-  static async open(directory: string): Promise<{ log: RevisionLog; loaded: LoadedLog }> {
-    const { open } = await import('lmdb')
+  static async open(
+    directory: string,
+    write: DurableWrite = writeDurably,
+  ): Promise<{ log: RevisionLog; loaded: LoadedLog }> {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     const realDirectory = realpathSync(directory)
-    if (openInThisProcess.has(realDirectory)) {
-      throw new DataDirectoryError('inUse', `${directory} is already open in this process`)
-    }
-    const path = join(realDirectory, fileName)
-    const recordCount = checkLmdbFile(path)
-    const options: RootDatabaseOptions & { keyEncoder: typeof keyEncoder } = {
-      encoding: 'binary',
-      keyEncoder,
-      mapSize: mapBytes,
-      // A commit is then on disk when its promise resolves, not only visible.
-      overlappingSync: false,
-    }
-    const database = open(path, options) as unknown as LogDatabase
-    const log = new RevisionLog(realDirectory, database)
-    openInThisProcess.add(realDirectory)
+    const lock = await lockDirectory(realDirectory)
     try {
-      log.#takeOwnership()
-      chmodSync(path, 0o600)
-      return { log, loaded: await log.#load(recordCount) }
+      const found = findLog(realDirectory)
+      for (const path of found.obsolete) rmSync(path)
+      const { path, bytes } = found.segments.at(-1)!
+      const file = await openLogFile(path, bytes, write)
+      const log = new RevisionLog(realDirectory, lock, write, found, file)
+      return { log, loaded: found.loaded }
     } catch (error) {
-      await log.close()
+      lock.release()
       throw error
     }
   }
 
-  /**
-   * Calls `onSealed` when the records appended since the last commit become one: later ones belong to the next. The
-   * promise resolves once they are on disk.
-   */
-  onSealed(onSealed: (committed: Promise<void>) => void): void {
-    this.#database.on('beforecommit', () => {
-      if (this.#appended.length > 0) onSealed(this.#committed(this.#appended.splice(0)))
+  /** Adds encoded changes up to `revision`, which follow one another; resolves once they are on disk. */
+  append(records: readonly Buffer[], revision: bigint): Promise<void> {
+    return this.#serially(async () => {
+      await this.#appendToFile(records)
+      this.#revision = revision
     })
   }
 
-  /** Adds a record with a revision above all others to the next commit. The bytes must stay as they are. */
-  append(revision: bigint, record: Buffer): void {
-    this.#appended.push(this.#database.put(revision, record, appending))
-  }
-
-  /** Notes that `compactedRevision` is the oldest that can be read, and removes the records at `revisions`. */
-  async forget(compactedRevision: bigint, revisions: readonly bigint[]): Promise<void> {
-    const meta: LogMeta = {
-      format: formatName,
-      version: formatVersion,
-      compactedRevision: String(compactedRevision),
-    }
-    const writes: Promise<boolean>[] = [this.#database.put(metaKey, Buffer.from(JSON.stringify(meta)))]
-    for (const [index, revision] of revisions.entries()) {
-      writes.push(this.#database.remove(revision))
-      if (index % removalsPerTransaction === removalsPerTransaction - 1) {
-        await this.#settled(Promise.all(writes.splice(0)))
-      }
-    }
-    await this.#settled(Promise.all(writes))
+  /**
+   * Notes that `revision` is the oldest that can be read. `state` is asked for what there is at that revision or a
+   * later one that was compacted, when it is time to replace changes by it.
+   */
+  async compact(revision: bigint, state: () => LogState): Promise<void> {
+    await this.#serially(() => this.#appendToFile([encodeRecord({ type: 'compacted', revision })]))
+    const replaceable = this.#replacedBy(revision).reduce((sum, { bytes }) => sum + bytes, 0)
+    if (replaceable < Math.max(worthwhileBytes, this.#stateBytes)) return
+    await this.#replaceBy(state())
   }
 
   async close(): Promise<void> {
-    await this.#database.close()
-    openInThisProcess.delete(this.#directory)
+    await this.#written
+    await this.#file.close()
+    this.#lock.release()
   }
 
-  /**
-   * LMDB notes every process that reads, guarded by a file lock that the kernel releases when the process ends however
-   * it ends. Whoever reads first and then looks for others can not miss one that does the same.
-   */
-  #takeOwnership(): void {
+  #serially(run: () => Promise<void>): Promise<void> {
+    const result = this.#written.then(run)
+    this.#written = result.catch(ignore)
+    return result
+  }
+
+  async #appendToFile(records: readonly Buffer[]): Promise<void> {
     try {
-      this.#database.get(metaKey)
+      if (this.#file.length >= segmentBytes) await this.#startSegment()
+      await this.#file.append(encodeBatch(records))
     } catch (error) {
-      throw new DataDirectoryError('inUse', `${this.#directory} is in use by another process`, {
-        cause: error,
-      })
-    }
-    this.#database.resetReadTxn()
-    const pids = this.#database.readerList().matchAll(/^\s*(\d+) /gm)
-    const other = pids.map((match) => Number(match[1])).find((pid) => pid !== process.pid)
-    if (other !== undefined) {
-      throw new DataDirectoryError('inUse', `${this.#directory} is in use by process ${other}`)
-    }
-  }
-
-  async #load(recordCount: number): Promise<LoadedLog> {
-    const compactedRevision = await this.#readMeta(recordCount)
-    const loading = new Loading(compactedRevision)
-    for (const { key, value } of this.#database.getRange({ start: firstRevision })) {
-      const record = decodeRecord(value, key)
-      if (!record) {
-        throw new DataDirectoryError('corrupt', `${this.#directory} is corrupt: revision ${key} is damaged`)
-      }
-      loading.add(key, record)
-    }
-    this.#database.resetReadTxn()
-    // What a compaction had not removed yet when the process ended.
-    if (loading.garbage.length > 0) await this.forget(compactedRevision, loading.garbage)
-    return loading.result()
-  }
-
-  /** The compacted revision; makes a new log where there is nothing. */
-  async #readMeta(recordCount: number): Promise<bigint> {
-    const bytes = this.#database.get(metaKey)
-    if (!bytes) {
-      if (recordCount > 0) this.#throwForeign()
-      await this.forget(0n, [])
-      return 0n
-    }
-    const meta = parseMeta(bytes) ?? this.#throwForeign()
-    if (meta.version !== formatVersion) {
-      throw new DataDirectoryError(
-        'newer',
-        `${this.#directory} has format ${meta.version}, which is newer than this program`,
-      )
-    }
-    return BigInt(meta.compactedRevision)
-  }
-
-  #throwForeign(): never {
-    throw new DataDirectoryError('foreign', `${join(this.#directory, fileName)} is not a file of this store`)
-  }
-
-  async #committed(writes: readonly Promise<boolean>[]): Promise<void> {
-    const written = await this.#settled(Promise.all(writes))
-    if (written.includes(false))
-      throw new Error(`${this.#directory} holds later revisions than were appended here`)
-  }
-
-  async #settled<Result>(write: Promise<Result>): Promise<Result> {
-    try {
-      return await write
-    } catch (error) {
-      // LMDB rejects with an error that only refers to a promise of the real one, which must not stay unhandled.
-      const reason = await (error as { commitError?: Promise<never> }).commitError?.catch(
-        (cause: unknown) => cause,
-      )
-      if (reason instanceof Error && error instanceof Error) error.message = reason.message
       throw new Error(`${this.#directory} cannot be written to`, { cause: error })
+    }
+    this.#segments.at(-1)!.bytes = this.#file.length
+  }
+
+  async #startSegment(): Promise<void> {
+    const after = this.#revision
+    // Marks alone do not fill a file that must be named otherwise.
+    if (after === this.#segments.at(-1)!.after) return
+    await this.#file.mend()
+    const path = join(this.#directory, changesName(after))
+    const file = await openLogFile(path, 0, this.#write)
+    await this.#file.close()
+    this.#file = file
+    this.#segments.push({ path, after, bytes: file.length })
+  }
+
+  /** The files whose changes are all in the state at `revision`. */
+  #replacedBy(revision: bigint): readonly Segment[] {
+    return this.#segments.filter(
+      (_, index) => (this.#segments[index + 1]?.after ?? revision + 1n) <= revision,
+    )
+  }
+
+  async #replaceBy(state: LogState): Promise<void> {
+    const path = join(this.#directory, stateName(state.revision))
+    const unfinished = path + unfinishedSuffix
+    let bytes: number
+    try {
+      bytes = await writeState(unfinished, state, this.#write)
+      renameSync(unfinished, path)
+    } catch (error) {
+      rmSync(unfinished, { force: true })
+      throw error
+    }
+    syncDirectory(this.#directory)
+    this.#stateBytes = bytes
+    const replaced = this.#replacedBy(state.revision)
+    this.#segments.splice(0, replaced.length)
+    for (const { path: old } of replaced) rmSync(old)
+    for (const name of readdirSync(this.#directory)) {
+      if (isStateName(name) && revisionOf(name) < state.revision) rmSync(join(this.#directory, name))
     }
   }
 }
 
 function ignore(): void {}
-
-function parseMeta(bytes: Buffer): LogMeta | undefined {
-  try {
-    const meta = JSON.parse(bytes.toString()) as Partial<LogMeta> | null
-    return meta?.format === formatName ? (meta as LogMeta) : undefined
-  } catch {
-    return undefined
-  }
-}
