@@ -53,7 +53,15 @@ interface NativeProperties {
   readonly listMetadata: JsonObject
 }
 
-/** A kind whose texts about its type and metadata are those of all kinds. */
+const conventions = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md'
+
+/** What conformance asks to be said of a custom object's metadata; no declaration file describes fields of such types. */
+const metadataTexts = {
+  object: `Standard object's metadata. More info: ${conventions}#metadata`,
+  list: `Standard list metadata. More info: ${conventions}#types-kinds`,
+}
+
+/** A kind whose texts about its type are those of all kinds. */
 const describedKind = 'io.k8s.api.core.v1.ConfigMap'
 
 function nativeProperties(
@@ -61,21 +69,20 @@ function nativeProperties(
   dialect: Dialect,
   descriptions: DescriptionSource | undefined,
 ): NativeProperties {
-  const texts = (kind: string) => descriptions?.describe(kind)?.fields
-  const own = texts(describedKind)
+  const own = descriptions?.describe(describedKind)?.fields
   const described = (name: string) => {
     const description = own?.get(name)
     return { ...(description && { description }), type: 'string' }
   }
-  const metadata = (type: string, description: string | undefined): JsonObject => {
+  const metadata = (type: string, description: string): JsonObject => {
     const reference = writer.reference(type)
     const base = dialect === 'v3' ? { allOf: [reference] } : reference
-    return { ...(description && { description }), ...base }
+    return { description, ...base }
   }
   return {
     type: { apiVersion: described('apiVersion'), kind: described('kind') },
-    metadata: metadata(typeNames.objectMeta, own?.get('metadata')),
-    listMetadata: metadata(typeNames.listMeta, texts(`${describedKind}List`)?.get('metadata')),
+    metadata: metadata(typeNames.objectMeta, metadataTexts.object),
+    listMetadata: metadata(typeNames.listMeta, metadataTexts.list),
   }
 }
 

@@ -154,6 +154,9 @@ test('operations name their action, kind and parameters', () => {
   assert.equal(at(connect, 'operationId'), 'connectCoreV1PostNamespacedPodExec')
 })
 
+const standardMetadata =
+  "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
+
 test('custom resources keep their schema in v3 and a weaker one in v2', () => {
   const name = 'com.example.stable.v1.Thing'
   const v3 = at(openApiV3Document(input, 'apis/stable.example.com/v1'), 'components', 'schemas', name)
@@ -163,9 +166,14 @@ test('custom resources keep their schema in v3 and a weaker one in v2', () => {
     port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
   })
   assert.deepEqual(at(v3, 'properties', 'metadata'), {
+    description: standardMetadata,
     allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }],
   })
   const v2 = at(openApiV2Document(input), 'definitions', name)
+  assert.deepEqual(at(v2, 'properties', 'metadata'), {
+    description: standardMetadata,
+    $ref: '#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+  })
   assert.deepEqual(at(v2, 'properties', 'spec', 'properties'), {
     size: { type: 'integer', minimum: 1, default: 3 },
     port: { 'x-kubernetes-int-or-string': true },
