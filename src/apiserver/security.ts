@@ -55,7 +55,7 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   })
   const { authorizer, escalationCheck } = authorization
   const plugins = createAdmissionPlugins(
-    { objects, authorizer, clock, random },
+    { objects, authorizer, clock, random, servedKind: (kind) => configuration.parts.servedKind(kind) },
     { ...extensionPlugins(objects, authorizer, configuration), ...configuration.admissionExtensions },
     configuration.admission,
   )

@@ -51,6 +51,9 @@ export async function startClusterApiServer(
   const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
   if (loaded) undo.push(() => loaded.close())
   const metrics = createMetrics()
+  const admission =
+    options.apiServer?.admission &&
+    (await import('./security/load-admission.ts')).loadAdmission(options.apiServer.admission, clock)
   const audit =
     options.apiServer?.audit &&
     (await (
@@ -60,7 +63,7 @@ export async function startClusterApiServer(
     store,
     healthChecks,
     audit,
-    security: clusterSecurity({ pki, server, clock, random, log, ...(loaded && { loaded }) }),
+    security: clusterSecurity({ pki, server, clock, random, log, admission, ...(loaded && { loaded }) }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
     components: () =>

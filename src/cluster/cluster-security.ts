@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { AdmissionChoice } from '../apiserver/admission/order.ts'
 import type { Security, SecurityParts } from '../apiserver/api-server.ts'
 import { createTokenKeys } from '../apiserver/authentication/service-accounts/token-keys.ts'
 import type { Objects } from '../apiserver/objects.ts'
@@ -18,6 +19,7 @@ export interface ClusterSecurityOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly admission?: AdmissionChoice | undefined
   /** What the operator's files add. */
   readonly loaded?: LoadedSecurity
 }
@@ -26,13 +28,14 @@ export interface ClusterSecurityOptions {
 export function clusterSecurity(
   options: ClusterSecurityOptions,
 ): (objects: Objects, parts: SecurityParts) => Security {
-  const { pki, server, clock, random, log, loaded } = options
+  const { pki, server, clock, random, log, loaded, admission } = options
   const clientAuthorities = [new X509Certificate(pki.authority.certificatePem)]
   const frontProxyAuthorities = [new X509Certificate(pki.frontProxyAuthority.certificatePem)]
   return (objects, parts) =>
     createSecurity(objects, {
       parts,
       ...loaded?.configuration,
+      ...(admission && { admission }),
       clock,
       random,
       clientAuthorities: () => clientAuthorities,

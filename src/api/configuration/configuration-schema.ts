@@ -1,4 +1,5 @@
 import type {
+  AnySchema,
   Field,
   ListSchema,
   MapSchema,
@@ -13,6 +14,8 @@ import type {
  */
 
 export const text: ScalarSchema = { type: 'string' }
+/** Any JSON: what another reader reads. */
+export const anything: AnySchema = { type: 'any' }
 export const flag: ScalarSchema = { type: 'boolean' }
 export const integer: ScalarSchema = { type: 'integer', format: 'int32' }
 export const longInteger: ScalarSchema = { type: 'integer', format: 'int64' }

@@ -5,6 +5,7 @@ import { namespaces, pods, resourceQuotas, serviceAccounts, services } from '../
 import { seededRandom } from '../../machinery/random.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
 import { alwaysAllow } from '../authorization/always-allow.ts'
+import { optionalPlugins } from './optional/optional-plugins.ts'
 import { createAdmissionPlugins, type AdmissionChoice } from './order.ts'
 import { denyServiceExternalIps } from './optional/deny-service-external-ips.ts'
 import type { AdmissionPlugin } from './plugin.ts'
@@ -15,7 +16,9 @@ const webhooks: AdmissionPlugin = { name: 'MutatingAdmissionWebhook', handles: (
 
 function plugins(choice?: AdmissionChoice, objects = memoryObjects()) {
   const context = { objects, authorizer: alwaysAllow, clock: fakeClock(), random: seededRandom(1) }
-  return createAdmissionPlugins(context, { mutatingWebhooks: webhooks }, choice)
+  const optional = optionalPlugins(() => () => Promise.resolve({}))
+  const parts = { ...context, servedKind: () => undefined }
+  return createAdmissionPlugins(parts, { mutatingWebhooks: webhooks }, { optional, ...choice })
 }
 const namesOf = (choice?: AdmissionChoice) => plugins(choice).map(({ name }) => name)
 

@@ -11,12 +11,14 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { createLimitRanger } from './limit-ranger/limit-ranger.ts'
 import { createNamespaceLifecycle } from './namespace-lifecycle.ts'
 import { createNodeRestriction } from './node-restriction/node-restriction.ts'
-import { alwaysPullImages } from './optional/always-pull-images.ts'
-import { denyServiceExternalIps } from './optional/deny-service-external-ips.ts'
-import { extendedResourceToleration } from './optional/extended-resource-toleration.ts'
-import { limitPodHardAntiAffinityTopology } from './optional/limit-pod-hard-anti-affinity-topology.ts'
 import { createPersistentVolumeClaimResize } from './persistent-volume-claim-resize.ts'
+import type { PluginFiles } from './configuration/admission-configuration.ts'
+import type { OptionalPlugins } from './optional/optional-plugins.ts'
+import type { FindKind } from './optional/owner-references-permission-enforcement.ts'
 import type { AdmissionPlugin } from './plugin.ts'
+import { idlePluginNames, offByDefault, orderedPluginNames } from './plugin-names.ts'
+import type { PodSecurityConfiguration } from './pod-security/pod-security-configuration.ts'
+import type { LimitedResource } from './resource-quota/limited-resources.ts'
 import { createPodSecurity } from './pod-security/pod-security.ts'
 import { createPodTopologyLabels } from './pod-topology-labels.ts'
 import { createPriority } from './priority.ts'
@@ -32,6 +34,7 @@ export interface AdmissionContext {
   readonly authorizer: Authorizer
   readonly clock: Clock
   readonly random: Random
+  readonly servedKind: FindKind
 }
 
 /** What clusters add themselves: policies and webhooks, in the places that upstream gives them. */
@@ -42,45 +45,48 @@ export interface AdmissionExtensions {
   readonly validatingWebhooks?: AdmissionPlugin
 }
 
-/** As `--enable-admission-plugins` and `--disable-admission-plugins`: by name. */
+/** As `--enable-admission-plugins`, `--disable-admission-plugins` and `--admission-control-config-file`: by name. */
 export interface AdmissionChoice {
   readonly enable?: readonly string[]
   readonly disable?: readonly string[]
+  /** How plugins are made that are off by default. */
+  readonly optional?: OptionalPlugins
+  readonly files?: PluginFiles
+  readonly podSecurity?: PodSecurityConfiguration
+  readonly limitedResources?: readonly LimitedResource[]
 }
-
-/** There, but not on unless chosen. */
-const offByDefault: ReadonlySet<string> = new Set(
-  [
-    limitPodHardAntiAffinityTopology,
-    alwaysPullImages,
-    extendedResourceToleration,
-    denyServiceExternalIps,
-  ].map(({ name }) => name),
-)
 
 /**
  * The admission plugins in upstream's order: those that are on by default, NodeRestriction, and what is chosen.
- * Throws when a choice names a plugin that does not exist. What clusters add comes
- * after what Kubernetes says itself, and quotas last, when nothing else can refuse any more.
- * Source: kubernetes/pkg/kubeapiserver/options/plugins.go.
+ * Throws when a choice names a plugin that does not exist, or one whose configuration is wrong.
  */
 export function createAdmissionPlugins(
-  { objects, authorizer, clock, random }: AdmissionContext,
+  context: AdmissionContext,
   extensions: AdmissionExtensions = {},
   choice: AdmissionChoice = {},
 ): readonly AdmissionPlugin[] {
+  const plugins = chosen(
+    [...defaultPlugins(context, extensions, choice), ...addedPlugins(context, choice)],
+    choice,
+  )
+  const order: readonly string[] = orderedPluginNames
+  return plugins.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+}
+
+function defaultPlugins(
+  { objects, authorizer, clock, random }: AdmissionContext,
+  extensions: AdmissionExtensions,
+  { podSecurity, limitedResources }: AdmissionChoice,
+): readonly AdmissionPlugin[] {
   const plugins: readonly (AdmissionPlugin | undefined)[] = [
     createNamespaceLifecycle(objects, clock),
-    limitPodHardAntiAffinityTopology,
     createLimitRanger(objects),
     createServiceAccount(objects, clock, random),
     createNodeRestriction(objects, authorizer),
     taintNodesByCondition,
-    alwaysPullImages,
-    createPodSecurity(objects),
+    createPodSecurity(objects, podSecurity),
     createPriority(objects),
     defaultTolerationSeconds,
-    extendedResourceToleration,
     createDefaultStorageClass(objects),
     storageObjectInUseProtection,
     createPersistentVolumeClaimResize(objects),
@@ -89,28 +95,32 @@ export function createAdmissionPlugins(
     createCertificateSigning(authorizer),
     certificateSubjectRestriction,
     createDefaultIngressClass(objects),
-    denyServiceExternalIps,
     createPodTopologyLabels(objects),
     extensions.mutatingPolicies,
     extensions.mutatingWebhooks,
     extensions.validatingPolicies,
     extensions.validatingWebhooks,
-    createResourceQuota(objects, clock),
+    createResourceQuota(objects, clock, limitedResources),
   ]
-  return choose(
-    plugins.filter((plugin) => plugin !== undefined),
-    choice,
-  )
+  return plugins.filter((plugin) => plugin !== undefined)
 }
 
-function choose(
+/** Those that are chosen of those that are off by default. */
+function addedPlugins(
+  context: AdmissionContext,
+  { enable = [], optional = {}, files }: AdmissionChoice,
+): readonly AdmissionPlugin[] {
+  const wanted = new Set(enable.filter((name) => offByDefault.has(name) && optional[name]))
+  return Array.from(wanted, (name) => optional[name]!(context, files?.get(name)))
+}
+
+function chosen(
   plugins: readonly AdmissionPlugin[],
   { enable = [], disable = [] }: AdmissionChoice,
 ): readonly AdmissionPlugin[] {
-  const known = new Set(plugins.map(({ name }) => name))
-  const unknown = [...enable, ...disable].filter((name) => !known.has(name))
+  const known = new Set([...plugins.map(({ name }) => name), ...idlePluginNames])
+  const unknown = enable.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new Error(`unknown admission plugins: ${unknown.join(', ')}`)
-  return plugins.filter(
-    ({ name }) => !disable.includes(name) && (!offByDefault.has(name) || enable.includes(name)),
-  )
+  // What is both enabled and disabled is on, as upstream has it.
+  return plugins.filter(({ name }) => !disable.includes(name) || enable.includes(name))
 }

@@ -231,7 +231,9 @@ export class AuditRecord {
 
 function unpackedBody({ body, headers }: HttpReply): Buffer | undefined {
   if (!Buffer.isBuffer(body)) return undefined
-  return headers['content-encoding'] === 'gzip' ? gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH }) : body
+  return headers['content-encoding'] === 'gzip'
+    ? gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH })
+    : body
 }
 
 function shortened(userAgent: string | undefined): string | undefined {

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
+import { admissionOptions, parseAdmission } from '../api-server-flags/admission-flags.ts'
 import { auditOptions, parseAudit } from '../api-server-flags/audit-flags.ts'
+import { given } from '../api-server-flags/flag-values.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
@@ -49,6 +51,7 @@ export const securityOptions: Readonly<Record<string, Option>> = {
 /** How the API server differs from its defaults, by kube-apiserver's own options. */
 export const apiServerFileOptions: Readonly<Record<string, Option>> = {
   ...auditOptions,
+  ...admissionOptions,
   'encryption-provider-config': {
     description: 'EncryptionConfiguration: what of the objects is stored encrypted, and how',
     value: 'FILE',
@@ -182,9 +185,12 @@ export function parseStore(input: CommandInput): StoreChoice | undefined {
 }
 
 export function parseApiServer(input: CommandInput): ApiServerChoice | undefined {
-  const encryption = parseEncryption(input)
-  const audit = parseAudit(input)
-  return encryption || audit ? { ...(encryption && { encryption }), ...(audit && { audit }) } : undefined
+  const choice = given({
+    encryption: parseEncryption(input),
+    audit: parseAudit(input),
+    admission: parseAdmission(input),
+  })
+  return Object.keys(choice).length > 0 ? choice : undefined
 }
 
 function parseEncryption(input: CommandInput): ApiServerChoice['encryption'] {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AdmissionFlags } from '../api-server-flags/admission-flags.ts'
 import type { AuditChoice } from '../api-server-flags/audit-flags.ts'
 import type { AddressPlan } from '../machine/address-plan.ts'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
@@ -43,6 +44,8 @@ export type StoreChoice =
 export interface ApiServerChoice {
   /** `--audit-*` */
   readonly audit?: AuditChoice
+  /** `--enable-admission-plugins` and the others. */
+  readonly admission?: AdmissionFlags
   /** `--encryption-provider-config`, `--encryption-provider-config-automatic-reload`. */
   readonly encryption?: { readonly path: string; readonly reloads: boolean }
 }

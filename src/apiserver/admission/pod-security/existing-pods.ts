@@ -8,13 +8,20 @@ import { compareLevels, describeLevelVersion, sameLevelVersion, type LevelVersio
 /** More pods than these are not looked at. */
 const maxPodsChecked = 3000
 
+/** How a namespace comes to ask for something else. */
+interface EnforceChange {
+  readonly namespace: string
+  readonly enforce: LevelVersion
+  readonly previous: LevelVersion
+  /** Classes of runtimes that are not held to anything. */
+  readonly exempt: readonly string[]
+}
+
 /** Says which pods a namespace has that a stricter policy would not let in. Pods of one controller are told once. */
 export function warnAboutExistingPods(
   objects: Objects,
   request: AdmissionRequest,
-  namespace: string,
-  enforce: LevelVersion,
-  previous: LevelVersion,
+  { namespace, enforce, previous, exempt }: EnforceChange,
 ): void {
   const isStricter =
     enforce.level !== 'privileged' &&
@@ -29,6 +36,7 @@ export function warnAboutExistingPods(
     const owner = controllerOf(pod)?.uid
     if (!pod.spec || (owner && seenOwners.has(owner))) continue
     if (owner) seenOwners.add(owner)
+    if (exempt.includes(pod.spec.runtimeClassName ?? '')) continue
     const text = violationText(enforce, pod.spec, pod.metadata ?? {})
     if (text === '') continue
     const name = pod.metadata?.name ?? ''

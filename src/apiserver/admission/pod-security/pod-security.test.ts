@@ -214,6 +214,61 @@ describe('createPodSecurity', () => {
     )
   })
 
+  it('looks at a pod again that gets another image', async () => {
+    objects.put(namespaces, { metadata: { name: 'n', labels: label({ enforce: 'restricted' }) } })
+    const before = pod({ hostNetwork: true })
+    const [container, ...more] = before.spec!.containers
+    const updated = pod({ hostNetwork: true, containers: [{ ...container!, image: 'other' }, ...more] })
+    await assert.rejects(
+      admit(plugin, admissionRequest('UPDATE', pods, updated, { oldObject: before })),
+      /violates PodSecurity "restricted:latest"/,
+    )
+  })
+
+  it('tells the audit log what it went by, what it would object to, and who is exempt', async () => {
+    const configuration = {
+      defaults: {
+        enforce: { level: 'privileged', minorVersion: 'latest' },
+        audit: { level: 'baseline', minorVersion: 30 },
+        warn: { level: 'privileged', minorVersion: 'latest' },
+      },
+      exemptions: { usernames: ['boss'], namespaces: ['exempt'], runtimeClasses: ['vm'] },
+    } as const
+    plugin = createPodSecurity(objects, configuration)
+    const told = async (
+      labels: Record<string, string>,
+      { name = 'n', user = 'jane', runtimeClassName = 'usual' } = {},
+    ) => {
+      objects.put(namespaces, { metadata: { name, labels: label(labels) } })
+      const annotations: Record<string, string> = {}
+      const object = { ...pod({ hostPID: true, runtimeClassName }), metadata: { name: 'p', namespace: name } }
+      const annotate = (key: string, value: string) => void (annotations[key] = value)
+      const request = admissionRequest('CREATE', pods, object, { annotate, user: { name: user, groups: [] } })
+      await admit(plugin, request).catch(() => {})
+      return annotations
+    }
+    const prefix = 'pod-security.kubernetes.io'
+    const audited = 'would violate PodSecurity "baseline:v1.30": host namespaces (hostPID=true)'
+    assert.deepEqual(await told({}), {
+      [`${prefix}/enforce-policy`]: 'privileged:latest',
+      [`${prefix}/audit-violations`]: audited,
+    })
+    assert.deepEqual(await told({ enforce: 'restricted', audit: 'privileged' }), {
+      [`${prefix}/enforce-policy`]: 'restricted:latest',
+    })
+    assert.deepEqual(await told({ audit: 'privileged' }), {
+      [`${prefix}/enforce-policy`]: 'privileged:latest',
+    })
+    assert.deepEqual(await told({ audit: 'nonsense' }), {
+      [`${prefix}/enforce-policy`]: 'privileged:latest',
+      [`${prefix}/error`]:
+        'Failed to parse policy: metadata.labels[pod-security.kubernetes.io/audit]: Invalid value: "nonsense": must be one of privileged, baseline, restricted',
+    })
+    assert.deepEqual(await told({}, { user: 'boss' }), { [`${prefix}/exempt`]: 'user' })
+    assert.deepEqual(await told({}, { name: 'exempt' }), { [`${prefix}/exempt`]: 'namespace' })
+    assert.deepEqual(await told({}, { runtimeClassName: 'vm' }), { [`${prefix}/exempt`]: 'runtimeClass' })
+  })
+
   it('warns about what makes pods', async () => {
     objects.put(namespaces, {
       metadata: { name: 'n', labels: label({ enforce: 'baseline', warn: 'baseline' }) },

@@ -12,6 +12,7 @@ import {
   statefulSets,
 } from '../../../api/generated/resources.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
+import { aggregateFieldErrors } from '../../../machinery/field-error.ts'
 import type { KubernetesObject, ObjectMeta } from '../../../machinery/meta.ts'
 import { groupResource } from '../../../machinery/resource.ts'
 import { invalid, notFound } from '../../../machinery/status-errors.ts'
@@ -21,7 +22,8 @@ import { refused } from '../refuse.ts'
 import { isAbout, objectOf, oldObjectOf } from '../request-matching.ts'
 import { violationText } from './evaluate-pod.ts'
 import { warnAboutExistingPods } from './existing-pods.ts'
-import { describeLevelVersion, policyOf, type PodSecurityPolicy } from './policy.ts'
+import type { PodSecurityConfiguration } from './pod-security-configuration.ts'
+import { anythingGoes, describeLevelVersion, policyOf, type PodSecurityPolicy } from './policy.ts'
 
 const controllers: ReadonlySet<string> = new Set(
   [
@@ -40,13 +42,40 @@ const controllers: ReadonlySet<string> = new Set(
  * Holds pods to the standard that their namespace's labels ask for; what makes pods is warned about, not refused.
  * Source: k8s.io/pod-security-admission/admission.
  */
-export function createPodSecurity(objects: Objects): AdmissionPlugin {
-  async function policyFor({ namespace }: AdmissionRequest): Promise<PodSecurityPolicy> {
+export function createPodSecurity(
+  objects: Objects,
+  configuration: Partial<PodSecurityConfiguration> = {},
+): AdmissionPlugin {
+  const { defaults, exemptions } = configuration
+  async function policyFor({ namespace }: AdmissionRequest) {
     const name = { name: namespace }
     const found = objects.get(namespaces, name) ?? (await objects.getLatest(namespaces, name))
     // Without its labels nobody knows what a namespace asks for.
     if (!found) throw notFound(namespaces, namespace)
-    return policyOf(found.metadata?.labels).policy
+    return policyOf(found.metadata?.labels, defaults)
+  }
+
+  /** Why a request is not looked at. */
+  function exemptionOf({ namespace, user }: AdmissionRequest): 'namespace' | 'user' | undefined {
+    if (exemptions?.namespaces.includes(namespace)) return 'namespace'
+    return exemptions?.usernames.includes(user.name) ? 'user' : undefined
+  }
+
+  async function checkSpec(request: AdmissionRequest, pod: Checked, enforces: boolean): Promise<void> {
+    const exemption = exemptionOf(request)
+    if (exemption) return note(request, 'exempt', exemption)
+    const { policy, errors } = await policyFor(request)
+    const modes = [policy.audit, policy.warn, ...(enforces ? [policy.enforce] : [])]
+    if (errors.length === 0 && modes.every(({ level }) => level === 'privileged')) {
+      if (enforces) note(request, 'enforce-policy', describeLevelVersion(anythingGoes))
+      return
+    }
+    if (enforces && !isSignificantChange(request)) return
+    if (exemptions?.runtimeClasses.includes(pod.spec.runtimeClassName ?? '')) {
+      return note(request, 'exempt', 'runtimeClass')
+    }
+    if (errors.length > 0) note(request, 'error', `Failed to parse policy: ${aggregateFieldErrors(errors)}`)
+    evaluate(request, policy, pod, enforces)
   }
 
   return {
@@ -57,12 +86,51 @@ export function createPodSecurity(objects: Objects): AdmissionPlugin {
       isAbout(request, namespaces, ['CREATE', 'UPDATE']) ||
       isController(request),
     async validate(request) {
-      if (request.resource.resource === namespaces.resource) return checkNamespace(objects, request)
-      if (request.resource.resource === pods.resource) return checkPod(request, await policyFor(request))
-      const template = templateOf(request.object!)
-      if (template?.spec) warn(request, await policyFor(request), template.spec, template.metadata ?? {})
+      if (request.resource.resource === namespaces.resource) {
+        return checkNamespace(objects, request, configuration)
+      }
+      if (request.resource.resource === pods.resource) {
+        const { spec, metadata = {} }: Pod = objectOf(request, pods)
+        return spec && checkSpec(request, { spec, metadata }, true)
+      }
+      const { spec, metadata = {} } = templateOf(request.object!) ?? {}
+      if (spec) await checkSpec(request, { spec, metadata }, false)
     },
   }
+}
+
+/** What the checks look at. */
+interface Checked {
+  readonly spec: PodSpec
+  readonly metadata: ObjectMeta
+}
+
+function note(request: AdmissionRequest, key: string, value: string): void {
+  request.annotate?.(`pod-security.kubernetes.io/${key}`, value)
+}
+
+/** Whoever is refused need not be warned. */
+function evaluate(
+  request: AdmissionRequest,
+  { enforce, audit, warn }: PodSecurityPolicy,
+  { spec, metadata }: Checked,
+  enforces: boolean,
+): void {
+  const violated = enforces ? violationText(enforce, spec, metadata) : ''
+  if (enforces) note(request, 'enforce-policy', describeLevelVersion(enforce))
+  const audited = violationText(audit, spec, metadata)
+  if (audited !== '') {
+    note(
+      request,
+      'audit-violations',
+      `would violate PodSecurity "${describeLevelVersion(audit)}": ${audited}`,
+    )
+  }
+  if (violated !== '') {
+    throw refused(request, `violates PodSecurity "${describeLevelVersion(enforce)}": ${violated}`)
+  }
+  const warned = violationText(warn, spec, metadata)
+  if (warned !== '') request.warn(`would violate PodSecurity "${describeLevelVersion(warn)}": ${warned}`)
 }
 
 function isController({ resource, operation, subresource }: AdmissionRequest): boolean {
@@ -73,48 +141,22 @@ function isController({ resource, operation, subresource }: AdmissionRequest): b
   )
 }
 
-function checkPod(request: AdmissionRequest, policy: PodSecurityPolicy): void {
-  const pod: Pod = objectOf(request, pods)
-  if (!pod.spec) return
-  if (request.operation === 'UPDATE' && !isSignificant(pod, oldObjectOf(request, pods))) return
-  const text = violationText(policy.enforce, pod.spec, pod.metadata ?? {})
-  if (text !== '') {
-    throw refused(request, `violates PodSecurity "${describeLevelVersion(policy.enforce)}": ${text}`)
-  }
-  warn(request, policy, pod.spec, pod.metadata ?? {})
-}
-
-function warn(
-  request: AdmissionRequest,
-  { warn: standard }: PodSecurityPolicy,
-  spec: PodSpec,
-  metadata: ObjectMeta,
-): void {
-  const text = violationText(standard, spec, metadata)
-  if (text !== '') request.warn(`would violate PodSecurity "${describeLevelVersion(standard)}": ${text}`)
-}
-
-/** Most updates of a pod are about what no check looks at, and must be possible whatever its namespace has come to ask. */
-function isSignificant(pod: Pod, previous: Pod): boolean {
-  const checkedParts = ({ metadata, spec }: Pod) => {
-    const withoutImage = (container: object) => ({ ...container, image: undefined, resources: undefined })
+/**
+ * Most updates of a pod are about what no check looks at, and must be possible whatever its namespace has come to ask. A new
+ * image is as good as a new container.
+ */
+function isSignificantChange(request: AdmissionRequest): boolean {
+  if (request.operation !== 'UPDATE') return true
+  const parts = ({ metadata, spec }: Pod) => {
+    const imageOf = ({ name, image }: { readonly name: string; readonly image?: string }) => [name, image]
     return [
-      Object.entries(metadata?.annotations ?? {}).filter(([key]) => /seccomp|apparmor/.test(key)),
-      spec?.containers.map(withoutImage),
-      spec?.initContainers?.map(withoutImage),
-      spec?.ephemeralContainers?.map(withoutImage),
-      [
-        spec?.volumes,
-        spec?.securityContext,
-        spec?.hostNetwork,
-        spec?.hostPID,
-        spec?.hostIPC,
-        spec?.hostUsers,
-      ],
-      spec?.os,
+      Object.entries(metadata?.annotations ?? {}).filter(([key]) => /seccomp/.test(key)),
+      spec?.containers.map(imageOf),
+      (spec?.initContainers ?? []).map(imageOf),
+      (spec?.ephemeralContainers ?? []).map(imageOf),
     ]
   }
-  return !jsonEqual(checkedParts(pod), checkedParts(previous))
+  return !jsonEqual(parts(objectOf(request, pods)), parts(oldObjectOf(request, pods)))
 }
 
 /** The template of the pods that an object makes. */
@@ -130,16 +172,28 @@ function templateOf(object: KubernetesObject): PodTemplateSpec | undefined {
   return template ?? spec?.template ?? spec?.jobTemplate?.spec?.template
 }
 
-/** Labels must say something sensible, unless they did not before either. */
-function checkNamespace(objects: Objects, request: AdmissionRequest): void {
+/** Labels must say something sensible, unless they said the same before. */
+function checkNamespace(
+  objects: Objects,
+  request: AdmissionRequest,
+  { defaults, exemptions }: Partial<PodSecurityConfiguration>,
+): void {
   const namespace: Namespace = objectOf(request, namespaces)
-  const { policy, errors } = policyOf(namespace.metadata?.labels)
+  const { policy, errors } = policyOf(namespace.metadata?.labels, defaults)
   const name = namespace.metadata?.name ?? ''
   if (request.operation === 'CREATE') {
     if (errors.length > 0) throw invalid('Namespace', name, errors)
     return
   }
-  const previous = policyOf(oldObjectOf(request, namespaces).metadata?.labels)
-  if (errors.length > 0 && previous.errors.length === 0) throw invalid('Namespace', name, errors)
-  warnAboutExistingPods(objects, request, name, policy.enforce, previous.policy.enforce)
+  const previous = policyOf(oldObjectOf(request, namespaces).metadata?.labels, defaults)
+  if (errors.length > 0 && !jsonEqual(errors, previous.errors)) throw invalid('Namespace', name, errors)
+  if (exemptions?.namespaces.includes(name)) return
+  const exempt = exemptions?.runtimeClasses ?? []
+  const { enforce } = policy
+  warnAboutExistingPods(objects, request, {
+    namespace: name,
+    enforce,
+    previous: previous.policy.enforce,
+    exempt,
+  })
 }

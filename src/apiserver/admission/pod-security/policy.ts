@@ -5,7 +5,7 @@ import { path } from '../../../machinery/field-path.ts'
  * The Pod Security Standards that a namespace asks for. Source: k8s.io/pod-security-admission/api.
  */
 
-const levels = ['privileged', 'baseline', 'restricted'] as const
+export const levels = ['privileged', 'baseline', 'restricted'] as const
 export type Level = (typeof levels)[number]
 
 /** A standard as of a version of Kubernetes. */
@@ -25,10 +25,23 @@ export interface PodSecurityPolicy {
 export type Mode = keyof PodSecurityPolicy
 
 const prefix = 'pod-security.kubernetes.io/'
-const anythingGoes: LevelVersion = { level: 'privileged', minorVersion: 'latest' }
+export const anythingGoes: LevelVersion = { level: 'privileged', minorVersion: 'latest' }
 
-/** The policy in a namespace's labels, and what is wrong with them. A level that nobody knows is the strictest. */
-export function policyOf(labels: Readonly<Record<string, string>> = {}): {
+/** Of a level that nobody knows: nothing is let in by mistake, and nobody is told of what nobody asked for. */
+const onMistake: Readonly<Record<Mode, Level>> = {
+  enforce: 'restricted',
+  audit: 'privileged',
+  warn: 'privileged',
+}
+const nothingAsked: PodSecurityPolicy = { enforce: anythingGoes, audit: anythingGoes, warn: anythingGoes }
+
+/**
+ * The policy in a namespace's labels, and what is wrong with them; of what the labels do not say, `defaults` do.
+ */
+export function policyOf(
+  labels: Readonly<Record<string, string>> = {},
+  defaults: PodSecurityPolicy = nothingAsked,
+): {
   readonly policy: PodSecurityPolicy
   readonly errors: readonly FieldError[]
 } {
@@ -37,7 +50,8 @@ export function policyOf(labels: Readonly<Record<string, string>> = {}): {
     const levelLabel = labels[`${prefix}${mode}`]
     const versionLabel = labels[`${prefix}${mode}-version`]
     const level = levels.find((one) => one === levelLabel)
-    const minorVersion = parseVersion(versionLabel ?? 'latest')
+    const usual = defaults[mode]
+    const minorVersion = versionLabel === undefined ? usual.minorVersion : parseVersion(versionLabel)
     const field = path('metadata', 'labels')
     if (levelLabel !== undefined && !level) {
       errors.push(invalid(field.key(`${prefix}${mode}`), levelLabel, `must be one of ${levels.join(', ')}`))
@@ -46,14 +60,15 @@ export function policyOf(labels: Readonly<Record<string, string>> = {}): {
       errors.push(invalid(field.key(`${prefix}${mode}-version`), versionLabel, 'must be "latest" or "v1.x"'))
     }
     return {
-      level: level ?? (levelLabel === undefined ? anythingGoes.level : 'restricted'),
+      level: level ?? (levelLabel === undefined ? usual.level : onMistake[mode]),
       minorVersion: minorVersion ?? 'latest',
     }
   }
   return { policy: { enforce: read('enforce'), audit: read('audit'), warn: read('warn') }, errors }
 }
 
-function parseVersion(text: string): number | 'latest' | undefined {
+/** Undefined for what is no version. */
+export function parseVersion(text: string): number | 'latest' | undefined {
   if (text === 'latest') return 'latest'
   const minor = /^v1\.(0|[1-9][0-9]*)$/.exec(text)?.[1]
   return minor === undefined ? undefined : Number(minor)

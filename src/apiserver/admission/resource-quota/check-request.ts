@@ -1,7 +1,7 @@
 import type { ResourceQuota } from '../../../api/generated/core.v1.ts'
 import { quotaEvaluatorOf } from '../../../api/quota/quota-evaluators.ts'
 import type { QuotaEvaluator } from '../../../api/quota/quota-evaluator.ts'
-import { countsFor } from '../../../api/quota/quota-scopes.ts'
+import { countsFor, scopesOf } from '../../../api/quota/quota-scopes.ts'
 import {
   addResources,
   describeResources,
@@ -14,7 +14,9 @@ import {
 } from '../../../api/quota/resource-list.ts'
 import type { KubernetesObject } from '../../../machinery/meta.ts'
 import type { AdmissionRequest } from '../plugin.ts'
+import { plainError } from '../plain-error.ts'
 import { refused } from '../refuse.ts'
+import { demandOf, describeScopes, type Demand, type LimitedResource } from './limited-resources.ts'
 
 /** How much more of a quota a request would use. */
 export interface QuotaCharge {
@@ -40,16 +42,21 @@ export function checkRequest(
   evaluator: QuotaEvaluator,
   quotas: readonly ResourceQuota[],
   nowMs: number,
+  limited: readonly LimitedResource[] = [],
 ): readonly QuotaCharge[] {
   const object = request.object as KubernetesObject
   const concerned = quotas.filter((quota) => countsFor(evaluator, quota, object))
   for (const quota of concerned) checkCountable(request, evaluator, quota, object)
-  if (concerned.length === 0) return []
+  if (concerned.length === 0 && limited.length === 0) return []
 
   const usage = evaluator.usage(object, nowMs)
   const negative = negativeResources(usage)
   if (negative.length > 0) {
     throw refused(request, `quota usage is negative for resource(s): ${negative.join(',')}`)
+  }
+  if (limited.length > 0 && changes(request, evaluator, usage, nowMs)) {
+    const demand = demandOf(limited, request.resource, { evaluator, object, usage })
+    checkCovered(request, evaluator, demand, { quotas, concerned })
   }
   return concerned.flatMap((quota) => {
     const delta = withoutZeros(
@@ -77,6 +84,45 @@ function checkCountable(
       request,
       `status unknown for quota: ${name}, resources: ${[...restricted].sort().join(',')}`,
     )
+  }
+}
+
+/** Whether the write makes any difference to what is used. */
+function changes(
+  { operation, oldObject }: AdmissionRequest,
+  evaluator: QuotaEvaluator,
+  usage: ResourceList,
+  nowMs: number,
+): boolean {
+  const before = operation === 'UPDATE' && oldObject ? evaluator.usage(oldObject, nowMs) : {}
+  return Object.keys(withoutZeros(subtractResources(usage, before))).length > 0
+}
+
+/** What may only be used where a quota says how much must be in one. */
+function checkCovered(
+  request: AdmissionRequest,
+  evaluator: QuotaEvaluator,
+  demand: Demand,
+  {
+    quotas,
+    concerned,
+  }: { readonly quotas: readonly ResourceQuota[]; readonly concerned: readonly ResourceQuota[] },
+): void {
+  const restricted = new Set(
+    concerned.flatMap(({ status }) => evaluator.matchingResources(Object.keys(status?.hard ?? {}))),
+  )
+  const uncovered = demand.resources.filter((name) => !restricted.has(name)).sort()
+  if (uncovered.length > 0) throw refused(request, `insufficient quota to consume: ${uncovered.join(',')}`)
+  const object = request.object as KubernetesObject
+  const covered = new Set(
+    quotas
+      .flatMap(scopesOf)
+      .filter((scope) => evaluator.matchesScope(object, scope))
+      .map(({ scopeName }) => scopeName),
+  )
+  const scopes = demand.scopes.filter(({ scopeName }) => !covered.has(scopeName))
+  if (scopes.length > 0) {
+    throw plainError(`insufficient quota to match these scopes: ${describeScopes(scopes)}`)
   }
 }
 

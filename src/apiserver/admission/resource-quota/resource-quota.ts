@@ -5,6 +5,7 @@ import type { Clock } from '../../../machinery/clock.ts'
 import type { Objects } from '../../objects.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts'
 import { checkRequest, evaluatorFor, type QuotaCharge } from './check-request.ts'
+import type { LimitedResource } from './limited-resources.ts'
 import { QuotaLedger, StaleQuotaError } from './quota-ledger.ts'
 
 /** Other servers write quotas too, but not endlessly. */
@@ -25,7 +26,11 @@ type Reservation = ReadonlyMap<string, ResourceList>
  * controller corrects whatever else goes amiss. Requests of one namespace that come together are charged together.
  * Source: k8s.io/apiserver/pkg/admission/plugin/resourcequota.
  */
-export function createResourceQuota(objects: Objects, clock: Clock): AdmissionPlugin {
+export function createResourceQuota(
+  objects: Objects,
+  clock: Clock,
+  limited: readonly LimitedResource[] = [],
+): AdmissionPlugin {
   const ledger = new QuotaLedger(objects)
   const reservations = new WeakMap<AdmissionRequest, Reservation>()
   /** By namespace: those that wait for the batch under way to end. */
@@ -63,7 +68,7 @@ export function createResourceQuota(objects: Objects, clock: Clock): AdmissionPl
   /** Settles every request of the batch. */
   async function chargeBatch(namespace: string, batch: readonly Waiting[]): Promise<void> {
     for (let attempt = 1, open = batch; ; attempt++) {
-      const { accepted, totals } = checkBatch(ledger.quotas(namespace), open, clock.now())
+      const { accepted, totals } = checkBatch(ledger.quotas(namespace), open, clock.now(), limited)
       try {
         await chargeTotals(ledger, totals)
       } catch (error) {
@@ -89,7 +94,8 @@ export function createResourceQuota(objects: Objects, clock: Clock): AdmissionPl
     name: 'ResourceQuota',
     handles: (request) => request.namespace !== '' && evaluatorFor(request) !== undefined,
     async validate(request) {
-      if (objects.list(resourceQuotas, request.namespace).length > 0) await reserve(request)
+      const isLimited = limited.length > 0 || objects.list(resourceQuotas, request.namespace).length > 0
+      if (isLimited) await reserve(request)
     },
     async release(request) {
       const reservation = reservations.get(request) ?? new Map<string, ResourceList>()
@@ -109,13 +115,14 @@ function checkBatch(
   quotas: readonly ResourceQuota[],
   batch: readonly Waiting[],
   nowMs: number,
+  limited: readonly LimitedResource[],
 ): { readonly accepted: readonly Accepted[]; readonly totals: readonly QuotaCharge[] } {
   const accepted: Accepted[] = []
   const totals = new Map<string, ResourceList>()
   for (const waiting of batch) {
     const left = quotas.map((quota) => withUsage(quota, totals.get(nameOf(quota))))
     try {
-      const charges = checkRequest(waiting.request, evaluatorFor(waiting.request)!, left, nowMs)
+      const charges = checkRequest(waiting.request, evaluatorFor(waiting.request)!, left, nowMs, limited)
       // A dry run uses nothing.
       accepted.push({ waiting, charges: waiting.request.dryRun ? [] : charges })
       if (waiting.request.dryRun) continue

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { AuditEvent } from '../../apiserver/audit/audit-event.ts'
+import { startWebhookServer } from '../../apiserver/webhook/testing/webhook-server.ts'
+import type { Pod } from '../../api/generated/core.v1.ts'
+import { configMaps, events, namespaces, pods, secrets } from '../../api/generated/resources.ts'
+import type { StatusError } from '../../machinery/status.ts'
+import { parseCommandLine } from '../cli/command-line.ts'
+import { componentCommands } from '../commands/component.ts'
+import { parseApiServer } from '../commands/up-options.ts'
+import { startApiServerProcess, TestFolder } from './testing/api-server-process.ts'
+
+interface EventList {
+  readonly kind: string
+  readonly apiVersion: string
+  readonly items: readonly AuditEvent[]
+}
+
+test('the API server of a process of its own posts audit events in batches, and loses none as it stops', async () => {
+  using folder = new TestFolder()
+  await using receiver = await startWebhookServer()
+  let refusals = 0
+  receiver.respond = (_body, response) => {
+    response.statusCode = refusals-- > 0 ? 503 : 200
+    response.end()
+  }
+  const policy = folder.file('policy.yaml', {
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [
+      { level: 'Metadata', resources: [{ group: '', resources: ['secrets'] }] },
+      { level: 'RequestResponse', resources: [{ group: '', resources: ['configmaps'] }] },
+      { level: 'None' },
+    ],
+  })
+  const logPath = join(folder.path, 'audit.log')
+  const server = await startApiServerProcess(folder, [
+    `--audit-policy-file=${policy}`,
+    `--audit-log-path=${logPath}`,
+    '--audit-log-mode=batch',
+    `--audit-webhook-config-file=${folder.kubeconfig('audit.yaml', receiver.target('/events'))}`,
+    '--audit-webhook-initial-backoff=500ms',
+    '--audit-webhook-batch-max-size=10',
+    '--audit-webhook-batch-max-wait=10m',
+    '--audit-webhook-truncate-enabled',
+    '--audit-webhook-truncate-max-event-size=2000',
+  ])
+  const { client } = server
+  const inDefault = { namespace: 'default' }
+  const data = { value: 'a-secret-value' }
+  for (let count = 0; count < 24; count++) {
+    const metadata = { ...inDefault, name: `s-${count}` }
+    await client.create(secrets, { metadata, stringData: data })
+  }
+  const large = { value: 'x'.repeat(5000) }
+  await client.create(configMaps, { metadata: { ...inDefault, name: 'large' }, data: large })
+  refusals = 2
+  assert.equal(await server.stop(), 0)
+
+  const lists = receiver.calls.map(({ body }) => body as EventList)
+  assert.deepEqual([lists[0]?.kind, lists[0]?.apiVersion], ['EventList', 'audit.k8s.io/v1'])
+  assert.ok(lists.every(({ items }) => items.length <= 10))
+  // Those that were refused came again.
+  const received = new Map(lists.flatMap(({ items }) => items.map((event) => [event.auditID, event])))
+  const own = [...received.values()]
+  const logged = readFileSync(logPath, 'utf8').trim().split('\n')
+  const events = logged.map((line) => JSON.parse(line) as AuditEvent)
+  for (const seen of [own, events]) {
+    const created = seen.filter(
+      ({ objectRef, verb }) => verb === 'create' && objectRef?.namespace === 'default',
+    )
+    const names = created
+      .map(({ objectRef }) => objectRef?.name)
+      .filter((name) => name !== 'kube-root-ca.crt')
+    assert.equal(new Set(names).size, 25)
+  }
+  const truncated = own.find(({ objectRef }) => objectRef?.name === 'large')
+  assert.equal(truncated?.annotations?.['audit.k8s.io/truncated'], 'true')
+  assert.equal(truncated?.requestObject, undefined)
+  assert.ok(!JSON.stringify([...lists, ...events]).includes(Buffer.from('a-secret-value').toString('base64')))
+})
+
+test('optional admission plugins do as their configuration says', async () => {
+  using folder = new TestFolder()
+  await using images = await startWebhookServer()
+  images.respond = (({ spec }: { readonly spec: { readonly containers: { readonly image: string }[] } }) => {
+    const isBad = spec.containers.some(({ image }) => image.startsWith('bad'))
+    const status = { allowed: !isBad, ...(isBad && { reason: 'bad image' }) }
+    return { kind: 'ImageReview', apiVersion: 'imagepolicy.k8s.io/v1alpha1', status }
+  }) as typeof images.respond
+  folder.kubeconfig('images.kubeconfig', images.target())
+  folder.file('limits.yaml', {
+    apiVersion: 'eventratelimit.admission.k8s.io/v1alpha1',
+    kind: 'Configuration',
+    limits: [{ type: 'Namespace', qps: 1, burst: 2 }],
+  })
+  const plugin = (name: string, configuration: object) => ({ name, configuration })
+  const configuration = folder.file('admission.yaml', {
+    apiVersion: 'apiserver.config.k8s.io/v1',
+    kind: 'AdmissionConfiguration',
+    plugins: [
+      { name: 'EventRateLimit', path: 'limits.yaml' },
+      plugin('ImagePolicyWebhook', { imagePolicy: { kubeConfigFile: 'images.kubeconfig', allowTTL: 60 } }),
+      plugin('PodNodeSelector', {
+        podNodeSelectorPluginConfig: {
+          clusterDefaultNodeSelector: 'pool=usual',
+          default: 'pool=usual,disk=ssd',
+        },
+      }),
+      plugin('PodTolerationRestriction', {
+        apiVersion: 'podtolerationrestriction.admission.k8s.io/v1alpha1',
+        kind: 'Configuration',
+        default: [{ key: 'pool', operator: 'Equal', value: 'usual', effect: 'NoSchedule' }],
+        whitelist: [
+          { key: 'pool', operator: 'Exists' },
+          { operator: 'Exists', effect: 'NoExecute' },
+        ],
+      }),
+      plugin('PodSecurity', {
+        apiVersion: 'pod-security.admission.config.k8s.io/v1',
+        kind: 'PodSecurityConfiguration',
+        defaults: { enforce: 'baseline', 'enforce-version': 'v1.30' },
+        exemptions: { namespaces: ['exempt'] },
+      }),
+      plugin('ResourceQuota', {
+        apiVersion: 'apiserver.config.k8s.io/v1',
+        kind: 'ResourceQuotaConfiguration',
+        limitedResources: [
+          { resource: 'pods', matchContains: ['example.com/gpu'] },
+          {
+            resource: 'pods',
+            matchScopes: [{ scopeName: 'PriorityClass', operator: 'In', values: ['system-node-critical'] }],
+          },
+        ],
+      }),
+    ],
+  })
+  await using server = await startApiServerProcess(folder, [
+    '--enable-admission-plugins=EventRateLimit,ImagePolicyWebhook,PodNodeSelector,PodTolerationRestriction',
+    '--disable-admission-plugins=ServiceAccount',
+    `--admission-control-config-file=${configuration}`,
+  ])
+  const { client } = server
+  const container = { name: 'c', image: 'good' }
+  const pod = (name: string, spec: object = {}, namespace = 'default') =>
+    ({ metadata: { name, namespace }, spec: { containers: [container], ...spec } }) as Pod
+  const create = (...args: Parameters<typeof pod>) => client.create(pods, pod(...args))
+  const refused = async (work: Promise<unknown>) => {
+    const error = (await work.then(
+      () => assert.fail('not refused'),
+      (caught: unknown) => caught,
+    )) as StatusError
+    return `${error.status.code} ${error.status.message}`
+  }
+
+  const { spec } = await create('plain')
+  assert.deepEqual(spec?.nodeSelector, { pool: 'usual' })
+  assert.deepEqual(
+    spec?.tolerations?.map(({ key }) => key),
+    ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable', 'pool'],
+  )
+  assert.equal(
+    await refused(create('elsewhere', { nodeSelector: { pool: 'other' } })),
+    '403 pods "elsewhere" is forbidden: pod node label selector conflicts with its namespace node label selector',
+  )
+  assert.equal(
+    await refused(create('outside', { nodeSelector: { zone: 'a' } })),
+    '403 pods "outside" is forbidden: pod node label selector labels conflict with its namespace whitelist',
+  )
+  assert.equal(
+    await refused(create('tolerant', { tolerations: [{ key: 'other', operator: 'Exists' }] })),
+    '500 pod tolerations (possibly merged with namespace default tolerations) conflict with its cluster whitelist',
+  )
+  assert.equal(
+    await refused(create('image', { initContainers: [{ name: 'i', image: 'bad:1' }] })),
+    '403 pods "image" is forbidden: image policy webhook backend denied one or more images: bad image',
+  )
+  const asked = images.calls.length
+  await create('cached')
+  assert.equal(images.calls.length, asked)
+  assert.match(
+    await refused(create('host', { hostNetwork: true })),
+    /^403 pods "host" is forbidden: violates PodSecurity "baseline:v1.30": host namespaces \(hostNetwork=true\)$/,
+  )
+  await client.create(namespaces, { metadata: { name: 'exempt' } })
+  await create('host', { hostNetwork: true }, 'exempt')
+  const gpu = { requests: { 'example.com/gpu': '1' }, limits: { 'example.com/gpu': '1' } }
+  assert.equal(
+    await refused(create('gpu', { containers: [{ ...container, resources: gpu }] })),
+    '403 pods "gpu" is forbidden: insufficient quota to consume: requests.example.com/gpu',
+  )
+  assert.equal(
+    await refused(create('critical', { priorityClassName: 'system-node-critical' })),
+    '500 insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]',
+  )
+  const event = (name: string) => ({
+    metadata: { name, namespace: 'default' },
+    involvedObject: { kind: 'Pod', namespace: 'default', name: 'plain' },
+  })
+  await client.create(events, event('one'))
+  await client.create(events, event('two'))
+  assert.equal(
+    await refused(client.create(events, event('three'))),
+    '429 Too many requests: limit reached on type Namespace for key default',
+  )
+})
+
+test('a plugin that cannot be made keeps the API server from starting, and is named', async () => {
+  using folder = new TestFolder()
+  await assert.rejects(
+    startApiServerProcess(folder, ['--enable-admission-plugins=ImagePolicyWebhook']),
+    /couldn't init admission plugin "ImagePolicyWebhook": no config specified/,
+  )
+})
+
+test('flags that make no sense are refused in the words of kube-apiserver', () => {
+  const wrong: readonly (readonly [readonly string[], RegExp])[] = [
+    [['--enable-admission-plugins=Nonsense'], /enable-admission-plugins plugin "Nonsense" is unknown/],
+    [
+      ['--enable-admission-plugins=PodSecurity', '--disable-admission-plugins=PodSecurity'],
+      /\[PodSecurity\] in enable-admission-plugins and disable-admission-plugins overlapped/,
+    ],
+    [
+      ['--audit-webhook-config-file=x', '--audit-webhook-mode=sometimes'],
+      /invalid audit webhook mode sometimes, allowed modes are "batch,blocking,blocking-strict"/,
+    ],
+    [['--audit-log-maxage=-1'], /--audit-log-maxage -1 can't be a negative number/],
+    [
+      ['--audit-log-path=-', '--audit-log-truncate-max-batch-size=10'],
+      /invalid audit truncate log max batch size 10, must be greater than max event size \(102400\)/,
+    ],
+  ]
+  for (const [args, message] of wrong) {
+    const invocation = parseCommandLine(componentCommands, ['component', 'apiserver', ...args])
+    assert.ok(invocation.type === 'run')
+    assert.throws(() => parseApiServer(invocation.input), message)
+  }
+})
