@@ -110,8 +110,10 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly allowCreateOnUpdate?: boolean
   /** PUT without resourceVersion is refused when false (upstream: a few kinds). Default true. */
   readonly allowUnconditionalUpdate?: boolean
-  /** metadata.generation is kept when true: kinds with a spec and a status. Default: whether the schema has `spec`. */
+  /** metadata.generation is kept when true. Default: whether the schema has `spec`, or there is `raisesGeneration`. */
   readonly tracksGeneration?: boolean
+  /** Whether an update raises metadata.generation. Default: whether the spec changes. */
+  raisesGeneration?(object: T, previous: T): boolean
   /** Present exactly when the kind has a `status` subresource. */
   readonly status?: {
     /** Whoever creates an object may say its status too (nodes: kubelets register with it). */

@@ -38,15 +38,10 @@ function definition<T extends WebhookConfiguration>(
     singular: resource.kind.toLowerCase(),
     categories: ['api-extensions'],
     strategy: {
-      tracksGeneration: true,
+      raisesGeneration: (object, previous) => !jsonEqual(webhooksOf(object), webhooksOf(previous)),
       allowUnconditionalUpdate: false,
       defaults({ webhooks = [] }: { webhooks?: Writable<AnyWebhook>[] }) {
         for (const webhook of webhooks) defaults(webhook)
-      },
-      prepareForUpdate(object, previous) {
-        if (jsonEqual(webhooksOf(object), webhooksOf(previous))) return
-        const { metadata } = object as Writable<KubernetesObject>
-        metadata!.generation = (previous.metadata?.generation ?? 0) + 1
       },
       load: (object) =>
         webhooksOf(object).some(({ matchConditions }) => matchConditions?.length)

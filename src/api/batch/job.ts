@@ -16,11 +16,9 @@ export const jobDefinition: ResourceDefinition<Job> = {
   singular: 'job',
   categories: ['all'],
   strategy: {
-    defaults({ spec, metadata }) {
-      if (spec) defaultJobSpec(spec)
-      const labels = spec?.template?.metadata?.labels
-      if (labels && metadata && Object.keys(metadata.labels ?? {}).length === 0)
-        metadata.labels = { ...labels }
+    defaults(job) {
+      if (job.spec) defaultJobSpec(job.spec)
+      defaultLabels(job)
     },
     prepareForCreate: generateSelector,
     validate: validateJob,
@@ -58,6 +56,17 @@ export function defaultJobSpec(spec: Writable<JobSpec>): void {
 
 function generateSelector(job: Writable<Job>): void {
   job.status = {}
+  labelTemplate(job)
+  defaultLabels(job)
+}
+
+/** Those of its pods, for a Job without any. */
+function defaultLabels({ spec, metadata }: Writable<Job>): void {
+  const labels = spec?.template?.metadata?.labels
+  if (labels && metadata && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+}
+
+function labelTemplate(job: Writable<Job>): void {
   const { spec, metadata } = job
   if (!spec || spec.manualSelector || !metadata?.uid) return
   spec.template.metadata ??= {}

@@ -129,9 +129,10 @@ function servedAsEventsV1(): Conversion<Event, EventV1> {
         ...(reportingInstance !== undefined && { reportingInstance }),
         regarding: involvedObject,
         ...(message !== undefined && { note: message }),
-        ...(source && { deprecatedSource: source }),
-        ...(firstTimestamp && { deprecatedFirstTimestamp: firstTimestamp }),
-        ...(lastTimestamp && { deprecatedLastTimestamp: lastTimestamp }),
+        deprecatedSource: source ?? {},
+        // Times that are not set are shown, as in v1.
+        deprecatedFirstTimestamp: firstTimestamp ?? null,
+        deprecatedLastTimestamp: lastTimestamp ?? null,
         ...(count !== undefined && { deprecatedCount: count }),
       } as EventV1
     },

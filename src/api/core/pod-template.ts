@@ -1,3 +1,4 @@
+import { jsonEqual } from '../../machinery/equal.ts'
 import { path } from '../../machinery/field-error.ts'
 import { defaultTemplate } from '../apps/workload.ts'
 import { column, nameColumn } from '../columns.ts'
@@ -10,6 +11,7 @@ export const podTemplateDefinition: ResourceDefinition<PodTemplate> = {
   resource: podTemplates,
   singular: 'podtemplate',
   strategy: {
+    raisesGeneration: (object, previous) => !jsonEqual(object.template, previous.template),
     defaults: ({ template }) => defaultTemplate(template),
     validate: ({ template }) => validatePodTemplate(template, path('template')),
   },

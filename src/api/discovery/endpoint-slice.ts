@@ -1,3 +1,4 @@
+import { jsonEqual } from '../../machinery/equal.ts'
 import {
   duplicate,
   forbidden,
@@ -34,6 +35,7 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
   resource: endpointSlices,
   singular: 'endpointslice',
   strategy: {
+    raisesGeneration: hasChanged,
     defaults({ ports }) {
       for (const port of ports ?? []) {
         port.name ??= ''
@@ -63,6 +65,13 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
     ),
     ageColumn,
   ],
+}
+
+/** Labels count beside the content: the service of a slice is one of them. */
+function hasChanged(object: EndpointSlice, previous: EndpointSlice): boolean {
+  const { metadata, ...content } = object
+  const { metadata: metadataBefore, ...contentBefore } = previous
+  return !jsonEqual(metadata?.labels, metadataBefore?.labels) || !jsonEqual(content, contentBefore)
 }
 
 function shortened(items: readonly string[], none: string): string {

@@ -14,6 +14,7 @@ export const runtimeClassDefinition: ResourceDefinition<RuntimeClass> = {
   resource: runtimeClasses,
   singular: 'runtimeclass',
   strategy: {
+    allowUnconditionalUpdate: false,
     validate: validateRuntimeClass,
     validateUpdate: (next, previous) =>
       validateImmutableField(next.handler, previous.handler, path('handler')),

@@ -18,6 +18,8 @@ export const priorityClassDefinition: ResourceDefinition<PriorityClass> = {
   singular: 'priorityclass',
   shortNames: ['pc'],
   strategy: {
+    // All that could change by an update is its description, and upstream does not count that.
+    raisesGeneration: () => false,
     defaults(priorityClass) {
       priorityClass.preemptionPolicy ??= 'PreemptLowerPriority'
     },

@@ -15,6 +15,7 @@ export const csiDriverDefinition: ResourceDefinition<CSIDriver> = {
   resource: csiDrivers,
   singular: 'csidriver',
   strategy: {
+    allowUnconditionalUpdate: false,
     defaults({ spec }) {
       if (!spec) return
       spec.attachRequired ??= true
@@ -69,6 +70,7 @@ export const csiNodeDefinition: ResourceDefinition<CSINode> = {
   singular: 'csinode',
   strategy: {
     tracksGeneration: false,
+    allowUnconditionalUpdate: false,
     validate: (node) => validateCsiNode(node),
     validatesUpdateAlone: true,
     validateUpdate: validateCsiNode,
@@ -85,6 +87,7 @@ export const volumeAttachmentDefinition: ResourceDefinition<VolumeAttachment> = 
   singular: 'volumeattachment',
   strategy: {
     tracksGeneration: false,
+    allowUnconditionalUpdate: false,
     validate: validateVolumeAttachment,
     validateUpdate: validateVolumeAttachmentUpdate,
     status: { validateUpdate: validateAttachmentStatus },

@@ -118,21 +118,26 @@ async function admit(
 export function checkPreconditions(registry: Registry, metadata: ObjectMeta, options: DeleteOptions): void {
   const { uid, resourceVersion } = options.preconditions ?? {}
   const { group, kind } = registry.definition.resource
-  const subject = { group, resource: kind }
+  const subject = registry.isNamespaces ? registry.groupResource : { group, resource: kind }
   if (uid !== undefined && uid !== metadata.uid) {
     throw conflict(
       subject,
       metadata.name ?? '',
-      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). ` +
-        'The object might have been deleted and then recreated',
+      registry.isNamespaces
+        ? `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`
+        : `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). ` +
+            'The object might have been deleted and then recreated',
     )
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
     throw conflict(
       subject,
       metadata.name ?? '',
-      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record ` +
-        `(${metadata.resourceVersion}). The object might have been modified`,
+      registry.isNamespaces
+        ? `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ` +
+            `ResourceVersion in object meta: ${metadata.resourceVersion}`
+        : `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record ` +
+            `(${metadata.resourceVersion}). The object might have been modified`,
     )
   }
 }

@@ -43,7 +43,7 @@ export class Registry {
   readonly served: ServedResource
   /** All versions, the stored one first. */
   readonly versions: readonly ServedResource[]
-  /** Whether metadata.generation counts the versions of the spec. */
+  /** Whether objects have a metadata.generation. */
   readonly tracksGeneration: boolean
   #supportedFields: ReadonlySet<string> | undefined
 
@@ -59,8 +59,9 @@ export class Registry {
     const prefix = `${registryRoot}${group === '' ? 'core' : group}/${resource}/`
     this.cache = new WatchCache(type, prefix, context.store, context.feed)
     this.storage = new ObjectStorage(context.store, this.cache)
+    const { tracksGeneration, raisesGeneration } = definition.strategy
     this.tracksGeneration =
-      definition.strategy.tracksGeneration ?? Object.hasOwn(this.served.schema.fields, 'spec')
+      tracksGeneration ?? (!!raisesGeneration || Object.hasOwn(this.served.schema.fields, 'spec'))
     this.fields = new FieldManagement(this)
   }
 

@@ -55,13 +55,16 @@ export function keepField(object: object, previous: object, field: string): void
   else (object as Fields)[field] = before
 }
 
-/** The generation counts the versions of the spec. */
+/** The generation counts the versions of what is wanted: of the spec, unless the kind says otherwise. */
 export function raiseGeneration(
-  { registry }: ServedResource,
+  { registry, strategy }: ServedResource,
   object: Writable<KubernetesObject>,
   previous: KubernetesObject,
 ): void {
   if (!registry.tracksGeneration) return
-  if (jsonEqual((object as Fields)['spec'], (previous as Fields)['spec'])) return
+  const isRaised =
+    strategy.raisesGeneration?.(object, previous) ??
+    !jsonEqual((object as Fields)['spec'], (previous as Fields)['spec'])
+  if (!isRaised) return
   metadataOf(object).generation = (previous.metadata?.generation ?? 0) + 1
 }
