@@ -16,10 +16,13 @@ out=$root/dist/$build
 mkdir -p "$out"
 trap '[ -e "$out/k8ts.js" ] || rm -rf "$out"' EXIT
 : > "$out/started"
+commit=$(git -C "$root" rev-parse --verify HEAD 2> /dev/null) || commit=0000000000000000000000000000000000000000
+if [ -z "$(git -C "$root" status --porcelain 2> /dev/null)" ]; then tree=clean; else tree=dirty; fi
+built="\"$commit $tree $(date -u +%Y-%m-%dT%H:%M:%SZ)\""
 (cd "$root" && "$esbuild" k8ts=src/cluster/main.ts agent=src/cluster/agent-main.ts \
   --outdir="$out" --bundle --splitting --format=esm --platform=node --target=node24 --log-level=warning \
   --minify-syntax --minify-whitespace --legal-comments=none --external:lmdb --external:@grpc/proto-loader \
-  --alias:node:http=./bin/node-http.cjs \
+  --define:builtFrom="$built" --alias:node:http=./bin/node-http.cjs \
   --banner:js="import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);")
 printf '{"type":"module"}\n' > "$out/package.json"
 ln -sfn "$build" "$root/dist/current"

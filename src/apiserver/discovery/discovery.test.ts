@@ -181,7 +181,9 @@ test('health is told as a whole, in parts, and with what is excluded', async () 
 })
 
 test('version, metrics and the list of paths are there', async () => {
-  assert.match(String((await get('/version')).json['gitVersion']), /^v1\.36\.\d/)
+  const { json: version } = await get('/version')
+  assert.match(String(version['gitVersion']), /^v1\.36\.\d/)
+  assert.match(String(version['gitCommit']), /^[0-9a-f]{40}$/)
   assert.match((await get('/metrics')).text, /apiserver_request_total\{[^}]*verb="GET"/)
   const { paths } = (await get('/')).json as { paths: string[] }
   for (const path of ['/api/v1', '/apis/apps/v1', '/healthz', '/metrics', '/openapi/v3', '/version']) {

@@ -1,6 +1,15 @@
 import type { Info } from '../../api/generated/version.ts'
 import { builtVersion } from '../../api/kubernetes-version.ts'
 
+/** Commit, state of the tree and time of a bundle; bin/build.sh writes them in. */
+declare const builtFrom: string | undefined
+
+/** Of what runs from sources git's word for no commit is said: clients expect hexadecimal digits. */
+const unknownBuild = `${'0'.repeat(40)} clean 1970-01-01T00:00:00Z`
+const [gitCommit = '', gitTreeState = '', buildDate = ''] = (
+  typeof builtFrom === 'undefined' ? unknownBuild : builtFrom
+).split(' ')
+
 /** What we say to be: the version of Kubernetes whose API this is. Source: k8s.io/apimachinery/pkg/version. */
 export const versionInfo: Info = {
   major: '1',
@@ -10,9 +19,9 @@ export const versionInfo: Info = {
   minCompatibilityMajor: '1',
   minCompatibilityMinor: '35',
   gitVersion: builtVersion,
-  gitCommit: '',
-  gitTreeState: 'clean',
-  buildDate: '1970-01-01T00:00:00Z',
+  gitCommit,
+  gitTreeState,
+  buildDate,
   goVersion: `node${process.version}`,
   compiler: 'v8',
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
