@@ -9,6 +9,7 @@ import {
 import type { Clock } from '../machinery/clock.ts'
 import type { GroupVersionKind } from '../machinery/meta.ts'
 import type { Random } from '../machinery/random.ts'
+import { createNodeVolumesCheck } from './admission/node-restriction/node-volumes.ts'
 import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
 import { createMutatingPolicies, createValidatingPolicies } from './admission/policy/policy-plugins.ts'
 import { WebhookMetrics } from './admission/webhook/webhook-metrics.ts'
@@ -62,7 +63,7 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   return {
     authenticator: authentication,
     authorizer,
-    admission: [...plugins, escalationCheck],
+    admission: [...plugins, createNodeVolumesCheck(objects), escalationCheck],
     responders: reviews(authentication, authorization, clock),
     createToken: (...request) => authentication.createToken(...request),
     documents: authentication.discoveryDocuments,

@@ -25,6 +25,11 @@ import {
 } from './join-addon.ts'
 import { dnsRole, dnsRoleBinding, dnsService, dnsServiceAccount } from './dns-addon.ts'
 import {
+  nodeComponentBindings,
+  nodeComponentRoles,
+  proxyConfigurationOnNodes,
+} from './node-components-addon.ts'
+import {
   localPathRole,
   localPathRoleBinding,
   localPathServiceAccount,
@@ -58,6 +63,9 @@ export async function ensureAddons(client: Client, options: AddonOptions): Promi
     ensure(client, clusterRoles, approverRole),
     ensure(client, clusterRoleBindings, approverBinding),
     ...joinBindings.map((binding) => ensure(client, clusterRoleBindings, binding)),
+    ...nodeComponentRoles.map((role) => ensure(client, clusterRoles, role)),
+    ...nodeComponentBindings.map((binding) => ensure(client, clusterRoleBindings, binding)),
+    ensure(client, roleBindings, proxyConfigurationOnNodes),
     ensure(client, configMaps, proxyConfiguration(options.podCidr)),
     ensure(client, roles, proxyConfigurationReader),
     ensure(client, roleBindings, proxyConfigurationReaders),

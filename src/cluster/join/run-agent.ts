@@ -26,7 +26,7 @@ import { identify } from '../machine/processes.ts'
 import { stopSignals } from '../machine/stop-signals.ts'
 import { clusterCgroup, cniNetwork, nodeCgroup } from '../nodes/node-traces.ts'
 import { writeResolvConf } from '../nodes/real-node.ts'
-import { dnsIdentity, localPathIdentity, proxyIdentity } from '../pki/cluster-pki.ts'
+import { nodeComponentIdentity } from '../pki/cluster-pki.ts'
 import { folderPemStore, type PemStore } from '../pki/pem-store.ts'
 import { startContainerd } from '../runtime/containerd.ts'
 import { createClusterFolder, type ClusterFolder, type NodeFolder } from '../state/cluster-folder.ts'
@@ -108,12 +108,18 @@ interface ClusterFacts {
 const files = {
   kubelet: 'kubelet-client',
   kubeletServer: 'kubelet-server',
-  proxy: 'kube-proxy',
-  dns: 'coredns',
-  localPath: 'local-path-provisioner',
+  proxy: 'kube-proxy-client',
+  dns: 'coredns-client',
+  localPath: 'local-path-provisioner-client',
   authority: 'ca',
 } as const
 const certificateFiles = [files.kubelet, files.kubeletServer, files.proxy, files.dns, files.localPath]
+
+const componentFiles = [
+  ['kube-proxy', files.proxy],
+  ['coredns', files.dns],
+  ['local-path-provisioner', files.localPath],
+] as const
 
 /** Has every certificate of the node good for a while: the kubelet's by the token or by the one before, the rest by it. */
 async function joinCluster(joining: Joining): Promise<ClusterFacts> {
@@ -122,13 +128,12 @@ async function joinCluster(joining: Joining): Promise<ClusterFacts> {
   await withClient(joining, await firstCredentials(joining), (client) =>
     ensureFromSigner(client, store, files.kubelet, kubeletClient(node), within()),
   )
-  const proxy = componentClient(proxyIdentity)
   const dnsAddress = await withClient(joining, certificate(joining, files.kubelet), async (client) => {
     await ensureFromSigner(client, store, files.kubeletServer, kubeletServing(node, [address]), within())
-    await ensureFromSigner(client, store, files.proxy, proxy, within())
-    await ensureFromSigner(client, store, files.dns, componentClient(dnsIdentity), within())
-    const localPath = componentClient(localPathIdentity)
-    await ensureFromSigner(client, store, files.localPath, localPath, within())
+    for (const [component, file] of componentFiles) {
+      const wanted = componentClient(nodeComponentIdentity(component, node, file))
+      await ensureFromSigner(client, store, file, wanted, within())
+    }
     const { spec } = await client.get(services, { namespace: 'kube-system', name: 'kube-dns' })
     return spec?.clusterIP ?? ''
   })

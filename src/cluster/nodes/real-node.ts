@@ -15,13 +15,12 @@ import { clearMachine } from '../machine/clear-machine.ts'
 import type { Journal } from '../machine/journal.ts'
 import { createNodeNetwork, namespaceName, namespacePath } from '../machine/network.ts'
 import {
-  dnsIdentity,
-  localPathIdentity,
+  nodeComponentIdentity,
   nodeIdentity,
-  proxyIdentity,
   type ClientIdentity,
   type ClusterPki,
 } from '../pki/cluster-pki.ts'
+import { nodeComponents } from '../../api/node/node-components.ts'
 import { containerdIsRunning, startContainerd } from '../runtime/containerd.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import type { NodeRecord } from '../state/cluster-state.ts'
@@ -207,9 +206,8 @@ function writeOwnPods({ folder, plan, record, port }: RealNodeOptions): void {
 
 /** All that the node's components show, as text. */
 function certificatesOf({ pki, plan, record: { name, number } }: RealNodeOptions): string {
-  const clients = [nodeIdentity(name), proxyIdentity, dnsIdentity, localPathIdentity].map((identity) =>
-    pki.client(identity),
-  )
+  const components = nodeComponents.map((component) => nodeComponentIdentity(component, name))
+  const clients = [nodeIdentity(name), ...components].map((identity) => pki.client(identity))
   const all = [...clients, pki.kubeletServer(name, [nodeAddress(plan, number)])]
   return all.map(({ certificatePem }) => certificatePem).join('')
 }
@@ -237,9 +235,9 @@ function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions
     caFile: join(folder.pki, 'ca.crt'),
     kubeletClient: client(nodeIdentity(name)),
     kubeletServer: files(`kubelet-server-${name}`),
-    proxyClient: client(proxyIdentity),
-    dnsClient: client(dnsIdentity),
-    localPathClient: client(localPathIdentity),
+    proxyClient: client(nodeComponentIdentity('kube-proxy', name)),
+    dnsClient: client(nodeComponentIdentity('coredns', name)),
+    localPathClient: client(nodeComponentIdentity('local-path-provisioner', name)),
     podCidr: plan.podCidr,
     dnsServiceAddress: dnsServiceAddress(plan),
     clusterDomain: 'cluster.local',

@@ -1,3 +1,4 @@
+import { nodeComponentGroup, nodeComponentUser, type NodeComponent } from '../../api/node/node-components.ts'
 import type { CertificateAuthority, IssuedCertificate } from '../../machinery/pki/certificate.ts'
 import {
   ensureAuthority,
@@ -55,6 +56,15 @@ export const schedulerIdentity: ClientIdentity = {
 export const proxyIdentity: ClientIdentity = { file: 'kube-proxy', user: 'system:kube-proxy', groups: [] }
 export const dnsIdentity: ClientIdentity = serviceAccountIdentity('coredns')
 export const localPathIdentity: ClientIdentity = serviceAccountIdentity('local-path-provisioner')
+
+/** A component of a node's process, on this node. `file`: how its certificate is kept. */
+export function nodeComponentIdentity(
+  component: NodeComponent,
+  node: string,
+  file = `${component}-${node}`,
+): ClientIdentity {
+  return { file, user: nodeComponentUser(component, node), groups: [nodeComponentGroup(component)] }
+}
 
 /** A service account in kube-system. */
 export function serviceAccountIdentity(name: string): ClientIdentity {

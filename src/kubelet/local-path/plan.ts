@@ -1,20 +1,15 @@
-import { selectedNode, storageClassOf } from '../../api/core/volume-matching.ts'
+import { storageClassOf } from '../../api/core/volume-matching.ts'
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/core.v1.ts'
 import type { StorageClass } from '../../api/generated/storage.v1.ts'
-import { localPathProvisioner } from '../../api/storage/local-path.ts'
+import {
+  hostnameLabel,
+  localPathProvisioner,
+  provisionedBy,
+  volumeNameOf,
+} from '../../api/storage/local-path.ts'
 
-export const provisionedBy = 'pv.kubernetes.io/provisioned-by'
 /** Keeps the object until what it stands for is removed. As external provisioners call it. */
 export const provisionerFinalizer = 'external-provisioner.volume.kubernetes.io/finalizer'
-const hostnameLabel = 'kubernetes.io/hostname'
-const askedProvisioner = 'volume.kubernetes.io/storage-provisioner'
-
-/** The node on which a claim asks for a directory; undefined when it asks for none. */
-export function nodeOfClaim({ metadata, spec }: PersistentVolumeClaim): string | undefined {
-  const { annotations, deletionTimestamp } = metadata ?? {}
-  if (deletionTimestamp || spec?.volumeName) return undefined
-  return annotations?.[askedProvisioner] === localPathProvisioner ? annotations[selectedNode] : undefined
-}
 
 /** Why a directory does not do for a claim. */
 export function whyNotProvisioned({ spec }: PersistentVolumeClaim): string | undefined {
@@ -25,10 +20,6 @@ export function whyNotProvisioned({ spec }: PersistentVolumeClaim): string | und
   return modes.every((mode) => mode === 'ReadWriteOnce' || mode === 'ReadWriteOncePod')
     ? undefined
     : 'only the access modes ReadWriteOnce and ReadWriteOncePod are supported: the directory is on one node'
-}
-
-export function volumeNameOf({ metadata }: PersistentVolumeClaim): string {
-  return `pvc-${metadata?.uid}`
 }
 
 /** The volume for a claim: a directory on its node, reserved for it. */
@@ -86,11 +77,4 @@ export function planRemoval({ metadata, spec, status }: PersistentVolume): Remov
   const isGoing = metadata?.deletionTimestamp !== undefined && status?.phase !== 'Bound'
   if (!isGoing || !metadata.finalizers?.includes(provisionerFinalizer)) return { type: 'none' }
   return deletes ? { type: 'remove', path: spec.local?.path ?? '' } : { type: 'letGo' }
-}
-
-/** The node of a volume that this provisioner made. */
-export function nodeOfVolume({ metadata, spec }: PersistentVolume): string | undefined {
-  if (metadata?.annotations?.[provisionedBy] !== localPathProvisioner) return undefined
-  const [term] = spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []
-  return term?.matchExpressions?.find(({ key }) => key === hostnameLabel)?.values?.[0]
 }

@@ -1,22 +1,19 @@
 import { storageClassOf } from '../../api/core/volume-matching.ts'
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/core.v1.ts'
 import { persistentVolumeClaims, persistentVolumes, storageClasses } from '../../api/generated/resources.ts'
-import { localPathProvisioner } from '../../api/storage/local-path.ts'
+import {
+  localPathProvisioner,
+  nodeOfClaim,
+  nodeOfVolume,
+  volumeNameOf,
+} from '../../api/storage/local-path.ts'
 import type { ComponentContext, RunningComponent } from '../../client/component.ts'
 import { done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { startReconciler } from '../../client/runner.ts'
 import { keyOf, parseKey } from '../../machinery/resource.ts'
 import { isAlreadyExists, isNotFound } from '../../machinery/status-errors.ts'
 import type { LocalVolumes } from './local-volumes.ts'
-import {
-  nodeOfClaim,
-  nodeOfVolume,
-  planRemoval,
-  provisionerFinalizer,
-  volumeFor,
-  volumeNameOf,
-  whyNotProvisioned,
-} from './plan.ts'
+import { planRemoval, provisionerFinalizer, volumeFor, whyNotProvisioned } from './plan.ts'
 
 export interface LocalPathOptions {
   /** Whether the directories of a node of this name are these. */
