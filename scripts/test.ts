@@ -104,7 +104,7 @@ if (only !== '--e2e') {
   check('conformance list', process.execPath, ['scripts/conformance-coverage.ts'])
   const conformance = globSync('test/conformance/**/*.test.ts', { cwd: root }).sort()
   tests('conformance tests', conformance, ['--test-isolation=none'], 5)
-  const safety = globSync('test/safety/**/*.test.ts', { cwd: root }).sort()
+  const safety = globSync('test/{safety,fuzz}/**/*.test.ts', { cwd: root }).sort()
   tests('safety tests', safety, ['--test-isolation=none'], 5)
   process.env['K8TS_SIMULATION_SEEDS'] ??= simulatedSeeds
   tests('simulated faults', ['src/cluster/simulation/scenario.test.ts'], [], 15)

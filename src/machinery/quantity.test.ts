@@ -10,6 +10,7 @@ import {
   multiplyQuantity,
   negateQuantity,
   parseQuantity,
+  QuantityError,
   quantityMilliValue,
   quantityOf,
   quantityToFloat,
@@ -147,6 +148,14 @@ test('absurd exponents cost neither time nor memory', () => {
   assert.equal(compareQuantity('-1e1000000000', '1e1000000000'), -1)
   assert.equal(canonicalQuantity('1e-1000000000'), '1e-9')
   assert.equal(compareQuantity(addQuantity('1e1000000000', '1'), '1e1000000000'), 0)
+})
+
+test('amounts that are written at length cost no time', () => {
+  const started = performance.now()
+  assert.equal(canonicalQuantity(`1${'0'.repeat(60_000)}`), `1e${60_000}`)
+  assert.throws(() => parseQuantity(`${'0'.repeat(60_000)}x`), QuantityError)
+  assert.throws(() => parseQuantity('1'.repeat(1_000_000)), QuantityError)
+  assert.ok(performance.now() - started < 1000)
 })
 
 const quantities: fc.Arbitrary<ParsedQuantity> = fc

@@ -32,7 +32,8 @@ const formatWrong =
 const suffixWrong = "unable to parse quantity's suffix"
 
 /** Sign, number without leading zeros, fraction, suffix. As lenient as upstream: every part may be missing. */
-const grammar = /^([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/
+/** No text matches in two ways: where many do not match, trying all of them takes forever. */
+const grammar = /^([+-]?)([0-9]*)(?:\.([0-9]*))?((?:[eEinumkKMGTP]+[-+]?[0-9]*|[-+][0-9]*)?)$/
 const exponentSuffix = /^[eE]([-+]?[0-9]+)$/
 
 const decimalSuffixes: Readonly<Record<string, number>> = {
@@ -59,6 +60,9 @@ const nano = -9
 const maxInt64 = 2n ** 63n - 1n
 /** Beyond this many orders of magnitude between two amounts the smaller does not count. */
 const maxAlignment = 10_000
+
+/** No amount needs more, and reading millions of digits takes seconds. */
+const maxTextLength = 65_536
 
 const cache = new Map<string, ParsedQuantity>()
 const maxCached = 4096
@@ -94,9 +98,10 @@ type Parts = readonly [
 ]
 
 function parse(text: string): ParsedQuantity {
-  const match = text === '' ? null : grammar.exec(text)
+  const match = text === '' || text.length > maxTextLength ? null : grammar.exec(text)
   if (!match) throw new QuantityError(formatWrong)
-  const [, sign, whole, fraction = '', suffix] = match as unknown as Parts
+  const [, sign, digitsBefore, fraction = '', suffix] = match as unknown as Parts
+  const whole = digitsBefore.replace(/^0+/, '')
   const { base, power, format } = interpretSuffix(suffix)
   const digits = (whole === '' ? '0' : whole) + fraction
   const magnitude = BigInt(digits) * (base === 2 ? 1n << BigInt(power) : 1n)
@@ -198,7 +203,9 @@ function decimalText(
   { mantissa, exponent }: ParsedQuantity,
   suffixOf?: (exponent: number) => string,
 ): Quantity {
-  for (; mantissa % 10n === 0n; exponent++) mantissa /= 10n
+  const zeros = trailingZeros(mantissa.toString())
+  mantissa /= 10n ** BigInt(zeros)
+  exponent += zeros
   for (; exponent % 3 !== 0; exponent--) mantissa *= 10n
   if (exponent === 0) return mantissa.toString()
   if (suffixOf) return mantissa.toString() + suffixOf(exponent)
@@ -207,6 +214,13 @@ function decimalText(
     exponent = 18
   }
   return mantissa.toString() + (decimalSuffixOf.get(exponent) ?? `e${exponent}`)
+}
+
+/** Counted in the text: dividing by ten again and again takes minutes where a client sends a million zeros. */
+function trailingZeros(digits: string): number {
+  let end = digits.length
+  while (digits[end - 1] === '0') end--
+  return digits.length - end
 }
 
 /** A whole amount. */

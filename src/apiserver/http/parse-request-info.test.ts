@@ -60,6 +60,8 @@ const rows: readonly (readonly [string, string, Partial<RequestInfo>])[] = [
   ['GET', '/api', { isResourceRequest: false, verb: 'get', apiPrefix: '' }],
   ['GET', '/healthz', { isResourceRequest: false, verb: 'get' }],
   ['OPTIONS', '/api/v1/pods', { verb: '' }],
+  ['constructor', '/api/v1/pods', { verb: '' }],
+  ['GET', `/${'/'.repeat(10)}api/v1/pods${'/'.repeat(10)}`, { verb: 'list', resource: 'pods' }],
 ]
 
 for (const [method, url, expected] of rows) {

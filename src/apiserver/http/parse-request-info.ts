@@ -26,7 +26,8 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   }
   const [group, version, ...rest] = isGroupless ? ['', ...segments.slice(1)] : segments.slice(1)
   let parts = rest
-  let verb = verbOfMethod[method] ?? ''
+  // HTTP/2 lets a method be any word, `constructor` too.
+  let verb = Object.hasOwn(verbOfMethod, method) ? verbOfMethod[method]! : ''
   const verbInPath = pathVerbs.has(parts[0]!)
   if (verbInPath && parts.length >= 2) {
     verb = parts[0]!
@@ -110,6 +111,9 @@ function prefixOf(segments: readonly string[]): string {
 }
 
 function splitPath(path: string): string[] {
-  const trimmed = path.replace(/^\/+/, '').replace(/\/+$/, '')
-  return trimmed === '' ? [] : trimmed.split('/')
+  let start = 0
+  let end = path.length
+  while (path[start] === '/') start++
+  while (end > start && path[end - 1] === '/') end--
+  return start === end ? [] : path.slice(start, end).split('/')
 }

@@ -281,6 +281,7 @@ test('configurations that do not fit are refused in upstream words', () => {
   const rows: readonly (readonly [Deployment, string])[] = [
     [{ ...configuration({}), kind: 'Pod' }, '400 invalid object type: apps/v1, Kind=Pod'],
     [{ ...configuration({}), apiVersion: 'v1' }, '400 invalid object type: /v1, Kind=Deployment'],
+    [{ ...configuration({}), apiVersion: null } as never, '400 invalid object type: /, Kind=Deployment'],
     [configuration({}, { managedFields: [{}] }), '400 metadata.managedFields must be nil'],
     [
       configuration({ replica: 1 }, { namespace: 'default' }),

@@ -61,9 +61,11 @@ function assertKind({ patch, apiVersion, kind }: ApplyPatch): void {
   throw badRequest(`invalid object type: ${printKind(patch)}`)
 }
 
-function printKind({ apiVersion = '', kind = '' }: KubernetesObject): string {
-  const { group, version } = parseApiVersion(apiVersion) ?? { group: '', version: '' }
-  return `${group}/${version}, Kind=${kind}`
+/** The configuration is as it was sent: what is no text counts as not there. */
+function printKind({ apiVersion, kind }: { readonly apiVersion?: unknown; readonly kind?: unknown }): string {
+  const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
+  const { group, version } = parseApiVersion(textOf(apiVersion)) ?? { group: '', version: '' }
+  return `${group}/${version}, Kind=${textOf(kind)}`
 }
 
 /** Those of the live object. Where there are none, all that is there belongs to `before-first-apply`. */

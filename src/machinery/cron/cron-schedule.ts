@@ -32,9 +32,9 @@ export function parseCronSchedule(text: string, zone: TimeZone = utc): CronSched
   const place = prefix ? zoneNamed(prefix[1]!) : zone
   const rest = prefix ? text.slice(prefix[0].length).trim() : text
   if (rest.startsWith(everyPrefix)) return parseEvery(rest)
-  if (rest.startsWith('@') && !Object.hasOwn(macros, rest))
-    throw new CronError(`unrecognized descriptor: ${rest}`)
-  const fields = parseCronFields(macros[rest] ?? rest)
+  const macro = Object.hasOwn(macros, rest) ? macros[rest] : undefined
+  if (rest.startsWith('@') && macro === undefined) throw new CronError(`unrecognized descriptor: ${rest}`)
+  const fields = parseCronFields(macro ?? rest)
   return { next: (afterMs) => nextMatch(fields, place, afterMs) }
 }
 
