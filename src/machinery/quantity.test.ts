@@ -152,7 +152,7 @@ test('absurd exponents cost neither time nor memory', () => {
 
 test('amounts that are written at length cost no time', () => {
   const started = performance.now()
-  assert.equal(canonicalQuantity(`1${'0'.repeat(60_000)}`), `1e${60_000}`)
+  assert.equal(canonicalQuantity(`1${'0'.repeat(60_000)}`), '1e60000')
   assert.throws(() => parseQuantity(`${'0'.repeat(60_000)}x`), QuantityError)
   assert.throws(() => parseQuantity('1'.repeat(1_000_000)), QuantityError)
   assert.ok(performance.now() - started < 1000)

@@ -80,6 +80,7 @@ void describe('parseCronSchedule', () => {
     ['*/0 * * * *', 'step of range should be a positive number: */0'],
     ['x * * * *', 'failed to parse int from x: strconv.Atoi: parsing "x": invalid syntax'],
     ['* * * * */-1', 'negative number (-1) not allowed: -1'],
+    ['constructor', 'expected exactly 5 fields, found 1: [constructor]'],
     ['@fortnightly', 'unrecognized descriptor: @fortnightly'],
     ['@every x', 'failed to parse duration @every x: time: invalid duration "x"'],
     ['TZ=Nowhere/There 0 0 * * *', 'provided bad location Nowhere/There: unknown time zone Nowhere/There'],
