@@ -8,6 +8,7 @@ import { countJsonKeys, duplicateFields, parseJson } from './json-text.ts'
 import { decodeMessage } from './protobuf/decode.ts'
 import { openProtobuf } from './protobuf/envelope.ts'
 import { hasProtobuf } from './protobuf/message-plan.ts'
+import { strictErrorsOf } from './strict-errors.ts'
 import { duplicateYamlKey, parseYaml } from './yaml-text.ts'
 
 /*
@@ -111,9 +112,9 @@ function decodeParsed(
     const unknown: string[] = []
     const { object, keyCount } = decodeAndCount(value, schema, {
       ownsValue,
-      onUnknownField: (path) => unknown.push(`unknown field ${goQuote(path)}`),
+      onUnknownField: (path) => unknown.push(path),
     })
-    const strictErrors = [...unknown, ...duplicates(schema, keyCount)]
+    const strictErrors = strictErrorsOf(schema, unknown, duplicates(schema, keyCount))
     return { object: withKind(object, kind), kind, strictErrors }
   })
 }

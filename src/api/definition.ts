@@ -46,6 +46,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   ): Promise<readonly KubernetesObject[]>
   /** Of custom resources: the labels of the stored version's selectable fields. */
   readonly selectableLabels?: readonly string[]
+  /** As in Conversion, where the stored version does not have all labels of `selectableFields`. */
+  readonly fieldLabels?: Readonly<Record<string, string>>
   /** Of custom resources: what stands in the store, as the schema has it now. Returns a fresh object. */
   normalize?(object: KubernetesObject): Writable<KubernetesObject>
   /** Loads what writing takes and reading does not; awaited before each write. */

@@ -40,6 +40,8 @@ export interface ObjectSchema {
   /** At most one of the fields is set, beside the discriminator, which says which one. */
   readonly union?: { readonly discriminator?: string }
   readonly required?: readonly string[]
+  /** The whole of a custom resource, of which faults are told in another order. */
+  readonly isCustomResource?: boolean
 }
 
 /** String keys, all values of one shape. */

@@ -12,6 +12,7 @@ export function compileResourceSchema(props: JSONSchemaProps | undefined): Objec
   const fields: Record<string, Field> = root.type === 'object' ? { ...root.fields } : {}
   return {
     type: 'object',
+    isCustomResource: true,
     fields: {
       kind: typeField,
       apiVersion: typeField,

@@ -37,8 +37,14 @@ function withField(x: JSONSchemaProps): CustomResourceDefinition {
   return aDefinition({ versions: [aVersion({ type: 'object', properties: { x } })] })
 }
 
-const root = 'spec.versions[0].schema.openAPIV3Schema'
+/** Where faults are that all versions share. */
+const root = 'spec.validation.openAPIV3Schema'
 const x = `${root}.properties[x]`
+
+const labelRule =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end " +
+  "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is " +
+  "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 
 const rows: readonly (readonly [string, CustomResourceDefinition, readonly string[]])[] = [
   ['nothing wrong', aDefinition(), []],
@@ -189,9 +195,9 @@ const rows: readonly (readonly [string, CustomResourceDefinition, readonly strin
       ],
     }),
     [
-      'spec.versions[0].additionalPrinterColumns[0].type: Invalid value: "text": must be one of ' +
+      'spec.additionalPrinterColumns[0].type: Invalid value: "text": must be one of ' +
         'boolean,date,integer,number,string',
-      'spec.versions[0].additionalPrinterColumns[0].JSONPath: Invalid value: "a": must be a simple json path starting with .',
+      'spec.additionalPrinterColumns[0].JSONPath: Invalid value: "a": must be a simple json path starting with .',
     ],
   ],
   [
@@ -200,8 +206,56 @@ const rows: readonly (readonly [string, CustomResourceDefinition, readonly strin
       versions: [aVersion({ type: 'object' }, { selectableFields: [{ jsonPath: '.spec.a' }] })],
     }),
     [
-      'spec.versions[0].selectableFields[0].jsonPath: Invalid value: ".spec.a": is an invalid path: does not refer to a ' +
+      'spec.selectableFields[0].jsonPath: Invalid value: ".spec.a": is an invalid path: does not refer to a ' +
         'valid field',
+    ],
+  ],
+  [
+    'the faults of one version in that version',
+    aDefinition({
+      versions: [
+        aVersion({ type: 'object', properties: { x: {} } }),
+        aVersion({ type: 'object' }, { name: 'v2', storage: false }),
+      ],
+    }),
+    [
+      'spec.versions[0].schema.openAPIV3Schema.properties[x].type: Required value: must not be empty for specified ' +
+        'object fields',
+    ],
+  ],
+  [
+    'selectable fields that versions share where they share no schema',
+    aDefinition({
+      versions: ['v1', 'v2'].map((name) => {
+        const fields = { kind: { type: 'string' }, a: { type: 'string', description: name } }
+        const more = { name, storage: name === 'v1', selectableFields: [{ jsonPath: '.a' }] }
+        return aVersion({ type: 'object', properties: fields }, more)
+      }),
+    }),
+    ['spec.selectableFields: Invalid value: "": may only be set when validations.schema is included'],
+  ],
+  [
+    'defaults beside preserveUnknownFields',
+    aDefinition({
+      preserveUnknownFields: true,
+      versions: [aVersion({ type: 'object', properties: { x: { type: 'string', default: 'a' } } })],
+    }),
+    [
+      'spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema',
+      'spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields ' +
+        'to true in spec.versions[*].schema instead',
+    ],
+  ],
+  [
+    'a version with a name that is none, twice',
+    aDefinition({ versions: [aVersion({ type: 'object' }, { name: 'v1_' })] }),
+    [
+      `spec.versions[0].name: Invalid value: "v1_": ${labelRule}`,
+      `spec.version: Invalid value: "v1_": ${labelRule}`,
+      'status.storedVersions: Invalid value: ["v1"]: must have the storage version v1_',
+      'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously a storage version, ' +
+        'and must remain in spec.versions until a storage migration ensures no data remains persisted in v1 and removes ' +
+        'v1 from status.storedVersions',
     ],
   ],
   [

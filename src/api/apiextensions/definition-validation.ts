@@ -14,12 +14,15 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionNames,
   CustomResourceDefinitionSpec,
+  CustomResourceDefinitionVersion,
 } from '../generated/apiextensions.v1.ts'
 import { approvalErrors } from './api-approval.ts'
 import { allowsInvalidCaBundle, conversionErrors, hasKnownReviewVersion } from './conversion-validation.ts'
+import { hasDefault } from './compile-schema.ts'
 import { isKnownFormat } from './formats.ts'
 import { strictLeniency, leniencyOf, schemaErrors, type Leniency } from './schema-validation.ts'
 import { someSchema } from './schema-walk.ts'
+import { sharedParts, type SharedParts } from './shared-parts.ts'
 import {
   columnErrors,
   deprecationErrors,
@@ -133,17 +136,16 @@ function specErrors(spec: CustomResourceDefinitionSpec, rules: SpecRules): reado
       errors.push(required(field, 'because otherwise all fields are pruned'))
     }
   }
+  if (spec.preserveUnknownFields && spec.versions.some(({ schema }) => hasDefaults(schema))) {
+    const detail = 'must be false in order to use defaults in the schema'
+    errors.push(invalid(at.child('preserveUnknownFields'), true, detail))
+  }
+  const shared = sharedParts(spec.versions)
   for (const [index, version] of spec.versions.entries()) {
     const field = versions.index(index)
     const nameErrors = dns1035LabelErrors(version.name)
     if (nameErrors.length > 0) errors.push(invalid(field.child('name'), version.name, nameErrors.join(',')))
-    errors.push(
-      ...deprecationErrors(version, field),
-      ...schemaErrors(spec, version, field.child('schema'), rules.leniency),
-      ...subresourceErrors(version.subresources, field.child('subresources')),
-      ...columnErrors(version.additionalPrinterColumns, field.child('additionalPrinterColumns')),
-      ...selectableFieldErrors(version, field, rules.leniency),
-    )
+    errors.push(...deprecationErrors(version, field), ...ownErrors(spec, version, field, rules, shared))
   }
   if (new Set(spec.versions.map(({ name }) => name)).size < spec.versions.length) {
     errors.push(invalid(versions, spec.versions, 'must contain unique version names'))
@@ -151,16 +153,79 @@ function specErrors(spec: CustomResourceDefinitionSpec, rules: SpecRules): reado
   if (spec.versions.filter(({ storage }) => storage).length !== 1) {
     errors.push(invalid(versions, spec.versions, 'must have exactly one version marked as storage version'))
   }
+  const [first] = spec.versions
+  const firstErrors = first ? dns1035LabelErrors(first.name) : []
+  if (firstErrors.length > 0) errors.push(invalid(at.child('version'), first!.name, firstErrors.join(',')))
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const) {
     if (!spec.names[name]) errors.push(required(at.child('names', name)))
   }
   errors.push(...nameErrors(spec.names, at.child('names')))
+  if (first) errors.push(...sharedErrors(spec, first, at, rules, shared))
   const conversion = at.child('conversion')
   if (spec.conversion && spec.conversion.strategy !== 'None' && spec.preserveUnknownFields) {
     const detail = 'must be None if spec.preserveUnknownFields is true'
     errors.push(invalid(conversion.child('strategy'), spec.conversion.strategy, detail))
   }
   errors.push(...conversionErrors(spec.conversion, conversion, rules))
+  return errors
+}
+
+function hasDefaults(schema: CustomResourceDefinitionVersion['schema']): boolean {
+  return someSchema(schema?.openAPIV3Schema, hasDefault)
+}
+
+/** Faults of what a version says for itself. */
+function ownErrors(
+  spec: CustomResourceDefinitionSpec,
+  version: CustomResourceDefinitionVersion,
+  at: FieldPath,
+  { leniency }: SpecRules,
+  shared: SharedParts,
+): readonly FieldError[] {
+  const { subresources, additionalPrinterColumns } = version
+  return [
+    ...(shared.schema ? [] : schemaErrors(spec, version, at.child('schema'), leniency)),
+    ...(shared.subresources ? [] : subresourceErrors(subresources, at.child('subresources'))),
+    ...(shared.columns ? [] : columnErrors(additionalPrinterColumns, at.child('additionalPrinterColumns'))),
+    ...(shared.selectableFields ? [] : ownSelectableErrors(version, at, leniency, shared)),
+  ]
+}
+
+function ownSelectableErrors(
+  { schema, ...version }: CustomResourceDefinitionVersion,
+  at: FieldPath,
+  leniency: Leniency,
+  shared: SharedParts,
+): readonly FieldError[] {
+  return selectableFieldErrors(shared.schema || !schema ? version : { ...version, schema }, at, leniency)
+}
+
+/** Faults of what all versions say alike, told once: as of fields of the spec. */
+function sharedErrors(
+  spec: CustomResourceDefinitionSpec,
+  first: CustomResourceDefinitionVersion,
+  at: FieldPath,
+  { leniency }: SpecRules,
+  shared: SharedParts,
+): readonly FieldError[] {
+  const withStatus = spec.versions.find(({ subresources }) => subresources?.status) ?? first
+  const { subresources } = withStatus
+  const errors: FieldError[] = []
+  if (shared.schema) {
+    const whole = { ...first, ...(subresources && { subresources }) }
+    errors.push(...schemaErrors(spec, whole, at.child('validation'), leniency))
+  }
+  if (shared.subresources) errors.push(...subresourceErrors(first.subresources, at.child('subresources')))
+  if (shared.columns) {
+    errors.push(...columnErrors(first.additionalPrinterColumns, at.child('additionalPrinterColumns')))
+  }
+  if (shared.selectableFields && first.selectableFields?.length) {
+    if (shared.schema && first.schema) errors.push(...selectableFieldErrors(first, at, leniency))
+    else {
+      const detail = 'may only be set when validations.schema is included'
+      errors.push(invalid(at.child('selectableFields'), '', detail))
+    }
+  }
   return errors
 }
 

@@ -71,6 +71,7 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
     columns: stored.columns,
     selectableFields: selectedFields(spec.versions),
     selectableLabels: stored.selectable,
+    fieldLabels: fieldLabelsOf(stored),
     normalize: (object) => schemas.normalize(object, convert ? undefined : stored.resource),
     ...(convertAll && { convertStored: convertAll }),
   }
@@ -180,7 +181,7 @@ function conversionOf(
     get openAPIV3Schema() {
       return part.openAPIV3Schema()!
     },
-    fieldLabels: Object.fromEntries(part.selectable.map((field) => [field, field])),
+    fieldLabels: fieldLabelsOf(part),
     fromStored: (object) => inVersion(object, part),
     toStored: (object) => inVersion(object, stored),
     ...(convert && { convert }),
@@ -191,6 +192,11 @@ function conversionOf(
       ...(part.deprecation !== undefined && { deprecation: part.deprecation }),
     },
   }
+}
+
+/** A version selects by its own fields alone. */
+function fieldLabelsOf({ selectable }: VersionPart): Readonly<Record<string, string>> {
+  return Object.fromEntries(selectable.map((field) => [field, field]))
 }
 
 /** Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. */

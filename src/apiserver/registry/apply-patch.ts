@@ -4,6 +4,7 @@ import { applyDefaults } from '../../api/apply-defaults.ts'
 import { notRegistered, strictErrorMessage } from '../../api/decode-body.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import { duplicateFields, parseJson } from '../../api/json-text.ts'
+import { unknownInOrder } from '../../api/strict-errors.ts'
 import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import { goQuote, goValue } from '../../machinery/go-format.ts'
@@ -52,6 +53,24 @@ export function readPatch(patch: PatchBody, { fieldValidation = 'Warn' }: PatchO
   }
 }
 
+/** The configuration that a server-side apply sends. */
+export function appliedValue({ value }: ReadPatch): KubernetesObject {
+  if (isObject(value) && value !== null) return value as KubernetesObject
+  throw badRequest('error decoding YAML: the patch is not an object')
+}
+
+/** Refuses what an applied text says twice, or warns of it, as the request wishes. */
+export function tellStrictErrors(
+  { strictErrors }: ReadPatch,
+  { fieldValidation }: PatchOptions,
+  scope: Pick<RequestScope, 'warn'>,
+): void {
+  if (strictErrors.length > 0 && fieldValidation === 'Strict') {
+    throw badRequest(`error strict decoding YAML: ${strictErrors.join(', ')}`)
+  }
+  for (const message of strictErrors) scope.warn(message)
+}
+
 function isObject(value: unknown): boolean {
   return value === null || (typeof value === 'object' && !Array.isArray(value))
 }
@@ -74,7 +93,6 @@ export function applyPatch(
   scope: Pick<RequestScope, 'warn'>,
 ): Writable<KubernetesObject> {
   const { fieldValidation = 'Warn' } = options
-  const strictErrors = [...patch.strictErrors]
   const patched = patchedValue(served, shown as unknown as JsonValue, patch)
   const refuse = (detail: string) => {
     // What is too deep can be neither told nor read.
@@ -85,14 +103,19 @@ export function applyPatch(
   const misfit = kindMisfit(patched, shown)
   if (misfit !== undefined) throw refuse(misfit)
   let object: Writable<KubernetesObject>
+  const unknown: string[] = []
   try {
     object = decode(patched, served.schema, {
-      onUnknownField: (field) => strictErrors.push(`unknown field ${goQuote(field)}`),
+      onUnknownField: (field) => unknown.push(field),
     }) as Writable<KubernetesObject>
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(error.message)
     throw error
   }
+  const strictErrors = [
+    ...patch.strictErrors,
+    ...unknownInOrder(served.schema, unknown).map((field) => `unknown field ${goQuote(field)}`),
+  ]
   if (fieldValidation === 'Strict' && strictErrors.length > 0) throw refuse(strictErrorMessage(strictErrors))
   if (fieldValidation !== 'Ignore') for (const message of strictErrors) scope.warn(message)
   applyDefaults(object, served.schema)

@@ -134,7 +134,7 @@ const filters: Readonly<Record<string, FieldFilter>> = {
   ephemeralcontainers: onlyFields(['spec', 'ephemeralContainers']),
 }
 
-function setManagedFields(
+export function setManagedFields(
   metadata: Writable<ObjectMeta>,
   managedFields: readonly ManagedFieldsEntry[] | undefined,
 ): void {
@@ -145,7 +145,7 @@ function setManagedFields(
 const maxManagerLength = 128
 
 /** Who writes: as the request says, else the first word of the user agent. */
-function managerOf({ userAgent }: RequestScope, { fieldManager }: WriteOptions): string {
+export function managerOf({ userAgent }: RequestScope, { fieldManager }: WriteOptions): string {
   if (fieldManager) return fieldManager
   const [product = ''] = userAgent.split('/', 1)
   return product.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').slice(0, maxManagerLength)

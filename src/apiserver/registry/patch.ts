@@ -1,9 +1,9 @@
 import { applyDefaults } from '../../api/apply-defaults.ts'
 import { decode } from '../../api/decode.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
-import { badRequest, conflict, invalid } from '../../machinery/status-errors.ts'
+import { conflict, invalid } from '../../machinery/status-errors.ts'
 import { validatePatchOptions } from '../../machinery/validation/options.ts'
-import { applyPatch, readPatch, type ReadPatch } from './apply-patch.ts'
+import { appliedValue, applyPatch, readPatch, tellStrictErrors, type ReadPatch } from './apply-patch.ts'
 import { checkName, ensureNamespace, metadataOf } from './object-meta.ts'
 import type { Registry } from './registry.ts'
 import type { PatchBody, PatchOptions, RequestScope } from './request.ts'
@@ -67,14 +67,8 @@ function applied(
   options: PatchOptions,
 ): Writable<KubernetesObject> {
   const { served } = scope
-  if (typeof patch.value !== 'object' || patch.value === null || Array.isArray(patch.value)) {
-    throw badRequest('error decoding YAML: the patch is not an object')
-  }
-  const result = registry.fields.apply(scope, existing, patch.value, options)
-  if (patch.strictErrors.length > 0 && options.fieldValidation === 'Strict') {
-    throw badRequest(`error strict decoding YAML: ${patch.strictErrors.join(', ')}`)
-  }
-  for (const message of patch.strictErrors) scope.warn(message)
+  const result = registry.fields.apply(scope, existing, appliedValue(patch), options)
+  tellStrictErrors(patch, options, scope)
   const object = decode(result, served.schema) as Writable<KubernetesObject>
   applyDefaults(object, served.schema)
   return registry.complete(served, object)

@@ -169,14 +169,8 @@ export class Registry {
   /** Which objects a list or a watch is about. Throws BadRequest. */
   selection(scope: RequestScope, options: ListOptions): Selection {
     const namespace = this.definition.resource.namespaced ? scope.namespace : ''
-    const { conversion } = scope.served
-    return selectionOf(
-      this.definition,
-      namespace,
-      options,
-      () => this.#fieldsSupported(),
-      conversion?.fieldLabels,
-    )
+    const { fieldLabels } = scope.served
+    return selectionOf(this.definition, namespace, options, () => this.#fieldsSupported(), fieldLabels)
   }
 
   #fieldsSupported(): ReadonlySet<string> {

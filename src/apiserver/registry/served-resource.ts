@@ -69,6 +69,11 @@ export class ServedResource {
     return this.#own.deprecation
   }
 
+  /** Field labels of this version with those of the stored one that they mean; absent where they are the same. */
+  get fieldLabels(): Conversion<KubernetesObject>['fieldLabels'] {
+    return this.conversion ? this.conversion.fieldLabels : this.definition.fieldLabels
+  }
+
   get #own(): VersionRules {
     return this.conversion?.own ?? this.definition
   }
