@@ -2,6 +2,7 @@ import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Entry, ListOptions, Range, Store, StoreWatch, WatchHandlers, WriteOptions } from '../store.ts'
 import { StoreError } from '../store.ts'
+import { keepCompacting } from './compactor.ts'
 import { Connection, type EtcdTls, type Member } from './connection.ts'
 import { isLeaseNotFound } from './etcd-error.ts'
 import { EtcdWatch } from './etcd-watch.ts'
@@ -34,7 +35,7 @@ const pageLength = 2000
 /** How long the traces of progress requests stay. */
 const fenceTtlSeconds = 60
 
-/** A store in an etcd cluster, 3.4 or later. */
+/** A store in an etcd cluster, 3.4 or later. While it is open it sees to it that history does not grow for ever. */
 export class EtcdStore implements Store {
   readonly #clock: Clock
   readonly #log: Logger
@@ -42,13 +43,17 @@ export class EtcdStore implements Store {
   readonly #leases: LeasePool
   readonly #watches = new Set<EtcdWatch>()
   readonly #reportsProgress = new WeakMap<Member, Promise<boolean>>()
+  readonly #closing = new AbortController()
   #closed = false
 
   constructor({ endpoints, tls, clock, log }: EtcdStoreOptions) {
     this.#clock = clock
     this.#log = log
-    this.#connection = new Connection({ endpoints, tls, clock })
-    this.#leases = new LeasePool(this.#connection, clock)
+    const connection = new Connection({ endpoints, tls, clock })
+    this.#connection = connection
+    this.#leases = new LeasePool(connection, clock)
+    const compact = (revision: bigint) => this.compact(revision)
+    void keepCompacting({ connection, compact }, clock, log, this.#closing.signal)
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -117,6 +122,7 @@ export class EtcdStore implements Store {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#closing.abort()
     for (const watch of this.#watches) watch.close()
     this.#connection.close()
   }
