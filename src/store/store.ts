@@ -56,6 +56,8 @@ export interface Entry {
   readonly revision: bigint
   /** Revision at which the key was created. */
   readonly createRevision: bigint
+  /** Why the value cannot be read, of a store that stores it in another form: `value` is then empty. */
+  readonly fault?: Error
 }
 
 export interface ListOptions {

@@ -1,9 +1,11 @@
 import { StoreError, type Entry, type Store, type StoreEvent } from '../../store/store.ts'
 import { registryRoot } from '../storage/store-feed.ts'
 import type { Encryption, ResourceEncryption } from './encryption.ts'
-import { DecryptionError, type Decrypted } from './transformer.ts'
+import type { Decrypted } from './transformer.ts'
 
-/** Stores values encrypted, each resource as it is configured at the time. */
+const nothing = new Uint8Array()
+
+/** Stores values encrypted, each resource as it is configured at the time. What cannot be read is told entry by entry. */
 export function encryptedStore(store: Store, encryption: () => Encryption): Store {
   /** Of values that were read or written in the clear: who wrote what is stored. */
   const writers = new WeakMap<Uint8Array, string>()
@@ -36,11 +38,15 @@ export function encryptedStore(store: Store, encryption: () => Encryption): Stor
       }
       return value === stored ? entry : { ...entry, value }
     }
+    const unreadable = (error: unknown): Entry => {
+      if (!(error instanceof Error)) throw error
+      return { ...entry, value: nothing, fault: error }
+    }
     try {
       const answer = encryptionOf(key).decrypt(stored, key)
-      return answer instanceof Promise ? answer.then(seen).catch(named(key)) : seen(answer)
+      return answer instanceof Promise ? answer.then(seen).catch(unreadable) : seen(answer)
     } catch (error) {
-      return named(key)(error)
+      return unreadable(error)
     }
   }
 
@@ -88,13 +94,6 @@ export function encryptedStore(store: Store, encryption: () => Encryption): Stor
     currentRevision: () => store.currentRevision(),
     isStale: (key, value) => (writers.get(value) ?? '') !== encryptionOf(key).writer,
     close: () => store.close(),
-  }
-}
-
-function named(key: string): (error: unknown) => never {
-  return (error) => {
-    if (!(error instanceof Error)) throw error
-    throw new DecryptionError(`${key} cannot be read: ${error.message}`, { cause: error })
   }
 }
 

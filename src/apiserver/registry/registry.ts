@@ -122,6 +122,7 @@ export class Registry {
   async get(scope: RequestScope, name: string, { resourceVersion = '' }: GetOptions): Promise<StoredObject> {
     if (resourceVersion === '') await this.context.feed.fresh()
     else if (resourceVersion !== '0') await this.context.feed.waitFor(revisionOf(resourceVersion))
+    if (this.cache.hasUnreadable) await this.cache.retry({ namespace: scope.namespace, name })
     const stored = this.cache.get(this.keyOf(scope.namespace, name))
     if (!stored) throw notFound(this.groupResource, name)
     return stored

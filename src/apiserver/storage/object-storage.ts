@@ -56,7 +56,8 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
       return this.#cache.settle(value, entry)
     } catch (error) {
       if (!isStoreConflict(error)) throw error
-      throw new KeyExistsError(error.found && this.#stored(error.found))
+      const found = error.found?.fault ? undefined : error.found
+      throw new KeyExistsError(found && this.#stored(found))
     }
   }
 

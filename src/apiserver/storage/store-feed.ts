@@ -99,6 +99,13 @@ export class StoreFeed {
     })
   }
 
+  /** Calls `run` once, `delayMs` from now, unless the feed is closed by then. */
+  later(delayMs: number, run: () => void): void {
+    this.#clock.after(delayMs, () => {
+      if (!this.#closed) run()
+    })
+  }
+
   close(): void {
     this.#closed = true
     this.#watch?.close()

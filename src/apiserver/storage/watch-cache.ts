@@ -1,15 +1,21 @@
 import type { KubernetesObject, Status, Writable } from '../../machinery/meta.ts'
-import { expired, tooOldResourceVersion } from '../../machinery/status-errors.ts'
+import {
+  expired,
+  internalError,
+  tooManyRequests,
+  tooOldResourceVersion,
+} from '../../machinery/status-errors.ts'
 import { lazyEntry } from '../../store/large-value.ts'
 import { StoreError, type Entry, type Store, type StoreEvent } from '../../store/store.ts'
 import { CacheEvent, ObjectEvent } from './cache-event.ts'
 import { encodeContinue } from './continue-token.ts'
 import { EventLog } from './event-log.ts'
 import type { ListQuery } from './list-query.ts'
-import { isSelected, isWholeNamespace, keyPrefix, type Selection } from './selection.ts'
+import { everything, isSelected, isWholeNamespace, keyPrefix, type Selection } from './selection.ts'
 import { SortedMap } from './sorted-map.ts'
 import type { Shelf, StoreFeed } from './store-feed.ts'
 import { StoredObject, type StoredType } from './stored-object.ts'
+import { mayHold, UnreadableEntries } from './unreadable-entries.ts'
 import { deliver, WatcherIndex } from './watcher-index.ts'
 import { Watcher } from './watcher.ts'
 
@@ -54,6 +60,8 @@ export interface CacheChange<T extends KubernetesObject = KubernetesObject> {
   readonly previous: StoredObject<T> | undefined
 }
 
+/** How often what cannot be read is tried again. */
+const retryMs = 10_000
 const continueExpired =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
   'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
@@ -83,6 +91,8 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     listReturned: 0,
   }
   #bytes = 0
+  /** What stands in the store and cannot be read, and what stood there before. */
+  readonly #unreadable = new UnreadableEntries<T>()
   readonly #subscribers = new Set<(change: CacheChange<T>) => void>()
   /** Objects written by this process, by the bytes it gave to the store: the event that brings these need not decode. */
   readonly #written = new WeakMap<Uint8Array, Writable<T> | StoredObject<T>>()
@@ -93,7 +103,10 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     this.#store = store
     this.#feed = feed
     this.#log = new EventLog(feed.seen)
-    for (const entry of feed.attach(prefix, this)) this.#put(entry)
+    for (const entry of feed.attach(prefix, this)) {
+      if (entry.fault) this.#setAside(entry)
+      else this.#put(entry)
+    }
   }
 
   /** The revision of the state that is listed. */
@@ -123,8 +136,25 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     return this.#watchers.size
   }
 
+  /** Throws an internal error where what stands in the store cannot be read. */
   get(key: string): StoredObject<T> | undefined {
-    return this.#objects.get(key)
+    const stored = this.#objects.get(key)
+    if (!stored && this.#unreadable.size > 0) this.#unreadable.checkOne(key)
+    return stored
+  }
+
+  get hasUnreadable(): boolean {
+    return this.#unreadable.size > 0
+  }
+
+  /** Reads again what could not be read of a selection: a key or the server that has it may be back. */
+  async retry(selection: Selection): Promise<void> {
+    for (const { key } of this.#unreadable.in(selection)) {
+      const entry = await this.#store.get(this.prefix + key)
+      const known = this.#unreadable.get(key)
+      if (!entry || entry.fault || known?.entry.revision !== entry.revision) continue
+      this.onEvent({ type: 'put', entry })
+    }
   }
 
   /** The objects now, in key order; of one namespace, or of all. */
@@ -135,6 +165,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   }
 
   async list(selection: Selection, query: ListQuery): Promise<ListPage<T>> {
+    await this.#checkReadable(selection)
     switch (query.state.type) {
       case 'latest':
         await this.#feed.fresh()
@@ -154,6 +185,10 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   /** Begins a watch; a start that is too old gives a watch that says so and ends, as upstream's. */
   async watch(selection: Selection, start: WatchStart): Promise<Watcher<T>> {
+    if (this.#unreadable.size > 0) {
+      await this.retry(selection)
+      if (this.#unreadable.in(selection).length > 0) throw tooManyRequests('storage is (re)initializing', 1)
+    }
     if (start.type === 'state') {
       await this.#feed.waitFor(start.revision)
       return this.#watchState(selection, start)
@@ -189,6 +224,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   /** The object that was written as `value`, now that it stands in the store as `entry`: the one the cache holds. */
   settle(value: Uint8Array, entry: Entry): StoredObject<T> {
     const key = entry.key.slice(this.prefix.length)
+    if (entry.fault) throw internalError(entry.fault)
     const current = this.#objects.get(key)
     if (current?.revision === entry.revision) return current
     return this.#storedFrom(key, entry, value)
@@ -201,23 +237,25 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
       const { key, revision } = stored
       return lazyEntry(this.prefix + key, stored.bytes, revision, revision)
     })
-    this.#feed.detach(this.prefix, entries)
+    this.#feed.detach(this.prefix, [...entries, ...this.#unreadable.entries()])
   }
 
   onEvent(event: StoreEvent): void {
     if (event.type === 'put') {
       const key = event.entry.key.slice(this.prefix.length)
-      const previous = this.#objects.get(key)
+      if (event.entry.fault) return this.#setAside(event.entry)
+      const previous = this.#objects.get(key) ?? this.#unreadable.take(key)
       const current = this.#put(event.entry)
       this.#announce(new CacheEvent(key, event.entry.revision, current, previous))
       return
     }
     const key = event.key.slice(this.prefix.length)
-    const previous = this.#objects.get(key)
+    const stored = this.#objects.get(key)
+    const previous = stored ?? this.#unreadable.take(key)
     // Known to be gone already when the event is older than the state the cache began with.
     if (!previous) return
     this.#objects.delete(key)
-    this.#bytes -= previous.length
+    this.#bytes -= stored?.length ?? 0
     this.#announce(new CacheEvent(key, event.revision, undefined, previous))
   }
 
@@ -228,10 +266,15 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     this.#bytes = 0
     this.#log.reset(revision)
     for (const watcher of this.#watchers.all()) watcher.end()
+    for (const { key, last } of this.#unreadable.clear()) if (last) before.set(key, last)
     for (const entry of entries) {
       const key = entry.key.slice(this.prefix.length)
       const previous = before.get(key)
       before.delete(key)
+      if (entry.fault) {
+        this.#setAside(entry, previous)
+        continue
+      }
       if (previous?.revision === entry.revision) {
         this.#objects.set(key, previous)
         this.#bytes += previous.length
@@ -240,6 +283,36 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
       this.#notify({ current: this.#put(entry), previous })
     }
     for (const previous of before.values()) this.#notify({ current: undefined, previous })
+  }
+
+  async #checkReadable(selection: Selection): Promise<void> {
+    if (this.#unreadable.size === 0) return
+    await this.retry(selection)
+    this.#unreadable.check(selection, this.type.resource)
+  }
+
+  /**
+   * Others than those who watch it need not know: they are told when it can be read again, or is gone. It is tried again
+   * without being asked for, too.
+   */
+  #setAside(entry: Entry, previous?: StoredObject<T>): void {
+    const key = entry.key.slice(this.prefix.length)
+    const stored = this.#objects.get(key)
+    this.#objects.delete(key)
+    this.#bytes -= stored?.length ?? 0
+    this.#unreadable.add(key, entry, stored ?? previous)
+    const failure = internalError(entry.fault!).status
+    for (const watcher of this.#watchers.all()) if (mayHold(watcher.selection, key)) watcher.end(failure)
+    if (this.#unreadable.size === 1) this.#retryLater()
+  }
+
+  #retryLater(): void {
+    this.#feed.later(retryMs, () => {
+      this.retry(everything).then(
+        () => this.#unreadable.size > 0 && this.#retryLater(),
+        () => this.#retryLater(),
+      )
+    })
   }
 
   #put(entry: Entry): StoredObject<T> {
@@ -343,6 +416,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
         throw interpretListError(error, query, prefix)
       })
     const objects = range.entries.map((entry) => {
+      if (entry.fault) throw internalError(entry.fault)
       const key = entry.key.slice(this.prefix.length)
       const current = this.#objects.get(key)
       return current?.revision === entry.revision ? current : this.#storedFrom(key, entry, entry.value)

@@ -86,11 +86,11 @@ test('the API server of a process of its own posts audit events in batches, and 
 test('optional admission plugins do as their configuration says', async () => {
   using folder = new TestFolder()
   await using images = await startWebhookServer()
-  images.respond = (({ spec }: { readonly spec: { readonly containers: { readonly image: string }[] } }) => {
+  images.respond = ({ spec }: { readonly spec: { readonly containers: { readonly image: string }[] } }) => {
     const isBad = spec.containers.some(({ image }) => image.startsWith('bad'))
     const status = { allowed: !isBad, ...(isBad && { reason: 'bad image' }) }
     return { kind: 'ImageReview', apiVersion: 'imagepolicy.k8s.io/v1alpha1', status }
-  }) as typeof images.respond
+  }
   folder.kubeconfig('images.kubeconfig', images.target())
   folder.file('limits.yaml', {
     apiVersion: 'eventratelimit.admission.k8s.io/v1alpha1',
