@@ -55,6 +55,11 @@ export function invalid(field: FieldLocation, value: unknown, detail = ''): Fiel
   return withValue('FieldValueInvalid', field, value, detail)
 }
 
+/** One fault for each message of a rule about the same value. */
+export function invalidFor(field: FieldLocation, value: unknown, messages: readonly string[]): FieldError[] {
+  return messages.map((message) => invalid(field, value, message))
+}
+
 /** As invalid, where the value would only be in the way. */
 export function invalidWithoutValue(field: FieldLocation, detail: string): FieldError {
   return withoutValue('FieldValueInvalid', field, detail)
@@ -66,13 +71,13 @@ export function typeInvalid(field: FieldLocation, value: unknown, detail = ''): 
 }
 
 /** The value must be unique and is not. */
-export function duplicate(field: FieldLocation, value: unknown): FieldError {
-  return withValue('FieldValueDuplicate', field, value, '')
+export function duplicate(field: FieldLocation, value: unknown, detail = ''): FieldError {
+  return withValue('FieldValueDuplicate', field, value, detail)
 }
 
 /** The value names something that is not there. */
-export function notFound(field: FieldLocation, value: unknown): FieldError {
-  return withValue('FieldValueNotFound', field, value, '')
+export function notFound(field: FieldLocation, value: unknown, detail = ''): FieldError {
+  return withValue('FieldValueNotFound', field, value, detail)
 }
 
 /** The value is none of the `supported` ones, which are listed in the order given (upstream mostly sorts them). */

@@ -22,12 +22,18 @@ export function accessModesText(modes: readonly string[] | undefined): string {
     .join(',')
 }
 
-export function accessModesErrors(modes: readonly string[] | undefined, field: FieldPath): FieldError[] {
-  if (!modes || modes.length === 0) return [required(field, 'at least 1 access mode is required')]
+/** `missing`: what to say where there is none, which differs between volumes and claims. */
+export function accessModesErrors(
+  modes: readonly string[] | undefined,
+  field: FieldPath,
+  missing = 'at least 1 access mode is required',
+): FieldError[] {
+  if (!modes || modes.length === 0) return [required(field, missing)]
   const errors = modes
     .filter((mode) => !supported.includes(mode))
     .map((mode) => notSupported(field, mode, supported))
-  if (modes.includes('ReadWriteOncePod') && modes.length > 1) {
+  const known = modes.filter((mode) => supported.includes(mode))
+  if (known.includes('ReadWriteOncePod') && known.some((mode) => mode !== 'ReadWriteOncePod')) {
     errors.push(forbidden(field, 'may not use ReadWriteOncePod with other access modes'))
   }
   return errors

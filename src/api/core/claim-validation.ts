@@ -20,6 +20,7 @@ import type {
   TypedObjectReference,
 } from '../generated/core.v1.ts'
 import { accessModesErrors } from './access-modes.ts'
+import { validatePositiveQuantity } from './quantity-validation.ts'
 
 const volumeModes = ['Block', 'Filesystem']
 
@@ -39,13 +40,16 @@ export function validateClaimSpec(
   field: FieldPath,
 ): FieldError[] {
   if (!spec) return [required(field)]
-  const errors = accessModesErrors(spec.accessModes, field.child('accessModes'))
-  if (spec.selector) errors.push(...validateLabelSelector(spec.selector, field.child('selector')))
+  const errors = [
+    ...(spec.accessModes?.length ? [] : accessModesErrors([], field.child('accessModes'))),
+    ...validateLabelSelector(spec.selector, field.child('selector')),
+    ...(spec.accessModes?.length ? accessModesErrors(spec.accessModes, field.child('accessModes')) : []),
+  ]
   const resources = field.child('resources')
   const at = resources.key('storage')
   const storage = spec.resources?.requests?.storage
   if (storage === undefined) errors.push(required(at))
-  else if (quantitySign(storage) <= 0) errors.push(invalid(at, storage, 'must be greater than zero'))
+  else errors.push(...validatePositiveQuantity(storage, at))
   for (const name of ['storageClassName', 'volumeAttributesClassName'] as const) {
     const value = spec[name]
     if (!value) continue

@@ -2,6 +2,7 @@ import { jsonEqual } from '../../machinery/equal.ts'
 import {
   duplicate,
   invalid,
+  invalidFor,
   notSupported,
   path,
   required,
@@ -30,13 +31,10 @@ const minTokenSeconds = 600
 const maxTokenSeconds = 2 ** 32
 
 /** The name of a CSI driver: a DNS name, in any case. Source: kubernetes/pkg/apis/core/validation, ValidateCSIDriverName. */
-export function validateCsiDriverName(name: string | undefined, at: FieldPath): FieldError[] {
-  if (!name) return [required(at)]
-  const errors = name.length > maxDriverNameLength ? [tooLong(at, '', maxDriverNameLength)] : []
-  return [
-    ...errors,
-    ...dns1123SubdomainErrors(name.toLowerCase()).map((message) => invalid(at, name, message)),
-  ]
+export function validateCsiDriverName(name = '', at: FieldPath): FieldError[] {
+  const errors = name ? [] : [required(at)]
+  if (name.length > maxDriverNameLength) errors.push(tooLong(at, '', maxDriverNameLength))
+  return [...errors, ...invalidFor(at, name, dns1123SubdomainErrors(name.toLowerCase()))]
 }
 
 /** Source: kubernetes/pkg/apis/storage/validation. */

@@ -108,7 +108,7 @@ export async function prepareNewObject(
   undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
   await strategy.load?.(object)
-  const errors = [...(strategy.validate?.(object) ?? []), ...metadataErrors(definition, metadata)]
+  const errors = [...metadataErrors(definition, metadata), ...(strategy.validate?.(object) ?? [])]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)
   for (const warning of strategy.warnings?.(object) ?? []) scope.warn(warning)
 

@@ -15,3 +15,11 @@ export function validateLocalDescendingPath(path: FieldLocation, value: string):
   const errors = value.startsWith('/') ? [invalid(path, value, 'must be a relative path')] : []
   return [...errors, ...validatePathNoBacksteps(path, value)]
 }
+
+/** As validateLocalDescendingPath, and not among the names that a volume's atomic updates use. */
+export function validateLocalNonReservedPath(path: FieldLocation, value: string): FieldError[] {
+  const errors = validateLocalDescendingPath(path, value)
+  if (value.startsWith('..') && !value.startsWith('../'))
+    errors.push(invalid(path, value, "must not start with '..'"))
+  return errors
+}

@@ -2,6 +2,7 @@ import {
   duplicate,
   forbidden,
   invalid,
+  invalidFor,
   notSupported,
   required,
   type FieldError,
@@ -9,20 +10,14 @@ import {
 } from '../../../machinery/field-error.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../../machinery/validation/names.ts'
 import type { PodResourceClaim, PodSpec } from '../../generated/core.v1.ts'
-import { validateResources } from './resources-validation.ts'
+import { visitContainers } from './visit-containers.ts'
 
 const systems = ['linux', 'windows']
 const maxHostnameOverrideLength = 64
 
-/** The rarer fields of a pod: its system, claims, overhead and names. Source: kubernetes/pkg/apis/core/validation. */
+/** The rarer fields of a pod, younger than the others. Source: kubernetes/pkg/apis/core/validation. */
 export function validatePodExtras(spec: PodSpec, field: FieldPath): FieldError[] {
-  return [
-    ...systemErrors(spec, field),
-    ...claimErrors(spec, field.child('resourceClaims')),
-    ...(spec.overhead ? validateResources({ limits: spec.overhead }, field.child('overhead')) : []),
-    ...hostnameErrors(spec, field),
-    ...groupErrors(spec, field.child('schedulingGroup')),
-  ]
+  return [...hostnameErrors(spec, field), ...groupErrors(spec, field.child('schedulingGroup'))]
 }
 
 /** What the other system's pods do not have. */
@@ -38,6 +33,7 @@ const onlyLinuxContext = [
   'runAsGroup',
   'supplementalGroups',
   'supplementalGroupsPolicy',
+  'seLinuxChangePolicy',
 ] as const
 const onlyLinuxContainer = [
   'appArmorProfile',
@@ -52,18 +48,17 @@ const onlyLinuxContainer = [
   'runAsGroup',
 ] as const
 
-function systemErrors(spec: PodSpec, field: FieldPath): FieldError[] {
+/** Source: validateOS, validateLinux and validateWindows. */
+export function validateSystem(spec: PodSpec, field: FieldPath): FieldError[] {
   if (!spec.os) return []
   const { name } = spec.os
   const at = field.child('os', 'name')
   if (!name) return [required(at, 'cannot be empty')]
-  if (!systems.includes(name)) return [notSupported(at, name, systems)]
+  if (!systems.includes(name)) return [notSupported(field.child('os'), name, systems)]
   const context = field.child('securityContext')
   const refuse = (where: FieldPath) => forbidden(where, `cannot be set for a ${name} pod`)
-  const containers = (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
-    (spec[list] ?? []).map(({ securityContext }, index) => {
-      return [securityContext, field.child(list).index(index).child('securityContext')] as const
-    }),
+  const containers = [...visitContainers(spec, field)].map(
+    ([{ securityContext }, where]) => [securityContext, where.child('securityContext')] as const,
   )
   if (name === 'linux') {
     return [
@@ -72,7 +67,7 @@ function systemErrors(spec: PodSpec, field: FieldPath): FieldError[] {
     ].map((where) => forbidden(where, 'windows options cannot be set for a linux pod'))
   }
   return [
-    ...onlyLinux.filter((key) => spec[key]).map((key) => refuse(field.child(key))),
+    ...onlyLinux.filter((key) => isSaid(spec[key], key)).map((key) => refuse(field.child(key))),
     ...onlyLinuxContext
       .filter((key) => spec.securityContext?.[key] !== undefined)
       .map((key) => refuse(context.child(key))),
@@ -82,14 +77,21 @@ function systemErrors(spec: PodSpec, field: FieldPath): FieldError[] {
   ]
 }
 
-function claimErrors({ resourceClaims = [] }: PodSpec, field: FieldPath): FieldError[] {
+/** Switches of old count when they are on, younger fields when they are there. */
+function isSaid(value: boolean | undefined, key: (typeof onlyLinux)[number]): boolean {
+  return key === 'hostPID' || key === 'hostIPC' ? value === true : value !== undefined
+}
+
+/** Source: validatePodResourceClaims. */
+export function validatePodClaims({ resourceClaims = [] }: PodSpec, field: FieldPath): FieldError[] {
   const seen = new Set<string>()
   return resourceClaims.flatMap((claim, index) => {
     const at = field.index(index)
-    const errors = dns1123LabelErrors(claim.name).map((message) =>
-      invalid(at.child('name'), claim.name, message),
-    )
-    if (seen.has(claim.name)) errors.push(duplicate(at.child('name'), claim.name))
+    const nameAt = at.child('name')
+    const errors: FieldError[] = []
+    if (!claim.name) errors.push(required(nameAt))
+    else if (seen.has(claim.name)) errors.push(duplicate(nameAt, claim.name))
+    else errors.push(...invalidFor(nameAt, claim.name, dns1123LabelErrors(claim.name)))
     seen.add(claim.name)
     return [...errors, ...claimSourceErrors(claim, at)]
   })
@@ -98,21 +100,17 @@ function claimErrors({ resourceClaims = [] }: PodSpec, field: FieldPath): FieldE
 function claimSourceErrors(claim: PodResourceClaim, at: FieldPath): FieldError[] {
   const one = 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'
   const { resourceClaimName, resourceClaimTemplateName } = claim
-  if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined)
-    return [
-      invalid(
-        at,
-        claim,
-        'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
-      ),
-    ]
+  const errors: FieldError[] = []
+  if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
+    const detail = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'
+    errors.push(invalid(at, claim, detail))
+  }
   if (resourceClaimName === undefined && resourceClaimTemplateName === undefined)
-    return [invalid(at, claim, one)]
-  return Object.entries({ resourceClaimName, resourceClaimTemplateName }).flatMap(([name, value]) =>
-    value === undefined
-      ? []
-      : dns1123SubdomainErrors(value).map((message) => invalid(at.child(name), value, message)),
-  )
+    errors.push(invalid(at, claim, one))
+  for (const [name, value] of Object.entries({ resourceClaimName, resourceClaimTemplateName })) {
+    if (value !== undefined) errors.push(...invalidFor(at.child(name), value, dns1123SubdomainErrors(value)))
+  }
+  return errors
 }
 
 function hostnameErrors(

@@ -1,102 +1,118 @@
-import { jsonEqual } from '../../../machinery/equal.ts'
+import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, invalid, path, required, type FieldError } from '../../../machinery/field-error.ts'
-import type { Container, Pod, PodSpec, Toleration } from '../../generated/core.v1.ts'
-import { validatePodSpec } from './pod-validation.ts'
+import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../generated/core.v1.ts'
+import { validateImageText } from './container-validation.ts'
+import { validatePodAnnotationsUpdate } from './pod-annotations.ts'
+import { validatePodParts } from './pod-validation.ts'
 
 const allowedChanges =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,' +
   '`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),' +
   '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
 
+const field = path('spec')
+const maxInt32 = 2 ** 31 - 1
+
 /** What of a pod may change once it exists. Source: kubernetes pkg/apis/core/validation, ValidatePodUpdate. */
 export function validatePodUpdate(pod: Pod, previous: Pod): FieldError[] {
   const [spec, old] = [pod.spec!, previous.spec!]
-  const errors = [
-    ...containerCountErrors(spec, old),
-    ...imageErrors(spec, old),
-    ...deadlineErrors(spec, old),
-    ...tolerationErrors(spec.tolerations ?? [], old.tolerations ?? []),
-    ...gateErrors(spec, old),
-  ]
-  if (errors.length > 0) return errors
-  if (!jsonEqual(withAllowedChanges(spec, old), old)) return [forbidden(path('spec'), allowedChanges)]
   // What was accepted by the rules of its time stays.
-  return jsonEqual(spec, old) ? [] : validatePodSpec(spec, path('spec'))
-}
-
-function containerCountErrors(spec: PodSpec, old: PodSpec): FieldError[] {
-  const message = 'pod updates may not add or remove containers'
-  const errors: FieldError[] = []
-  if (spec.containers.length !== old.containers.length)
-    errors.push(forbidden(path('spec').child('containers'), message))
-  if ((spec.initContainers ?? []).length !== (old.initContainers ?? []).length) {
-    errors.push(forbidden(path('spec').child('initContainers'), message))
+  const errors = semanticEqual(spec, old) ? [] : validatePodParts(pod)
+  const annotations = path('metadata', 'annotations')
+  errors.push(
+    ...validatePodAnnotationsUpdate(pod.metadata?.annotations, previous.metadata?.annotations, annotations),
+  )
+  for (const list of ['containers', 'initContainers'] as const) {
+    if ((spec[list] ?? []).length !== (old[list] ?? []).length)
+      return [...errors, forbidden(field.child(list), 'pod updates may not add or remove containers')]
+    errors.push(...imageErrors(spec, list))
   }
+  const deadline = deadlineErrors(spec, old)
+  errors.push(...deadline)
+  if (deadline.length > 0 && spec.activeDeadlineSeconds !== undefined) return errors
+  errors.push(...tolerationErrors(spec.tolerations ?? [], old.tolerations ?? []), ...gateErrors(spec, old))
+  if (semanticEqual(spec, old)) return errors
+  const isGated = (old.schedulingGates ?? []).length > 0
+  if (isGated) errors.push(...selectorErrors(spec, old), ...affinityErrors(spec, old))
+  if (!semanticEqual(withAllowedChanges(spec, old, isGated), old))
+    errors.push(forbidden(field, allowedChanges))
   return errors
 }
 
-function imageErrors(spec: PodSpec, old: PodSpec): FieldError[] {
-  const check = (field: 'containers' | 'initContainers') =>
-    (spec[field] ?? []).flatMap(({ image }, index) =>
-      !image && old[field]?.[index]?.image
-        ? [required(path('spec').child(field).index(index).child('image'))]
-        : [],
-    )
-  return [...check('containers'), ...check('initContainers')]
+function imageErrors(spec: PodSpec, list: 'containers' | 'initContainers'): FieldError[] {
+  return (spec[list] ?? []).flatMap((container, index) => {
+    const at = field.child(list).index(index)
+    return container.image ? validateImageText(container, at) : [required(at.child('image'))]
+  })
 }
 
 /** May be set, and lowered, but not raised or taken away. */
 function deadlineErrors(spec: PodSpec, old: PodSpec): FieldError[] {
-  const field = path('spec').child('activeDeadlineSeconds')
+  const at = field.child('activeDeadlineSeconds')
   const [now, before] = [spec.activeDeadlineSeconds, old.activeDeadlineSeconds]
-  if (now === before) return []
-  if (now === undefined)
-    return [invalid(field, now ?? null, 'must not update from a positive integer to nil value')]
-  if (now < 0 || now > 2 ** 31 - 1)
-    return [invalid(field, now, 'must be between 0 and 2147483647, inclusive')]
-  if (before !== undefined && before < now)
-    return [invalid(field, now, 'must be less than or equal to previous value')]
-  return []
+  if (now === undefined) {
+    const detail = 'must not update from a positive integer to nil value'
+    return before === undefined ? [] : [invalid(at, null, detail)]
+  }
+  if (now < 0 || now > maxInt32) return [invalid(at, now, `must be between 0 and ${maxInt32}, inclusive`)]
+  return before !== undefined && before < now
+    ? [invalid(at, now, 'must be less than or equal to previous value')]
+    : []
 }
 
 function tolerationErrors(now: readonly Toleration[], before: readonly Toleration[]): FieldError[] {
-  const field = path('spec').child('tolerations')
   const withoutSeconds = ({ tolerationSeconds: _seconds, ...rest }: Toleration) => rest
   const isKept = (old: Toleration) =>
-    now.some((toleration) =>
-      old.effect === 'NoExecute'
-        ? jsonEqual(withoutSeconds(toleration), withoutSeconds(old))
-        : jsonEqual(toleration, old),
-    )
-  return before.every(isKept)
-    ? []
-    : [forbidden(field, 'existing toleration can not be modified except its tolerationSeconds')]
+    now.some((toleration) => semanticEqual(withoutSeconds(toleration), withoutSeconds(old)))
+  if (before.every(isKept)) return []
+  const detail = 'existing toleration can not be modified except its tolerationSeconds'
+  return [forbidden(field.child('tolerations'), detail)]
 }
 
 function gateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
   const known = new Set((old.schedulingGates ?? []).map(({ name }) => name))
-  const field = path('spec').child('schedulingGates')
-  return (spec.schedulingGates ?? []).flatMap(({ name }, index) =>
-    known.has(name)
+  return (spec.schedulingGates ?? []).flatMap(({ name }, index) => {
+    const detail = `only deletion is allowed, but found new scheduling gate '${name}'`
+    const at = field.child('schedulingGates').index(index).child('name')
+    return known.has(name) ? [] : [forbidden(at, detail)]
+  })
+}
+
+/** While it is gated, a pod's choice of nodes may become narrower. */
+function selectorErrors({ nodeSelector = {} }: PodSpec, old: PodSpec): FieldError[] {
+  const isKept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => nodeSelector[key] === value)
+  const detail = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)'
+  return isKept ? [] : [invalid(field.child('nodeSelector'), nodeSelector, detail)]
+}
+
+function affinityErrors(spec: PodSpec, old: PodSpec): FieldError[] {
+  const required = 'requiredDuringSchedulingIgnoredDuringExecution'
+  const terms = ({ affinity }: PodSpec) => affinity?.nodeAffinity?.[required]?.nodeSelectorTerms ?? []
+  const before = terms(old)
+  const now = terms(spec)
+  const at = field.child('affinity', 'nodeAffinity', required, 'nodeSelectorTerms')
+  if (before.length > 0 && before.length !== now.length)
+    return [invalid(at, now, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')]
+  return before.flatMap((term, index) =>
+    isNarrowed(now[index]!, term)
       ? []
-      : [
-          forbidden(
-            field.index(index).child('name'),
-            `only deletion is allowed, but found new scheduling gate '${name}'`,
-          ),
-        ],
+      : [invalid(at.index(index), now[index], 'only additions are allowed (no mutations or deletions)')],
   )
 }
 
+/** A term that matches nothing must not begin to match. */
+function isNarrowed(now: NodeSelectorTerm, before: NodeSelectorTerm): boolean {
+  const lists = ['matchExpressions', 'matchFields'] as const
+  if (lists.every((list) => !before[list]?.length)) return lists.every((list) => !now[list]?.length)
+  return lists.every((list) => {
+    const old = before[list] ?? []
+    return old.length === 0 || semanticEqual((now[list] ?? []).slice(0, old.length), old)
+  })
+}
+
 /** The new spec, with what may have changed set back: whatever differs then may not. */
-function withAllowedChanges(spec: PodSpec, old: PodSpec): PodSpec {
-  const {
-    activeDeadlineSeconds: _deadline,
-    tolerations: _tolerations,
-    schedulingGates: _gates,
-    ...rest
-  } = spec
-  const isGated = (old.schedulingGates ?? []).length > 0
+function withAllowedChanges(spec: PodSpec, old: PodSpec, isGated: boolean): PodSpec {
+  const { activeDeadlineSeconds: _a, tolerations: _t, schedulingGates: _g, ...rest } = spec
   const graceBecameOne =
     (old.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1
   return {
@@ -105,66 +121,28 @@ function withAllowedChanges(spec: PodSpec, old: PodSpec): PodSpec {
     ...(spec.initContainers && { initContainers: withImages(spec.initContainers, old.initContainers ?? []) }),
     ...pick(old, 'activeDeadlineSeconds', 'tolerations', 'schedulingGates'),
     ...(graceBecameOne && pick(old, 'terminationGracePeriodSeconds')),
-    ...(isGated && narrowed(spec, old)),
-  }
+    ...(isGated && { ...without(pick(old, 'nodeSelector')), affinity: withNodeAffinity(spec, old) }),
+  } as PodSpec
 }
 
 function withImages(containers: readonly Container[], old: readonly Container[]): Container[] {
-  return containers.map((container, index) => ({
-    ...container,
-    ...(old[index]?.image && { image: old[index].image }),
-  }))
+  return containers.map(({ image: _image, ...container }, index) => {
+    const image = old[index]?.image
+    return { ...container, ...(image !== undefined && { image }) }
+  })
 }
 
 function pick(spec: PodSpec, ...keys: readonly (keyof PodSpec)[]): Partial<PodSpec> {
   return Object.fromEntries(keys.filter((key) => spec[key] !== undefined).map((key) => [key, spec[key]]))
 }
 
-/** While it is gated, a pod's choice of nodes may become narrower. */
-function narrowed(spec: PodSpec, old: PodSpec): Partial<PodSpec> {
-  const keepsSelector = Object.entries(old.nodeSelector ?? {}).every(
-    ([key, value]) => spec.nodeSelector?.[key] === value,
-  )
-  const terms = ({ affinity }: PodSpec) =>
-    affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
-  const before = terms(old)
-  const now = terms(spec)
-  const keepsTerms =
-    !before ||
-    (now?.length === before.length &&
-      before.every(({ matchExpressions = [], matchFields = [] }, index) => {
-        const has = (list: readonly object[], other: readonly object[]) =>
-          list.every((item) => other.some((candidate) => jsonEqual(item, candidate)))
-        return (
-          has(matchExpressions, now[index]?.matchExpressions ?? []) &&
-          has(matchFields, now[index]?.matchFields ?? [])
-        )
-      }))
-  return { ...(keepsSelector && pick(old, 'nodeSelector')), ...(keepsTerms && pick(old, 'affinity')) }
+/** No selector, where the old pod had none. */
+function without(picked: Partial<PodSpec>): Partial<PodSpec> {
+  return { nodeSelector: {}, ...picked }
 }
 
-/** Source: ValidatePodStatusUpdate. */
-export function validatePodStatusUpdate(pod: Pod, previous: Pod): FieldError[] {
-  const errors: FieldError[] = []
-  const field = path('status')
-  if (pod.spec?.nodeName !== previous.spec?.nodeName) {
-    errors.push(forbidden(field.child('nodeName'), 'may not be changed directly'))
-  }
-  if (previous.spec?.restartPolicy === 'Always' || previous.spec?.restartPolicy === 'OnFailure') {
-    for (const list of ['containerStatuses'] as const) {
-      for (const [index, { name, state }] of (previous.status?.[list] ?? []).entries()) {
-        const isFinal = previous.spec.restartPolicy === 'OnFailure' && state?.terminated?.exitCode === 0
-        const now = pod.status?.[list]?.find((status) => status.name === name)
-        if (isFinal && now && !now.state?.terminated) {
-          errors.push(
-            forbidden(
-              field.child(list).index(index).child('state'),
-              'may not be transitioned to non-terminated state',
-            ),
-          )
-        }
-      }
-    }
-  }
-  return errors
+function withNodeAffinity({ affinity = {} }: PodSpec, old: PodSpec): PodSpec['affinity'] {
+  const { nodeAffinity: _now, ...others } = affinity
+  const { nodeAffinity } = old.affinity ?? {}
+  return { ...others, ...(nodeAffinity && { nodeAffinity }) }
 }

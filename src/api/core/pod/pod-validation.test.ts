@@ -125,7 +125,7 @@ const rows: readonly (readonly [name: string, change: (spec: Spec) => void, ...e
         spec.hostNetwork = true
         spec.containers[0]!.ports = [{ containerPort: 80, hostPort: 81, protocol: 'TCP' }]
       }),
-      'spec.containers[0].ports[0].containerPort: Invalid value: 80: must match `hostPort` when `hostNetwork` is true',
+      'spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true',
     ],
   ]
 
@@ -153,7 +153,7 @@ const updates: readonly (readonly [
   ['another node selector', onSpec((spec) => (spec.nodeSelector = { a: 'b' })), notAllowed],
   [
     'one container more',
-    onSpec((spec) => spec.containers.push({ name: 'b', image: 'b' })),
+    onSpec((spec) => spec.containers.push({ ...writableCopy(spec.containers[0]!), name: 'b' })),
     'spec.containers: Forbidden: pod updates may not add or remove containers',
   ],
 ]

@@ -1,6 +1,7 @@
 import {
   forbidden,
   invalid,
+  invalidFor,
   notSupported,
   required,
   type FieldError,
@@ -11,12 +12,12 @@ import {
   portNameErrors,
   portNumberErrors,
 } from '../../../machinery/validation/names.ts'
+import { validateNonnegative } from '../../../machinery/validation/object-meta.ts'
 import type {
   ExecAction,
   GRPCAction,
   HTTPGetAction,
   Lifecycle,
-  LifecycleHandler,
   Probe,
   SleepAction,
   TCPSocketAction,
@@ -30,91 +31,87 @@ interface Handler {
   readonly sleep?: SleepAction
 }
 
-/** `mustSucceedOnce`: liveness and startup probes take no other success threshold. */
+const counts = [
+  'initialDelaySeconds',
+  'timeoutSeconds',
+  'periodSeconds',
+  'successThreshold',
+  'failureThreshold',
+] as const
+
+/** Source: validateProbe, and what each kind of probe has beside it. */
 export function validateProbe(
   probe: Probe | undefined,
+  kind: 'liveness' | 'readiness' | 'startup',
   field: FieldPath,
-  mustSucceedOnce: boolean,
 ): FieldError[] {
   if (!probe) return []
-  const errors = validateHandler(probe, field)
-  for (const name of [
-    'initialDelaySeconds',
-    'timeoutSeconds',
-    'periodSeconds',
-    'successThreshold',
-    'failureThreshold',
-  ] as const) {
-    const value = probe[name]
-    if (value !== undefined && value < 0)
-      errors.push(invalid(field.child(name), value, 'must be greater than or equal to 0'))
-  }
-  if (mustSucceedOnce && probe.successThreshold !== 1) {
-    errors.push(invalid(field.child('successThreshold'), probe.successThreshold ?? 0, 'must be 1'))
-  }
-  const grace = probe.terminationGracePeriodSeconds
-  if (grace !== undefined && grace <= 0) {
-    errors.push(invalid(field.child('terminationGracePeriodSeconds'), grace, 'must be greater than 0'))
-  }
+  const errors = validateHandler(probe, undefined, field)
+  for (const name of counts) errors.push(...validateNonnegative(probe[name] ?? 0, field.child(name)))
+  const { terminationGracePeriodSeconds: grace, successThreshold = 0 } = probe
+  const graceAt = field.child('terminationGracePeriodSeconds')
+  if (grace !== undefined && grace <= 0) errors.push(invalid(graceAt, grace, 'must be greater than 0'))
+  if (kind === 'readiness') {
+    if (grace !== undefined) errors.push(invalid(graceAt, grace, 'must not be set for readinessProbes'))
+  } else if (successThreshold !== 1)
+    errors.push(invalid(field.child('successThreshold'), successThreshold, 'must be 1'))
   return errors
 }
 
+/** `graceSeconds`: how long the pod has to end; undefined where that is itself wrong. */
 export function validateLifecycle(
   lifecycle: Lifecycle | undefined,
-  graceSeconds: number,
+  graceSeconds: number | undefined,
   field: FieldPath,
 ): FieldError[] {
-  const check = (name: 'postStart' | 'preStop') => {
-    const handler: LifecycleHandler | undefined = lifecycle?.[name]
-    return handler
-      ? [
-          ...validateHandler(handler, field.child(name)),
-          ...sleepErrors(handler, graceSeconds, field.child(name)),
-        ]
-      : []
-  }
-  return [...check('postStart'), ...check('preStop')]
+  return (['postStart', 'preStop'] as const).flatMap((name) => {
+    const handler = lifecycle?.[name]
+    return handler ? validateHandler(handler, graceSeconds, field.child(name)) : []
+  })
 }
 
-function sleepErrors({ sleep }: LifecycleHandler, graceSeconds: number, field: FieldPath): FieldError[] {
-  if (!sleep || (sleep.seconds >= 0 && sleep.seconds <= graceSeconds)) return []
-  const message = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`
-  return [invalid(field.child('sleep'), sleep.seconds, message)]
+/** Only the first handler counts; the others may not be. Source: validateHandler. */
+function validateHandler(handler: Handler, graceSeconds: number | undefined, field: FieldPath): FieldError[] {
+  const { exec, httpGet, tcpSocket, grpc, sleep } = handler
+  const checks: (readonly [name: string, check: (at: FieldPath) => FieldError[]])[] = []
+  if (exec) checks.push(['exec', (at) => (exec.command?.length ? [] : [required(at.child('command'))])])
+  if (httpGet) checks.push(['httpGet', (at) => httpGetErrors(httpGet, at)])
+  if (tcpSocket) checks.push(['tcpSocket', (at) => validatePort(tcpSocket.port, at.child('port'))])
+  if (grpc) checks.push(['grpc', (at) => validatePort(grpc.port, at.child('port'))])
+  if (sleep) checks.push(['sleep', (at) => sleepErrors(sleep, graceSeconds, at)])
+  const [first, ...others] = checks
+  if (!first) return [required(field, 'must specify a handler type')]
+  const surplus = 'may not specify more than 1 handler type'
+  return [
+    ...first[1](field.child(first[0])),
+    ...others.map(([name]) => forbidden(field.child(name), surplus)),
+  ]
 }
 
-function validateHandler(handler: Handler, field: FieldPath): FieldError[] {
-  const names = (['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const).filter(
-    (name) => handler[name] !== undefined,
-  )
-  if (names.length === 0) return [required(field, 'must specify a handler type')]
-  const errors = names
-    .slice(1)
-    .map((name) => forbidden(field.child(name), 'may not specify more than 1 handler type'))
-  const { exec, httpGet, tcpSocket, grpc } = handler
-  if (exec && (exec.command ?? []).length === 0) errors.push(required(field.child('exec').child('command')))
-  if (httpGet) errors.push(...httpGetErrors(httpGet, field.child('httpGet')))
-  if (tcpSocket) errors.push(...portErrors(tcpSocket.port, field.child('tcpSocket').child('port')))
-  if (grpc) errors.push(...portErrors(grpc.port, field.child('grpc').child('port')))
-  return errors
+function sleepErrors(
+  { seconds }: SleepAction,
+  graceSeconds: number | undefined,
+  at: FieldPath,
+): FieldError[] {
+  if (graceSeconds === undefined || (seconds >= 0 && seconds <= graceSeconds)) return []
+  const detail = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`
+  return [invalid(at, seconds, detail)]
 }
 
 function httpGetErrors(
-  { path: urlPath, port, scheme, httpHeaders = [] }: HTTPGetAction,
+  { path, port, scheme, httpHeaders = [] }: HTTPGetAction,
   field: FieldPath,
 ): FieldError[] {
-  const errors: FieldError[] = []
-  if (!urlPath) errors.push(required(field.child('path')))
-  errors.push(...portErrors(port, field.child('port')))
-  if (scheme && scheme !== 'HTTP' && scheme !== 'HTTPS')
-    errors.push(notSupported(field.child('scheme'), scheme, ['HTTP', 'HTTPS']))
-  for (const [index, { name }] of httpHeaders.entries()) {
-    const at = field.child('httpHeaders').index(index).child('name')
-    errors.push(...httpHeaderNameErrors(name).map((message) => invalid(at, name, message)))
-  }
+  const errors: FieldError[] = path ? [] : [required(field.child('path'))]
+  errors.push(...validatePort(port, field.child('port')))
+  if (scheme !== 'HTTP' && scheme !== 'HTTPS')
+    errors.push(notSupported(field.child('scheme'), scheme ?? '', ['HTTP', 'HTTPS']))
+  for (const { name = '' } of httpHeaders)
+    errors.push(...invalidFor(field.child('httpHeaders'), name, httpHeaderNameErrors(name)))
   return errors
 }
 
-function portErrors(port: number | string, field: FieldPath): FieldError[] {
-  const messages = typeof port === 'number' ? portNumberErrors(port) : portNameErrors(port)
-  return messages.map((message) => invalid(field, port, message))
+/** A port by its number or its name. Source: ValidatePortNumOrName. */
+export function validatePort(port: number | string = 0, at: FieldPath): FieldError[] {
+  return invalidFor(at, port, typeof port === 'number' ? portNumberErrors(port) : portNameErrors(port))
 }

@@ -7,16 +7,17 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../../machinery/field-error.ts'
+import type { LabelSelector } from '../../../machinery/meta.ts'
 import { labelValueErrors } from '../../../machinery/validation/names.ts'
 import { validateLabelName, validateLabelSelector } from '../../../machinery/validation/labels.ts'
 import type { Toleration, TopologySpreadConstraint } from '../../generated/core.v1.ts'
 
-const effects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule']
+const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 const operators = ['Equal', 'Exists', 'Gt', 'Lt']
 
 /** Source: ValidateTolerations. */
 export function validateTolerations(tolerations: readonly Toleration[], field: FieldPath): FieldError[] {
-  return tolerations.flatMap(({ key, operator = 'Equal', value, effect, tolerationSeconds }, index) => {
+  return tolerations.flatMap(({ key, operator = '', value = '', effect, tolerationSeconds }, index) => {
     const at = field.index(index)
     const errors = key ? validateLabelName(key, at.child('key')) : []
     if (!key && operator !== 'Exists') {
@@ -38,22 +39,23 @@ export function validateTolerations(tolerations: readonly Toleration[], field: F
       )
     }
     switch (operator) {
-      case 'Equal':
-        errors.push(
-          ...labelValueErrors(value ?? '').map((message) => invalid(at.child('operator'), value, message)),
-        )
+      case '':
+      case 'Equal': {
+        const malformed = labelValueErrors(value)
+        if (malformed.length > 0) errors.push(invalid(at.child('operator'), value, malformed.join(';')))
         break
+      }
       case 'Exists':
         if (value)
           errors.push(invalid(at.child('operator'), value, "value must be empty when `operator` is 'Exists'"))
         break
       case 'Lt':
       case 'Gt':
-        if (!/^(0|-?[1-9]\d*)$/.test(value ?? ''))
+        if (!/^(0|-?[1-9]\d*)$/.test(value))
           errors.push(
             invalid(
               at.child('value'),
-              value ?? '',
+              value,
               `value must be a valid integer when \`operator\` is '${operator}'`,
             ),
           )
@@ -84,16 +86,15 @@ export function validateTopologySpread(
     const errors: FieldError[] = []
     if (maxSkew <= 0) errors.push(invalid(at.child('maxSkew'), maxSkew, 'must be greater than zero'))
     if (!topologyKey) errors.push(required(at.child('topologyKey'), 'can not be empty'))
-    else errors.push(...validateLabelName(topologyKey, at.child('topologyKey')))
     if (!['DoNotSchedule', 'ScheduleAnyway'].includes(whenUnsatisfiable)) {
       errors.push(
         notSupported(at.child('whenUnsatisfiable'), whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']),
       )
     }
-    const first = constraints.findIndex(
-      (other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable,
-    )
-    if (first < index) {
+    const isRepeated = constraints
+      .slice(index + 1)
+      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable)
+    if (isRepeated) {
       errors.push(
         duplicate(at.child('{topologyKey, whenUnsatisfiable}'), `{${topologyKey}, ${whenUnsatisfiable}}`),
       )
@@ -111,15 +112,31 @@ export function validateTopologySpread(
     }
     for (const name of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
       const policy = constraint[name]
-      if (policy && !['Honor', 'Ignore'].includes(policy))
+      if (policy !== undefined && !['Honor', 'Ignore'].includes(policy))
         errors.push(notSupported(at.child(name), policy, ['Honor', 'Ignore']))
     }
-    if (matchLabelKeys.length > 0 && !labelSelector) {
-      errors.push(
-        forbidden(at.child('matchLabelKeys'), 'must not be specified when labelSelector is not set'),
-      )
-    }
+    errors.push(...matchLabelKeysErrors(matchLabelKeys, labelSelector, at.child('matchLabelKeys')))
     if (labelSelector) errors.push(...validateLabelSelector(labelSelector, at.child('labelSelector')))
     return errors
   })
+}
+
+function matchLabelKeysErrors(
+  keys: readonly string[],
+  selector: LabelSelector | undefined,
+  at: FieldPath,
+): FieldError[] {
+  if (keys.length === 0) return []
+  const errors: FieldError[] = []
+  if (!selector) errors.push(forbidden(at, 'must not be specified when labelSelector is not set'))
+  const selected = new Set([
+    ...Object.keys(selector?.matchLabels ?? {}),
+    ...(selector?.matchExpressions ?? []).map(({ key }) => key),
+  ])
+  for (const [index, key] of keys.entries()) {
+    errors.push(...validateLabelName(key, at.index(index)))
+    if (selected.has(key))
+      errors.push(invalid(at.index(index), key, 'exists in both matchLabelKeys and labelSelector'))
+  }
+  return errors
 }

@@ -1,127 +1,111 @@
 import {
   duplicate,
-  forbidden,
   invalid,
+  invalidFor,
   notSupported,
   required,
   tooLong,
   type FieldError,
   type FieldPath,
 } from '../../../machinery/field-error.ts'
-import { dns1123SubdomainErrors, groupIdErrors, userIdErrors } from '../../../machinery/validation/names.ts'
+import { groupIdErrors, userIdErrors } from '../../../machinery/validation/names.ts'
 import { validateLocalDescendingPath } from '../../../machinery/validation/paths.ts'
 import type {
   AppArmorProfile,
   PodSpec,
   SeccompProfile,
   SecurityContext,
-  WindowsSecurityContextOptions,
+  Sysctl,
 } from '../../generated/core.v1.ts'
+import { validateWindowsOptions } from './windows-validation.ts'
 
-const sysctlPattern = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
+const sysctlFormat = String.raw`^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`
+const sysctlPattern = new RegExp(sysctlFormat)
 const maxSysctlLength = 253
+const sysctlDetail = `must have at most ${maxSysctlLength} characters and match regex ${sysctlFormat}`
 
 /** Source: validatePodSpecSecurityContext. */
 export function validatePodSecurityContext(spec: PodSpec, field: FieldPath): FieldError[] {
-  const { securityContext } = spec
-  if (!securityContext) return []
-  const errors: FieldError[] = []
-  const {
-    runAsUser,
-    runAsGroup,
-    fsGroup,
-    supplementalGroups = [],
-    sysctls = [],
-    fsGroupChangePolicy,
-    seccompProfile,
-  } = securityContext
-  if (runAsUser !== undefined) errors.push(...idErrors(runAsUser, userIdErrors, field.child('runAsUser')))
-  if (runAsGroup !== undefined) errors.push(...idErrors(runAsGroup, groupIdErrors, field.child('runAsGroup')))
-  if (fsGroup !== undefined) errors.push(...idErrors(fsGroup, groupIdErrors, field.child('fsGroup')))
-  for (const [index, group] of supplementalGroups.entries())
-    errors.push(...idErrors(group, groupIdErrors, field.child('supplementalGroups').index(index)))
-  if (fsGroupChangePolicy && !['Always', 'OnRootMismatch'].includes(fsGroupChangePolicy)) {
-    errors.push(
-      notSupported(field.child('fsGroupChangePolicy'), fsGroupChangePolicy, ['Always', 'OnRootMismatch']),
-    )
-  }
-  const names = new Set<string>()
-  for (const [index, { name }] of sysctls.entries()) {
-    const at = field.child('sysctls').index(index).child('name')
-    if (!name) errors.push(required(at))
-    else if (name.length > maxSysctlLength || !sysctlPattern.test(name)) {
-      errors.push(
-        invalid(
-          at,
-          name,
-          `must have at most ${maxSysctlLength} characters and match regex ${sysctlPattern.source}`,
-        ),
-      )
-    } else if (names.has(name)) errors.push(duplicate(at, name))
-    const isNetwork = name.startsWith('net.') || name.startsWith('net/')
-    if (spec.hostNetwork && isNetwork)
-      errors.push(invalid(at, name, "may not be specified when 'hostNetwork' is true"))
-    names.add(name)
+  const { securityContext: context } = spec
+  if (!context) return []
+  const errors = [
+    ...idErrors(context.fsGroup, groupIdErrors, field.child('fsGroup')),
+    ...idErrors(context.runAsUser, userIdErrors, field.child('runAsUser')),
+    ...idErrors(context.runAsGroup, groupIdErrors, field.child('runAsGroup')),
+    ...(context.supplementalGroups ?? []).flatMap((group, index) =>
+      idErrors(group, groupIdErrors, field.child('supplementalGroups').index(index)),
+    ),
+  ]
+  if (spec.shareProcessNamespace && spec.hostPID) {
+    const detail = 'ShareProcessNamespace and HostPID cannot both be enabled'
+    errors.push(invalid(field.child('shareProcessNamespace'), true, detail))
   }
   return [
     ...errors,
-    ...seccompErrors(seccompProfile, field.child('seccompProfile')),
-    ...appArmorErrors(securityContext.appArmorProfile, field.child('appArmorProfile')),
-    ...windowsErrors(securityContext.windowsOptions, spec, field.child('windowsOptions')),
+    ...sysctlErrors(context.sysctls ?? [], field.child('sysctls')),
     ...choiceErrors(
-      securityContext.supplementalGroupsPolicy,
+      context.fsGroupChangePolicy,
+      ['Always', 'OnRootMismatch'],
+      field.child('fsGroupChangePolicy'),
+    ),
+    ...seccompErrors(context.seccompProfile, field.child('seccompProfile')),
+    ...validateWindowsOptions(context.windowsOptions, field.child('windowsOptions')),
+    ...appArmorErrors(context.appArmorProfile, field.child('appArmorProfile')),
+    ...choiceErrors(
+      context.supplementalGroupsPolicy,
       ['Merge', 'Strict'],
       field.child('supplementalGroupsPolicy'),
     ),
     ...choiceErrors(
-      securityContext.seLinuxChangePolicy,
+      context.seLinuxChangePolicy,
       ['MountOption', 'Recursive'],
       field.child('seLinuxChangePolicy'),
     ),
   ]
 }
 
+/** That those of the host's own namespaces are left alone is the kubelet's rule, and a matter of pod security. */
+function sysctlErrors(sysctls: readonly Sysctl[], field: FieldPath): FieldError[] {
+  const names = new Set<string>()
+  return sysctls.flatMap(({ name }, index) => {
+    const at = field.index(index).child('name')
+    const isKnown = names.has(name)
+    names.add(name)
+    if (name === '') return [required(at)]
+    if (name.length > maxSysctlLength || !sysctlPattern.test(name)) return [invalid(at, name, sysctlDetail)]
+    return isKnown ? [duplicate(at, name)] : []
+  })
+}
+
 /** Source: ValidateSecurityContext. */
 export function validateSecurityContext(
   context: SecurityContext | undefined,
+  spec: PodSpec,
   field: FieldPath,
 ): FieldError[] {
   if (!context) return []
-  const errors: FieldError[] = []
-  const {
-    runAsUser,
-    runAsGroup,
-    procMount,
-    privileged,
-    capabilities,
-    allowPrivilegeEscalation,
-    seccompProfile,
-  } = context
-  if (runAsUser !== undefined) errors.push(...idErrors(runAsUser, userIdErrors, field.child('runAsUser')))
-  if (runAsGroup !== undefined) errors.push(...idErrors(runAsGroup, groupIdErrors, field.child('runAsGroup')))
-  if (procMount && !['Default', 'Unmasked'].includes(procMount)) {
-    errors.push(notSupported(field.child('procMount'), procMount, ['Default', 'Unmasked']))
-  }
+  const { procMount, privileged, capabilities, allowPrivilegeEscalation } = context
+  const procMountAt = field.child('procMount')
+  const errors = [
+    ...idErrors(context.runAsUser, userIdErrors, field.child('runAsUser')),
+    ...idErrors(context.runAsGroup, groupIdErrors, field.child('runAsGroup')),
+    ...choiceErrors(procMount, ['Default', 'Unmasked'], procMountAt),
+  ]
+  if (procMount === 'Unmasked' && spec.hostUsers !== false)
+    errors.push(invalid(procMountAt, procMount, '`hostUsers` must be false to use `Unmasked`'))
+  errors.push(...seccompErrors(context.seccompProfile, field.child('seccompProfile')))
   if (allowPrivilegeEscalation === false) {
-    if (privileged)
-      errors.push(
-        invalid(field, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
-      )
-    if (capabilities?.add?.includes('CAP_SYS_ADMIN')) {
-      errors.push(
-        invalid(
-          field,
-          context,
-          'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
-        ),
-      )
+    const both = 'cannot set `allowPrivilegeEscalation` to false and'
+    if (privileged) errors.push(invalid(field, context, `${both} \`privileged\` to true`))
+    for (const capability of capabilities?.add ?? []) {
+      if (capability === 'CAP_SYS_ADMIN')
+        errors.push(invalid(field, context, `${both} \`capabilities.Add\` CAP_SYS_ADMIN`))
     }
   }
   return [
     ...errors,
-    ...seccompErrors(seccompProfile, field.child('seccompProfile')),
+    ...validateWindowsOptions(context.windowsOptions, field.child('windowsOptions')),
     ...appArmorErrors(context.appArmorProfile, field.child('appArmorProfile')),
-    ...windowsErrors(context.windowsOptions, undefined, field.child('windowsOptions')),
   ]
 }
 
@@ -129,102 +113,50 @@ function choiceErrors(value: string | undefined, allowed: readonly string[], at:
   return value === undefined || allowed.includes(value) ? [] : [notSupported(at, value, allowed)]
 }
 
+function idErrors(id: number | undefined, rule: (id: number) => string[], at: FieldPath): FieldError[] {
+  return id === undefined ? [] : invalidFor(at, id, rule(id))
+}
+
+const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined']
+
+/** Source: validateSeccompProfileField. */
+function seccompErrors(profile: SeccompProfile | undefined, field: FieldPath): FieldError[] {
+  if (!profile) return []
+  const { type, localhostProfile } = profile
+  const errors: FieldError[] = []
+  if (!type) errors.push(required(field.child('type'), 'type is required when seccompProfile is set'))
+  else if (!profileTypes.includes(type)) errors.push(notSupported(field.child('type'), type, profileTypes))
+  const at = field.child('localhostProfile')
+  if (type !== 'Localhost') {
+    const detail = 'can only be set when seccomp type is Localhost'
+    return localhostProfile === undefined ? errors : [...errors, invalid(at, profile, detail)]
+  }
+  return localhostProfile === undefined
+    ? [required(at, 'must be set when seccomp type is Localhost')]
+    : validateLocalDescendingPath(at, localhostProfile)
+}
+
 const maxAppArmorProfileLength = 4095
 
+/** Source: ValidateAppArmorProfileField. */
 function appArmorErrors(profile: AppArmorProfile | undefined, field: FieldPath): FieldError[] {
   if (!profile) return []
   const { type, localhostProfile } = profile
   const at = field.child('localhostProfile')
-  if (!appArmorTypes.includes(type))
-    return type
-      ? [notSupported(field.child('type'), type, appArmorTypes)]
-      : [required(field.child('type'), 'type is required when appArmorProfile is set')]
+  if (!type) return [required(field.child('type'), 'type is required when appArmorProfile is set')]
+  if (!profileTypes.includes(type)) return [notSupported(field.child('type'), type, profileTypes)]
   if (type !== 'Localhost') {
     const detail = 'can only be set when AppArmor type is Localhost'
     return localhostProfile === undefined ? [] : [invalid(at, localhostProfile, detail)]
   }
-  if (localhostProfile === undefined) return [required(at, 'must be set when AppArmor type is Localhost')]
+  const missing = required(at, 'must be set when AppArmor type is Localhost')
+  if (localhostProfile === undefined) return [missing]
   const trimmed = localhostProfile.trim()
-  if (trimmed === '') return [required(at, 'must be set when AppArmor type is Localhost')]
   const errors: FieldError[] = []
   if (trimmed !== localhostProfile)
     errors.push(invalid(at, localhostProfile, 'must not be padded with whitespace'))
-  if (localhostProfile.length > maxAppArmorProfileLength)
+  else if (trimmed === '') errors.push(missing)
+  if (Buffer.byteLength(localhostProfile) > maxAppArmorProfileLength)
     errors.push(tooLong(at, localhostProfile, maxAppArmorProfileLength))
   return errors
-}
-
-const appArmorTypes = ['Localhost', 'RuntimeDefault', 'Unconfined']
-const maxCredentialSpecLength = 64 * 1024
-const maxUserNameLength = 104
-const maxDomainLength = 256
-
-/** `spec` of a pod's own options: containers of a host process share the host's network. */
-function windowsErrors(
-  options: WindowsSecurityContextOptions | undefined,
-  spec: PodSpec | undefined,
-  at: FieldPath,
-): FieldError[] {
-  if (!options) return []
-  const { gmsaCredentialSpecName: specName, gmsaCredentialSpec, runAsUserName, hostProcess } = options
-  const errors: FieldError[] = []
-  if (specName !== undefined) {
-    const field = at.child('gmsaCredentialSpecName')
-    errors.push(...dns1123SubdomainErrors(specName).map((message) => invalid(field, specName, message)))
-  }
-  if (gmsaCredentialSpec !== undefined) {
-    const field = at.child('gmsaCredentialSpec')
-    if (gmsaCredentialSpec === '')
-      errors.push(invalid(field, '', 'gmsaCredentialSpec cannot be an empty string'))
-    else if (gmsaCredentialSpec.length > maxCredentialSpecLength) {
-      const detail = `gmsaCredentialSpec size must be under ${maxCredentialSpecLength / 1024} KiB`
-      errors.push(invalid(field, gmsaCredentialSpec, detail))
-    }
-  }
-  if (runAsUserName !== undefined) {
-    const field = at.child('runAsUserName')
-    const parts = runAsUserName.split('\\')
-    const user = parts.at(-1) ?? ''
-    if (runAsUserName === '') errors.push(invalid(field, '', 'runAsUserName cannot be an empty string'))
-    // oxlint-disable-next-line no-control-regex
-    else if (/[\x00-\x1f\x7f]/.test(runAsUserName))
-      errors.push(invalid(field, runAsUserName, 'runAsUserName cannot contain control characters'))
-    else if (parts.length > 2)
-      errors.push(invalid(field, runAsUserName, 'runAsUserName cannot contain more than one backslash'))
-    else if (parts.length === 2 && parts[0]!.length >= maxDomainLength) {
-      const detail = `runAsUserName's Domain length must be under ${maxDomainLength} characters`
-      errors.push(invalid(field, runAsUserName, detail))
-    } else if (user === '') errors.push(invalid(field, runAsUserName, "runAsUserName's User cannot be empty"))
-    else if (user.length > maxUserNameLength) {
-      const detail = `runAsUserName's User length must not be longer than ${maxUserNameLength} characters`
-      errors.push(invalid(field, runAsUserName, detail))
-    }
-  }
-  if (hostProcess && spec && !spec.hostNetwork) {
-    const detail = 'hostNetwork must be true if pod contains any hostProcess containers'
-    errors.push(invalid(at.child('hostProcess'), hostProcess, detail))
-  }
-  return errors
-}
-
-function idErrors(id: number, rule: (id: number) => string[], field: FieldPath): FieldError[] {
-  return rule(id).map((message) => invalid(field, id, message))
-}
-
-function seccompErrors(profile: SeccompProfile | undefined, field: FieldPath): FieldError[] {
-  if (!profile) return []
-  const at = field.child('localhostProfile')
-  switch (profile.type) {
-    case 'Localhost':
-      return profile.localhostProfile
-        ? validateLocalDescendingPath(at, profile.localhostProfile)
-        : [required(at, 'must be set when seccomp type is Localhost')]
-    case 'RuntimeDefault':
-    case 'Unconfined':
-      return profile.localhostProfile === undefined
-        ? []
-        : [forbidden(at, 'can only be set when seccomp type is Localhost')]
-    default:
-      return [notSupported(field.child('type'), profile.type, ['Localhost', 'RuntimeDefault', 'Unconfined'])]
-  }
 }
