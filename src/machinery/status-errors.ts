@@ -1,7 +1,7 @@
 import { aggregateFieldErrors, toStatusCause, type FieldError } from './field-error.ts'
 import { goQuote } from './go-format.ts'
 import type { Status, StatusCause, StatusDetails } from './meta.ts'
-import { StatusError } from './status.ts'
+import { StatusError, withoutStack } from './status.ts'
 
 /*
  * A factory per reason of failure and a predicate for each. Codes, reasons, details and wording are those of upstream's
@@ -75,7 +75,7 @@ export function badRequest(message: string): StatusError {
 
 /** 401: no valid credentials. */
 export function unauthorized(message = ''): StatusError {
-  return new StatusError(401, 'Unauthorized', message === '' ? 'not authorized' : message)
+  return withoutStack(() => new StatusError(401, 'Unauthorized', message === '' ? 'not authorized' : message))
 }
 
 /**

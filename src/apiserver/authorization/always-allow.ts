@@ -5,6 +5,7 @@ import type { RuleResolver } from './rule-resolver.ts'
 /** Allows everything: upstream's authorization mode AlwaysAllow. */
 export const alwaysAllow: Authorizer & RuleResolver = {
   name: 'always-allow',
+  isLocal: true,
   authorize: () => allowed,
   rulesFor: () => ({
     rules: [

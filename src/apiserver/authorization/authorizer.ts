@@ -29,5 +29,7 @@ export interface Refusal {
 /** The first authoriser in the ordered list that allows or denies decides; nobody's opinion is a refusal. */
 export interface Authorizer {
   readonly name: string
+  /** Whether it always answers at once, since it asks nobody else. */
+  readonly isLocal?: boolean
   authorize(attributes: Attributes): Decision | Promise<Decision>
 }

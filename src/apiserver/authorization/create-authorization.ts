@@ -67,6 +67,9 @@ export function createAuthorization(objects: Objects, options: AuthorizationOpti
   })
   const authorizer: Authorizer = {
     name: 'union',
+    get isLocal() {
+      return chainOf().union.isLocal ?? false
+    },
     authorize: (attributes) => chainOf().union.authorize(attributes),
   }
   return {

@@ -1,5 +1,5 @@
 import { goQuote } from '../../machinery/go-format.ts'
-import type { StatusError } from '../../machinery/status.ts'
+import { withoutStack, type StatusError } from '../../machinery/status.ts'
 import { forbidden as forbiddenStatus } from '../../machinery/status-errors.ts'
 import type { Attributes } from './authorizer.ts'
 
@@ -13,7 +13,8 @@ const markup: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>
 export function forbidden(attributes: Attributes, reason: string): StatusError {
   const refusal = refusalOf(attributes).replaceAll(/[&<>]/g, (character) => markup[character]!)
   const detail = reason === '' ? refusal : `${refusal}: ${reason}`
-  return forbiddenStatus({ group: attributes.group, resource: attributes.resource }, attributes.name, detail)
+  const { group, resource, name } = attributes
+  return withoutStack(() => forbiddenStatus({ group, resource }, name, detail))
 }
 
 function refusalOf(attributes: Attributes): string {

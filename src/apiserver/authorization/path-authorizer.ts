@@ -18,6 +18,7 @@ export function createPathAuthorizer(paths: readonly string[]): Authorizer {
   }
   return {
     name: 'path',
+    isLocal: true,
     authorize({ isResourceRequest, path }) {
       if (isResourceRequest) return noOpinion
       const bare = withoutSlash(path)

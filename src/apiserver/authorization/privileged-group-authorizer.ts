@@ -5,6 +5,7 @@ import { allowed, noOpinion } from './decisions.ts'
 export function createPrivilegedGroupAuthorizer(group: string): Authorizer {
   return {
     name: 'privileged-group',
+    isLocal: true,
     authorize: ({ user }) => (user.groups.includes(group) ? allowed : noOpinion),
   }
 }

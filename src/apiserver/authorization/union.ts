@@ -29,7 +29,8 @@ export function createUnionAuthorizer(authorizers: readonly Authorizer[]): Autho
     const errors = refusals.flatMap(({ error }) => error ?? [])
     return { type: 'noOpinion', reason, ...(errors.length > 0 && { error: together(errors) }) }
   }
-  return { name: 'union', authorize: (attributes) => decide(attributes, 0, []) }
+  const isLocal = authorizers.every((one) => one.isLocal)
+  return { name: 'union', isLocal, authorize: (attributes) => decide(attributes, 0, []) }
 }
 
 /** One error as it is; several as one that lists their messages. */

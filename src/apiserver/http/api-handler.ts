@@ -187,7 +187,14 @@ export class ApiHandler {
       warn: (message) => progress.warnings.add(message),
       ...(record && { annotate: (key: string, value: string) => record.annotate(key, value) }),
     }
-    const serve = () => this.#serve(call, wanted ? { ...attributes, user } : attributes, record)
+    const asked = wanted ? { ...attributes, user } : attributes
+    // To refuse costs less than to wait for one's turn, and whoever is refused takes nobody's. Where others have to be
+    // asked, they are asked in turn.
+    if (authorizer.isLocal) await authorize(authorizer, asked, record)
+    const serve = async () => {
+      if (!authorizer.isLocal) await authorize(authorizer, asked, record)
+      return this.#serve(call)
+    }
     if (known || (isLongRunning(info) && info.verb !== 'watch')) return serve()
     if (limit.type === 'flowControl') return this.#inTurn(call, limit.flowControl, progress, serve)
     return info.verb === 'watch' ? serve() : this.#withinLimit(call, limit.maxInFlight, serve)
@@ -242,10 +249,8 @@ export class ApiHandler {
     return { ...reply, ...observingEnd(reply, flowControl.watches.register(info)) }
   }
 
-  async #serve(call: ApiCall, attributes: Attributes, record: AuditRecord | undefined): Promise<HttpReply> {
-    const { authorizer, endpoints } = this.#options
-    await authorize(authorizer, attributes, record)
-    for (const endpoint of endpoints) {
+  #serve(call: ApiCall): HttpReply | Promise<HttpReply> {
+    for (const endpoint of this.#options.endpoints) {
       const reply = endpoint(call)
       if (reply) return reply
     }

@@ -23,24 +23,30 @@ export class Deadlines {
   }
 
   /** The outcome of `work`, or 504 when `timeoutMs` are over; then `work` goes on unheard. */
-  async within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-    let entry: Pending | undefined
-    const expiry = new Promise<never>((_resolve, reject) => {
-      entry = {
-        expiresAt: this.#clock.monotonic() + timeoutMs,
-        expire: () =>
-          reject(
-            timeoutError('request did not complete within requested timeout - context deadline exceeded', 0),
-          ),
-      }
-      this.#pending.add(entry)
-      this.#cancel ??= this.#clock.after(sweepMs, () => this.#sweep())
-    })
-    try {
-      return await Promise.race([work, expiry])
-    } finally {
-      this.#pending.delete(entry!)
+  within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const entry = {
+      expiresAt: this.#clock.monotonic() + timeoutMs,
+      expire: () => {
+        this.#pending.delete(entry)
+        reject(
+          timeoutError('request did not complete within requested timeout - context deadline exceeded', 0),
+        )
+      },
     }
+    this.#pending.add(entry)
+    this.#cancel ??= this.#clock.after(sweepMs, () => this.#sweep())
+    work.then(
+      (outcome) => {
+        this.#pending.delete(entry)
+        resolve(outcome)
+      },
+      (error: unknown) => {
+        this.#pending.delete(entry)
+        reject(error)
+      },
+    )
+    return promise
   }
 
   close(): void {

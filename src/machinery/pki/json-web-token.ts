@@ -73,8 +73,11 @@ function encode(value: Claims): string {
 }
 
 function decode(text: string): Claims | undefined {
+  const json = Buffer.from(text, 'base64url').toString()
+  // What is no object at the first glance is not worth an exception: anybody may send it, as often as he likes.
+  if (!/^\s*\{/.test(json)) return undefined
   try {
-    const value = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown
+    const value = JSON.parse(json) as unknown
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Claims)
       : undefined

@@ -20,6 +20,7 @@ export function createNodeAuthorizer(
 ): Authorizer & RuleResolver {
   return {
     name: 'Node',
+    isLocal: true,
     authorize(attributes) {
       const nodeName = nodeNameOf(attributes.user)
       if (nodeName === undefined) return noOpinion

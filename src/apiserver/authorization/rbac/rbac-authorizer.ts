@@ -29,6 +29,7 @@ export function createRbacAuthorizer(objects: Objects): RbacAuthorizer {
 
   return {
     name: 'RBAC',
+    isLocal: true,
     authorize(attributes) {
       const missing: string[] = []
       const grant =
