@@ -28,7 +28,7 @@ export interface Authorization {
 /** One of the authorisers that an operator put in order. */
 export type ConfiguredAuthorizer =
   | { readonly type: 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' }
-  | { readonly type: 'Webhook'; readonly authorizer: Authorizer & RuleResolver }
+  | { readonly type: 'Webhook' | 'ABAC'; readonly authorizer: Authorizer & RuleResolver }
 
 /** `--authorization-mode=Node,RBAC` */
 const usualAuthorizers: readonly ConfiguredAuthorizer[] = [{ type: 'Node' }, { type: 'RBAC' }]
@@ -58,6 +58,7 @@ export function createAuthorization(objects: Objects, options: AuthorizationOpti
       case 'AlwaysDeny':
         return alwaysDeny
       case 'Webhook':
+      case 'ABAC':
         return configured.authorizer
     }
   }

@@ -22,7 +22,8 @@ export function parseCommandLine(commands: readonly Command[], args: readonly st
   return { type: 'run', command, input: inputOf(positionals, values) }
 }
 
-type Values = Readonly<Record<string, string | boolean | undefined>>
+type Value = string | boolean | undefined
+type Values = Readonly<Record<string, Value | readonly Value[]>>
 
 function findCommand(commands: readonly Command[], args: readonly string[]): Command {
   const named = (words: number) => commands.find(({ name }) => name === args.slice(0, words).join(' '))
@@ -44,6 +45,7 @@ function parseOptions(command: Command, args: readonly string[]) {
         {
           type: option.value === undefined ? ('boolean' as const) : ('string' as const),
           ...(option.short !== undefined && { short: option.short }),
+          ...(option.repeats && { multiple: true }),
         },
       ],
     ),
@@ -73,7 +75,7 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   if (operands.length > most) throw usageError(`unexpected '${operands[most]}'; ${line}`)
 }
 
-function checkChoice(name: string, option: Option, value: string | boolean | undefined): void {
+function checkChoice(name: string, option: Option, value: Values[string]): void {
   if (typeof value !== 'string' || !option.choices || option.choices.includes(value)) return
   throw usageError(`--${name} must be one of ${option.choices.join(', ')}, not '${value}'`)
 }
@@ -86,6 +88,11 @@ function inputOf(operands: readonly string[], values: Values): CommandInput {
   return {
     operands,
     text,
+    texts(option) {
+      const given = values[option]
+      const all = Array.isArray(given) ? (given as readonly Value[]) : [given]
+      return all.filter((value) => typeof value === 'string')
+    },
     number(option, least) {
       const value = text(option)
       if (value === undefined) return undefined

@@ -23,6 +23,8 @@ export interface Option {
   readonly choices?: readonly string[]
   /** What it means without a value: `--switch` for `--switch=true`. A value must then come behind `=`. */
   readonly bareValue?: string
+  /** It may be given several times; each value counts. */
+  readonly repeats?: boolean
   /** Not shown in help. */
   readonly hidden?: boolean
 }
@@ -31,6 +33,8 @@ export interface CommandInput {
   readonly operands: readonly string[]
   /** The value of an option, or undefined when it was not given. */
   text(option: string): string | undefined
+  /** The values of an option that may be given several times. */
+  texts(option: string): readonly string[]
   /** A whole number from `least`; undefined when the option was not given. */
   number(option: string, least: number): number | undefined
   isSet(option: string): boolean

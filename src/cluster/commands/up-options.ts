@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import { admissionOptions, parseAdmission } from '../api-server-flags/admission-flags.ts'
 import { auditOptions, parseAudit } from '../api-server-flags/audit-flags.ts'
-import { given } from '../api-server-flags/flag-values.ts'
+import { authorizationOptions, parseAuthorization } from '../api-server-flags/authorization-flags.ts'
+import { booleanFlag, durationFlag, given } from '../api-server-flags/flag-values.ts'
+import { oidcOptions, parseOidc } from '../api-server-flags/oidc-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
@@ -41,11 +43,22 @@ export const securityOptions: Readonly<Record<string, Option>> = {
     description: 'Kubeconfig of a server that knows the users of tokens',
     value: 'FILE',
   },
+  'authentication-token-webhook-version': {
+    description: 'Of the TokenReviews that it is sent: v1, v1beta1 (default: v1beta1)',
+    value: 'VERSION',
+    choices: ['v1', 'v1beta1'],
+  },
+  'authentication-token-webhook-cache-ttl': {
+    description: 'How long its answers are remembered (default: 2m)',
+    value: 'DURATION',
+  },
   'anonymous-auth': {
     description: 'Whether requests may come without a user (default: true)',
     value: 'BOOL',
-    choices: ['true', 'false'],
+    bareValue: 'true',
   },
+  ...oidcOptions,
+  ...authorizationOptions,
 }
 
 /** How the API server differs from its defaults, by kube-apiserver's own options. */
@@ -133,21 +146,26 @@ export function parseUpOptions(input: CommandInput): UpOptions {
 
 /** Undefined when nothing was said: the cluster stays as it was. */
 export function parseSecurityFiles(input: CommandInput): SecurityFiles | undefined {
-  const options = {
-    authenticationConfig: 'authentication-config',
-    authorizationConfig: 'authorization-config',
-    tokenAuthFile: 'token-auth-file',
-    authenticationTokenWebhookConfigFile: 'authentication-token-webhook-config-file',
+  // No path takes a file away that was there before.
+  const path = (option: string) => {
+    const value = input.text(option)
+    return value === undefined || value === '' ? value : resolve(value)
   }
-  const files = Object.entries(options).flatMap(([field, option]) => {
-    const path = input.text(option)
-    // No path takes a file away that was there before.
-    return path === undefined ? [] : [[field, path === '' ? '' : resolve(path)]]
+  const files = given({
+    authenticationConfig: path('authentication-config'),
+    authorizationConfig: path('authorization-config'),
+    tokenAuthFile: path('token-auth-file'),
+    authenticationTokenWebhookConfigFile: path('authentication-token-webhook-config-file'),
+    authenticationTokenWebhookVersion: input.text('authentication-token-webhook-version') as
+      | 'v1'
+      | 'v1beta1'
+      | undefined,
+    authenticationTokenWebhookCacheTtlMs: durationFlag(input, 'authentication-token-webhook-cache-ttl'),
+    oidc: parseOidc(input),
+    authorization: parseAuthorization(input),
+    anonymousAuth: booleanFlag(input, 'anonymous-auth'),
   })
-  const anonymous = input.text('anonymous-auth')
-  if (files.length === 0 && anonymous === undefined) return undefined
-  const given = Object.fromEntries(files) as SecurityFiles
-  return { ...given, ...(anonymous !== undefined && { anonymousAuth: anonymous === 'true' }) }
+  return Object.keys(files).length > 0 ? files : undefined
 }
 
 /** The store that `--store` and its options name. */

@@ -2,14 +2,20 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { AuditEvent } from '../../apiserver/audit/audit-event.ts'
 import { startWebhookServer } from '../../apiserver/webhook/testing/webhook-server.ts'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { configMaps, events, namespaces, pods, secrets } from '../../api/generated/resources.ts'
+import { createHttpClient } from '../../client/http/http-client.ts'
+import { systemClock } from '../../machinery/clock.ts'
+import type { JsonValue } from '../../machinery/meta.ts'
+import { signToken } from '../../machinery/pki/json-web-token.ts'
+import { generateKeyPair } from '../../machinery/pki/key-pair.ts'
 import type { StatusError } from '../../machinery/status.ts'
 import { parseCommandLine } from '../cli/command-line.ts'
 import { componentCommands } from '../commands/component.ts'
-import { parseApiServer } from '../commands/up-options.ts'
+import { parseApiServer, parseSecurityFiles } from '../commands/up-options.ts'
 import { startApiServerProcess, TestFolder } from './testing/api-server-process.ts'
 
 interface EventList {
@@ -227,6 +233,29 @@ test('flags that make no sense are refused in the words of kube-apiserver', () =
       ['--audit-webhook-config-file=x', '--audit-webhook-mode=sometimes'],
       /invalid audit webhook mode sometimes, allowed modes are "batch,blocking,blocking-strict"/,
     ],
+    [['--authorization-mode=Magic'], /authorization-mode "Magic" is not a valid mode/],
+    [
+      ['--authorization-mode=RBAC,RBAC'],
+      /authorization-mode \["RBAC" "RBAC"\] has mode specified more than once/,
+    ],
+    [['--authorization-mode=Webhook'], /authorization-mode Webhook's authorization config file not passed/],
+    [['--authorization-policy-file=x'], /cannot specify --authorization-policy-file without mode ABAC/],
+    [
+      ['--authorization-config=x', '--authorization-mode=RBAC'],
+      /--authorization-config can not be specified when --authorization-mode or --authorization-webhook-\* flags are defined/,
+    ],
+    [
+      ['--oidc-issuer-url=https://example.com'],
+      /oidc-issuer-url and oidc-client-id must be specified together when any oidc-\* flags are set/,
+    ],
+    [
+      ['--authentication-config=x', '--oidc-client-id=x'],
+      /authentication-config file and oidc-\* flags are mutually exclusive/,
+    ],
+    [
+      ['--anonymous-auth=maybe'],
+      /invalid argument "maybe" for "--anonymous-auth" flag: strconv.ParseBool: parsing "maybe": invalid syntax/,
+    ],
     [['--audit-log-maxage=-1'], /--audit-log-maxage -1 can't be a negative number/],
     [
       ['--audit-log-path=-', '--audit-log-truncate-max-batch-size=10'],
@@ -236,6 +265,92 @@ test('flags that make no sense are refused in the words of kube-apiserver', () =
   for (const [args, message] of wrong) {
     const invocation = parseCommandLine(componentCommands, ['component', 'apiserver', ...args])
     assert.ok(invocation.type === 'run')
-    assert.throws(() => parseApiServer(invocation.input), message)
+    const { input } = invocation
+    assert.throws(() => [parseApiServer(input), parseSecurityFiles(input)], message)
   }
 })
+
+test('users of an issuer are known by --oidc-*, and modes of authorization are asked in order', async () => {
+  using folder = new TestFolder()
+  const keyPair = generateKeyPair()
+  await using provider = await startWebhookServer()
+  const issuer = provider.target('').url ?? ''
+  const asked: string[] = []
+  provider.respond = (body: {
+    readonly apiVersion?: string
+    readonly spec?: { readonly user?: string; readonly resourceAttributes?: { readonly resource?: string } }
+  }) => {
+    const { user = '', resourceAttributes } = body.spec ?? {}
+    asked.push(`${body.apiVersion} ${user} ${resourceAttributes?.resource}`)
+    return { ...body, status: { allowed: user === 'oidc:jane' && resourceAttributes?.resource === 'pods' } }
+  }
+  provider.documents = {
+    '/.well-known/openid-configuration': { issuer, jwks_uri: `${issuer}/keys` },
+    '/keys': {
+      keys: [{ ...keyPair.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256', use: 'sig' }],
+    },
+  }
+  const policies = folder.file(
+    'abac.jsonl',
+    [
+      '# who may do what',
+      '{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"readers","readonly":true,"apiGroup":"*","resource":"configmaps","namespace":"*"}}',
+    ].join('\n'),
+  )
+  await using server = await startApiServerProcess(folder, [
+    `--oidc-issuer-url=${issuer}`,
+    '--oidc-client-id=k8ts',
+    `--oidc-ca-file=${folder.file('issuer.pem', Buffer.from(provider.caBundle, 'base64').toString())}`,
+    '--oidc-username-prefix=oidc:',
+    '--oidc-groups-claim=groups',
+    '--oidc-signing-algs=ES256',
+    '--oidc-required-claim=hd=example.com',
+    '--oidc-required-claim=env=test',
+    '--authorization-mode=Node,RBAC,ABAC,Webhook',
+    `--authorization-policy-file=${policies}`,
+    `--authorization-webhook-config-file=${folder.kubeconfig('guard.yaml', provider.target('/guard'))}`,
+    '--anonymous-auth=false',
+  ])
+  const tokenOf = (claims: Readonly<Record<string, JsonValue>>) => {
+    const usual = {
+      iss: issuer,
+      aud: 'k8ts',
+      sub: 'jane',
+      groups: ['readers'],
+      hd: 'example.com',
+      env: 'test',
+    }
+    const exp = Math.floor(systemClock.now() / 1000) + 600
+    return signToken({ ...usual, exp, ...claims }, keyPair.privateKey, 'one')
+  }
+  const clientOf = (token?: string) =>
+    createHttpClient({
+      server: server.server,
+      caData: server.certificateAuthority,
+      ...(token && { token }),
+    })
+  const statusOf = async (work: Promise<unknown>) =>
+    work.then(
+      () => 200,
+      (error: unknown) => (error as StatusError).status.code,
+    )
+  const inDefault = { namespace: 'default' }
+  using jane = disposable(clientOf(tokenOf({})))
+  // The keys of the issuer are fetched when the server has started.
+  for (let tries = 0; (await statusOf(jane.list(pods, inDefault))) !== 200; tries++) {
+    assert.ok(tries < 100, 'the issuer is not known')
+    await pause(50)
+  }
+  assert.equal(await statusOf(jane.list(configMaps, inDefault)), 200)
+  assert.equal(await statusOf(jane.create(configMaps, { metadata: { ...inDefault, name: 'a' } })), 403)
+  assert.equal(await statusOf(jane.list(secrets, inDefault)), 403)
+  assert.ok(asked.includes('authorization.k8s.io/v1beta1 oidc:jane secrets'))
+  using wrong = disposable(clientOf(tokenOf({ env: 'other' })))
+  assert.equal(await statusOf(wrong.list(pods, inDefault)), 401)
+  using nobody = disposable(clientOf())
+  assert.equal(await statusOf(nobody.list(pods, inDefault)), 401)
+})
+
+function disposable<T extends { close(): void }>(value: T): T & Disposable {
+  return Object.assign(value, { [Symbol.dispose]: () => value.close() })
+}

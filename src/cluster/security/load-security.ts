@@ -1,17 +1,29 @@
 import { readFileSync } from 'node:fs'
-import { readAuthenticationConfiguration } from '../../apiserver/authentication/configuration/authentication-configuration.ts'
+import {
+  readAuthenticationConfiguration,
+  type JwtConfiguration,
+} from '../../apiserver/authentication/configuration/authentication-configuration.ts'
+import { validateAuthenticationConfiguration } from '../../apiserver/authentication/configuration/validate-authentication-configuration.ts'
 import { configuredAuthentication } from '../../apiserver/authentication/configuration/configured-authentication.ts'
 import type { AddedAuthentication } from '../../apiserver/authentication/create-authentication.ts'
+import { signingAlgorithms } from '../../apiserver/authentication/oidc/verify-signature.ts'
 import { createFetchJson } from '../../apiserver/authentication/oidc/fetch-json.ts'
 import { readTokenFile } from '../../apiserver/authentication/read-token-file.ts'
 import type { TokenAuthenticator } from '../../apiserver/authentication/token-authenticator.ts'
 import { createWebhookTokenAuthenticator } from '../../apiserver/authentication/webhook/webhook-token-authenticator.ts'
+import { createAbacAuthorizer, readAbacPolicies } from '../../apiserver/authorization/abac/abac-authorizer.ts'
+import type { ConfiguredAuthorizer } from '../../apiserver/authorization/create-authorization.ts'
+import { createWebhookAuthorizer } from '../../apiserver/authorization/webhook/webhook-authorizer.ts'
+import type { PostJson } from '../../apiserver/webhook/post-json.ts'
 import { readAuthorizationConfiguration } from '../../apiserver/authorization/configuration/authorization-configuration.ts'
 import { configuredAuthorizers } from '../../apiserver/authorization/configuration/configured-authorizers.ts'
 import type { SecurityConfiguration } from '../../apiserver/security.ts'
+import { fieldErrorText } from '../../machinery/field-error.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Random } from '../../machinery/random.ts'
+import type { AuthorizationFlags } from '../api-server-flags/authorization-flags.ts'
+import type { OidcFlags } from '../api-server-flags/oidc-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { kubeconfigPost } from './kubeconfig-post.ts'
 import { reloadFile, type ReloadedFile } from './reloaded-file.ts'
@@ -47,8 +59,8 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
       during(files.authenticationTokenWebhookConfigFile, (path) =>
         createWebhookTokenAuthenticator({
           post: connect(path),
-          version: 'v1',
-          cacheTtlMs: webhookCacheTtlMs,
+          version: files.authenticationTokenWebhookVersion ?? 'v1beta1',
+          cacheTtlMs: files.authenticationTokenWebhookCacheTtlMs ?? webhookCacheTtlMs,
           apiAudiences: ownIssuers,
           clock,
           random,
@@ -58,6 +70,8 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
       files.authenticationConfig &&
       during(files.authenticationConfig, (path) => loadAuthentication(path, context, webhook || undefined))
     if (authentication) opened.push(authentication)
+    const oidc = files.oidc && loadOidc(files.oidc, context, webhook || undefined)
+    if (oidc) opened.push(oidc)
     const authorizers =
       files.authorizationConfig &&
       during(files.authorizationConfig, (path) =>
@@ -69,11 +83,13 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
         ),
       )
     if (authorizers) opened.push(authorizers)
-    const added = authentication || (webhook && { current: { tokens: [webhook] } })
+    const modes = files.authorization && loadModes(files.authorization, { connect, clock, random })
+    const added = authentication || oidc || (webhook && { current: { tokens: [webhook] } })
     const { anonymousAuth } = files
     return {
       configuration: {
         ...(added && { added }),
+        ...(modes && { authorizers: { current: modes } }),
         ...(authorizers && { authorizers }),
         ...(tokens && { staticTokens: tokens }),
         ...(anonymousAuth !== undefined && { anonymous: { enabled: anonymousAuth } }),
@@ -107,6 +123,83 @@ function loadAuthentication(
     },
     { clock, log, replaced: ({ close }) => close() },
   )
+}
+
+/** The one issuer that flags name, as an AuthenticationConfiguration would. */
+function loadOidc(
+  flags: OidcFlags,
+  { ownIssuers, clock, log }: LoadContext,
+  webhook: TokenAuthenticator | undefined,
+): ReloadedFile<AddedAuthentication> {
+  const configuration = { jwt: [jwtOf(flags)] }
+  const errors = validateAuthenticationConfiguration(configuration, ownIssuers)
+  if (errors.length > 0) throw new CliError(`oidc: ${errors.map(fieldErrorText).join(', ')}`)
+  const { signingAlgs = ['RS256'] } = flags
+  const unknown = signingAlgs.find((algorithm) => !signingAlgorithms.includes(algorithm))
+  if (unknown !== undefined) throw new CliError(`oidc: unsupported signing alg: "${unknown}"`)
+  const { tokens, close } = configuredAuthentication(configuration, {
+    fetchJson: createFetchJson(clock),
+    clock,
+    signingAlgorithms: signingAlgs,
+    onDiscoveryError: (issuer, error) =>
+      log.error('the keys of a token issuer could not be discovered', { issuer, error }),
+  })
+  return { current: { tokens: webhook ? [...tokens, webhook] : tokens }, close }
+}
+
+/** Source of the usual prefix: kubernetes/pkg/kubeapiserver/options/authentication.go. */
+function jwtOf(flags: OidcFlags): JwtConfiguration {
+  const { issuerUrl: url, clientId, caFile, usernameClaim = 'sub', groupsClaim, groupsPrefix = '' } = flags
+  const usualPrefix = usernameClaim === 'email' ? '' : `${url}#`
+  const { usernamePrefix = usualPrefix, requiredClaims = {} } = flags
+  return {
+    issuer: {
+      url,
+      audiences: [clientId],
+      ...(caFile && { certificateAuthority: during(caFile, (path) => readFileSync(path, 'utf8')) }),
+    },
+    claimMappings: {
+      username: { claim: usernameClaim, prefix: usernamePrefix === '-' ? '' : usernamePrefix || usualPrefix },
+      ...(groupsClaim && { groups: { claim: groupsClaim, prefix: groupsPrefix } }),
+    },
+    claimValidationRules: Object.entries(requiredClaims).map(([claim, requiredValue]) => ({
+      claim,
+      requiredValue,
+    })),
+  }
+}
+
+/** The authorisers that `--authorization-mode` names. */
+function loadModes(
+  flags: AuthorizationFlags,
+  parts: { readonly connect: (path: string) => PostJson; readonly clock: Clock; readonly random: Random },
+): readonly ConfiguredAuthorizer[] {
+  const { modes = ['Node', 'RBAC'], policyFile = '', webhookConfigFile = '' } = flags
+  return modes.map((type): ConfiguredAuthorizer => {
+    switch (type) {
+      case 'ABAC': {
+        const policies = during(policyFile, (path) => readAbacPolicies(readFileSync(path, 'utf8')))
+        return { type, authorizer: createAbacAuthorizer(policies) }
+      }
+      case 'Webhook': {
+        const authorizer = createWebhookAuthorizer({
+          name: 'default',
+          post: during(webhookConfigFile, (path) => parts.connect(path)),
+          version: flags.webhookVersion ?? 'v1beta1',
+          timeoutMs: 30_000,
+          authorizedTtlMs: flags.webhookCacheAuthorizedTtlMs ?? 300_000,
+          unauthorizedTtlMs: flags.webhookCacheUnauthorizedTtlMs ?? 30_000,
+          failurePolicy: 'NoOpinion',
+          matchConditions: [],
+          clock: parts.clock,
+          random: parts.random,
+        })
+        return { type, authorizer }
+      }
+      default:
+        return { type }
+    }
+  })
 }
 
 function during<T>(path: string, read: (path: string) => T): T {

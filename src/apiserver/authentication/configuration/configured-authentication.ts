@@ -9,12 +9,14 @@ export interface JwtParts {
   readonly fetchJson: FetchJson
   readonly clock: Clock
   readonly onDiscoveryError: (issuer: string, error: unknown) => void
+  /** How tokens may be signed. Default: in all the ways that there are. */
+  readonly signingAlgorithms?: readonly string[]
 }
 
 /** The authenticators of a valid configuration; `close` ends what they do in the background. */
 export function configuredAuthentication(
   { jwt, anonymous }: StructuredAuthentication,
-  { fetchJson, clock, onDiscoveryError }: JwtParts,
+  { fetchJson, clock, onDiscoveryError, signingAlgorithms }: JwtParts,
 ): AddedAuthentication & { close(): void } {
   const keys: IssuerKeys[] = []
   const tokens = jwt.map((configuration) => {
@@ -28,7 +30,7 @@ export function configuredAuthentication(
       onDiscoveryError: (error) => onDiscoveryError(issuer, error),
     })
     keys.push(issuerKeys)
-    return createJwtAuthenticator(configuration, issuerKeys, clock)
+    return createJwtAuthenticator(configuration, issuerKeys, clock, signingAlgorithms)
   })
   return {
     tokens,

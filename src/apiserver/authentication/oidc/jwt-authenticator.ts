@@ -28,6 +28,8 @@ export function createJwtAuthenticator(
   configuration: JwtConfiguration,
   keys: Pick<IssuerKeys, 'isReady' | 'verify'>,
   clock: Clock,
+  /** How tokens may be signed. */
+  algorithms: readonly string[] = signingAlgorithms,
 ): TokenAuthenticator {
   const { issuer, claimValidationRules = [], userValidationRules = [] } = configuration
   const { url = '', audiences: accepted = [] } = issuer
@@ -41,7 +43,7 @@ export function createJwtAuthenticator(
       if (token?.claims['iss'] !== url) return undefined
       if (!keys.isReady) throw new Error('oidc: authenticator not initialized')
       try {
-        checkClaims(token, accepted, clock.now())
+        checkClaims(token, accepted, { now: clock.now(), algorithms })
         await keys.verify(token)
       } catch (error) {
         throw new Error(`oidc: verify token: ${error instanceof Error ? error.message : String(error)}`, {
@@ -73,7 +75,11 @@ function rulesOf(
 }
 
 /** What go-oidc checks before the signature. */
-function checkClaims({ header, claims }: ParsedToken, accepted: readonly string[], now: number): void {
+function checkClaims(
+  { header, claims }: ParsedToken,
+  accepted: readonly string[],
+  { now, algorithms }: { readonly now: number; readonly algorithms: readonly string[] },
+): void {
   const audiences = [claims['aud'] ?? []].flat().map(String)
   if (!audiences.some((audience) => accepted.includes(audience))) {
     throw new Error(`oidc: expected audience in ${goQuoteList(accepted)} got ${goQuoteList(audiences)}`)
@@ -89,9 +95,9 @@ function checkClaims({ header, claims }: ParsedToken, accepted: readonly string[
     )
   }
   const algorithm = String(header['alg'])
-  if (!signingAlgorithms.includes(algorithm)) {
+  if (!algorithms.includes(algorithm)) {
     throw new Error(
-      `oidc: id token signed with unsupported algorithm, expected ${goQuoteList(signingAlgorithms)} got ${goQuote(algorithm)}`,
+      `oidc: id token signed with unsupported algorithm, expected ${goQuoteList(algorithms)} got ${goQuote(algorithm)}`,
     )
   }
 }

@@ -19,7 +19,7 @@ export function configuredAuthorizers(
   parts: AuthorizerParts,
 ): readonly ConfiguredAuthorizer[] {
   return authorizers.map(({ type, name = '', webhook }): ConfiguredAuthorizer => {
-    if (type !== 'Webhook') return { type: type as Exclude<ConfiguredAuthorizer['type'], 'Webhook'> }
+    if (type !== 'Webhook') return { type: type as Exclude<ConfiguredAuthorizer['type'], 'Webhook' | 'ABAC'> }
     if (!webhook) throw new TypeError(`authorizer ${name} has no webhook`)
     return { type, authorizer: webhookAuthorizer(name, webhook, parts) }
   })

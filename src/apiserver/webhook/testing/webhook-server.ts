@@ -28,6 +28,8 @@ export interface WebhookServer extends AsyncDisposable {
   readonly calls: ReceivedCall[]
   /** What is answered to the calls from now on: JSON, or as the function says. */
   respond: (body: never, response: ServerResponse) => unknown
+  /** What is answered to GETs, by path. */
+  documents: Readonly<Record<string, unknown>>
   /** How the API server is told of it, by URL. */
   target(path?: string): WebhookTarget
   /** Ends connections that are not in use. */
@@ -58,6 +60,7 @@ export async function startWebhookServer({
     caBundle: Buffer.from(authority.certificatePem).toString('base64'),
     calls: [],
     respond: () => ({}),
+    documents: {},
     target(path = '/') {
       return { url: `https://127.0.0.1:${this.port}${path}`, caBundle: this.caBundle }
     },
@@ -70,6 +73,10 @@ export async function startWebhookServer({
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET') {
+      response.setHeader('content-type', 'application/json')
+      return void response.end(JSON.stringify(webhookServer.documents[request.url ?? '']))
+    }
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString())
