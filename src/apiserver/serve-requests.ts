@@ -78,7 +78,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     }),
     discoveryEndpoint(groups, () => advertised),
     healthEndpoint(() => healthChecks(options, pipeline, hooks, inFlight)),
-    openApiEndpoint(table, aggregator),
+    openApiEndpoint(table, clock, aggregator),
     staticEndpoint(documents),
     ...(flowControl ? [flowControlDumpEndpoint(flowControl, clock)] : []),
     rootEndpoint(groups, metrics, [

@@ -47,13 +47,9 @@ describe('two API servers on one etcd', { skip: skipWithoutEtcd ?? false }, () =
     const [one, other] = clients
     const { metadata } = await one.list(configMaps, { namespace })
     const abort = new AbortController()
-    const events = other
-      .watch(configMaps, {
-        namespace,
-        resourceVersion: metadata?.resourceVersion ?? '',
-        signal: abort.signal,
-      })
-      [Symbol.asyncIterator]()
+    const resourceVersion = metadata?.resourceVersion ?? ''
+    const watch = other.watch(configMaps, { namespace, resourceVersion, signal: abort.signal })
+    const events = watch[Symbol.asyncIterator]()
     let object: ConfigMap = { metadata: { namespace, name: 'seen' }, data: { step: '0' } }
     object = await one.create(configMaps, object)
     assert.deepEqual(await other.get(configMaps, { namespace, name: 'seen' }), object)
@@ -216,7 +212,7 @@ async function nextEvent<T extends KubernetesObject>(
 ): Promise<WatchEvent<T>> {
   const { value, done } = await events.next()
   assert.ok(!done, 'the watch has ended')
-  return value as WatchEvent<T>
+  return value
 }
 
 /** Reads and updates until nobody else writes in between. */

@@ -1,5 +1,4 @@
-import type { JsonValue } from '../../machinery/meta.ts'
-import { ProtoWriter, WireType } from '../protobuf/wire.ts'
+import { encodeDocument, isObject, type FieldKind, type Message } from './encode-document.ts'
 import type { JsonObject } from './input.ts'
 
 /** The media type to answer with. */
@@ -12,46 +11,8 @@ export const openApiV2ProtobufAsked = 'application/com.github.proto-openapi.spec
  * Source: gnostic's openapiv2/OpenAPIv2.proto.
  */
 export function encodeOpenApiV2(document: JsonObject): Buffer {
-  const writer = new ProtoWriter()
-  write(writer, messages.document, document)
-  return writer.finish()
+  return encodeDocument(messages, 'document', document)
 }
-
-/** How the value of a JSON key is put into a field; messages are written by a table of their own. */
-type FieldKind =
-  | 'string'
-  | 'boolean'
-  | 'integer'
-  | 'double'
-  /** Any JSON, as text in YAML, of which JSON is a part. */
-  | 'any'
-  | MessageName
-  /** Each item of an array. */
-  | { readonly each: FieldKind }
-  /** Each entry of an object, as a message of a name (1) and a value (2). */
-  | { readonly named: FieldKind }
-  /** A message that holds the value alone, under this number. */
-  | { readonly within: number; readonly kind: FieldKind }
-  /** What the value itself decides. */
-  | { readonly choose: (value: JsonValue) => FieldKind }
-
-interface Message {
-  readonly fields: Readonly<Record<string, readonly [number: number, kind: FieldKind]>>
-  /** Where keys that begin with `x-` go. */
-  readonly extensions?: number
-}
-
-type MessageName =
-  | 'document'
-  | 'info'
-  | 'pathItem'
-  | 'operation'
-  | 'bodyParameter'
-  | 'queryParameter'
-  | 'pathParameter'
-  | 'response'
-  | 'schema'
-  | 'apiKey'
 
 const strings: FieldKind = { each: 'string' }
 const parameters: FieldKind = {
@@ -61,26 +22,26 @@ const parameters: FieldKind = {
       choose: (value) => {
         switch (isObject(value) ? value.in : undefined) {
           case 'body':
-            return { within: 1, kind: 'bodyParameter' }
+            return { within: 1, kind: 'message bodyParameter' }
           case 'path':
-            return { within: 2, kind: { within: 4, kind: 'pathParameter' } }
+            return { within: 2, kind: { within: 4, kind: 'message pathParameter' } }
           default:
-            return { within: 2, kind: { within: 3, kind: 'queryParameter' } }
+            return { within: 2, kind: { within: 3, kind: 'message queryParameter' } }
         }
       },
     },
   },
 }
 
-const messages: Readonly<Record<MessageName, Message>> = {
+const messages: Readonly<Record<string, Message>> = {
   document: {
     fields: {
       swagger: [1, 'string'],
-      info: [2, 'info'],
-      paths: [8, { within: 2, kind: { named: 'pathItem' } }],
-      definitions: [9, { within: 1, kind: { named: 'schema' } }],
+      info: [2, 'message info'],
+      paths: [8, { within: 2, kind: { named: 'message pathItem' } }],
+      definitions: [9, { within: 1, kind: { named: 'message schema' } }],
       security: [12, { each: { within: 1, kind: { named: { within: 1, kind: strings } } } }],
-      securityDefinitions: [13, { within: 1, kind: { named: { within: 2, kind: 'apiKey' } } }],
+      securityDefinitions: [13, { within: 1, kind: { named: { within: 2, kind: 'message apiKey' } } }],
     },
   },
   info: { fields: { title: [1, 'string'], version: [2, 'string'] } },
@@ -89,13 +50,13 @@ const messages: Readonly<Record<MessageName, Message>> = {
   },
   pathItem: {
     fields: {
-      get: [2, 'operation'],
-      put: [3, 'operation'],
-      post: [4, 'operation'],
-      delete: [5, 'operation'],
-      options: [6, 'operation'],
-      head: [7, 'operation'],
-      patch: [8, 'operation'],
+      get: [2, 'message operation'],
+      put: [3, 'message operation'],
+      post: [4, 'message operation'],
+      delete: [5, 'message operation'],
+      options: [6, 'message operation'],
+      head: [7, 'message operation'],
+      patch: [8, 'message operation'],
       parameters: [9, parameters],
     },
     extensions: 10,
@@ -108,7 +69,7 @@ const messages: Readonly<Record<MessageName, Message>> = {
       produces: [6, strings],
       consumes: [7, strings],
       parameters: [8, parameters],
-      responses: [9, { within: 1, kind: { named: { within: 1, kind: 'response' } } }],
+      responses: [9, { within: 1, kind: { named: { within: 1, kind: 'message response' } } }],
       schemes: [10, strings],
     },
     extensions: 13,
@@ -119,7 +80,7 @@ const messages: Readonly<Record<MessageName, Message>> = {
       name: [2, 'string'],
       in: [3, 'string'],
       required: [4, 'boolean'],
-      schema: [5, 'schema'],
+      schema: [5, 'message schema'],
     },
   },
   queryParameter: {
@@ -142,7 +103,7 @@ const messages: Readonly<Record<MessageName, Message>> = {
       uniqueItems: [19, 'boolean'],
     },
   },
-  response: { fields: { description: [1, 'string'], schema: [2, { within: 1, kind: 'schema' }] } },
+  response: { fields: { description: [1, 'string'], schema: [2, { within: 1, kind: 'message schema' }] } },
   schema: {
     fields: {
       $ref: [1, 'string'],
@@ -169,103 +130,17 @@ const messages: Readonly<Record<MessageName, Message>> = {
         21,
         {
           choose: (value) =>
-            typeof value === 'boolean' ? { within: 2, kind: 'boolean' } : { within: 1, kind: 'schema' },
+            typeof value === 'boolean'
+              ? { within: 2, kind: 'boolean' }
+              : { within: 1, kind: 'message schema' },
         },
       ],
       type: [22, { within: 1, kind: 'string' }],
-      items: [23, { within: 1, kind: 'schema' }],
-      allOf: [24, { each: 'schema' }],
-      properties: [25, { within: 1, kind: { named: 'schema' } }],
+      items: [23, { within: 1, kind: 'message schema' }],
+      allOf: [24, { each: 'message schema' }],
+      properties: [25, { within: 1, kind: { named: 'message schema' } }],
       example: [30, 'any'],
     },
     extensions: 31,
   },
-}
-
-/** Writes the fields of a message from the last to the first, as the writer wants them. */
-function write(writer: ProtoWriter, message: Message, value: JsonObject): void {
-  if (message.extensions !== undefined) {
-    const extensions = Object.entries(value).filter(([key]) => key.startsWith('x-'))
-    writeField(writer, message.extensions, { named: 'any' }, Object.fromEntries(extensions))
-  }
-  for (const [key, [number, kind]] of descending(message)) {
-    const item = value[key]
-    if (item !== undefined && item !== null) writeField(writer, number, kind, item)
-  }
-}
-
-const sorted = new Map<Message, readonly (readonly [string, readonly [number, FieldKind]])[]>()
-
-function descending(message: Message): readonly (readonly [string, readonly [number, FieldKind]])[] {
-  let fields = sorted.get(message)
-  if (!fields) {
-    fields = Object.entries(message.fields).sort(([, [left]], [, [right]]) => right - left)
-    sorted.set(message, fields)
-  }
-  return fields
-}
-
-function writeField(writer: ProtoWriter, number: number, kind: FieldKind, value: JsonValue): void {
-  switch (kind) {
-    case 'string':
-      writeString(writer, number, String(value))
-      return
-    case 'boolean':
-      writer.unsigned(value === true ? 1 : 0)
-      writer.tag(number, WireType.varint)
-      return
-    case 'integer':
-      writer.integer(Number(value))
-      writer.tag(number, WireType.varint)
-      return
-    case 'double':
-      writer.double(Number(value))
-      writer.tag(number, WireType.fixed64)
-      return
-    case 'any':
-      enclosed(writer, number, () => writeString(writer, 2, `${JSON.stringify(value)}\n`))
-      return
-    default:
-      writeNested(writer, number, kind, value)
-  }
-}
-
-function writeNested(
-  writer: ProtoWriter,
-  number: number,
-  kind: Exclude<FieldKind, 'string' | 'boolean' | 'integer' | 'double' | 'any'>,
-  value: JsonValue,
-): void {
-  if (typeof kind === 'string') {
-    if (isObject(value)) enclosed(writer, number, () => write(writer, messages[kind], value))
-  } else if ('each' in kind) {
-    for (const item of Array.isArray(value) ? value.toReversed() : [])
-      writeField(writer, number, kind.each, item)
-  } else if ('named' in kind) {
-    for (const [name, item] of isObject(value) ? Object.entries(value).toReversed() : []) {
-      enclosed(writer, number, () => {
-        writeField(writer, 2, kind.named, item)
-        writeString(writer, 1, name)
-      })
-    }
-  } else if ('within' in kind) {
-    enclosed(writer, number, () => writeField(writer, kind.within, kind.kind, value))
-  } else {
-    writeField(writer, number, kind.choose(value), value)
-  }
-}
-
-function enclosed(writer: ProtoWriter, number: number, writeContent: () => void): void {
-  const end = writer.length
-  writeContent()
-  writer.unsigned(writer.length - end)
-  writer.tag(number, WireType.bytes)
-}
-
-function writeString(writer: ProtoWriter, number: number, value: string): void {
-  enclosed(writer, number, () => writer.string(value))
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,6 +6,7 @@ import { declarationNames, readDeclaredDescriptions } from './declared-descripti
 import { openApiV2Document } from './document-v2.ts'
 import { openApiV3Document, openApiV3Hash, openApiV3Index, openApiV3Names } from './document-v3.ts'
 import { encodeOpenApiV2 } from './encode-v2.ts'
+import { encodeOpenApiV3 } from './encode-v3.ts'
 import type { JsonObject, OpenApiInput, OpenApiResource } from './input.ts'
 
 const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection']
@@ -253,6 +254,100 @@ test('encodeOpenApiV2 writes the messages that old kubectl reads', () => {
   assert.deepEqual(pod?.value.type, { value: ['object'] })
   const definitions = new Map(read.definitions.additionalProperties.map(({ name, value }) => [name, value]))
   assert.deepEqual(definitions.get('io.k8s.api.core.v1.ContainerPort')?.required, ['containerPort'])
+})
+
+test('encodeOpenApiV3 writes the messages of gnostic', () => {
+  const { root } = protobuf.parse(`syntax = "proto3";
+    message Any { string yaml = 2; }
+    message NamedAny { string name = 1; Any value = 2; }
+    message Reference { string ref = 1; }
+    message DefaultType { oneof value { double number = 1; bool boolean = 2; string string = 3; } }
+    message ItemsItem { repeated SchemaOrReference item = 1; }
+    message AdditionalPropertiesItem { oneof value { SchemaOrReference schema = 1; bool boolean = 2; } }
+    message Schemas { repeated NamedSchema additional_properties = 1; }
+    message NamedSchema { string name = 1; SchemaOrReference value = 2; }
+    message SchemaOrReference { oneof value { Schema schema = 1; Reference reference = 2; } }
+    message Schema {
+      bool unique_items = 20; repeated string required = 23; string type = 25; repeated SchemaOrReference all_of = 26;
+      ItemsItem items = 30; Schemas properties = 31; AdditionalPropertiesItem additional_properties = 32;
+      DefaultType default = 33; string description = 34; string format = 35; repeated NamedAny extension = 36;
+    }
+    message MediaType { SchemaOrReference schema = 1; }
+    message NamedMediaType { string name = 1; MediaType value = 2; }
+    message MediaTypes { repeated NamedMediaType additional_properties = 1; }
+    message RequestBody { MediaTypes content = 2; bool required = 3; }
+    message RequestBodyOrReference { RequestBody request_body = 1; }
+    message Response { string description = 1; MediaTypes content = 3; }
+    message ResponseOrReference { Response response = 1; }
+    message NamedResponse { string name = 1; ResponseOrReference value = 2; }
+    message Responses { repeated NamedResponse response = 2; }
+    message Parameter { string name = 1; string in = 2; bool required = 4; SchemaOrReference schema = 10; }
+    message ParameterOrReference { Parameter parameter = 1; }
+    message Operation {
+      repeated string tags = 1; string operation_id = 5; repeated ParameterOrReference parameters = 6;
+      RequestBodyOrReference request_body = 7; Responses responses = 8; repeated NamedAny extension = 13;
+    }
+    message PathItem { Operation post = 6; repeated ParameterOrReference parameters = 13; }
+    message NamedPathItem { string name = 1; PathItem value = 2; }
+    message Paths { repeated NamedPathItem path = 1; }
+    message SecurityScheme { string type = 1; string name = 3; string in = 4; }
+    message SecuritySchemeOrReference { SecurityScheme security_scheme = 1; }
+    message NamedSecurityScheme { string name = 1; SecuritySchemeOrReference value = 2; }
+    message SecuritySchemes { repeated NamedSecurityScheme additional_properties = 1; }
+    message Components { Schemas schemas = 1; SecuritySchemes security_schemes = 7; }
+    message Info { string title = 1; string version = 6; }
+    message Document { string openapi = 1; Info info = 2; Paths paths = 4; Components components = 5; }`)
+  const type = root.lookupType('Document')
+  const document = openApiV3Document(input, 'api/v1')!
+  type Named<T> = readonly { readonly name: string; readonly value: T }[]
+  const read = type.toObject(type.decode(encodeOpenApiV3(document))) as {
+    readonly openapi: string
+    readonly info: object
+    readonly paths: { readonly path: Named<{ readonly post?: Record<string, unknown> }> }
+    readonly components: {
+      readonly schemas: { readonly additionalProperties: Named<{ readonly schema: Record<string, unknown> }> }
+      readonly securitySchemes: { readonly additionalProperties: readonly unknown[] }
+    }
+  }
+  assert.equal(read.openapi, '3.0.0')
+  assert.deepEqual(read.info, { title: 'Kubernetes', version: 'v1.36.0' })
+  assert.deepEqual(
+    read.paths.path.map(({ name }) => name),
+    Object.keys(document['paths'] as object),
+  )
+  const create = read.paths.path.find(({ name }) => name.endsWith('namespaces/{namespace}/pods'))!.value.post!
+  assert.equal(create['operationId'], 'createCoreV1NamespacedPod')
+  const pod = { schema: { reference: { ref: '#/components/schemas/io.k8s.api.core.v1.Pod' } } }
+  const { requestBody } = create['requestBody'] as { requestBody: { content: object; required: boolean } }
+  assert.equal(requestBody.required, true)
+  assert.deepEqual(requestBody.content, { additionalProperties: [{ name: '*/*', value: pod }] })
+  const dryRun = { name: 'dryRun', in: 'query', schema: { schema: { type: 'string', uniqueItems: true } } }
+  assert.deepEqual((create['parameters'] as readonly unknown[])[0], { parameter: dryRun })
+
+  const schemas = new Map(
+    read.components.schemas.additionalProperties.map(({ name, value }) => [name, value.schema]),
+  )
+  const port = schemas.get('io.k8s.api.core.v1.ContainerPort')
+  assert.deepEqual(port?.['required'], ['containerPort'])
+  const { properties } = port as { properties: { additionalProperties: Named<{ schema: object }> } }
+  const containerPort = properties.additionalProperties.find(({ name }) => name === 'containerPort')
+  assert.partialDeepStrictEqual(containerPort?.value.schema, {
+    type: 'integer',
+    format: 'int32',
+    default: { number: 0 },
+  })
+  assert.partialDeepStrictEqual(schemas.get('io.k8s.api.core.v1.Pod')?.['extension'], [
+    {
+      name: 'x-kubernetes-group-version-kind',
+      value: { yaml: '[{"group":"","version":"v1","kind":"Pod"}]\n' },
+    },
+  ])
+  assert.deepEqual(read.components.securitySchemes.additionalProperties, [
+    {
+      name: 'BearerToken',
+      value: { securityScheme: { type: 'apiKey', name: 'authorization', in: 'header' } },
+    },
+  ])
 })
 
 test('readDeclaredDescriptions finds the texts of a class and its fields', () => {

@@ -160,7 +160,17 @@ test('OpenAPI is served in both versions, by hash and as protobuf', async () => 
   const document = await get(url)
   assert.equal(document.json['openapi'], '3.0.0')
   assert.equal(document.headers['cache-control'], 'public, immutable')
+  assert.match(String(document.headers['expires']), / GMT$/)
   assert.equal((await get(url, { 'if-none-match': String(document.headers['etag']) })).status, 304)
+  for (const version of ['.v1.0', '@v1.0']) {
+    const binary = await get(url, {
+      accept: `application/com.github.proto-openapi.spec.v3${version}+protobuf`,
+    })
+    assert.equal(binary.headers['content-type'], 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf')
+    assert.equal(binary.headers['vary'], 'Accept')
+    assert.ok(binary.body.includes('io.k8s.api.apps.v1.Deployment'))
+    assert.notEqual(binary.body[0], '{'.charCodeAt(0))
+  }
   const moved = await get('/openapi/v3/apis/apps/v1?hash=OLD')
   assert.deepEqual([moved.status, moved.headers['location']], [301, url])
   assert.equal((await get('/openapi/v3/apis/none/v1')).status, 404)

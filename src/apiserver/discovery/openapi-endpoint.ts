@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { JsonObject, OpenApiInput, OpenApiResource } from '../../api/openapi/input.ts'
+import type { Clock } from '../../machinery/clock.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { parseAccept } from '../http/negotiate.ts'
@@ -32,7 +33,7 @@ export interface RemoteDocuments {
 }
 
 /** Serves `/openapi/v2` and `/openapi/v3`. The code that writes the documents is loaded when somebody asks for one. */
-export function openApiEndpoint(table: ResourceTable, remote?: RemoteDocuments): Endpoint {
+export function openApiEndpoint(table: ResourceTable, clock: Clock, remote?: RemoteDocuments): Endpoint {
   let snapshot: Promise<Snapshot> | undefined
   let generation = ''
 
@@ -47,7 +48,7 @@ export function openApiEndpoint(table: ResourceTable, remote?: RemoteDocuments):
     if (info.path === '/openapi/v2') return replyV2(request, snapshot!)
     if (info.path === '/openapi/v3') return replyV3Index(request, snapshot!)
     const name = /^\/openapi\/v3\/(.+)$/.exec(info.path)?.[1]
-    return name === undefined ? undefined : replyV3(request, snapshot!, name)
+    return name === undefined ? undefined : replyV3(request, snapshot!, name, clock.now())
   }
 }
 
@@ -94,8 +95,10 @@ function openApiResource(
   }
 }
 
+const oneYearMs = 365 * 24 * 3_600_000
 const openApiJson = 'application/json'
 const openApiV2Forms = [openApiJson, 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'] as const
+const openApiV3Forms = [openApiJson, 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf'] as const
 
 /** The most wanted of the forms there are; undefined when none is acceptable. Clients write protobuf's with an @, too. */
 function wantedForm<Form extends string>(request: HttpRequest, forms: readonly Form[]): Form | undefined {
@@ -146,30 +149,44 @@ async function replyV3Index(request: HttpRequest, snapshot: Promise<Snapshot>): 
   return documentReply(request, document!, { 'content-type': 'application/json' })
 }
 
-async function replyV3(request: HttpRequest, snapshot: Promise<Snapshot>, name: string): Promise<HttpReply> {
+async function replyV3(
+  request: HttpRequest,
+  snapshot: Promise<Snapshot>,
+  name: string,
+  now: number,
+): Promise<HttpReply> {
   const { input, documents, remote } = await snapshot
-  if (!wantedForm(request, [openApiJson])) return notAcceptableReply()
+  const form = wantedForm(request, openApiV3Forms)
+  if (!form) return notAcceptableReply()
   const { openApiV3Document, openApiV3Hash, openApiV3Names, openApiV3Url } =
     await import('../../api/openapi/document-v3.ts')
   if (!openApiV3Names(input).includes(name)) {
-    const bytes = await remote?.v3Document(name)
-    if (!bytes) return { status: 404, headers: { 'content-length': 0 } }
-    return bytesReply(request, 200, { 'content-type': 'application/json', vary: 'Accept' }, bytes)
+    const json = await remote?.v3Document(name)
+    if (!json) return { status: 404, headers: { 'content-length': 0 } }
+    const bytes = form === openApiJson ? json : await inProtobuf(JSON.parse(json.toString()) as JsonObject)
+    return bytesReply(request, 200, { 'content-type': form, vary: 'Accept' }, bytes)
   }
   const hash = request.query.get('hash')
   if (hash && hash !== openApiV3Hash(input, name)) {
     return { status: 301, headers: { location: openApiV3Url(input, name), 'content-length': 0 } }
   }
-  const document = await remembered(documents, `v3 ${name}`, () => {
+  const document = await remembered(documents, `v3 ${name} ${form}`, async () => {
     const value = openApiV3Document(input, name)
-    return Promise.resolve(value && Buffer.from(JSON.stringify(value)))
+    if (!value) return undefined
+    return form === openApiJson ? Buffer.from(JSON.stringify(value)) : inProtobuf(value)
   })
   if (!document) return { status: 404, headers: { 'content-length': 0 } }
   return documentReply(request, document, {
-    'content-type': 'application/json',
+    'content-type': form,
     vary: 'Accept',
-    ...(hash && { 'cache-control': 'public, immutable' }),
+    // Under this address it never changes; clients need not even ask.
+    ...(hash && { 'cache-control': 'public, immutable', expires: new Date(now + oneYearMs).toUTCString() }),
   })
+}
+
+async function inProtobuf(document: JsonObject): Promise<Buffer> {
+  const { encodeOpenApiV3 } = await import('../../api/openapi/encode-v3.ts')
+  return encodeOpenApiV3(document)
 }
 
 function remembered(
