@@ -86,9 +86,10 @@ export class CacheEvent<T extends KubernetesObject = KubernetesObject> {
     return this.#departed
   }
 
-  /** Lets go of encoded frames that all watchers who keep up have sent. */
-  forgetFrames(): void {
+  /** Lets go of what only watchers who keep up needed: encoded frames, and what the past version says as an object. */
+  settle(): void {
     this.#seenAs = {}
+    this.previous?.release()
   }
 
   #as(type: ObjectEvent['type'], stored: StoredObject<T>): ObjectEvent<T> {

@@ -3,8 +3,8 @@ import type { CacheEvent } from './cache-event.ts'
 
 /** Events kept per resource at most; watches and pages of lists that need older ones start anew. */
 const capacity = 10_000
-/** This many events keep their encoded frames, for watchers that are a little behind. */
-const framesKept = 256
+/** This many events keep what is made of their bytes, for watchers that are a little behind. */
+const unsettled = 256
 
 /** The latest changes of one resource in order, from which watches catch up and past states are told. */
 export class EventLog<T extends KubernetesObject = KubernetesObject> {
@@ -35,7 +35,7 @@ export class EventLog<T extends KubernetesObject = KubernetesObject> {
   push(event: CacheEvent<T>): void {
     if (this.length === capacity) this.#floor = this.#at(this.#first++).revision
     this.#ring[this.#next++ % capacity] = event
-    if (this.length > framesKept) this.#at(this.#next - 1 - framesKept).forgetFrames()
+    if (this.length > unsettled) this.#at(this.#next - 1 - unsettled).settle()
   }
 
   /** Forgets everything; the state is that of revision `floor`. */

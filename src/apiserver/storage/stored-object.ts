@@ -49,7 +49,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly length: number
   /** As it is sent: without resourceVersion. Undefined until it has been compared with its schema. */
   #sent: Bytes | undefined
-  /** That of a large value may go when nobody holds it: it is made of the bytes again. */
+  /** That of a large value or of a past version may go when nobody holds it: it is made of the bytes again. */
   #object: T | WeakRef<T> | undefined
   #metadata: ObjectMeta | undefined
   #position = 0
@@ -100,6 +100,11 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return (
       this.#held ?? this.#hold(withResourceVersion(parse(value) as Writable<T>, this.resourceVersion), value)
     )
+  }
+
+  /** Holds the object only as long as others do; whoever asks for it later has it made of the bytes again. */
+  release(): void {
+    if (this.#object && !(this.#object instanceof WeakRef)) this.#object = new WeakRef(this.#object)
   }
 
   get #held(): T | undefined {
