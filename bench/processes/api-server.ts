@@ -4,7 +4,7 @@
  */
 import { builtInDefinitions } from '../../src/api/registry.ts'
 import { startApiServer } from '../../src/apiserver/api-server.ts'
-import { adaptHeap } from '../../src/cluster/adapt-heap.ts'
+import { collectAtRest } from '../../src/cluster/collect-at-rest.ts'
 import { clusterSecurity } from '../../src/cluster/cluster-security.ts'
 import { inProcessClient } from '../../src/cluster/in-process-client.ts'
 import { adminIdentity, apiServerNames, ensureClusterPki } from '../../src/cluster/pki/cluster-pki.ts'
@@ -36,7 +36,7 @@ const server = await startApiServer({
 })
 const administrator = { name: adminIdentity.user, groups: [...adminIdentity.groups, 'system:authenticated'] }
 const client = inProcessClient(server, administrator)
-adaptHeap(clock)
+collectAtRest(clock)
 await prepareLoad(client)
 
 function answer(message: ApiServerAnswer): void {

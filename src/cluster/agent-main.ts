@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentConfiguration } from './agent/agent-configuration.ts'
+import { systemClock } from '../machinery/clock.ts'
 import { startAgent } from './agent/agent.ts'
 import type { AgentMessage } from './agent/agent-message.ts'
+import { collectAtRest } from './collect-at-rest.ts'
 import { writeAtomically } from './machine/atomic-file.ts'
 
 const stopWithinMs = 3000
@@ -20,6 +22,7 @@ async function main(configurationFile: string): Promise<void> {
     void ready.then(() => tell({ type: 'ready', component: name, afterMs: performance.now() }))
   }
 
+  collectAtRest(systemClock)
   // Nothing that components wait for keeps a process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
   let stopping = false

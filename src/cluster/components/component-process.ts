@@ -14,6 +14,7 @@ import { systemRandom } from '../../machinery/random.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
+import { collectAtRest } from '../collect-at-rest.ts'
 import { jsonLog } from '../logging/json-log.ts'
 import { stopSignals } from '../machine/stop-signals.ts'
 import { serveHealth } from './health-server.ts'
@@ -49,7 +50,9 @@ export async function runComponent(
   const component = await start({ context, connection, client, authorityPem })
   const health = await serveHealth(input.text('health-address'), component, context.metrics)
   void component.ready.then(() => log.info('component ready', { component: name }))
+  const stopCollecting = collectAtRest(systemClock)
   await stop.requested
+  stopCollecting()
   await component.stop()
   await context.informers.stop()
   health?.close()

@@ -7,6 +7,7 @@ import { ensureAddons } from '../addons/ensure-addons.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
+import { collectAtRest } from '../collect-at-rest.ts'
 import { startClusterApiServer } from '../cluster-api-server.ts'
 import { parseApiServer, parseSecurityFiles, parseStore } from '../commands/up-options.ts'
 import { inProcessClient } from '../in-process-client.ts'
@@ -83,7 +84,9 @@ export async function runApiServer(input: CommandInput): Promise<ExitCode> {
     server.present({ certificate: pki.apiServer.certificatePem, key: pki.apiServer.privateKeyPem })
     writeKubeconfigs(path, url, pki)
   })
+  const stopCollecting = collectAtRest(systemClock)
   await stop.requested
+  stopCollecting()
   stopRenewing()
   for (const step of undo.toReversed()) await step()
   return exitCodes.done

@@ -13,6 +13,7 @@ import { startAgent } from '../agent/agent.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
+import { collectAtRest } from '../collect-at-rest.ts'
 import { folderOf } from '../commands/find-cluster.ts'
 import { processLog } from '../components/component-process.ts'
 import { machineAddress } from '../components/machine-address.ts'
@@ -93,7 +94,9 @@ export async function runAgent(input: CommandInput): Promise<ExitCode> {
   void Promise.all(agent.components.map(({ ready }) => ready)).then(() =>
     joining.log.info('node ready', { node }),
   )
+  const stopCollecting = collectAtRest(systemClock)
   await stop.requested
+  stopCollecting()
   stopRenewing()
   await agent.stop()
   return exitCodes.done

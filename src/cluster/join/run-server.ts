@@ -8,6 +8,7 @@ import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import { ensureAddons } from '../addons/ensure-addons.ts'
 import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
+import { collectAtRest } from '../collect-at-rest.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
 import { folderOf } from '../commands/find-cluster.ts'
 import { parseApiServer, parseSecurityFiles, parseStore } from '../commands/up-options.ts'
@@ -83,7 +84,9 @@ export async function runServer(input: CommandInput): Promise<ExitCode> {
     controlPlane.presentCertificate()
     writeKubeconfig(folder, server, pki)
   })
+  const stopCollecting = collectAtRest(systemClock)
   await stop.requested
+  stopCollecting()
   stopRenewing()
   await controlPlane.stop()
   rmSync(folder.runPath, { recursive: true, force: true })

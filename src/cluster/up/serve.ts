@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Node } from '../../api/generated/core.v1.ts'
 import { nodes } from '../../api/generated/resources.ts'
 import { every, systemClock, type Cancel } from '../../machinery/clock.ts'
-import { adaptHeap } from '../adapt-heap.ts'
+import { collectAtRest } from '../collect-at-rest.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { lineReport } from '../cli/report.ts'
@@ -51,7 +51,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   }
   const cluster = await runCluster(folder, state, report)
   const control = await startControlServer(folder.controlSocket, handlersOf(cluster, folder))
-  let stopAdapting: Cancel | undefined
+  let stopCollecting: Cancel | undefined
   const stopRenewing = every(systemClock, renewPeriodMs, () => {
     renew(cluster, folder).catch((error: unknown) =>
       process.stderr.write(`renewing certificates: ${String(error)}\n`),
@@ -72,11 +72,10 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
     const further = options.isStopRequested() ? [] : ((await options.whenReady?.(cluster)) ?? [])
     writeAtomically(folder.readyFile, '')
     report.ready([...readyLines(folder, cluster, performance.now() - startedAt), ...further])
-    // Not before: a start is work, too, but soon over.
-    stopAdapting = adaptHeap(systemClock)
+    stopCollecting = collectAtRest(systemClock)
     await options.stopRequested
   } finally {
-    stopAdapting?.()
+    stopCollecting?.()
     stopRenewing()
     // From here on its end is wanted.
     rmSync(folder.readyFile, { force: true })
