@@ -15,6 +15,8 @@ import type { Informer, InformerScope } from './informer.ts'
 export interface Reconciler {
   /** As upstream names the controller: `replicaset`, `endpointslice`. */
   readonly name: string
+  /** Its work queue in metrics, where upstream names that differently. `name` when absent. */
+  readonly queueName?: string
   /** The source of its events. `<name>-controller` when absent. */
   readonly eventSource?: string
   /** Every resource whose cache reconcile() reads, with the keys that a change in it asks to look at again. */

@@ -46,7 +46,7 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
   }
   reconciler.prepare?.(shared)
 
-  const queueMetrics = createQueueMetrics(metrics, clock, name)
+  const queueMetrics = createQueueMetrics(metrics, clock, reconciler.queueName ?? name)
   const queue = createWorkQueue({ clock, metrics: queueMetrics })
   const endings = createEndings()
   const abort = new AbortController()

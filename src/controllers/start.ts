@@ -2,6 +2,7 @@ import type { Client } from '../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import type { Reconciler } from '../client/reconciler.ts'
 import { joinComponents, startReconciler } from '../client/runner.ts'
+import type { Metrics } from '../machinery/metrics.ts'
 import type { CertificateAuthority } from '../machinery/pki/certificate.ts'
 import { bootstrapSignerReconciler } from './bootstrap/bootstrap-signer.ts'
 import { tokenCleanerReconciler } from './bootstrap/token-cleaner.ts'
@@ -17,6 +18,7 @@ import { disruptionReconciler, stalePodDisruptionReconciler } from './disruption
 import { endpointsReconciler } from './endpoints/endpoints.ts'
 import { endpointSliceMirroringReconciler } from './endpoints/endpointslice-mirroring.ts'
 import { endpointSliceReconciler } from './endpoints/endpointslice.ts'
+import { deviceTaintEvictionReconciler } from './devices/device-taint-eviction.ts'
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts'
 import {
   horizontalPodAutoscalerReconciler,
@@ -35,6 +37,7 @@ import { pvcProtectionReconciler } from './protection/pvc-protection.ts'
 import { vacProtectionReconciler } from './protection/vac-protection.ts'
 import { replicaSetReconciler } from './replicaset/replicaset.ts'
 import { replicationControllerReconciler } from './replicaset/replicationcontroller.ts'
+import { resourceClaimReconciler } from './resourceclaim/resourceclaim.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { serviceAccountOf } from './service-account-of.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
@@ -70,7 +73,7 @@ export interface ControllersOptions {
 }
 
 /** Every reconciler that runs, in the order in which they start. */
-function reconcilers(options: ControllersOptions): readonly Reconciler[] {
+function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Reconciler[] {
   const { rootCa, certificateAuthority, nodeIpam, nodeLifecycle, loadBalancers, terminatedPodThreshold } =
     options
   return [
@@ -111,6 +114,8 @@ function reconcilers(options: ControllersOptions): readonly Reconciler[] {
     pvcProtectionReconciler,
     pvProtectionReconciler,
     vacProtectionReconciler,
+    resourceClaimReconciler(metrics),
+    deviceTaintEvictionReconciler(metrics),
     serviceCidrsReconciler,
     namespaceReconciler,
   ]
@@ -126,7 +131,7 @@ export async function startControllers(
     clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
   const horizontalPodAutoscaler = { metrics: context.metrics, ...options.horizontalPodAutoscaler }
   return joinComponents('kube-controller-manager', [
-    ...reconcilers({ ...options, horizontalPodAutoscaler }).map((reconciler) =>
+    ...reconcilers({ ...options, horizontalPodAutoscaler }, context.metrics).map((reconciler) =>
       startReconciler(reconciler, as(reconciler.name)),
     ),
     startResourceQuota(as('resourcequota')),

@@ -7,7 +7,9 @@ import type { Resource } from '../../machinery/resource.ts'
 import { badRequest } from '../../machinery/status-errors.ts'
 import type { Patch } from '../client.ts'
 
-/** All but server-side apply, which needs the field managers that the API server keeps. */
+/**
+ * Server-side apply adds and changes, but takes nothing away: that needs the field managers that the API server keeps.
+ */
 export function applyMemoryPatch<T extends KubernetesObject>(
   resource: Resource<T>,
   object: T,
@@ -23,13 +25,12 @@ function patched(resource: Resource, document: JsonValue, patch: Patch): JsonVal
       return applyJsonPatch(document, parseJsonPatch(patch.operations))
     case 'merge':
       return applyMergePatch(document, plain(patch.body))
+    case 'apply':
     case 'strategic': {
       const schema = schemaOf(resource)
       if (!schema) throw badRequest(`${resource.kind} has no strategic merge`)
       return applyStrategicMergePatch(document, plain(patch.body), schema)
     }
-    case 'apply':
-      throw badRequest('server-side apply is not served from memory')
   }
 }
 
