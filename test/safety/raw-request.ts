@@ -7,6 +7,8 @@ export interface RawRequest {
   /** `Name: value`, as they are sent; names may come twice. */
   readonly headers?: readonly string[]
   readonly body?: unknown
+  /** Instead of a body: as it is. */
+  readonly text?: string
   readonly certificate?: { readonly cert: string; readonly key: string }
 }
 
@@ -17,9 +19,10 @@ export interface RawAnswer {
 
 /** One request over a connection of its own, in exactly the bytes that are asked for. */
 export function rawRequest(server: string, ca: string, wanted: RawRequest): Promise<RawAnswer> {
-  const { method = 'GET', path, headers = [], body, certificate } = wanted
+  const { method = 'GET', path, headers = [], body, text, certificate } = wanted
   const { hostname, port } = new URL(server)
-  const content = body === undefined ? '' : JSON.stringify(body)
+  const content = text ?? (body === undefined ? '' : JSON.stringify(body))
+  const hasType = headers.some((line) => /^content-type:/i.test(line))
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>()
   const sent = request(
     {
@@ -33,7 +36,7 @@ export function rawRequest(server: string, ca: string, wanted: RawRequest): Prom
       headers: [
         `Host: ${hostname}:${port}`,
         `Content-Length: ${Buffer.byteLength(content)}`,
-        'Content-Type: application/json',
+        ...(hasType ? [] : ['Content-Type: application/json']),
         ...headers,
       ].flatMap((line) => line.split(/: (.*)/, 2)),
     },

@@ -9,7 +9,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { dns1123LabelErrors, portNumberErrors } from '../../machinery/validation/names.ts'
-import { validateIpForLegacyField } from '../../machinery/validation/ip.ts'
+import { validateIpForLegacyField, validateNonSpecialIp } from '../../machinery/validation/ip.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 
@@ -62,7 +62,8 @@ function validateSubset(
   for (const [name, list] of Object.entries({ addresses, notReadyAddresses })) {
     for (const [index, { ip, hostname }] of list.entries()) {
       const at = field.child(name).index(index)
-      errors.push(...validateIpForLegacyField(at.child('ip'), ip))
+      const malformed = validateIpForLegacyField(at.child('ip'), ip)
+      errors.push(...(malformed.length > 0 ? malformed : validateNonSpecialIp(at.child('ip'), ip)))
       if (hostname)
         errors.push(
           ...dns1123LabelErrors(hostname).map((message) => invalid(at.child('hostname'), hostname, message)),

@@ -9,7 +9,11 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { validateCidrForLegacyField, validateIpForLegacyField } from '../../machinery/validation/ip.ts'
+import {
+  validateCidrForLegacyField,
+  validateIpForLegacyField,
+  validateNonSpecialIp,
+} from '../../machinery/validation/ip.ts'
 import { validateLabels } from '../../machinery/validation/labels.ts'
 import {
   dns1123LabelErrors,
@@ -175,21 +179,9 @@ function addressErrors(spec: ServiceSpec, field: FieldPath): FieldError[] {
   for (const [index, address] of externalIPs.entries()) {
     const at = field.child('externalIPs').index(index)
     const malformed = validateIpForLegacyField(at, address)
-    errors.push(...(malformed.length > 0 ? malformed : nonSpecialErrors(address, at)))
+    errors.push(...(malformed.length > 0 ? malformed : validateNonSpecialIp(at, address)))
   }
   return errors
-}
-
-function nonSpecialErrors(address: string, field: FieldPath): FieldError[] {
-  if (address === '0.0.0.0' || address === '::')
-    return [invalid(field, address, 'may not be unspecified (0.0.0.0 or ::)')]
-  if (/^127\.|^::1$/.test(address))
-    return [invalid(field, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')]
-  if (/^169\.254\.|^fe[89ab]/i.test(address))
-    return [invalid(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')]
-  if (/^224\.0\.0\.|^ff02/i.test(address))
-    return [invalid(field, address, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)')]
-  return []
 }
 
 function policyErrors(spec: ServiceSpec, field: FieldPath): FieldError[] {

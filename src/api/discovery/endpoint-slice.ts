@@ -10,7 +10,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { validateIp } from '../../machinery/validation/ip.ts'
+import { validateIp, validateNonSpecialIp } from '../../machinery/validation/ip.ts'
 import { validateFullyQualifiedDomainName } from '../../machinery/validation/domain-names.ts'
 import { validateLabels } from '../../machinery/validation/labels.ts'
 import {
@@ -104,10 +104,7 @@ function validateEndpointSlice({ addressType, endpoints, ports }: EndpointSlice)
       const isOther = address.includes(':') !== (addressType === 'IPv6')
       if (malformed.length > 0) errors.push(...malformed)
       else if (isOther) errors.push(invalid(field, address, `must be a valid ${addressType} address`))
-      else if (isLoopback(address))
-        errors.push(invalid(field, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'))
-      else if (isLinkLocal(address))
-        errors.push(invalid(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'))
+      else errors.push(...validateNonSpecialIp(field, address))
     }
     errors.push(...topologyErrors(endpoint, at))
     if (hostname)
@@ -158,14 +155,6 @@ function topologyErrors({ nodeName, deprecatedTopology, hints }: Endpoint, at: F
     }
   }
   return errors
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1'
-}
-
-function isLinkLocal(address: string): boolean {
-  return address.startsWith('169.254.') || /^fe[89ab]/i.test(address)
 }
 
 function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {

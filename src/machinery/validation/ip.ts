@@ -1,6 +1,7 @@
 import { invalid, type FieldError, type FieldLocation } from '../field-error.ts'
 import { goQuote } from '../go-format.ts'
 import {
+  cidrContains,
   formatCidr,
   formatIp,
   ipBits,
@@ -150,4 +151,26 @@ function lostBits(from: IpAddress, to: IpAddress, prefixLength: number): number 
 
 function networkText(cidr: Cidr): string {
   return formatCidr(unmapCidr({ address: networkAddress(cidr), prefixLength: cidr.prefixLength }))
+}
+
+const specialRanges = [
+  ['0.0.0.0/32', '::/128', 'may not be unspecified (0.0.0.0 or ::)'],
+  ['127.0.0.0/8', '::1/128', 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
+  ['169.254.0.0/16', 'fe80::/10', 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
+  ['224.0.0.0/24', 'ff02::/16', 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'],
+] as const
+
+/**
+ * Endpoints and external addresses must not mean something else on each node, however they are written: who may make
+ * them would reach what is only the node's own. Empty for what is no address: that is said elsewhere.
+ */
+export function validateNonSpecialIp(path: FieldLocation, value: string): FieldError[] {
+  const parsed = parseIp(value, { allowLeadingZeros: true })
+  if (!parsed) return []
+  const address = unmapIp(parsed)
+  for (const [ipv4, ipv6, message] of specialRanges) {
+    if (cidrContains(parseCidr(address.family === 4 ? ipv4 : ipv6)!, address))
+      return [invalid(path, value, message)]
+  }
+  return []
 }
