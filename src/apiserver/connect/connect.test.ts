@@ -243,6 +243,30 @@ test('exec that the kubelet refuses opens no pipe', async () => {
   assert.match(odd.text, /invalid upgrade response: status code 200/)
 })
 
+test('CVE-2020-8559: a kubelet leads nobody elsewhere', async () => {
+  const asked: string[] = []
+  const other = createHttpServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    response.end('elsewhere')
+  })
+  other.on('upgrade', (request, socket) => {
+    asked.push(`upgrade ${request.url}`)
+    socket.destroy()
+  })
+  await once(other.listen(0, '127.0.0.1'), 'listening')
+  const { port } = other.address() as AddressInfo
+  const location = `http://127.0.0.1:${port}/exec/kube-system/other/app?command=x`
+  onUpgrade = (_request, socket) =>
+    void socket.end(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`)
+  for (const upgrade of ['websocket', 'SPDY/3.1']) {
+    const { response } = await client.upgrade(`${podPath}/exec?command=x`, { upgrade })
+    assert.notEqual(response.statusCode, 101)
+  }
+  await client.send(`${podPath}/log`)
+  assert.deepEqual(asked, [])
+  await new Promise((resolve) => other.close(resolve))
+})
+
 test('streams need an upgrade, a node, and permission', async () => {
   assert.match(
     (await client.send(`${podPath}/exec?command=x`, { method: 'POST' })).text,
