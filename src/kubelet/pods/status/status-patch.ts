@@ -74,16 +74,30 @@ function conditionOrder(found: readonly PodCondition[], wanted: readonly PodCond
   return [...own, ...others].map((type) => ({ type }))
 }
 
-/** Absent, null and empty objects say the same. */
+/** Absent, null and empty objects say the same. Asked for every pod whenever anything about it changes. */
 function same(a: unknown, b: unknown): boolean {
-  return jsonEqual(bare(a), bare(b))
+  if (a === b) return true
+  if (saysNothing(a) || saysNothing(b)) return saysNothing(a) && saysNothing(b)
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, index) => same(item, b[index]))
+    )
+  }
+  if (!isObject(a) || !isObject(b)) return false
+  return (
+    Object.keys(a).every((name) => same(a[name], b[name])) &&
+    Object.keys(b).every((name) => name in a || saysNothing(b[name]))
+  )
 }
 
-function bare(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(bare)
-  if (typeof value !== 'object' || value === null) return value ?? null
-  const fields = Object.entries(value)
-    .map(([name, field]) => [name, bare(field)] as const)
-    .filter(([, field]) => field !== null)
-  return fields.length === 0 ? null : Object.fromEntries(fields)
+function saysNothing(value: unknown): boolean {
+  if (value === undefined || value === null) return true
+  return isObject(value) && Object.values(value).every(saysNothing)
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
