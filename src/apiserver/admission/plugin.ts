@@ -26,6 +26,10 @@ export interface AdmissionRequest {
   readonly options: KubernetesObject
   readonly dryRun: boolean
   readonly user: User
+  /** When the request must be answered, in milliseconds of the monotonic clock. */
+  readonly deadlineMs?: number
+  /** Aborts when the client has gone. Made on first use. */
+  readonly signal?: AbortSignal
   /** Adds a Warning header to the answer. */
   warn(message: string): void
   /** Adds an annotation to the audit event, where events are kept. */

@@ -27,6 +27,8 @@ export interface ApiCall {
   readonly request: HttpRequest
   readonly info: RequestInfo
   readonly user: User
+  /** When it must be answered, in milliseconds of the monotonic clock; absent where it may take its time. */
+  readonly deadlineMs?: number
   warn(message: string): void
   /** Adds an annotation to the audit event, where there is one. */
   readonly annotate?: (key: string, value: string) => void
@@ -63,6 +65,7 @@ interface Progress {
   fault?: unknown
   /** How long it may take, in milliseconds; long-running ones may wait so long for their turn in all. */
   timeoutMs: number
+  deadlineMs?: number
   /** Headers of the answer, whatever that is. */
   headers?: HttpReply['headers']
 }
@@ -150,6 +153,7 @@ export class ApiHandler {
     inFlight.add(1)
     try {
       progress.timeoutMs = timeoutOf(request)
+      progress.deadlineMs = this.#options.clock.monotonic() + progress.timeoutMs
       const work = this.#carryOut(request, info, progress, known)
       return await deadlines.within(progress.timeoutMs, work)
     } catch (error) {
@@ -184,6 +188,7 @@ export class ApiHandler {
       request,
       info,
       user,
+      ...(progress.deadlineMs !== undefined && { deadlineMs: progress.deadlineMs }),
       warn: (message) => progress.warnings.add(message),
       ...(record && { annotate: (key: string, value: string) => record.annotate(key, value) }),
     }

@@ -54,6 +54,7 @@ async function serveResource(options: ResourceEndpointOptions, call: ApiCall): P
     get signal() {
       return request.signal
     },
+    ...(call.deadlineMs !== undefined && { deadlineMs: call.deadlineMs }),
     warn: (message) => call.warn(message),
     ...(call.annotate && { annotate: call.annotate }),
     ...action,

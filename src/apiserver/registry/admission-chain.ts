@@ -84,6 +84,10 @@ export function admissionRequest(
     subresource: scope.subresource,
     namespace: scope.namespace,
     user: scope.user,
+    ...(scope.deadlineMs !== undefined && { deadlineMs: scope.deadlineMs }),
+    get signal() {
+      return scope.signal
+    },
     warn: (message) => scope.warn(message),
     ...(scope.annotate && { annotate: (key: string, value: string) => scope.annotate!(key, value) }),
   }

@@ -47,6 +47,7 @@ export async function dispatch(
     get signal() {
       return request.signal
     },
+    ...(request.deadlineMs !== undefined && { deadlineMs: request.deadlineMs }),
     warn: (message) => request.warn(message),
     ...(request.annotate && { annotate: (key: string, value: string) => request.annotate!(key, value) }),
     authorizeCreate,

@@ -27,6 +27,8 @@ export interface RequestBase {
   readonly userAgent: string
   /** Aborts when the client has gone; ends watches. */
   readonly signal: AbortSignal
+  /** When it must be answered, in milliseconds of the monotonic clock; absent where it may take its time. */
+  readonly deadlineMs?: number
   /** Adds a Warning header to the answer. */
   warn(message: string): void
   /** Adds an annotation to the audit event, where there is one. */
@@ -116,6 +118,7 @@ export interface RequestScope {
   readonly namespace: string
   readonly userAgent: string
   readonly signal: AbortSignal
+  readonly deadlineMs?: number
   warn(message: string): void
   annotate?(key: string, value: string): void
   /** Throws Forbidden unless the user may also create the object that an update or an apply would create. */

@@ -1,6 +1,7 @@
 import { StatusError } from '../../../machinery/status.ts'
 import type { AdmissionRequest } from '../plugin.ts'
 import { CallingWebhookError } from './call-webhook.ts'
+import { lifetimeFault } from './request-lifetime.ts'
 import type { WebhookContext } from './webhook-invocation.ts'
 import type { RejectionType, WebhookType } from './webhook-metrics.ts'
 import type { Webhook } from './webhook-source.ts'
@@ -28,10 +29,10 @@ export function settleFailure(
     metrics.called(name, call.type, request.operation, { code: error.code, seconds })
     metrics.failedOpen(name, call.type)
     log.warn('calling a webhook failed; going on without it', { webhook: name, error: error.message })
-    return undefined
+    return lifetimeFault(request, clock)
   }
   const rejection: RejectionType = 'calling_webhook_error'
   metrics.called(name, call.type, request.operation, { code: error.code, seconds, rejection })
   log.warn('calling a webhook failed', { webhook: name, error: error.message })
-  return error.toStatusError()
+  return lifetimeFault(request, clock) ?? error.toStatusError()
 }

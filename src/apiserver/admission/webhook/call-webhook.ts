@@ -1,3 +1,4 @@
+import type { Clock } from '../../../machinery/clock.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
 import { badRequest, internalError } from '../../../machinery/status-errors.ts'
@@ -6,6 +7,7 @@ import type { WebhookClient } from '../../webhook/webhook-client.ts'
 import type { RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest } from '../plugin.ts'
 import { admissionReview, readVerdict, reviewVersionOf, type Verdict } from './admission-review.ts'
+import { timeLeft } from './request-lifetime.ts'
 import type { Webhook } from './webhook-source.ts'
 
 /** A webhook was not called, or did not answer. Its failurePolicy says what becomes of the request. */
@@ -40,7 +42,7 @@ export async function askWebhook(
   webhook: Webhook,
   request: AdmissionRequest,
   version: RequestVersion,
-  { isMutating }: { readonly isMutating: boolean },
+  { isMutating, clock }: { readonly isMutating: boolean; readonly clock: Clock },
 ): Promise<Verdict> {
   const { name } = webhook
   checkSideEffects(webhook, request)
@@ -50,7 +52,9 @@ export async function askWebhook(
     throw new CallingWebhookError(name, `could not create admission objects: ${fault}`, 400)
   }
   const review = admissionReview(request, version, reviewVersion)
-  const answer = await post(client, webhook, review)
+  const { timeoutSeconds = 10 } = webhook
+  const timeoutMs = timeLeft(request, clock, timeoutSeconds * 1000)
+  const answer = await post(client, webhook, review, timeoutMs, request.signal)
   let verdict: Verdict
   try {
     verdict = readVerdict(answer, { uid: review.request.uid, reviewVersion, isMutating })
@@ -65,10 +69,15 @@ export async function askWebhook(
   return verdict
 }
 
-async function post(client: WebhookClient, webhook: Webhook, review: unknown): Promise<JsonValue> {
-  const { name, clientConfig, timeoutSeconds = 10 } = webhook
+async function post(
+  client: WebhookClient,
+  { name, clientConfig }: Webhook,
+  review: unknown,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<JsonValue> {
   try {
-    return await client.call(clientConfig, review, { timeoutMs: timeoutSeconds * 1000 })
+    return await client.call(clientConfig, review, { timeoutMs, ...(signal && { signal }) })
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     const code = error instanceof StatusError ? error.status.code : 503

@@ -17,6 +17,7 @@ import { settleFailure } from './call-outcome.ts'
 import { askWebhook, CallingWebhookError } from './call-webhook.ts'
 import { versionToCallWith, type WebhookContext } from './webhook-invocation.ts'
 import type { ConfiguredWebhook, Webhook } from './webhook-source.ts'
+import { lifetimeFault } from './request-lifetime.ts'
 
 const annotationPrefix = 'mutation.webhook.admission.k8s.io/'
 const patchPrefix = 'patch.webhook.admission.k8s.io/'
@@ -89,12 +90,14 @@ async function mutateWith(
 ): Promise<boolean> {
   const { clock, client, metrics } = context
   const { name } = webhook
+  const fault = lifetimeFault(request, clock)
+  if (fault) throw fault
   const startedMs = clock.monotonic()
   const at = `round_${round.isReinvocation ? 1 : 0}_index_${index}`
   let isChanged = false
   let isRefusal = false
   try {
-    const verdict = await askWebhook(client, webhook, request, version, { isMutating: true })
+    const verdict = await askWebhook(client, webhook, request, version, { isMutating: true, clock })
     if (!verdict.allowed) {
       isRefusal = true
       throw refusal(name, verdict)

@@ -3,6 +3,7 @@ import type { AdmissionRequest } from '../plugin.ts'
 import { refusal } from './admission-review.ts'
 import { settleFailure } from './call-outcome.ts'
 import { askWebhook } from './call-webhook.ts'
+import { lifetimeFault } from './request-lifetime.ts'
 import { versionToCallWith, type WebhookContext } from './webhook-invocation.ts'
 import type { ConfiguredWebhook, Webhook } from './webhook-source.ts'
 
@@ -19,6 +20,8 @@ export async function validateWithWebhooks(
     const version = await versionToCallWith(candidate, request, context, 'validating')
     if (version) calls.push({ webhook: candidate.webhook, version })
   }
+  const fault = calls.length > 0 ? lifetimeFault(request, context.clock) : undefined
+  if (fault) throw fault
   const failures: unknown[] = []
   await Promise.all(
     calls.map(async ({ webhook, version }, index) => {
@@ -41,7 +44,7 @@ async function validateWith(
   const startedMs = clock.monotonic()
   const call = { type: 'validating', startedMs } as const
   try {
-    const verdict = await askWebhook(client, webhook, request, version, { isMutating: false })
+    const verdict = await askWebhook(client, webhook, request, version, { isMutating: false, clock })
     if (!verdict.allowed) {
       return settleFailure(refusal(name, verdict), webhook, request, { ...call, isRefusal: true }, context)
     }

@@ -212,6 +212,39 @@ test('a failure is fatal or ignored, as the policy says', async () => {
   await requests.create(configMaps, configMap())
 })
 
+for (const failurePolicy of ['Fail', 'Ignore'] as const) {
+  test(`a webhook that does not answer delays only what it guards, and no longer than the request may take: ${failurePolicy}`, async () => {
+    for (const configure of [mutating, validating]) {
+      const path = `/${configure === mutating ? 'm' : 'v'}`
+      await configure(`slow-${failurePolicy}`.toLowerCase(), webhook({ path, failurePolicy }))
+    }
+    const gate = Promise.withResolvers<void>()
+    hooks.respond = async (review) => {
+      await gate.promise
+      return allow(review)
+    }
+    const configMapsPath = '/api/v1/namespaces/default/configmaps'
+    const slow = client.send(`${configMapsPath}?timeout=1s`, { method: 'POST', body: configMap() })
+    const secret = { metadata: { name: `beside-${failurePolicy.toLowerCase()}` } }
+    const beside = await client.send('/api/v1/namespaces/default/secrets', { method: 'POST', body: secret })
+    assert.equal(beside.status, 201)
+    assert.equal((await client.send(configMapsPath)).status, 200)
+    const { status, json } = await slow
+    assert.equal(status, 504)
+    assert.equal(
+      json['message'],
+      'Timeout: request did not complete within requested timeout - context deadline exceeded',
+    )
+    gate.resolve()
+    // It was told how long it may take, and nothing goes on that nobody waits for.
+    assert.deepEqual(
+      hooks.calls.map(({ path }) => path),
+      ['/m?timeout=1s'],
+    )
+    assert.deepEqual(await requests.names(configMaps, 'default'), [])
+  })
+}
+
 const badAnswers: readonly (readonly [string, (review: AdmissionReview) => unknown, string])[] = [
   [
     'nothing',
