@@ -2,9 +2,9 @@ import { goQuote } from '../machinery/go-format.ts'
 import type { GroupVersionKind, KubernetesObject } from '../machinery/meta.ts'
 import { apiVersionOf } from '../machinery/resource.ts'
 import type { ObjectSchema } from '../machinery/schema.ts'
-import { decodeAndCount } from './decode.ts'
-import { DecodeError, jsonKind } from './decode-error.ts'
-import { countJsonKeys, duplicateFields, parseJson } from './json-text.ts'
+import { decodeAndCount, type DecodeOptions } from './decode.ts'
+import { DecodeError, jsonKind, LongIntegerError } from './decode-error.ts'
+import { countJsonKeys, duplicateFields, parseExactJson, parseJson } from './json-text.ts'
 import { decodeMessage } from './protobuf/decode.ts'
 import { openProtobuf } from './protobuf/envelope.ts'
 import { hasProtobuf } from './protobuf/message-plan.ts'
@@ -61,10 +61,16 @@ export function strictErrorMessage(strictErrors: readonly string[]): string {
 export function decodeJsonBody(body: Uint8Array, options: BodyOptions): DecodedBody {
   const text = textOf(body)
   const value = wrapped(undefined, () => parseJson(text), "couldn't get version/kind; json parse error: ")
-  return decodeParsed(value, text, { ...options, ownsValue: true }, (schema, keyCount) => {
+  const duplicates: FindDuplicates = (schema, keyCount) => {
     if (keyCount === countJsonKeys(text)) return []
     return duplicateFields(text, schema).map((path) => `duplicate field ${goQuote(path)}`)
-  })
+  }
+  try {
+    return decodeParsed(value, text, { ...options, ownsValue: true, refusesLongIntegers: true }, duplicates)
+  } catch (error) {
+    if (!(error instanceof LongIntegerError)) throw error
+    return decodeParsed(parseExactJson(text), text, { ...options, ownsValue: true }, duplicates)
+  }
 }
 
 export function decodeYamlBody(body: Uint8Array, options: BodyOptions): DecodedBody {
@@ -94,24 +100,27 @@ export function decodeProtobufBody(body: Uint8Array, options: BodyOptions): Deco
   })
 }
 
+type FindDuplicates = (schema: ObjectSchema, keyCount: number) => readonly string[]
+
 function decodeParsed(
   value: unknown,
   text: string,
-  options: BodyOptions & { readonly ownsValue: boolean },
-  duplicates: (schema: ObjectSchema, keyCount: number) => readonly string[],
+  options: BodyOptions & Pick<DecodeOptions, 'ownsValue' | 'refusesLongIntegers'>,
+  duplicates: FindDuplicates,
 ): DecodedBody {
-  const { ownsValue } = options
+  const { ownsValue = false, refusesLongIntegers = false } = options
   const kind = interpretKind(value, text, options.defaultKind)
   return wrapped(kind, () => {
     const schema = options.schemaOf(kind)
     if (!schema) throw new DecodeError(notRegistered(kind))
     if (!options.strict) {
-      const { object } = decodeAndCount(value, schema, { ownsValue })
+      const { object } = decodeAndCount(value, schema, { ownsValue, refusesLongIntegers })
       return { object: withKind(object, kind), kind, strictErrors: [] }
     }
     const unknown: string[] = []
     const { object, keyCount } = decodeAndCount(value, schema, {
       ownsValue,
+      refusesLongIntegers,
       onUnknownField: (path) => unknown.push(path),
     })
     const strictErrors = strictErrorsOf(schema, unknown, duplicates(schema, keyCount))
@@ -182,6 +191,7 @@ function wrapped<T>(kind: GroupVersionKind | undefined, action: () => T, prefix 
   try {
     return action()
   } catch (error) {
+    if (error instanceof LongIntegerError) throw error
     if (error instanceof DecodeError) throw new BodyError(`${prefix}${error.message}`, kind)
     throw error
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { GroupVersionKind } from '../machinery/meta.ts'
 import type { ObjectSchema } from '../machinery/schema.ts'
 import { decode } from './decode.ts'
-import { DecodeError } from './decode-error.ts'
+import { DecodeError, LongIntegerError } from './decode-error.ts'
 import { schemaOf } from './scheme.ts'
 
 const kinds: Readonly<Record<string, GroupVersionKind>> = {
@@ -200,14 +200,14 @@ test('decode refuses what Go refuses, in its words', () => {
   }
 })
 
-test('decode refuses an integer that a number cannot hold', () => {
+test('decode refuses an integer that a number cannot hold where Go has an int64, and asks for its digits elsewhere', () => {
   assert.throws(
     () => decode({ spec: { terminationGracePeriodSeconds: 2 ** 60 } }, schemaOfKind('Pod')),
     DecodeError,
   )
   const custom: ObjectSchema = { type: 'object', fields: { seed: { schema: { type: 'integer' } } } }
-  assert.throws(() => decode({ seed: 2 ** 60 }, custom), DecodeError)
-  assert.deepEqual(decode({ seed: 2 ** 70 }, custom), { seed: 2 ** 70 })
+  assert.throws(() => decode({ seed: 2 ** 60 }, custom, { refusesLongIntegers: true }), LongIntegerError)
+  for (const seed of [2n ** 60n, 2 ** 70]) assert.deepEqual(decode({ seed }, custom), { seed })
 })
 
 test('decode refuses endless nesting', () => {

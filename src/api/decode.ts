@@ -1,7 +1,7 @@
 import { goFloat } from '../machinery/go-format.ts'
 import { maxJsonDepth } from '../machinery/json-depth.ts'
 import type { AnySchema, ObjectSchema } from '../machinery/schema.ts'
-import { DecodeError, jsonKind } from './decode-error.ts'
+import { DecodeError, jsonKind, LongIntegerError } from './decode-error.ts'
 import { type FieldPlan, type Plan, PlanKind, planOf, zeroItem } from './decode-plan.ts'
 import {
   decodeBytes,
@@ -21,6 +21,8 @@ const maxUnknownFields = 100
 export interface DecodeOptions {
   /** The caller gives the value away: parts of it may become parts of the object. */
   readonly ownsValue?: boolean
+  /** The value was read by JSON.parse alone: a LongIntegerError is thrown where that changed an integer. */
+  readonly refusesLongIntegers?: boolean
   /** Called with the path of each field that the schema does not know, in the order of the input. */
   onUnknownField?(path: string): void
 }
@@ -52,6 +54,7 @@ export function decodeAndCount(
 
 class Decoding {
   keyCount = 0
+  readonly #refusesLongIntegers: boolean
   readonly #ownsValue: boolean
   readonly #onUnknownField: ((path: string) => void) | undefined
   readonly #unknownFields = new Set<string>()
@@ -66,6 +69,7 @@ class Decoding {
 
   constructor(options: DecodeOptions) {
     this.#ownsValue = options.ownsValue ?? false
+    this.#refusesLongIntegers = options.refusesLongIntegers ?? false
     this.#onUnknownField = options.onUnknownField?.bind(options)
   }
 
@@ -316,13 +320,10 @@ class Decoding {
     return object
   }
 
-  /** An integer that fits into 64 bits but not into a number is refused rather than changed. */
   #numberOf(value: number): number {
     if (!Number.isFinite(value)) throw new DecodeError(`json: unsupported value: ${goFloat(value)}`)
-    if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) <= 2 ** 63) {
-      throw new DecodeError(
-        `json: cannot unmarshal number ${BigInt(value)} into ${this.#target('int64')}: beyond 2^53 it cannot be kept exactly`,
-      )
+    if (this.#refusesLongIntegers && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      throw new LongIntegerError(value)
     }
     return value
   }

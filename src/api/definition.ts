@@ -160,5 +160,5 @@ export interface Column<T extends KubernetesObject = KubernetesObject> {
   readonly description: string
   /** 0 is always shown, 1 only with `-o wide`. */
   readonly priority?: number
-  cell(object: T, now: number): string | number | boolean | null
+  cell(object: T, now: number): string | number | bigint | boolean | null
 }

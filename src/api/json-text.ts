@@ -1,3 +1,4 @@
+import { parseWithLongIntegers } from '../machinery/long-integers.ts'
 import type { Schema } from '../machinery/schema.ts'
 import { DecodeError } from './decode-error.ts'
 import { JsonScanner, type JsonVisitor } from './json-scanner.ts'
@@ -5,8 +6,17 @@ import { strictPath } from './strict-path.ts'
 
 /** Parses JSON; throws a DecodeError with Go's words. Of a key that stands twice the last value counts. */
 export function parseJson(text: string): unknown {
+  return parsed(text, JSON.parse)
+}
+
+/** As parseJson; integers beyond 2^53 come as bigints. Slower: for patches, and where a first look found one. */
+export function parseExactJson(text: string): unknown {
+  return parsed(text, parseWithLongIntegers)
+}
+
+function parsed(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     new JsonScanner(text).document()

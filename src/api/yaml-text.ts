@@ -1,5 +1,6 @@
 import type { Schema, YAMLException } from 'js-yaml'
 import { goQuote } from '../machinery/go-format.ts'
+import { integerOf } from '../machinery/long-integers.ts'
 import { yaml } from '../machinery/yaml.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -41,7 +42,7 @@ function kubernetesSchema(): Schema {
     identify: () => false,
   })
 
-  const intTag = defineScalarTag<number>('tag:yaml.org,2002:int', {
+  const intTag = defineScalarTag<number | bigint>('tag:yaml.org,2002:int', {
     implicit: true,
     implicitFirstChars: digits,
     resolve(source) {
@@ -50,14 +51,11 @@ function kubernetesSchema(): Schema {
       )
       if (!match) return NOT_RESOLVED
       const [, sign, hexadecimal, binary, octal, decimal = ''] = match
-      const prefixed = hexadecimal
-        ? `0x${hexadecimal}`
-        : binary
-          ? `0b${binary}`
-          : octal
-            ? `0o${octal}`
-            : decimal
-      return Number(prefixed) * (sign === '-' ? -1 : 1)
+      if (hexadecimal || binary || octal) {
+        const prefixed = hexadecimal ? `0x${hexadecimal}` : binary ? `0b${binary}` : `0o${octal}`
+        return Number(prefixed) * (sign === '-' ? -1 : 1)
+      }
+      return integerOf(`${sign === '-' ? '-' : ''}${decimal}`)
     },
     identify: () => false,
   })

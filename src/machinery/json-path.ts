@@ -201,6 +201,7 @@ function outOfBounds(index: number, length: number): JsonPathError {
 }
 
 function goTypeOf(value: JsonValue): string {
+  if (typeof value === 'bigint') return 'int64'
   if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
   if (typeof value === 'boolean') return 'bool'
   return typeof value === 'string' ? 'string' : 'map[string]interface {}'

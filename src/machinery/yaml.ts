@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
+import type * as yamlModule from 'js-yaml'
 
-type Yaml = typeof import('js-yaml')
+type Yaml = typeof yamlModule
 
 let library: Yaml | undefined
 

@@ -103,7 +103,7 @@ type Check = (node: Node, value: never) => Result
 /** What is checked of a value of each type, in upstream's order. */
 function checksOf(value: unknown): readonly ((node: Node, value: unknown) => Result)[] {
   if (typeof value === 'string') return stringChecks
-  if (typeof value === 'number') return numberChecks
+  if (typeof value === 'number' || typeof value === 'bigint') return numberChecks
   if (Array.isArray(value)) return listChecks
   return isObject(value) ? objectChecks : otherChecks
 }
@@ -133,6 +133,7 @@ function formatOf(schema: JSONSchemaProps): string {
 }
 
 function jsonType(value: unknown): string {
+  if (typeof value === 'bigint') return 'integer'
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
   if (Array.isArray(value)) return 'array'
   return typeof value
@@ -269,13 +270,13 @@ function formatFaults({ schema, path }: Node, value: string): Result {
   return result
 }
 
-function numberFaults({ schema, path }: Node, value: number): Result {
+function numberFaults({ schema, path }: Node, value: number | bigint): Result {
   const result = noFaults()
   const { multipleOf, maximum, minimum } = schema
   const range = rangeFault(schema, path, value)
   if (range) add(result, wholeFault(range))
   if (multipleOf !== undefined) {
-    const factor = Number.isInteger(value) ? Math.trunc(multipleOf) : multipleOf
+    const factor = isInteger(value) ? Math.trunc(multipleOf) : multipleOf
     const shown = goFloat(factor)
     if (factor <= 0) {
       const text = `factor MultipleOf declared for ${path} must be positive: ${shown}`
@@ -285,14 +286,14 @@ function numberFaults({ schema, path }: Node, value: number): Result {
     }
   }
   if (minimum !== undefined) {
-    const limit = Number.isInteger(value) ? Math.trunc(minimum) : minimum
+    const limit = isInteger(value) ? Math.trunc(minimum) : minimum
     if (schema.exclusiveMinimum ? value <= limit : value < limit) {
       const words = schema.exclusiveMinimum ? 'greater than' : 'greater than or equal to'
       add(result, invalidFault(path, value, `${path} in body should be ${words} ${goFloat(limit)}`))
     }
   }
   if (maximum !== undefined) {
-    const limit = Number.isInteger(value) ? Math.trunc(maximum) : maximum
+    const limit = isInteger(value) ? Math.trunc(maximum) : maximum
     if (schema.exclusiveMaximum ? value >= limit : value > limit) {
       const words = schema.exclusiveMaximum ? 'less than' : 'less than or equal to'
       add(result, invalidFault(path, value, `${path} in body should be ${words} ${goFloat(limit)}`))
@@ -302,21 +303,26 @@ function numberFaults({ schema, path }: Node, value: number): Result {
   return result
 }
 
-function isMultiple(value: number, factor: number): boolean {
+function isInteger(value: number | bigint): boolean {
+  return typeof value === 'bigint' || Number.isInteger(value)
+}
+
+function isMultiple(value: number | bigint, factor: number): boolean {
+  if (typeof value === 'bigint') return value % BigInt(factor) === 0n
   if (Number.isInteger(value) && Number.isInteger(factor)) return value % factor === 0
   const quotient = factor < 1 ? (1 / factor) * value : value / factor
   return Math.abs(quotient - Math.round(quotient)) < 1e-9
 }
 
-function rangeFault(schema: JSONSchemaProps, path: string, value: number): string | undefined {
+function rangeFault(schema: JSONSchemaProps, path: string, value: number | bigint): string | undefined {
   const types = typesOf(schema)
   if (types.length !== 1) return undefined
   const format = formatOf(schema)
   const type = types[0]!
   const fits =
     type === 'integer'
-      ? Number.isInteger(value) && (format !== 'int32' || (value | 0) === value)
-      : format !== 'float' || Number.isFinite(Math.fround(value))
+      ? isInteger(value) && (format !== 'int32' || (Number(value) | 0) === value)
+      : format !== 'float' || Number.isFinite(Math.fround(Number(value)))
   if (fits) return undefined
   const described = format === '' ? `${type} (default format)` : `${type} with format ${format}`
   return `Checked value must be of type ${described} in ${path}`

@@ -53,13 +53,17 @@ function valueAt(path: JsonPath, object: JsonValue): JsonValue | undefined {
   }
 }
 
-function cellOf(type: string, value: JsonValue | undefined, now: number): string | number | boolean | null {
+function cellOf(
+  type: string,
+  value: JsonValue | undefined,
+  now: number,
+): string | number | bigint | boolean | null {
   if (value === undefined) return null
   switch (type) {
     case 'string':
       return printJsonPathResults([value])
     case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : null
+      return typeof value === 'number' ? Math.trunc(value) : typeof value === 'bigint' ? value : null
     case 'number':
       return typeof value === 'number' ? value : null
     case 'boolean':

@@ -3,7 +3,7 @@ import { decode } from '../../api/decode.ts'
 import { applyDefaults } from '../../api/apply-defaults.ts'
 import { notRegistered, strictErrorMessage } from '../../api/decode-body.ts'
 import { schemaOf } from '../../api/scheme.ts'
-import { duplicateFields, parseJson } from '../../api/json-text.ts'
+import { duplicateFields, parseExactJson } from '../../api/json-text.ts'
 import { unknownInOrder } from '../../api/strict-errors.ts'
 import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
@@ -37,7 +37,7 @@ export function readPatch(patch: PatchBody, { fieldValidation = 'Warn' }: PatchO
       const duplicate = isStrict ? duplicateYamlKey(text) : undefined
       return { type, value: parseYaml(text), strictErrors: duplicate === undefined ? [] : [duplicate] }
     }
-    const value = parseJson(text)
+    const value = parseExactJson(text)
     if (exceedsDepth(value)) throw new DecodeError('exceeded max depth')
     const duplicates = isStrict ? duplicateFields(text, { type: 'any' }) : []
     const prefix = type === 'json' ? 'json patch ' : ''

@@ -1,5 +1,6 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import { deepFreeze } from '../../machinery/freeze.ts'
+import { parseWithLongIntegers } from '../../machinery/long-integers.ts'
 import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { parseApiVersion, type Resource } from '../../machinery/resource.ts'
 import { keptBytes, largeValueBytes, type Bytes } from '../../store/large-value.ts'
@@ -71,7 +72,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
       this.#sent = stored
       return
     }
-    const decoded = (object ?? type.decode?.(raw) ?? parse(raw)) as T
+    const decoded = (object ?? type.decode?.(raw) ?? parse(raw, type)) as T
     this.#rewrite(decoded, type.resource)
   }
 
@@ -98,7 +99,8 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     const { value } = this
     // Comparing it with its schema has made it.
     return (
-      this.#held ?? this.#hold(withResourceVersion(parse(value) as Writable<T>, this.resourceVersion), value)
+      this.#held ??
+      this.#hold(withResourceVersion(parse(value, this.type) as Writable<T>, this.resourceVersion), value)
     )
   }
 
@@ -134,7 +136,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   #normalize(): void {
     const { raw } = this
-    const found = parse(raw) as Writable<T>
+    const found = parse(raw, this.type) as Writable<T>
     const object = this.type.normalize!(found) as unknown as T
     const position = resourceVersionPosition(raw, this.type.header)
     if (position >= 0 && jsonEqual(object, found)) {
@@ -236,6 +238,7 @@ function asBuffer(value: Uint8Array): Buffer {
   return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
-function parse(value: Buffer): unknown {
-  return JSON.parse(value.toString())
+/** Only of objects without a Go type may integers be longer than numbers can tell. */
+function parse(value: Buffer, { normalize }: Pick<StoredType, 'normalize'>): unknown {
+  return normalize ? parseWithLongIntegers(value.toString()) : JSON.parse(value.toString())
 }

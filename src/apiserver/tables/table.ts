@@ -29,7 +29,7 @@ export interface ColumnDefinition {
 }
 
 export interface TableRow {
-  readonly cells: readonly (string | number | boolean | null)[]
+  readonly cells: readonly (string | number | bigint | boolean | null)[]
   readonly object?: KubernetesObject
 }
 

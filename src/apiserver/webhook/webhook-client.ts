@@ -5,6 +5,7 @@ import { checkServerIdentity, getCACertificates, type PeerCertificate } from 'no
 import type { WebhookClientConfig } from '../../api/generated/admissionregistration.v1.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import { genericServerResponse } from '../../machinery/generic-server-response.ts'
+import { parseWithLongIntegers } from '../../machinery/long-integers.ts'
 import type { JsonValue, Status } from '../../machinery/meta.ts'
 import type { Counter, Metrics } from '../../machinery/metrics.ts'
 import { fromStatus } from '../../machinery/status-errors.ts'
@@ -293,7 +294,7 @@ function failureOf({ statusCode = 0, headers }: IncomingMessage, text: string, v
 
 function parseObject(text: string): { readonly value?: JsonValue; readonly error?: string } {
   try {
-    return { value: JSON.parse(text) as JsonValue }
+    return { value: parseWithLongIntegers(text) as JsonValue }
   } catch (error) {
     return { error: (error as Error).message }
   }

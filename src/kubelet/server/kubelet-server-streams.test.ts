@@ -146,6 +146,13 @@ head -n 1 > /dev/null; base64 -w 1000 /w/file; sleep 1000`,
       assert.equal(digest(hash), sum)
     }))
 
+  it('take a command of many words', async () => {
+    const text = 'a'.repeat(100_000)
+    let printed = ''
+    await output(['echo', text], (data) => (printed += Buffer.from(data).toString()))
+    assert.equal(printed.trimEnd(), text)
+  })
+
   it('take all that a command reads', () =>
     withoutGrowth(async () => {
       const { spdy, close } = await openSpdy(

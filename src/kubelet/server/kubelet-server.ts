@@ -25,6 +25,8 @@ export interface KubeletServer {
 }
 
 const defaultPort = 10_250
+/** As Go's HTTP server: a command to carry out comes in the request's first line. */
+const maxHeaderBytes = 1 << 20
 
 /** The kubelet's HTTPS API: pods, logs, exec, attach, port-forward, statistics, metrics. Resolves when the port is open. */
 export async function startKubeletServer(
@@ -43,6 +45,7 @@ export async function startKubeletServer(
   const summary = createStatsSummary(context, rootDirectory)
   const sockets = new Set<Duplex>()
   const server = createServer({
+    maxHeaderSize: maxHeaderBytes,
     cert: options.certificate,
     key: options.privateKey,
     ...(options.clientCA !== undefined && { ca: options.clientCA, requestCert: true }),

@@ -1,4 +1,5 @@
 import { compareGoStrings, goFloat, goJson, goQuote } from '../go-format.ts'
+import { parseWithLongIntegers } from '../long-integers.ts'
 import type { JsonValue } from '../meta.ts'
 
 /*
@@ -47,7 +48,7 @@ function readElement(text: string): string | undefined {
   if (text[1] !== ':') throw new Error(`missing colon: ${text}`)
   switch (text[0]) {
     case 'v':
-      return valueElement(JSON.parse(text.slice(2)) as JsonValue)
+      return valueElement(parseWithLongIntegers(text.slice(2)) as JsonValue)
     case 'k':
       return keyElement(keyFields(text))
     case 'i': {
@@ -77,7 +78,7 @@ function keyFields(element: string): readonly KeyField[] {
 type KeyField = readonly [name: string, value: JsonValue]
 
 function parseKeyFields(element: string): readonly KeyField[] {
-  const keys = JSON.parse(element.slice(2)) as unknown
+  const keys = parseWithLongIntegers(element.slice(2))
   if (typeof keys !== 'object' || keys === null || Array.isArray(keys)) {
     throw new Error(`not an object: ${element}`)
   }
@@ -95,7 +96,10 @@ export function compareElements(a: string, b: string): number {
     case 'k':
       return compareKeys(a, b)
     case 'v':
-      return compareValues(JSON.parse(a.slice(2)) as JsonValue, JSON.parse(b.slice(2)) as JsonValue)
+      return compareValues(
+        parseWithLongIntegers(a.slice(2)) as JsonValue,
+        parseWithLongIntegers(b.slice(2)) as JsonValue,
+      )
     case 'i':
       return Number(a.slice(2)) - Number(b.slice(2))
     default:
@@ -119,13 +123,17 @@ function compareKeys(a: string, b: string): number {
 function compareValues(a: JsonValue, b: JsonValue): number {
   const kinds = valueRank(a) - valueRank(b)
   if (kinds !== 0) return kinds
-  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (isNumeric(a) && isNumeric(b)) return a < b ? -1 : a > b ? 1 : 0
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b)
   return compareGoStrings(typeof a === 'string' ? a : goJson(a), typeof b === 'string' ? b : goJson(b))
 }
 
 function valueRank(value: JsonValue): number {
-  return ['number', 'string', 'boolean', 'object'].indexOf(typeof value)
+  return isNumeric(value) ? 0 : ['string', 'boolean', 'object'].indexOf(typeof value) + 1
+}
+
+function isNumeric(value: JsonValue): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
 }
 
 /** As messages print it: `.name`, `[name="a",port=80]`, `[="a"]`, `[3]`. */
@@ -138,7 +146,7 @@ export function printElement(element: string): string {
         .map(([name, value]) => `${name}=${printValue(value)}`)
         .join(',')}]`
     case 'v':
-      return `[=${printValue(JSON.parse(element.slice(2)) as JsonValue)}]`
+      return `[=${printValue(parseWithLongIntegers(element.slice(2)) as JsonValue)}]`
     default:
       return `[${element.slice(2)}]`
   }
@@ -148,7 +156,7 @@ function printValue(value: JsonValue): string {
   if (value === null) return 'null'
   if (typeof value === 'string') return goQuote(value)
   if (typeof value === 'number') return goFloat(value)
-  if (typeof value === 'boolean') return String(value)
+  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value)
   if (Array.isArray(value)) return `[${value.map(printValue).join(',')}]`
   return Object.entries(value)
     .map(([key, item]) => `${key}=${printValue(item)}`)

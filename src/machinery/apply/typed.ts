@@ -128,6 +128,9 @@ export function haveSamePlace(list: ListSchema, a: JsonValue, b: JsonValue): boo
   if (list.listType !== 'map' || !isObject(a) || !isObject(b)) return a === b && !isObject(a)
   return (list.mapKeys ?? []).every((key) => {
     const value = ownValue(a, key)
-    return (typeof value === 'string' || typeof value === 'number') && value === ownValue(b, key)
+    return (
+      (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') &&
+      value === ownValue(b, key)
+    )
   })
 }

@@ -88,7 +88,9 @@ function scalarFault(value: JsonValue, schema: ScalarSchema): string | undefined
   switch (schema.type) {
     case 'integer':
     case 'number':
-      return typeof value === 'number' ? undefined : `expected numeric (int or float), got ${goTypeOf(value)}`
+      return typeof value === 'number' || typeof value === 'bigint'
+        ? undefined
+        : `expected numeric (int or float), got ${goTypeOf(value)}`
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `expected boolean, got ${pointerTo(value)}`
     case 'string':
@@ -109,6 +111,7 @@ function pointerTo(value: JsonValue): string {
 }
 
 function goTypeOf(value: JsonValue): string {
+  if (typeof value === 'bigint') return 'int64'
   if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
   if (typeof value === 'boolean') return 'bool'
   if (typeof value === 'string') return 'string'
@@ -118,6 +121,7 @@ function goTypeOf(value: JsonValue): string {
 /** `%#v` of decoded JSON. */
 function goSyntax(value: JsonValue): string {
   if (value === null) return 'interface {}(nil)'
+  if (typeof value === 'bigint') return String(value)
   if (typeof value === 'number') return goFloat(value)
   if (typeof value === 'string') return goJson(value)
   if (typeof value === 'boolean') return String(value)

@@ -62,6 +62,51 @@ describe('custom resource definitions', { concurrency: true }, () => {
     await abolish(client, found)
   })
 
+  it('keep every digit of integers of 64 bits, typed or not, through reads, writes and patches', async () => {
+    const { client, namespace } = await cluster.scope()
+    const seed: JSONSchemaProps = { type: 'integer', format: 'int64', minimum: 1 }
+    const definition = await establish(
+      client,
+      aDefinition({
+        v1: withSchema({
+          type: 'object',
+          'x-kubernetes-preserve-unknown-fields': true,
+          properties: { seed },
+        }),
+      }),
+    )
+    const resource = resourceOf(definition)
+    const { group } = definition.spec
+    const name = { name: 'long', namespace }
+    const path = `/apis/${group}/v1/namespaces/${namespace}/${resource.resource}/long`
+    const holds = async (typed: bigint, untyped: bigint) => {
+      const text = await client.raw(path)
+      assert.match(text, new RegExp(`"seed": ?${typed}\\b`))
+      assert.match(text, new RegExp(`"number": ?${untyped}\\b`))
+      const table = await client.raw(path, { accept: 'application/yaml' })
+      assert.match(table, new RegExp(`^seed: ${typed}$`, 'm'))
+    }
+    const [largest, other] = [2n ** 63n - 1n, 2n ** 60n + 1n]
+    await client.create(resource, { metadata: name, seed: largest, more: { number: other } })
+    await holds(largest, other)
+    await client.patch(resource, name, { type: 'merge', body: { more: { number: -largest } } })
+    await holds(largest, -largest)
+    const operations = [
+      { op: 'test', path: '/seed', value: largest } as const,
+      { op: 'replace', path: '/seed', value: other } as const,
+    ]
+    await client.patch(resource, name, { type: 'json', operations })
+    await holds(other, -largest)
+    const body = { apiVersion: `${group}/v1`, kind: resource.kind, metadata: name, seed: largest }
+    await client.patch(resource, name, { type: 'apply', body }, { fieldManager: 'test', force: true })
+    await holds(largest, -largest)
+    await assert.rejects(
+      client.patch(resource, name, { type: 'merge', body: { seed: -largest } }),
+      /should be greater than or equal to 1/,
+    )
+    await abolish(client, definition)
+  })
+
   it('are watched', async () => {
     const { client } = await cluster.scope()
     const definition = aDefinition({ v1: {} })

@@ -8,6 +8,7 @@ import { CelDuration, CelTimestamp } from '../../../machinery/cel/values/time.ts
 import { CelUint } from '../../../machinery/cel/values/uint.ts'
 import type { CelValue } from '../../../machinery/cel/values/value.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
+import { integerOf } from '../../../machinery/long-integers.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
 import type { Schema } from '../../../machinery/schema.ts'
 
@@ -15,7 +16,7 @@ import type { Schema } from '../../../machinery/schema.ts'
 export function jsonOf(value: CelValue): JsonValue {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number') return value
-  if (typeof value === 'bigint') return Number(value)
+  if (typeof value === 'bigint') return integerOf(value.toString())
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (value instanceof CelUint) return Number(value.value)
   if (value instanceof CelTimestamp) return formatTimestamp(value)

@@ -1,6 +1,7 @@
 import { DecodeError } from '../../../api/decode-error.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
+import { parseWithLongIntegers } from '../../../machinery/long-integers.ts'
 import { writableCopy } from '../../../machinery/copy.ts'
 import type { JsonValue, KubernetesObject } from '../../../machinery/meta.ts'
 import {
@@ -125,7 +126,7 @@ function patchOf({ name }: Webhook, { patch, patchType }: Verdict): readonly Jso
   if (patch === '') return []
   let operations: readonly JsonPatchOperation[]
   try {
-    operations = parseJsonPatch(JSON.parse(patch))
+    operations = parseJsonPatch(parseWithLongIntegers(patch))
   } catch (error) {
     const detail = error instanceof PatchError ? error.detail : (error as Error).message
     throw new CallingWebhookError(
