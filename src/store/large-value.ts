@@ -55,6 +55,16 @@ export function keptEntry(key: string, value: Uint8Array, revision: bigint, crea
     : lazyEntry(key, keptBytes(value), revision, createRevision)
 }
 
+/** An entry of a value that is a view of something larger, which is not kept for it. */
+export function copiedEntry(key: string, view: Uint8Array, revision: bigint, createRevision: bigint): Entry {
+  const bytes = view.length < largeValueBytes ? undefined : keptBytes(view)
+  if (bytes && keptLengths.has(bytes)) return lazyEntry(key, bytes, revision, createRevision)
+  // Not from the shared pool: a value may live long, and would keep a whole pool of short-lived ones.
+  const value = Buffer.allocUnsafeSlow(view.length)
+  value.set(view)
+  return { key, value, revision, createRevision }
+}
+
 /** An entry that reads its value when it is asked for it. */
 export function lazyEntry(key: string, bytes: Bytes, revision: bigint, createRevision: bigint): Entry {
   const entry: Entry = {

@@ -63,6 +63,9 @@ export async function reconcileDefinition(
         acceptedNames: naming.acceptedNames as Writable<typeof naming.acceptedNames>,
       }
       setConditions(found, naming.conditions, clock.now())
+      // In the same write: with its schema, each revision is large.
+      const established = establishDefinition(found)
+      if (established) setConditions(found, [established], clock.now())
     })
     return undefined
   }

@@ -1,4 +1,4 @@
-import { keptEntry } from '../large-value.ts'
+import { copiedEntry } from '../large-value.ts'
 import { firstRevision, type MvccStart } from '../mvcc/mvcc.ts'
 import type { Entry, StoreEvent } from '../store.ts'
 import type { ChangeRecord } from './record.ts'
@@ -70,5 +70,5 @@ export class Loading {
 }
 
 function entryOf({ key, value, revision, createRevision }: ChangeRecord & { type: 'put' }): Entry {
-  return keptEntry(key, value, revision, createRevision)
+  return copiedEntry(key, value, revision, createRevision)
 }

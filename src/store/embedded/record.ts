@@ -47,7 +47,7 @@ export function encodeRecord(record: LogRecord): Buffer {
   return bytes
 }
 
-/** The records that `bytes` consist of, or undefined when they are no such thing. Their values are copies. */
+/** The records that `bytes` consist of, or undefined when they are no such thing. Their values are views of them. */
 export function decodeRecords(bytes: Buffer): readonly LogRecord[] | undefined {
   const records: LogRecord[] = []
   for (let at = 0; at < bytes.length;) {
@@ -72,8 +72,7 @@ function decodeRecord(bytes: Buffer): LogRecord | undefined {
     case typeNumbers.delete:
       return { type: 'delete', revision, key }
     case typeNumbers.put: {
-      const value = Buffer.allocUnsafeSlow(bytes.length - valueStart)
-      bytes.copy(value, 0, valueStart)
+      const value = bytes.subarray(valueStart)
       const createRevision = bytes.readBigUInt64BE(16)
       return { type: 'put', revision, key, value, createRevision, expiresAtMs: bytes.readDoubleBE(24) }
     }
