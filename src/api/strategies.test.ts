@@ -407,6 +407,60 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
     'metadata.annotations[container.apparmor.security.beta.kubernetes.io/none]: Invalid value: "none": container not found',
     'metadata.annotations[container.apparmor.security.beta.kubernetes.io/none]: Invalid value: "odd": invalid AppArmor profile name: "odd"',
   ],
+  [
+    'nodes',
+    {
+      spec: {
+        taints: [
+          { key: 'a', effect: 'NoExecute' },
+          { key: 'a', effect: 'NoExecute' },
+        ],
+        podCIDRs: ['10.0.0.0/24', '10.0.1.0/24'],
+      },
+      status: { capacity: { cpu: '-1', 'example.com/gpu': '1500m' } },
+    },
+    'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoExecute"}: taints must be unique by key and effect pair',
+    'status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0',
+    'status.capacity.example.com/gpu: Invalid value: "1500m": must be an integer',
+    'status.allocatable.cpu: Invalid value: "-1": must be greater than or equal to 0',
+    'status.allocatable.example.com/gpu: Invalid value: "1500m": must be an integer',
+    'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one CIDR for each IP family',
+  ],
+  [
+    'endpoints',
+    {
+      subsets: [{ addresses: [{ ip: '127.0.0.1', nodeName: 'N' }], ports: [{ port: 0, appProtocol: '/' }] }],
+    },
+    `subsets[0].addresses[0].nodeName: Invalid value: "N": ${subdomain}`,
+    'subsets[0].addresses[0].ip: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+    'subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive',
+    'subsets[0].ports[0].appProtocol: Invalid value: "/": prefix part must be non-empty',
+    'subsets[0].ports[0].appProtocol: Invalid value: "/": name part must be non-empty',
+    `subsets[0].ports[0].appProtocol: Invalid value: "/": ${qualifiedName}`,
+  ],
+  [
+    'clusterroles.rbac.authorization.k8s.io',
+    { aggregationRule: {} },
+    'aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil',
+  ],
+  [
+    'resourcequotas',
+    {
+      spec: {
+        hard: { pods: '1500m' },
+        scopeSelector: { matchExpressions: [{ scopeName: 'Terminating', operator: 'In', values: ['a'] }] },
+      },
+    },
+    'spec.hard[pods]: Invalid value: "1500m": must be an integer',
+    `spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity`,
+  ],
+  [
+    'daemonsets.apps',
+    {
+      spec: { selector: {}, template: { ...template, spec: { ...template.spec, restartPolicy: 'Always' } } },
+    },
+    'spec.selector: Invalid value: {}: empty selector is invalid for daemonset',
+  ],
 ]
 
 for (const [name, object, ...expected] of creations) {

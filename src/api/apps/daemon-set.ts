@@ -99,8 +99,8 @@ function validateDaemonSet(spec: DaemonSetSpec | undefined): FieldError[] {
   const field = path('spec')
   if (!spec) return [required(field)]
   return [
-    ...validateSelector(spec.selector, spec.template, field),
-    ...validateRunningTemplate(spec.template, field.child('template')),
+    ...validateSelector(spec.selector, spec.template, field, 'daemonset'),
+    ...validateRunningTemplate(spec.template, field.child('template'), 'DaemonSet'),
     ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
     ...strategyErrors(spec.updateStrategy ?? {}, field.child('updateStrategy')),
     ...nonNegative(spec.revisionHistoryLimit, field.child('revisionHistoryLimit')),
@@ -109,8 +109,7 @@ function validateDaemonSet(spec: DaemonSetSpec | undefined): FieldError[] {
 
 function strategyErrors({ type, rollingUpdate }: DaemonSetUpdateStrategy, field: FieldPath): FieldError[] {
   if (type === 'OnDelete') return []
-  if (type !== 'RollingUpdate')
-    return [notSupported(field.child('type'), type, ['RollingUpdate', 'OnDelete'])]
+  if (type !== 'RollingUpdate') return [notSupported(field, type ?? '', ['RollingUpdate', 'OnDelete'])]
   if (!rollingUpdate) return [required(field.child('rollingUpdate'))]
   const { maxUnavailable, maxSurge } = rollingUpdate
   const errors = [

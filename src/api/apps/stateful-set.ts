@@ -88,8 +88,8 @@ function validateStatefulSet(spec: StatefulSetSpec | undefined): FieldError[] {
   const errors = [
     ...nonNegative(spec.replicas, field.child('replicas')),
     ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
-    ...validateSelector(spec.selector, spec.template, field),
-    ...validateRunningTemplate(spec.template, field.child('template')),
+    ...validateSelector(spec.selector, spec.template, field, 'statefulset'),
+    ...validateRunningTemplate(spec.template, field.child('template'), 'StatefulSet'),
   ]
   const {
     podManagementPolicy,

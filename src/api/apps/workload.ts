@@ -29,6 +29,7 @@ export function validateSelector(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
   field: FieldPath,
+  kind: 'deployment' | 'daemonset' | 'statefulset' = 'deployment',
 ): FieldError[] {
   const at = field.child('selector')
   const mismatch = invalid(
@@ -39,7 +40,7 @@ export function validateSelector(
   // No selector selects nothing, the template's labels neither.
   if (!selector) return template ? [required(at), mismatch] : [required(at)]
   const errors = validateLabelSelector(selector, at)
-  if (isEmpty(selector)) errors.push(invalid(at, selector, 'empty selector is invalid for deployment'))
+  if (isEmpty(selector)) errors.push(invalid(at, selector, `empty selector is invalid for ${kind}`))
   if (errors.length > 0) return errors
   const labels = template?.metadata?.labels ?? {}
   return matchesLabels(fromLabelSelector(selector), labels) ? [] : [mismatch]
@@ -53,6 +54,7 @@ export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelect
 export function validateRunningTemplate(
   template: PodTemplateSpec | undefined,
   field: FieldPath,
+  kind = 'ReplicaSet',
 ): FieldError[] {
   const errors = validatePodTemplate(template, field)
   const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {}
@@ -63,7 +65,7 @@ export function validateRunningTemplate(
     errors.push(
       forbidden(
         field.child('spec').child('activeDeadlineSeconds'),
-        'activeDeadlineSeconds in ReplicaSet is not Supported',
+        `activeDeadlineSeconds in ${kind} is not Supported`,
       ),
     )
   }

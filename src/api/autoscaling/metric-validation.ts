@@ -34,7 +34,7 @@ function validateMetric(metric: MetricSpec, at: FieldPath): FieldError[] {
   const present = sourceFields.filter((field) => metric[field] !== undefined)
   if (present[0]) errors.push(...validateSource(metric, present[0], at.child(present[0])))
   const expected = type.slice(0, 1).toLowerCase() + type.slice(1)
-  if (!present.some((field) => field === expected))
+  if (Object.hasOwn(sources, type) && !present.some((field) => field === expected))
     errors.push(required(at.child(expected), 'must populate information for the given metric source'))
   if (present.length === 1) return errors
   for (const field of present) {

@@ -75,7 +75,7 @@ function versionFault({ apiVersion = '', kind = '' }: Partial<CrossVersionObject
 
 function validateScalingRules(rules: HPAScalingRules | undefined, at: FieldPath): FieldError[] {
   if (!rules) return []
-  const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules
+  const { stabilizationWindowSeconds: window, selectPolicy, policies, tolerance } = rules
   const errors: FieldError[] = []
   const windowAt = at.child('stabilizationWindowSeconds')
   if (window !== undefined && window < 0)
@@ -84,8 +84,8 @@ function validateScalingRules(rules: HPAScalingRules | undefined, at: FieldPath)
     errors.push(invalid(windowAt, window, `must be less than or equal to ${maxStabilizationWindowSeconds}`))
   if (selectPolicy !== undefined && !selectPolicies.includes(selectPolicy))
     errors.push(notSupported(at.child('selectPolicy'), selectPolicy, selectPolicies))
-  if (policies.length === 0) errors.push(required(at.child('policies'), 'must specify at least one Policy'))
-  for (const [index, policy] of policies.entries()) {
+  if (!policies?.length) errors.push(required(at.child('policies'), 'must specify at least one Policy'))
+  for (const [index, policy] of (policies ?? []).entries()) {
     const field = at.child('policies').index(index)
     if (!policyTypes.includes(policy.type))
       errors.push(notSupported(field.child('type'), policy.type, policyTypes))

@@ -30,7 +30,7 @@ export const cronJobDefinition: ResourceDefinition<CronJob> = {
       spec.failedJobsHistoryLimit ??= 1
       if (spec.jobTemplate?.spec) defaultJobSpec(spec.jobTemplate.spec)
     },
-    validate: validateCronJob,
+    validate: (cronJob) => [...nameErrors(cronJob), ...validateCronJob(cronJob)],
     status: {},
   },
   columns: [
@@ -66,6 +66,15 @@ function containersOf({ spec }: CronJob) {
 }
 
 const policies = ['Allow', 'Forbid', 'Replace']
+
+const maxNameLength = 52
+
+/** The names of its jobs are longer, and become labels of pods. */
+function nameErrors({ metadata }: CronJob): FieldError[] {
+  const { name = '' } = metadata ?? {}
+  const detail = `must be no more than ${maxNameLength} characters`
+  return name.length > maxNameLength ? [invalid(path('metadata', 'name'), name, detail)] : []
+}
 
 function validateCronJob({ spec }: CronJob): FieldError[] {
   const field = path('spec')

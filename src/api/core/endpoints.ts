@@ -1,14 +1,19 @@
 import type { EndpointSubset, Endpoints } from '../generated/core.v1.ts'
 import { endpoints } from '../generated/resources.ts'
 import {
-  invalid,
+  invalidFor,
   notSupported,
   path,
   required,
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { dns1123LabelErrors, portNumberErrors } from '../../machinery/validation/names.ts'
+import {
+  dns1123LabelErrors,
+  dns1123SubdomainErrors,
+  portNumberErrors,
+  qualifiedNameErrors,
+} from '../../machinery/validation/names.ts'
 import { validateIpForLegacyField, validateNonSpecialIp } from '../../machinery/validation/ip.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
@@ -60,25 +65,25 @@ function validateSubset(
     errors.push(required(field, 'must specify `addresses` or `notReadyAddresses`'))
   }
   for (const [name, list] of Object.entries({ addresses, notReadyAddresses })) {
-    for (const [index, { ip, hostname }] of list.entries()) {
+    for (const [index, { ip, hostname, nodeName }] of list.entries()) {
       const at = field.child(name).index(index)
-      const malformed = validateIpForLegacyField(at.child('ip'), ip)
-      errors.push(...(malformed.length > 0 ? malformed : validateNonSpecialIp(at.child('ip'), ip)))
-      if (hostname)
-        errors.push(
-          ...dns1123LabelErrors(hostname).map((message) => invalid(at.child('hostname'), hostname, message)),
-        )
+      errors.push(...validateIpForLegacyField(at.child('ip'), ip))
+      if (hostname) errors.push(...invalidFor(at.child('hostname'), hostname, dns1123LabelErrors(hostname)))
+      if (nodeName !== undefined)
+        errors.push(...invalidFor(at.child('nodeName'), nodeName, dns1123SubdomainErrors(nodeName)))
+      errors.push(...validateNonSpecialIp(at.child('ip'), ip))
     }
   }
-  for (const [index, { port, protocol, name }] of ports.entries()) {
+  for (const [index, { port, protocol, name, appProtocol }] of ports.entries()) {
     const at = field.child('ports').index(index)
     if (ports.length > 1 && !name) errors.push(required(at.child('name')))
-    if (name)
-      errors.push(...dns1123LabelErrors(name).map((message) => invalid(at.child('name'), name, message)))
-    errors.push(...portNumberErrors(port).map((message) => invalid(at.child('port'), port, message)))
+    if (name) errors.push(...invalidFor(at.child('name'), name, dns1123LabelErrors(name)))
+    errors.push(...invalidFor(at.child('port'), port, portNumberErrors(port)))
     if (!protocol) errors.push(required(at.child('protocol')))
     else if (!protocols.includes(protocol))
       errors.push(notSupported(at.child('protocol'), protocol, protocols))
+    if (appProtocol !== undefined)
+      errors.push(...invalidFor(at.child('appProtocol'), appProtocol, qualifiedNameErrors(appProtocol)))
   }
   return errors
 }

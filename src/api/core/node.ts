@@ -1,4 +1,6 @@
+import { jsonEqual } from '../../machinery/equal.ts'
 import {
+  duplicate,
   forbidden,
   invalid,
   notSupported,
@@ -6,12 +8,14 @@ import {
   required,
   type FieldError,
 } from '../../machinery/field-error.ts'
+import { validateCidrForLegacyField } from '../../machinery/validation/ip.ts'
 import { labelValueErrors } from '../../machinery/validation/names.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Node } from '../generated/core.v1.ts'
 import { nodes } from '../generated/resources.ts'
+import { validateResourceQuantity } from './quantity-validation.ts'
 
 const roleLabel = 'node-role.kubernetes.io/'
 
@@ -29,7 +33,10 @@ export const nodeDefinition: ResourceDefinition<Node> = {
     },
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
-    status: { isSetOnCreate: true },
+    status: {
+      isSetOnCreate: true,
+      validateUpdate: (node, previous) => [...resourceErrors(node), ...validateNodeUpdate(node, previous)],
+    },
   },
   columns: [
     nameColumn,
@@ -89,28 +96,60 @@ function addressOf({ status }: Node, wanted: string): string {
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
-function validateNode({ spec }: Node): FieldError[] {
-  const errors: FieldError[] = []
-  const field = path('metadata').child('taints')
-  const seen = new Set<string>()
-  for (const [index, { key, value, effect }] of (spec?.taints ?? []).entries()) {
-    const at = field.index(index)
-    errors.push(...validateLabelName(key, at.child('key')))
-    if (value)
-      errors.push(...labelValueErrors(value).map((message) => invalid(at.child('value'), value, message)))
-    if (!effect) errors.push(required(at.child('effect')))
-    else if (!effects.includes(effect)) errors.push(notSupported(at.child('effect'), effect, effects))
-    const id = `${key} ${effect}`
-    if (seen.has(id)) {
-      errors.push(invalid(at, { key, effect }, 'taints must be unique by key and effect pair'))
-    }
-    seen.add(id)
-  }
-  return errors
+/** Source: kubernetes/pkg/apis/core/validation, ValidateNode. */
+function validateNode(node: Node): FieldError[] {
+  return [...taintErrors(node), ...resourceErrors(node), ...rangeErrors(node)]
 }
 
-function validateNodeUpdate({ spec }: Node, previous: Node): FieldError[] {
-  const errors: FieldError[] = []
+function taintErrors({ spec }: Node): FieldError[] {
+  const seen = new Set<string>()
+  return (spec?.taints ?? []).flatMap((taint, index) => {
+    const { key, value = '', effect } = taint
+    const at = path('metadata', 'taints').index(index)
+    const errors = validateLabelName(key, at.child('key'))
+    const malformed = labelValueErrors(value)
+    if (malformed.length > 0) errors.push(invalid(at.child('value'), value, malformed.join(';')))
+    if (!effect) errors.push(required(at.child('effect')))
+    else if (!effects.includes(effect)) errors.push(notSupported(at.child('effect'), effect, effects))
+    const isRepeated = seen.size === seen.add(`${key} ${effect}`).size
+    const detail = 'taints must be unique by key and effect pair'
+    return isRepeated ? [...errors, duplicate(at, taint, detail)] : errors
+  })
+}
+
+function resourceErrors({ status }: Node): FieldError[] {
+  return (['capacity', 'allocatable'] as const).flatMap((list) =>
+    Object.entries(status?.[list] ?? {}).flatMap(([name, quantity]) =>
+      validateResourceQuantity(name, quantity, path('status', list, name)),
+    ),
+  )
+}
+
+/** The ranges of pods' addresses: one of each family. */
+function rangeErrors({ spec }: Node): FieldError[] {
+  const ranges = spec?.podCIDRs ?? []
+  const at = path('spec', 'podCIDRs')
+  const errors = ranges.flatMap((range, index) => validateCidrForLegacyField(at.index(index), range))
+  if (ranges.length < 2) return errors
+  const families = new Set(ranges.map((range) => (range.includes(':') ? 6 : 4)))
+  if (families.size < 2 || ranges.length > 2)
+    errors.push(invalid(at, ranges, 'may specify no more than one CIDR for each IP family'))
+  const repeated = [...ranges.entries()].filter(([index, range]) => ranges.indexOf(range) < index)
+  return [...errors, ...repeated.map(([index, range]) => duplicate(at.index(index), range))]
+}
+
+/** Source: ValidateNodeUpdate. */
+function addressErrors({ status }: Node): FieldError[] {
+  const addresses = status?.addresses ?? []
+  return addresses.flatMap((address, index) => {
+    const isRepeated = addresses.slice(0, index).some((other) => jsonEqual(other, address))
+    return isRepeated ? [duplicate(path('status', 'addresses').index(index), address)] : []
+  })
+}
+
+function validateNodeUpdate(node: Node, previous: Node): FieldError[] {
+  const { spec } = node
+  const errors = addressErrors(node)
   const old = previous.spec ?? {}
   const before = old.podCIDRs ?? []
   if (before.length > 0 && before.join() !== (spec?.podCIDRs ?? []).join()) {

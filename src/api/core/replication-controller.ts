@@ -1,6 +1,5 @@
 import { formatLabelSelector, fromLabels, matchesLabels } from '../../machinery/label-selector.ts'
 import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
-import { validateLabels } from '../../machinery/validation/labels.ts'
 import { nonNegative, defaultTemplate, validateCounts, validateRunningTemplate } from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
@@ -72,13 +71,12 @@ const counted = [
 function validateReplicationController({ spec }: ReplicationController): FieldError[] {
   const field = path('spec')
   if (!spec) return [required(field)]
-  const errors = [
-    ...nonNegative(spec.replicas, field.child('replicas')),
-    ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
-  ]
   const { selector = {}, template } = spec
-  if (Object.keys(selector).length === 0) errors.push(required(field.child('selector')))
-  else errors.push(...validateLabels(selector, field.child('selector')))
+  const errors = [
+    ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
+    ...(Object.keys(selector).length === 0 ? [required(field.child('selector'))] : []),
+    ...nonNegative(spec.replicas, field.child('replicas')),
+  ]
   if (!template) return [...errors, required(field.child('template'))]
   const labels = template.metadata?.labels ?? {}
   if (Object.keys(selector).length > 0 && !matchesLabels(fromLabels(selector), labels)) {
@@ -90,5 +88,5 @@ function validateReplicationController({ spec }: ReplicationController): FieldEr
       ),
     )
   }
-  return [...errors, ...validateRunningTemplate(template, field.child('template'))]
+  return [...errors, ...validateRunningTemplate(template, field.child('template'), 'ReplicationController')]
 }

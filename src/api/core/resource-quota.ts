@@ -1,11 +1,11 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import { invalid, path, required, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
-import { quantitySign } from '../../machinery/quantity.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ResourceQuota } from '../generated/core.v1.ts'
 import { resourceQuotas } from '../generated/resources.ts'
+import { validateResourceQuantity } from './quantity-validation.ts'
 
 export const resourceQuotaDefinition: ResourceDefinition<ResourceQuota> = {
   resource: resourceQuotas,
@@ -15,7 +15,7 @@ export const resourceQuotaDefinition: ResourceDefinition<ResourceQuota> = {
     tracksGeneration: false,
     validate: validateResourceQuota,
     validateUpdate: validateScopesKept,
-    status: {},
+    status: { validateUpdate: validateResourceQuotaStatus },
   },
   columns: [
     nameColumn,
@@ -83,9 +83,8 @@ function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
   const field = path('spec')
   const errors: FieldError[] = []
   for (const [name, quantity] of Object.entries(spec?.hard ?? {})) {
-    errors.push(...validateResourceName(name, field.child('hard').key(name)))
-    if (quantitySign(quantity) < 0)
-      errors.push(invalid(field.child('hard').key(name), quantity, 'must be greater than or equal to 0'))
+    const at = field.child('hard').key(name)
+    errors.push(...validateResourceName(name, at), ...validateResourceQuantity(name, quantity, at))
   }
   if (spec?.scopes) errors.push(...scopeErrors(spec.scopes, spec.scopes, spec.hard, field.child('scopes')))
   const { matchExpressions } = spec?.scopeSelector ?? {}
@@ -93,7 +92,9 @@ function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
     const at = field.child('scopeSelector', 'matchExpressions')
     const named = matchExpressions.map(({ scopeName }) => scopeName)
     errors.push(...scopeErrors(named, matchExpressions, spec?.hard, at))
-    for (const { operator, values = [] } of matchExpressions) {
+    for (const { operator, scopeName, values = [] } of matchExpressions) {
+      if (scopesThatExist.includes(scopeName) && operator !== 'Exists')
+        errors.push(invalid(at.child('operator'), operator, mustExist))
       if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
         errors.push(
           required(
@@ -116,7 +117,26 @@ function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
   return errors
 }
 
+/** Source: ValidateResourceQuotaStatusUpdate. */
+function validateResourceQuotaStatus({ status }: ResourceQuota): FieldError[] {
+  return (['hard', 'used'] as const).flatMap((list) =>
+    Object.entries(status?.[list] ?? {}).flatMap(([name, quantity]) => {
+      const at = path('status', list).key(name)
+      return [...validateResourceName(name, at), ...validateResourceQuantity(name, quantity, at)]
+    }),
+  )
+}
+
 const scopeOperators = ['DoesNotExist', 'Exists', 'In', 'NotIn']
+const scopesThatExist = [
+  'BestEffort',
+  'NotBestEffort',
+  'Terminating',
+  'NotTerminating',
+  'CrossNamespacePodAffinity',
+]
+const mustExist =
+  "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
 const opposites = [
   ['BestEffort', 'NotBestEffort'],
   ['NotTerminating', 'Terminating'],

@@ -62,7 +62,38 @@ test('a Service keeps what was allocated when a client leaves it out', () => {
 
 const rows: readonly (readonly [name: string, spec: ServiceSpec, ...errors: readonly string[]])[] = [
   ['no ports', { type: 'ClusterIP' }, 'spec.ports: Required value'],
-  ['a headless one without ports', { clusterIP: 'None' }],
+  ['a headless one without ports', { clusterIP: 'None', clusterIPs: ['None'] }],
+  [
+    'addresses of one family twice',
+    { ports: [{ port: 1 }], clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1', '10.0.0.2'] },
+    'spec.clusterIPs: Invalid value: ["10.0.0.1","10.0.0.2"]: may specify no more than one IP for each IP family',
+  ],
+  [
+    'an address of another family than said',
+    { ports: [{ port: 1 }], clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1'], ipFamilies: ['IPv6'] },
+    'spec.clusterIPs[0]: Invalid value: "10.0.0.1": expected an IPv6 value as indicated by `ipFamilies[0]`',
+  ],
+  [
+    'an unknown family policy',
+    { ports: [{ port: 1 }], ipFamilyPolicy: 'Any' as 'SingleStack' },
+    'spec.ipFamilyPolicy: Unsupported value: "Any": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"',
+  ],
+  [
+    'ranges of what is no balancer',
+    { ports: [{ port: 1 }], loadBalancerSourceRanges: ['10.0.0.0/8'] },
+    "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
+  ],
+  [
+    'one node port twice',
+    {
+      type: 'NodePort',
+      ports: [
+        { name: 'a', port: 1, nodePort: 30_000 },
+        { name: 'b', port: 2, nodePort: 30_000 },
+      ],
+    },
+    'spec.ports[1].nodePort: Duplicate value: 30000',
+  ],
   [
     'an unknown type',
     { type: 'Magic' as 'ClusterIP', ports: [{ port: 1 }] },

@@ -4,7 +4,12 @@ import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Service, ServiceSpec } from '../generated/core.v1.ts'
 import { services } from '../generated/resources.ts'
-import { needsHealthCheck, validateService, validateServiceUpdate } from './service-validation.ts'
+import {
+  needsHealthCheck,
+  validateService,
+  validateServiceStatus,
+  validateServiceUpdate,
+} from './service-validation.ts'
 
 /** Seconds a client stays with its endpoint when the Service does not say. */
 const affinitySeconds = 10_800
@@ -17,11 +22,14 @@ export const serviceDefinition: ResourceDefinition<Service> = {
   strategy: {
     tracksGeneration: false,
     nameRule: 'dns1035Label',
-    defaults({ spec }) {
+    defaults({ spec, status }) {
       if (spec) defaultService(spec)
+      if (spec?.type !== 'LoadBalancer') return
+      for (const ingress of status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP'
     },
     prepareForCreate(service) {
       service.status = { loadBalancer: {} }
+      if (service.spec) normalizeAddresses(service.spec)
     },
     prepareForUpdate(service, previous) {
       if (!service.spec || !previous.spec) return
@@ -30,7 +38,7 @@ export const serviceDefinition: ResourceDefinition<Service> = {
     },
     validate: validateService,
     validateUpdate: validateServiceUpdate,
-    status: {},
+    status: { validateUpdate: validateServiceStatus },
   },
   columns: [
     nameColumn,
@@ -51,6 +59,11 @@ export const serviceDefinition: ResourceDefinition<Service> = {
     'spec.clusterIP': spec?.clusterIP ?? '',
     'spec.type': spec?.type ?? '',
   }),
+}
+
+/** The first of several addresses is the one that old clients know. */
+function normalizeAddresses(spec: Writable<ServiceSpec>): void {
+  if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP]
 }
 
 function defaultService(spec: Writable<ServiceSpec>): void {

@@ -159,12 +159,13 @@ export function referenceErrors(
 ): FieldError[] {
   const errors: FieldError[] = []
   const { apiGroup, kind, name } = reference
-  if (apiGroup !== undefined) {
+  // A group that is not said stands as null.
+  if (typeof apiGroup === 'string') {
     const field = at.child('apiGroup')
     errors.push(...dns1123SubdomainErrors(apiGroup).map((message) => invalid(field, apiGroup, message)))
   }
   for (const [field, value] of Object.entries({ kind, name })) {
-    if (!value) errors.push(required(at.child(field)))
+    if (!value) errors.push(required(at.child(field), `${field} is required`))
     else
       errors.push(...pathSegmentNameErrors(value).map((message) => invalid(at.child(field), value, message)))
   }

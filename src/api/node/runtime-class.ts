@@ -1,5 +1,5 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { duplicate, invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { duplicate, invalidFor, path, type FieldError } from '../../machinery/field-error.ts'
 import { validateLabels } from '../../machinery/validation/labels.ts'
 import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
 import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
@@ -28,16 +28,13 @@ export const runtimeClassDefinition: ResourceDefinition<RuntimeClass> = {
 
 /** Source: kubernetes/pkg/apis/node/validation. */
 function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass): FieldError[] {
-  const errors = handler
-    ? dns1123LabelErrors(handler).map((message) => invalid(path('handler'), handler, message))
-    : [required(path('handler'))]
-  if (overhead?.podFixed)
-    errors.push(...validateResources({ limits: overhead.podFixed }, path('overhead', 'podFixed')))
+  const errors = invalidFor(path('handler'), handler, dns1123LabelErrors(handler))
+  if (overhead?.podFixed) errors.push(...validateResources({ limits: overhead.podFixed }, path('overhead')))
   if (!scheduling) return errors
   const at = path('scheduling')
   const { nodeSelector, tolerations = [] } = scheduling
   if (nodeSelector) errors.push(...validateLabels(nodeSelector, at.child('nodeSelector')))
-  errors.push(...validateTolerations(tolerations, at.child('tolerations')))
+  errors.push(...validateTolerations(tolerations, at.child('tolerations', 'tolerations')))
   for (const [index, toleration] of tolerations.entries()) {
     const isRepeated = tolerations.slice(0, index).some((other) => jsonEqual(other, toleration))
     if (isRepeated) errors.push(duplicate(at.child('tolerations').index(index), toleration))

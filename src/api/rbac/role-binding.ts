@@ -72,7 +72,7 @@ function validateSubject(
       if (apiGroup !== rbacGroup) errors.push(notSupported(field.child('apiGroup'), apiGroup, [rbacGroup]))
       return errors
     default:
-      return [...errors, notSupported(field.child('kind'), kind, ['Group', 'ServiceAccount', 'User'])]
+      return [...errors, notSupported(field.child('kind'), kind, ['ServiceAccount', 'User', 'Group'])]
   }
 }
 

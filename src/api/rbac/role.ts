@@ -1,10 +1,12 @@
-import { path } from '../../machinery/field-error.ts'
+import { path, required } from '../../machinery/field-error.ts'
 import { column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ClusterRole, Role } from '../generated/rbac.v1.ts'
 import { clusterRoles, roles } from '../generated/resources.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { validateRules } from './rules.ts'
+
+const emptyAggregation = 'at least one clusterRoleSelector required if aggregationRule is non-nil'
 
 const createdAt = column(
   'Created At',
@@ -26,6 +28,9 @@ export const clusterRoleDefinition: ResourceDefinition<ClusterRole> = {
     nameRule: 'pathSegment',
     validate: ({ rules, aggregationRule }) => [
       ...validateRules(rules, false, path('rules')),
+      ...(aggregationRule && !aggregationRule.clusterRoleSelectors?.length
+        ? [required(path('aggregationRule', 'clusterRoleSelectors'), emptyAggregation)]
+        : []),
       ...(aggregationRule?.clusterRoleSelectors ?? []).flatMap((selector, index) => {
         return validateLabelSelector(
           selector,

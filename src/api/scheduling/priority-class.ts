@@ -79,8 +79,8 @@ function validatePriorityClass({ metadata, value = 0, preemptionPolicy }: Priori
       ),
     )
   }
-  if (preemptionPolicy && !['Never', 'PreemptLowerPriority'].includes(preemptionPolicy)) {
-    errors.push(notSupported(path('preemptionPolicy'), preemptionPolicy, ['Never', 'PreemptLowerPriority']))
+  if (preemptionPolicy !== undefined && !['PreemptLowerPriority', 'Never'].includes(preemptionPolicy)) {
+    errors.push(notSupported(path('preemptionPolicy'), preemptionPolicy, ['PreemptLowerPriority', 'Never']))
   }
   return errors
 }

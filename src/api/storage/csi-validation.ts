@@ -26,7 +26,7 @@ const maxNodeIdLength = 256
 const maxAttachedMetadataSize = 256 * 1024
 const maxVolumeErrorLength = 1024
 const fsGroupPolicies = ['File', 'None', 'ReadWriteOnceWithFSType']
-const lifecycleModes = ['Ephemeral', 'Persistent']
+const lifecycleModes = ['Persistent', 'Ephemeral']
 const minTokenSeconds = 600
 const maxTokenSeconds = 2 ** 32
 
@@ -44,7 +44,7 @@ export function validateCsiDriver({ metadata, spec }: CSIDriver): FieldError[] {
   for (const field of ['attachRequired', 'podInfoOnMount', 'storageCapacity', 'seLinuxMount'] as const)
     if (spec[field] === undefined) errors.push(required(at.child(field)))
   const { fsGroupPolicy, tokenRequests = [], volumeLifecycleModes = [] } = spec
-  if (!fsGroupPolicy) errors.push(required(at.child('fsGroupPolicy')))
+  if (fsGroupPolicy === undefined) errors.push(required(at.child('fsGroupPolicy')))
   else if (!fsGroupPolicies.includes(fsGroupPolicy))
     errors.push(notSupported(at.child('fsGroupPolicy'), fsGroupPolicy, fsGroupPolicies))
   errors.push(...tokenErrors(tokenRequests, at.child('tokenRequests')))
@@ -125,11 +125,10 @@ function nodeDriverErrors(
     errors.push(invalid(countAt, count, 'must be greater than or equal to 0'))
   const seen = new Set<string>()
   for (const key of topologyKeys) {
-    const field = at.child('topologyKeys')
-    if (!key) errors.push(required(field))
-    if (seen.has(key)) errors.push(duplicate(field, key))
+    if (!key) errors.push(required(at))
+    if (seen.has(key)) errors.push(duplicate(at, key))
     seen.add(key)
-    errors.push(...qualifiedNameErrors(key).map((message) => invalid(field, key, message)))
+    errors.push(...invalidFor(at, topologyKeys, qualifiedNameErrors(key)))
   }
   return errors
 }
@@ -148,7 +147,7 @@ export function validateVolumeAttachment({ spec, status }: VolumeAttachment): Fi
   }
   if (volume !== undefined && !inlineVolumeSpec) {
     if (volume === '') errors.push(required(nameAt, 'must specify non empty persistentVolumeName'))
-    else errors.push(...dns1123SubdomainErrors(volume).map((message) => invalid(nameAt, volume, message)))
+    errors.push(...dns1123SubdomainErrors(volume).map((message) => invalid(nameAt, volume, message)))
   }
   errors.push(
     ...dns1123SubdomainErrors(spec.nodeName).map((message) =>

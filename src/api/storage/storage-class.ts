@@ -65,7 +65,7 @@ function validateStorageClass(storageClass: StorageClass): FieldError[] {
   ]
   if (reclaimPolicy && !reclaimPolicies.includes(reclaimPolicy))
     errors.push(notSupported(path('reclaimPolicy'), reclaimPolicy, reclaimPolicies))
-  if (!volumeBindingMode) errors.push(required(path('volumeBindingMode')))
+  if (volumeBindingMode === undefined) errors.push(required(path('volumeBindingMode')))
   else if (!bindingModes.includes(volumeBindingMode))
     errors.push(notSupported(path('volumeBindingMode'), volumeBindingMode, bindingModes))
   return [...errors, ...topologyErrors(allowedTopologies, path('allowedTopologies'))]

@@ -8,7 +8,13 @@ import { formatTime } from '../../machinery/time.ts'
 import { KeyExistsError } from '../storage/object-storage.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import { admissionRequest, optionsObject, type OpenAdmissionRequest } from './admission-chain.ts'
-import { clearSystemFields, ensureNamespace, metadataErrors, metadataOf } from './object-meta.ts'
+import {
+  clearSystemFields,
+  ensureNamespace,
+  finalizerErrors,
+  metadataErrors,
+  metadataOf,
+} from './object-meta.ts'
 import { deduplicateOwnerReferences } from './owner-references.ts'
 import type { Registry } from './registry.ts'
 import { isDryRun, type Body, type RequestScope, type WriteOptions } from './request.ts'
@@ -108,7 +114,11 @@ export async function prepareNewObject(
   undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
   await strategy.load?.(object)
-  const errors = [...metadataErrors(definition, metadata), ...(strategy.validate?.(object) ?? [])]
+  const errors = [
+    ...metadataErrors(definition, metadata),
+    ...finalizerErrors(definition, metadata),
+    ...(strategy.validate?.(object) ?? []),
+  ]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)
   for (const warning of strategy.warnings?.(object) ?? []) scope.warn(warning)
 

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../machinery/field-error.ts'
+import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
 import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { badRequest } from '../../machinery/status-errors.ts'
 import { validateObjectMeta } from '../../machinery/validation/object-meta.ts'
@@ -48,6 +48,23 @@ export function checkName(metadata: ObjectMeta, name: string, namespace: string)
       `the namespace of the object (${givenNamespace}) does not match the namespace on the request (${namespace})`,
     )
   }
+}
+
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
+const groupsOfTheirOwn = ['apiextensions.k8s.io', 'apiregistration.k8s.io']
+
+/** New objects of Kubernetes' own kinds have finalizers that are known or have a domain. Source: core/validation. */
+export function finalizerErrors(
+  { isCustom, resource: { group } }: ResourceDefinition,
+  { finalizers = [] }: ObjectMeta,
+): FieldError[] {
+  if (isCustom || groupsOfTheirOwn.includes(group)) return []
+  const detail = 'name is neither a standard finalizer name nor is it fully qualified'
+  return finalizers.flatMap((finalizer, index) => {
+    const at = path('metadata', 'finalizers').index(index)
+    const isKnown = finalizer.includes('/') || standardFinalizers.includes(finalizer)
+    return isKnown ? [] : [invalid(at, finalizer, detail)]
+  })
 }
 
 export function metadataErrors(definition: ResourceDefinition, metadata: ObjectMeta): FieldError[] {

@@ -153,8 +153,11 @@ function networkText(cidr: Cidr): string {
   return formatCidr(unmapCidr({ address: networkAddress(cidr), prefixLength: cidr.prefixLength }))
 }
 
+/** Upstream shows the address behind it. */
+const unspecified = 'may not be unspecified'
+
 const specialRanges = [
-  ['0.0.0.0/32', '::/128', 'may not be unspecified (0.0.0.0 or ::)'],
+  ['0.0.0.0/32', '::/128', unspecified],
   ['127.0.0.0/8', '::1/128', 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
   ['169.254.0.0/16', 'fe80::/10', 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
   ['224.0.0.0/24', 'ff02::/16', 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'],
@@ -170,7 +173,7 @@ export function validateNonSpecialIp(path: FieldLocation, value: string): FieldE
   const address = unmapIp(parsed)
   for (const [ipv4, ipv6, message] of specialRanges) {
     if (cidrContains(parseCidr(address.family === 4 ? ipv4 : ipv6)!, address))
-      return [invalid(path, value, message)]
+      return [invalid(path, value, message === unspecified ? `${message} (${value})` : message)]
   }
   return []
 }
