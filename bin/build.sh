@@ -21,7 +21,7 @@ if [ -z "$(git -C "$root" status --porcelain 2> /dev/null)" ]; then tree=clean; 
 built="\"$commit $tree $(date -u +%Y-%m-%dT%H:%M:%SZ)\""
 (cd "$root" && "$esbuild" k8ts=src/cluster/main.ts agent=src/cluster/agent-main.ts \
   --outdir="$out" --bundle --splitting --format=esm --platform=node --target=node24 --log-level=warning \
-  --minify-syntax --minify-whitespace --legal-comments=none --external:lmdb --external:@grpc/proto-loader \
+  --minify-syntax --minify-whitespace --legal-comments=none --external:@grpc/proto-loader \
   --define:builtFrom="$built" --alias:node:http=./bin/node-http.cjs \
   --banner:js="import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);")
 printf '{"type":"module"}\n' > "$out/package.json"

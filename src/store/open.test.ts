@@ -32,7 +32,7 @@ test('openStore refuses an endpoint that is not a URL of HTTP', async () => {
   await assert.rejects(openStore({ type: 'etcd', endpoints: [] }, context), /at least one endpoint/)
 })
 
-test('openStore of memory loads neither LMDB nor gRPC', async () => {
+test('openStore of memory loads no package', async () => {
   const script = `
     import { registerHooks } from 'node:module'
     const loaded = []

@@ -17,7 +17,7 @@ export interface StoreContext {
   readonly log: Logger
 }
 
-/** Opens a store. Loads only what that store needs: LMDB for `embedded`, gRPC for `etcd`. */
+/** Opens a store. Loads only what that store needs: gRPC for `etcd`. */
 export async function openStore(options: StoreOptions, context: StoreContext): Promise<Store> {
   switch (options.type) {
     case 'memory': {

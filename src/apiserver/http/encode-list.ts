@@ -2,7 +2,7 @@ import { encodeProtobufList } from '../../api/protobuf/envelope.ts'
 import type { KubernetesObject, ListMeta } from '../../machinery/meta.ts'
 import type { ServedResource } from '../registry/served-resource.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
-import type { ListPage } from '../storage/watch-cache.ts'
+import type { ListPage } from '../storage/list-page.ts'
 
 /** A body in pieces, made one by one as the client reads. */
 export interface EncodedList {

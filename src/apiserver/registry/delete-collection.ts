@@ -1,6 +1,6 @@
 import type { DeleteOptions } from '../../machinery/meta.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
-import type { ListPage } from '../storage/watch-cache.ts'
+import type { ListPage } from '../storage/list-page.ts'
 import { checkDeleteOptions, deleteObject } from './delete.ts'
 import type { Registry } from './registry.ts'
 import type { ListOptions, RequestScope } from './request.ts'

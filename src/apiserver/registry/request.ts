@@ -1,6 +1,6 @@
 import type { DeleteOptions, GroupVersionKind, KubernetesObject, WatchEvent } from '../../machinery/meta.ts'
 import type { User } from '../authentication/authenticator.ts'
-import type { ListPage } from '../storage/watch-cache.ts'
+import type { ListPage } from '../storage/list-page.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import type { Watcher } from '../storage/watcher.ts'
 import type { ServedResource } from './served-resource.ts'

@@ -1,33 +1,18 @@
 import type { KubernetesObject, Status, Writable } from '../../machinery/meta.ts'
-import {
-  expired,
-  internalError,
-  tooManyRequests,
-  tooOldResourceVersion,
-} from '../../machinery/status-errors.ts'
+import { internalError, tooManyRequests, tooOldResourceVersion } from '../../machinery/status-errors.ts'
 import { lazyEntry } from '../../store/large-value.ts'
-import { StoreError, type Entry, type Store, type StoreEvent } from '../../store/store.ts'
+import type { Entry, Store, StoreEvent } from '../../store/store.ts'
 import { CacheEvent, ObjectEvent } from './cache-event.ts'
-import { encodeContinue } from './continue-token.ts'
 import { EventLog } from './event-log.ts'
+import { firstPage, interpretListError, listCurrent, listPast, type ListPage } from './list-page.ts'
 import type { ListQuery } from './list-query.ts'
-import { everything, isSelected, isWholeNamespace, keyPrefix, type Selection } from './selection.ts'
+import { everything, isSelected, keyPrefix, type Selection } from './selection.ts'
 import { SortedMap } from './sorted-map.ts'
 import type { Shelf, StoreFeed } from './store-feed.ts'
 import { StoredObject, type StoredType } from './stored-object.ts'
 import { mayHold, UnreadableEntries } from './unreadable-entries.ts'
 import { deliver, WatcherIndex } from './watcher-index.ts'
 import { Watcher } from './watcher.ts'
-
-/** One page of a list, or all of it. */
-export interface ListPage<T extends KubernetesObject = KubernetesObject> {
-  readonly items: readonly StoredObject<T>[]
-  readonly revision: bigint
-  /** Where the next page starts; absent on the last. */
-  readonly continue?: string
-  /** How many objects the next pages hold; only known without selectors. */
-  readonly remainingItemCount?: number
-}
 
 /** Where a watch begins. */
 export interface WatchStart {
@@ -62,13 +47,6 @@ export interface CacheChange<T extends KubernetesObject = KubernetesObject> {
 
 /** How often what cannot be read is tried again. */
 const retryMs = 10_000
-const continueExpired =
-  'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
-  'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
-  'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted ' +
-  'between the time the first chunk was returned and now may show up in the list.'
-const listExpired = 'The resourceVersion for the provided list is too old.'
-
 /**
  * All objects of one resource in memory, in key order, with the latest changes: every read and every watch is answered
  * from here. The store's events are its only input.
@@ -177,7 +155,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
         const { revision } = query.state
         await this.#feed.waitFor(revision)
         if (revision === this.revision) return this.#listNow(selection, query)
-        if (revision >= this.#log.floor) return this.#listPast(selection, query, revision)
+        if (revision >= this.#log.floor) return listPast(this.#objects, this.#log, selection, query, revision)
         return this.#listFromStore(selection, query, revision)
       }
     }
@@ -349,25 +327,9 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   #listNow(selection: Selection, query: ListQuery): ListPage<T> {
     const isWhole = selection.namespace !== '' || !this.type.resource.namespaced
     if (selection.name !== '' && isWhole) return this.#listOne(selection)
-    const prefix = keyPrefix(selection)
-    const { limit } = query
-    const items: StoredObject<T>[] = []
-    let nextKey: string | undefined
-    let fetched = 0
-    this.#objects.visit(prefix, query.startKey, (stored, key) => {
-      fetched++
-      if (limit > 0 && items.length === limit) {
-        nextKey = key
-        return false
-      }
-      if (isSelected(selection, stored)) items.push(stored)
-      return true
-    })
-    this.#countList(fetched, items.length)
-    const { revision } = this
-    if (nextKey === undefined) return { items, revision }
-    const remaining = isWholeNamespace(selection) ? this.#objects.count(prefix, nextKey) : undefined
-    return page(items, revision, prefix, remaining)
+    const { fetched, page } = listCurrent(this.#objects, selection, query, this.revision)
+    this.#countList(fetched, page.items.length)
+    return page
   }
 
   #listOne(selection: Selection): ListPage<T> {
@@ -383,31 +345,6 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     this.#statistics.listReturned += returned
   }
 
-  /** The state at an earlier revision: the state now with the later changes taken back. */
-  #listPast(selection: Selection, query: ListQuery, revision: bigint): ListPage<T> {
-    const prefix = keyPrefix(selection)
-    const was = new Map<string, StoredObject<T> | undefined>()
-    this.#log.backTo(revision, (event) => void was.set(event.key, event.previous))
-    const found = new Map<string, StoredObject<T>>()
-    this.#objects.visit(prefix, query.startKey, (stored, key) => {
-      const then = was.has(key) ? was.get(key) : stored
-      if (then) found.set(key, then)
-    })
-    let keys = [...found.keys()]
-    for (const [key, then] of was) {
-      if (!then || found.has(key) || !key.startsWith(prefix) || key < query.startKey) continue
-      found.set(key, then)
-      keys.push(key)
-    }
-    if (found.size > 0) keys = keys.sort()
-    return paginate(
-      keys.map((key) => found.get(key)!),
-      selection,
-      query,
-      revision,
-    )
-  }
-
   async #listFromStore(selection: Selection, query: ListQuery, revision: bigint): Promise<ListPage<T>> {
     const prefix = keyPrefix(selection)
     const range = await this.#store
@@ -421,7 +358,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
       const current = this.#objects.get(key)
       return current?.revision === entry.revision ? current : this.#storedFrom(key, entry, entry.value)
     })
-    return paginate(objects, selection, query, revision)
+    return firstPage(objects, selection, query, revision)
   }
 
   #watchState(selection: Selection, start: WatchStart): Watcher<T> {
@@ -444,40 +381,3 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 }
 
 const noLimit: ListQuery = { state: { type: 'latest' }, startKey: '', limit: 0, paging: false }
-
-/** The first page of `objects`, which are all that are left, in key order. */
-function paginate<T extends KubernetesObject>(
-  objects: readonly StoredObject<T>[],
-  selection: Selection,
-  query: ListQuery,
-  revision: bigint,
-): ListPage<T> {
-  const selected = objects.filter((stored) => isSelected(selection, stored))
-  if (query.limit === 0 || selected.length <= query.limit) return { items: selected, revision }
-  const remaining = isWholeNamespace(selection) ? selected.length - query.limit : undefined
-  return page(selected.slice(0, query.limit), revision, keyPrefix(selection), remaining)
-}
-
-function page<T extends KubernetesObject>(
-  items: readonly StoredObject<T>[],
-  revision: bigint,
-  prefix: string,
-  remainingItemCount: number | undefined,
-): ListPage<T> {
-  const startKey = `${items.at(-1)!.key.slice(prefix.length)}\0`
-  return {
-    items,
-    revision,
-    continue: encodeContinue({ revision, startKey }),
-    ...(remainingItemCount !== undefined && { remainingItemCount }),
-  }
-}
-
-function interpretListError(error: unknown, query: ListQuery, prefix: string): unknown {
-  if (!(error instanceof StoreError) || error.reason !== 'compacted') return error
-  if (!query.paging) return expired(listExpired)
-  const failure = expired(continueExpired)
-  const token = encodeContinue({ revision: undefined, startKey: query.startKey.slice(prefix.length) })
-  Object.assign(failure.status, { metadata: { continue: token } })
-  return failure
-}
