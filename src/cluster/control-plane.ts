@@ -87,6 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       startControllers(contextOf(controllerManagerIdentity, logs.controllerManager), {
         clientOf: (account) => client(serviceAccountIdentity(account), 'kube-controller-manager'),
         rootCa: pki.authority.certificatePem,
+        serviceAccountPrivateKey: pki.serviceAccount.privateKeyPem,
         certificateAuthority: pki.authority,
         approveNodeRequests: true,
         nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },

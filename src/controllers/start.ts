@@ -30,6 +30,7 @@ import { loadBalancersReconciler, type LoadBalancersOptions } from './load-balan
 import { namespaceReconciler } from './namespace/namespace.ts'
 import { nodeIpamReconciler, type NodeIpamOptions } from './nodes/node-ipam.ts'
 import { nodeLifecycleReconciler, type NodeLifecycleOptions } from './nodes/node-lifecycle.ts'
+import { nodeTtlReconciler } from './nodes/node-ttl.ts'
 import { podGarbageCollector, terminatedPodCollector } from './nodes/pod-gc.ts'
 import { taintEvictionReconciler } from './nodes/taint-eviction.ts'
 import { pvProtectionReconciler } from './protection/pv-protection.ts'
@@ -40,6 +41,7 @@ import { replicationControllerReconciler } from './replicaset/replicationcontrol
 import { resourceClaimReconciler } from './resourceclaim/resourceclaim.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { serviceAccountOf } from './service-account-of.ts'
+import { legacyTokenSigner, tokenSecretsReconciler } from './serviceaccount/token-secrets.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
 import { serviceCidrsReconciler } from './servicecidrs/service-cidrs.ts'
 import { serviceAccountReconciler } from './serviceaccount/serviceaccount.ts'
@@ -58,6 +60,8 @@ export interface ControllersOptions {
   readonly clientOf?: (serviceAccount: string) => Client
   /** PEM of the authority that pods verify the API server by; nothing is published when absent. */
   readonly rootCa?: string
+  /** PEM of the key that service accounts' tokens are signed with; secrets are not filled with tokens when absent. */
+  readonly serviceAccountPrivateKey?: string
   /** Signs certificates for the built-in signers; nothing is signed when absent. */
   readonly certificateAuthority?: CertificateAuthority
   /** Whether nodes are given certificates for their own addresses and components. Default false, as upstream. */
@@ -88,6 +92,7 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
     tokenCleanerReconciler,
     ...(nodeIpam === undefined ? [] : [nodeIpamReconciler(nodeIpam)]),
     nodeLifecycleReconciler(nodeLifecycle),
+    nodeTtlReconciler(),
     taintEvictionReconciler(),
     podGarbageCollector(),
     terminatedPodCollector(terminatedPodThreshold),
@@ -126,7 +131,7 @@ export async function startControllers(
   context: ComponentContext,
   options: ControllersOptions = {},
 ): Promise<RunningComponent> {
-  const { clientOf } = options
+  const { clientOf, rootCa, serviceAccountPrivateKey } = options
   const as = (controller: string): ComponentContext =>
     clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
   const horizontalPodAutoscaler = { metrics: context.metrics, ...options.horizontalPodAutoscaler }
@@ -134,6 +139,15 @@ export async function startControllers(
     ...reconcilers({ ...options, horizontalPodAutoscaler }, context.metrics).map((reconciler) =>
       startReconciler(reconciler, as(reconciler.name)),
     ),
+    ...(serviceAccountPrivateKey === undefined
+      ? []
+      : // No account of its own: it makes what accounts are known by.
+        [
+          startReconciler(
+            tokenSecretsReconciler(legacyTokenSigner(serviceAccountPrivateKey), rootCa),
+            context,
+          ),
+        ]),
     startResourceQuota(as('resourcequota')),
     startGarbageCollector(as('garbage-collector')),
   ])

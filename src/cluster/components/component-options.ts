@@ -30,6 +30,7 @@ export const controllersOptions: Readonly<Record<string, Option>> = {
   'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
   'node-cidr-mask-size': { description: "Length of each node's part of them (default: 24)", value: 'BITS' },
   'cluster-signing-cert-file': { description: 'Authority that signs certificates on request', value: 'FILE' },
+  'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
 }
 

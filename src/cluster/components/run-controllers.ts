@@ -19,6 +19,8 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
     certFile !== undefined && keyFile !== undefined
       ? loadCertificateAuthority(readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8'))
       : undefined
+  const tokenKeyFile = input.text('service-account-private-key-file')
+  const tokenKey = tokenKeyFile === undefined ? undefined : readFileSync(tokenKeyFile, 'utf8')
   return runComponent(input, 'kube-controller-manager', ({ context, connection, authorityPem }) =>
     Promise.resolve(
       startElected(context, 'kube-controller-manager', async () => {
@@ -31,6 +33,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
         const running = await startControllers(context, {
           clientOf: accounts.of,
           rootCa: authorityPem,
+          ...(tokenKey !== undefined && { serviceAccountPrivateKey: tokenKey }),
           ...(authority && { certificateAuthority: authority, approveNodeRequests: true }),
           nodeIpam: {
             clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],

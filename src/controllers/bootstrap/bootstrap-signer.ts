@@ -16,6 +16,7 @@ const signaturePrefix = 'jws-kubeconfig-'
  */
 export const bootstrapSignerReconciler: Reconciler = {
   name: 'bootstrap-signer',
+  queueName: 'bootstrap_signer_queue',
   concurrency: 1,
   watches: [
     on(configMaps, () => [key], { namespace: 'kube-public', fieldSelector: 'metadata.name=cluster-info' }),

@@ -7,6 +7,7 @@ import { tokenExpiryMs, tokenSecrets, tokenSecretType } from './bootstrap-token.
 /** Deletes bootstrap tokens whose time is over. Source: kubernetes/pkg/controller/bootstrap/tokencleaner.go. */
 export const tokenCleanerReconciler: Reconciler = {
   name: 'token-cleaner',
+  queueName: 'token_cleaner',
   concurrency: 1,
   watches: [on(secrets, (secret) => (secret.type === tokenSecretType ? [keyOf(secret)] : []), tokenSecrets)],
 

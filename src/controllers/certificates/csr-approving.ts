@@ -37,6 +37,7 @@ const recognizers: readonly Recognizer[] = [
  */
 export const csrApprovingReconciler: Reconciler = {
   name: 'csrapproving',
+  queueName: 'certificate',
   watches: [on(certificateSigningRequests, (request) => [keyOf(request)])],
 
   async reconcile(key, { client, cache, log }) {

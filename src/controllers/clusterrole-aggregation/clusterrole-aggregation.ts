@@ -10,6 +10,7 @@ import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector
  */
 export const clusterRoleAggregationReconciler: Reconciler = {
   name: 'clusterrole-aggregation',
+  queueName: 'ClusterRoleAggregator',
   watches: [
     // Any role may be selected, or not any longer, by any other.
     on(clusterRoles, (_role, { cache }) =>

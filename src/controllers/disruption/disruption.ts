@@ -102,6 +102,7 @@ async function writeStatus(
 /** Takes back that a pod is about to be disrupted, when nothing has come of it. */
 export const stalePodDisruptionReconciler: Reconciler = {
   name: 'disruption-stale-pod',
+  queueName: 'stale_pod_disruption',
   eventSource: 'controllermanager',
   watches: [on(pods, (pod) => (disruptedSinceMs(pod) === undefined ? [] : [keyOf(pod)]))],
 

@@ -23,6 +23,7 @@ const maxPerSubset = 1000
 /** Copies Endpoints that users write for services without a selector into endpoint slices. */
 export const endpointSliceMirroringReconciler: Reconciler = {
   name: 'endpointslicemirroring',
+  queueName: 'endpoint_slice_mirroring',
   eventSource: 'endpoint-slice-mirroring-controller',
   watches: [
     on(endpoints, (object) => [keyOf(object)]),

@@ -27,6 +27,7 @@ export function endpointSliceReconciler(): Reconciler {
   const triggerTimes = createTriggerTimes()
   return {
     name: 'endpointslice',
+    queueName: 'endpoint_slice',
     eventSource: 'endpoint-slice-controller',
     watches: [
       on(services, (service) => [keyOf(service)]),

@@ -280,6 +280,7 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
 
   return {
     name: 'horizontal-pod-autoscaler',
+    queueName: 'horizontalpodautoscaler',
     eventSource: 'horizontal-pod-autoscaler',
     watches: [on(horizontalPodAutoscalers, (autoscaler) => [keyOf(autoscaler)]), on(pods, () => [])],
 

@@ -15,6 +15,7 @@ import { releasePod } from './release-pod.ts'
 /** Lets go pods that no job will count any more: the finalizer would keep them for ever. */
 export const jobOrphanPodReconciler: Reconciler = {
   name: 'job-orphan-pod',
+  queueName: 'job_orphan_pod',
   eventSource: 'job-controller',
   concurrency: 1,
   watches: [

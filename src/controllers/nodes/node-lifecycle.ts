@@ -90,6 +90,7 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
 
   return {
     name: 'node-lifecycle',
+    queueName: 'node_lifecycle_controller',
     eventSource: 'node-controller',
     watches: [
       on(nodes, (node) => [keyOf(node)]),

@@ -24,6 +24,7 @@ export function podGarbageCollector(): Reconciler {
   const missedSinceMs = new Map<string, number>()
   return {
     name: 'pod-garbage-collector',
+    queueName: 'orphaned_pods_nodes',
     eventSource: 'pod-garbage-collector',
     watches: [
       on(pods, (pod, context) => (abandonmentOf(pod, context) === 'none' ? [] : [keyOf(pod)])),

@@ -15,6 +15,7 @@ export function taintEvictionReconciler(): Reconciler {
   const waiting = new Map<string, { readonly uid: string | undefined; readonly sinceMs: number }>()
   return {
     name: 'taint-eviction-controller',
+    queueName: 'noexec_taint_pod',
     eventSource: 'taint-eviction-controller',
     watches: [
       on(pods, (pod, { cache }) => {

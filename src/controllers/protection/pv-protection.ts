@@ -9,6 +9,7 @@ export const volumeProtection = 'kubernetes.io/pv-protection'
 /** Keeps a volume that is being deleted for as long as it is bound. Source: kubernetes/pkg/controller/volume/pvprotection. */
 export const pvProtectionReconciler: Reconciler = {
   name: 'pv-protection',
+  queueName: 'pvprotection',
   watches: [on(persistentVolumes, (volume) => [keyOf(volume)])],
 
   async reconcile(key, { client, cache }) {

@@ -13,6 +13,7 @@ export const claimProtection = 'kubernetes.io/pvc-protection'
  */
 export const pvcProtectionReconciler: Reconciler = {
   name: 'pvc-protection',
+  queueName: 'pvcprotection',
   watches: [
     on(persistentVolumeClaims, (claim) => [keyOf(claim)]),
     on(pods, (pod) => claimNames(pod).map((name) => `${pod.metadata?.namespace}/${name}`)),

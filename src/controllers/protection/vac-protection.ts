@@ -17,6 +17,7 @@ export const attributesClassProtection = 'kubernetes.io/vac-protection'
  */
 export const vacProtectionReconciler: Reconciler = {
   name: 'volumeattributesclass-protection',
+  queueName: 'vacprotection',
   watches: [
     on(volumeAttributesClasses, (attributesClass) => [keyOf(attributesClass)]),
     on(persistentVolumeClaims, classesOfClaim),

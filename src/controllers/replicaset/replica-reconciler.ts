@@ -22,6 +22,7 @@ export type ReplicaOwner = ReplicaSet | ReplicationController
 /** What differs between the kinds that keep a number of equal pods. */
 export interface ReplicaKind<T extends ReplicaOwner> {
   readonly name: string
+  readonly queueName?: string
   readonly eventSource: string
   readonly resource: Resource<T>
   readonly reportsTerminating: boolean
@@ -33,6 +34,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
   const { resource } = kind
   return {
     name: kind.name,
+    ...(kind.queueName !== undefined && { queueName: kind.queueName }),
     eventSource: kind.eventSource,
     watches: [
       on(resource, (owner) => [keyOf(owner)]),

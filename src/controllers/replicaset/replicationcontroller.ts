@@ -4,6 +4,7 @@ import { replicaReconciler } from './replica-reconciler.ts'
 
 export const replicationControllerReconciler = replicaReconciler({
   name: 'replicationcontroller',
+  queueName: 'replicationmanager',
   eventSource: 'replication-controller',
   resource: replicationControllers,
   reportsTerminating: false,

@@ -92,6 +92,7 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
 
   const reconciler: Reconciler = {
     name: 'resourcequota',
+    queueName: 'resourcequota_primary',
     watches: [on(resourceQuotas, () => [])],
 
     async reconcile(key, { client, cache }) {

@@ -15,6 +15,7 @@ export function rootCaPublisher(rootCa: string): Reconciler {
   const data = { 'ca.crt': rootCa }
   return {
     name: 'root-ca-cert-publisher',
+    queueName: 'root_ca_cert_publisher',
     concurrency: 1,
     watches: [
       on(namespaces, ({ metadata }) => [metadata?.name ?? '']),

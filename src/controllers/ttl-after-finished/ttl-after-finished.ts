@@ -11,6 +11,7 @@ import { identityOf } from '../ownership/identity.ts'
 /** Deletes jobs some time after they have ended, where they say so. */
 export const ttlAfterFinishedReconciler: Reconciler = {
   name: 'ttl-after-finished',
+  queueName: 'ttl_jobs_to_delete',
   watches: [on(jobs, (job) => (expiryMs(job) === undefined ? [] : [keyOf(job)]))],
 
   async reconcile(key, { client, cache, clock }) {

@@ -40,6 +40,7 @@ const volumeKey = (name: string) => `volume ${name}`
  */
 export const persistentVolumeBinder: Reconciler = {
   name: 'persistentvolume-binder',
+  queueName: 'volumes',
   eventSource: 'persistentvolume-controller',
   watches: [
     on(persistentVolumeClaims, (claim) => [

@@ -11,6 +11,7 @@ import { ephemeralClaimName } from './claim-names.ts'
  */
 export const ephemeralVolumeReconciler: Reconciler = {
   name: 'ephemeral-volume',
+  queueName: 'ephemeral_volume',
   eventSource: 'ephemeral_volume',
   watches: [
     on(pods, (pod) => (pod.spec?.volumes?.some(({ ephemeral }) => ephemeral) ? [keyOf(pod)] : [])),

@@ -13,6 +13,7 @@ import { provisionedBy } from './plan-volume.ts'
  */
 export const expandReconciler: Reconciler = {
   name: 'expand',
+  queueName: 'volume_expand',
   eventSource: 'volume_expand',
   watches: [
     on(persistentVolumeClaims, (claim) => [keyOf(claim)]),
