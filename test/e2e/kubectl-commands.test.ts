@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { Pod, Service } from '../../src/api/generated/core.v1.ts'
+import type { ConfigMap, Pod, Service } from '../../src/api/generated/core.v1.ts'
 import { startCluster, type TestCluster } from '../../src/cluster/testing.ts'
 import { aDeployment, aReplicationController } from '../conformance/harness/objects.ts'
 import { createKubectl, kubectlPrograms, type Kubectl } from './harness/kubectl.ts'
@@ -62,6 +62,39 @@ for (const [release, program] of Object.entries(kubectlPrograms())) {
         ])
         return running.split(' ').filter(Boolean).length === count
       })
+
+    // Older ones leave the fields with the manager of client-side apply.
+    it('moves from client-side to server-side apply', { skip: release === 'old' }, async () => {
+      const namespace = await newNamespace()
+      const configMap = (data: object) =>
+        JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'moved', namespace }, data })
+      const apply = (data: object, ...args: readonly string[]) =>
+        kubectl(['apply', '-f', '-', ...args], { stdin: configMap(data) })
+      const managers = async () => {
+        const args = ['get', 'configmap', 'moved', '-n', namespace, '--show-managed-fields']
+        const { data, metadata } = await kubectl.json<ConfigMap>(args)
+        const entries = metadata?.managedFields?.map((entry) => `${entry.manager} ${entry.operation}`)
+        return { data, managers: entries?.toSorted() }
+      }
+      await apply({ a: '1', b: '1' })
+      assert.deepEqual((await managers()).managers, ['kubectl-client-side-apply Update'])
+      // What is applied no longer goes, although another kind of apply has set it.
+      await apply({ a: '2' }, '--server-side')
+      assert.deepEqual(await managers(), {
+        data: { a: '2' },
+        managers: ['kubectl Apply', 'kubectl-last-applied Apply'],
+      })
+      const other = await kubectl.result(['apply', '-f', '-', '--server-side', '--field-manager', 'other'], {
+        stdin: configMap({ a: '3' }),
+      })
+      assert.equal(other.exitCode, 1)
+      assert.match(other.stderr, /^error: Apply failed with 1 conflict: conflict with "kubectl": \.data\.a\n/)
+      await apply({ a: '3' }, '--server-side', '--field-manager', 'other', '--force-conflicts')
+      assert.deepEqual(await managers(), {
+        data: { a: '3' },
+        managers: ['kubectl-last-applied Apply', 'other Apply'],
+      })
+    })
 
     it('tells both versions', async () => {
       const output = await kubectl(['version', '-o', 'json'])
