@@ -2,6 +2,7 @@ import {
   ApiException,
   AppsV1Api,
   Attach,
+  AuthenticationV1Api,
   AuthorizationV1Api,
   BatchV1Api,
   CoordinationV1Api,
@@ -19,13 +20,16 @@ import {
   PolicyV1Api,
   PortForward,
   RbacAuthorizationV1Api,
+  setHeaderMiddleware,
   setHeaderOptions,
   StorageV1Api,
   topNodes,
+  topPods,
   V1MicroTime,
   VersionApi,
   Watch,
   type KubernetesObject,
+  type PodMetric,
   type V1ConfigMap,
   type V1Deployment,
   type V1Pod,
@@ -297,6 +301,42 @@ describe('@kubernetes/client-node', { concurrency: true }, () => {
     const { items } = await new Metrics(config).getNodeMetrics()
     assert.ok(items.length > 0)
     for (const { usage } of items) assert.match(usage.cpu, /^\d+[nmu]?$/)
+  })
+
+  it('reads the metrics of pods, and what is the most', async () => {
+    const namespace = await createNamespace(config)
+    await config
+      .makeApiClient(AppsV1Api)
+      .createNamespacedDeployment({ namespace, body: aDeployment('measured', 2) })
+    const metrics = new Metrics(config)
+    await until('metrics of both pods', async () => {
+      return (await metrics.getPodMetrics(namespace)).items.length === 2
+    })
+    const tops = await topPods(core, metrics, namespace)
+    assert.deepEqual(
+      tops.map(({ Pod, Containers }) => [
+        Pod.metadata?.namespace,
+        Containers.map(({ Container }) => Container),
+      ]),
+      [
+        [namespace, ['main']],
+        [namespace, ['main']],
+      ],
+    )
+    const [{ containers }] = (await metrics.getPodMetrics(namespace)).items as [PodMetric]
+    assert.match(containers[0]!.usage.memory, /^\d+[KM]i$/)
+  })
+
+  it('adds headers to what it asks', async () => {
+    const reviews = config.makeApiClient(AuthenticationV1Api)
+    const jane = setHeaderOptions('Impersonate-User', 'jane')
+    const { status } = await reviews.createSelfSubjectReview({ body: {} }, jane)
+    assert.equal(status?.userInfo?.username, 'jane')
+    const middleware = [setHeaderMiddleware('Impersonate-User', 'john')]
+    await assert.rejects(
+      core.listNamespacedSecret({ namespace: 'default' }, { middleware, middlewareMergeStrategy: 'append' }),
+      isRefused(403),
+    )
   })
 })
 
