@@ -39,6 +39,14 @@ export function startWhenLeader(
   const { namespace, name } = options.lease ?? { namespace: 'kube-system', name: component }
   const log = context.log.with({ lease: `${namespace}/${name}`, identity })
   const recorder = createEventRecorder({ client, component, clock, log })
+  const master = context.metrics
+    .gauge({
+      name: 'leader_election_master_status',
+      help: 'Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master.',
+      labels: ['name'],
+    })
+    .with({ name })
+  master.set(0)
   const abort = new AbortController()
   const { signal } = abort
   /** The last record seen and since when, by our own clock: other machines' clocks are not trusted. */
@@ -165,11 +173,13 @@ export function startWhenLeader(
   async function serve(): Promise<void> {
     recorder.event(observed!.lease, 'Normal', 'LeaderElection', `${identity} became leader`)
     leading = lead()
+    master.set(1)
     void leading.ready.then(resolveReady)
     await keep().catch(() => {})
     recorder.event(observed!.lease, 'Normal', 'LeaderElection', `${identity} stopped leading`)
     const ended = leading
     leading = undefined
+    master.set(0)
     await ended.stop()
     if (!signal.aborted) log.warn('The lease was lost')
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../machinery/clock.ts'
 import type { KubernetesObject } from '../machinery/meta.ts'
 import type { Logger } from '../machinery/log.ts'
+import type { Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Resource } from '../machinery/resource.ts'
 import type { Client } from './client.ts'
@@ -44,6 +45,7 @@ export interface ReconcileContext {
   readonly random: Random
   readonly events: EventRecorder
   readonly log: Logger
+  readonly metrics: Metrics
 }
 
 export type Outcome = { readonly type: 'done' } | { readonly type: 'again'; readonly afterMs: number }

@@ -43,6 +43,7 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
     random,
     events,
     log,
+    metrics,
   }
   reconciler.prepare?.(shared)
 

@@ -5,6 +5,7 @@ import { CronError } from '../../machinery/cron/cron-fields.ts'
 import { parseCronSchedule, type CronSchedule } from '../../machinery/cron/cron-schedule.ts'
 import { timeZone, type TimeZone } from '../../machinery/cron/time-zone.ts'
 import { goQuote } from '../../machinery/go-format.ts'
+import { exponentialBuckets } from '../../machinery/metrics.ts'
 import { isControlledBy } from '../../machinery/owner.ts'
 import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
@@ -133,11 +134,20 @@ async function replaceActive(cronJob: CronJob, context: ReconcileContext): Promi
 
 /** Creates the job and lists it as active. One of its name may be there: from a run that could not write the status. */
 async function startJob(cronJob: CronJob, scheduledMs: number, context: ReconcileContext): Promise<Run> {
-  const { client, events } = context
+  const { client, events, metrics, clock } = context
   const wanted = jobFromTemplate(cronJob, scheduledMs)
   let job: Job
   try {
     job = await client.create(jobs, wanted)
+    metrics
+      .histogram({
+        name: 'cronjob_controller_job_creation_skew_duration_seconds',
+        help: 'Time between when a cronjob is scheduled to be run, and when the corresponding job is created',
+        stability: 'STABLE',
+        buckets: exponentialBuckets(1, 2, 10),
+      })
+      .with({})
+      .observe((clock.now() - scheduledMs) / 1000)
     events.event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${identityOf(job).name}`)
   } catch (error) {
     if (isNamespaceTerminating(error)) return { cronJob, outcome: done }

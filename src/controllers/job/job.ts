@@ -9,6 +9,7 @@ import { claim } from '../ownership/claim.ts'
 import { indexByController } from '../ownership/controller-index.ts'
 import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { noBackoff, type Backoff } from './backoff.ts'
+import { countForeignJob, countSync, type JobAction } from './job-metrics.ts'
 import { finishedCondition, jobCondition, withJobCondition } from './job-conditions.ts'
 import { trackingFinalizer } from './job-pod.ts'
 import { isManagedByOthers, isSuspended } from './job-spec.ts'
@@ -37,6 +38,7 @@ export function jobReconciler(): Reconciler {
     async reconcile(key, context) {
       const { cache, clock, events } = context
       const found = cache(jobs).get(key)
+      if (found && isManagedByOthers(found)) countForeignJob(context.metrics, found.spec?.managedBy ?? '')
       if (!found || isManagedByOthers(found) || finishedCondition(found)) {
         backoffs.delete(key)
         return done
@@ -47,15 +49,32 @@ export function jobReconciler(): Reconciler {
         return done
       }
 
-      const owned = await claimPods(found, context)
-      const job = isSuspended(found) ? found : started(found, clock.now())
-      const observed = observeJob(job, owned, backoffs.get(key) ?? noBackoff)
-      const step = await advance(job, observed, context)
-      await trackJob(found, step, observed, context, () => void backoffs.set(key, observed.backoff))
-      if (step.counts.failure !== undefined) throw step.counts.failure
-      return step.againMs === undefined ? done : again(step.againMs)
+      const startMs = clock.monotonic()
+      let action: JobAction = 'reconciling'
+      let result: 'success' | 'error' = 'error'
+      try {
+        const owned = await claimPods(found, context)
+        const job = isSuspended(found) ? found : started(found, clock.now())
+        const observed = observeJob(job, owned, backoffs.get(key) ?? noBackoff)
+        const step = await advance(job, observed, context)
+        action = actionOf(step, observed)
+        await trackJob(found, step, observed, context, () => void backoffs.set(key, observed.backoff))
+        if (step.counts.failure !== undefined) throw step.counts.failure
+        result = 'success'
+        return step.againMs === undefined ? done : again(step.againMs)
+      } finally {
+        countSync(context.metrics, found, { action, result, tookMs: clock.monotonic() - startMs })
+      }
     },
   }
+}
+
+function actionOf({ counts }: JobStep, { active, pods: owned }: JobObservation): JobAction {
+  if (counts.active > active.length) return 'pods_created'
+  if (counts.active < active.length) return 'pods_deleted'
+  return owned.some(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
+    ? 'tracking'
+    : 'reconciling'
 }
 
 const completionModes: readonly unknown[] = [undefined, 'NonIndexed', 'Indexed']

@@ -4,7 +4,9 @@ import type { ReconcileContext } from '../../client/reconciler.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
 import { accountPods, endedStatus, settleUncounted } from './account-pods.ts'
+import { countFinishedJob, countFinishedPods, countHandledFailure } from './job-metrics.ts'
 import { isTracked } from './job-pod.ts'
+import { matchFailurePolicy } from './pod-failure-policy.ts'
 import type { PodCounts } from './manage-pods.ts'
 import type { JobObservation } from './observe-job.ts'
 import { releasePod } from './release-pod.ts'
@@ -45,8 +47,16 @@ export async function trackJob(
   )
   const ended = failed ? undefined : endedStatus(settled, accounting, terminating)
   const written = await writeStatus(noted, ended ?? settled, context)
+  countFinishedPods(context.metrics, written, found)
+  for (const pod of released) {
+    const { action } =
+      pod.status?.phase === 'Failed' ? matchFailurePolicy(job.spec?.podFailurePolicy, pod) : {}
+    if (action) countHandledFailure(context.metrics, action)
+  }
   if (failed) throw failed.reason as Error
-  if (ended && accounting.final) announceEnd(written, accounting.final, context)
+  if (!ended || !accounting.final) return
+  countFinishedJob(context.metrics, written, accounting.final)
+  announceEnd(written, accounting.final, context)
 }
 
 async function writeStatus(job: Job, status: JobStatus, { client }: ReconcileContext): Promise<Job> {

@@ -54,12 +54,19 @@ export function podGarbageCollector(): Reconciler {
           if (leftMs > 0) return again(leftMs)
           if (await nodeExists(nodeName, context)) return done
           const message = 'PodGC: node no longer exists'
-          await end(pod, withDisruptionTarget(pod, 'DeletionByPodGC', message, clock.now()), context)
+          await end(
+            pod,
+            withDisruptionTarget(pod, 'DeletionByPodGC', message, clock.now()),
+            'orphaned',
+            context,
+          )
           return done
         }
         case 'nodeOutOfService':
+          await end(pod, pod, 'out-of-service', context)
+          return done
         case 'neverScheduled':
-          await end(pod, pod, context)
+          await end(pod, pod, 'unscheduled', context)
           return done
       }
     },
@@ -85,9 +92,30 @@ async function nodeExists(name: string, { client }: ReconcileContext): Promise<b
   }
 }
 
+/** As the metrics name it. */
+type EndReason = 'orphaned' | 'out-of-service' | 'unscheduled' | 'terminated'
+
 /** Says that the pod has failed, since nobody else will, and removes it at once. */
-async function end(pod: Pod, marked: Pod, { client }: ReconcileContext): Promise<void> {
+async function end(
+  pod: Pod,
+  marked: Pod,
+  reason: EndReason,
+  { client, metrics }: ReconcileContext,
+): Promise<void> {
   const target = identityOf(pod)
+  const labels = { namespace: target.namespace, reason }
+  const labelNames = ['namespace', 'reason'] as const
+  const prefix = 'pod_gc_collector_force_delete'
+  const deletions = metrics.counter({
+    name: `${prefix}_pods_total`,
+    help: 'Number of pods that are being forcefully deleted since the Pod GC Controller started.',
+    labels: labelNames,
+  })
+  const failures = metrics.counter({
+    name: `${prefix}_pod_errors_total`,
+    help: 'Number of errors encountered when forcefully deleting the pods since the Pod GC Controller started.',
+    labels: labelNames,
+  })
   try {
     if (!isTerminal(pod)) {
       const { conditions } = marked.status ?? {}
@@ -98,8 +126,11 @@ async function end(pod: Pod, marked: Pod, { client }: ReconcileContext): Promise
       await client.patch(pods, target, { type: 'strategic', body }, { subresource: 'status' })
     }
     await client.delete(pods, target, { gracePeriodSeconds: 0, preconditions: { uid: target.uid } })
+    deletions.with(labels).add()
   } catch (error) {
-    if (!isNotFound(error)) throw error
+    if (isNotFound(error)) return
+    failures.with(labels).add()
+    throw error
   }
 }
 
@@ -120,7 +151,8 @@ export function terminatedPodCollector(threshold = 12_500): Reconciler {
       const terminated = context.cache(pods).byIndex(terminatedIndex, '')
       const excess = terminated.length - threshold
       if (threshold <= 0 || excess <= 0) return done
-      for (const pod of terminated.toSorted(leastWantedFirst).slice(0, excess)) await end(pod, pod, context)
+      for (const pod of terminated.toSorted(leastWantedFirst).slice(0, excess))
+        await end(pod, pod, 'terminated', context)
       return done
     },
   }

@@ -1,6 +1,7 @@
 import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import { nodes, pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { identityOf } from '../ownership/identity.ts'
@@ -53,10 +54,29 @@ export function taintEvictionReconciler(): Reconciler {
       }
       events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
       await evict(pod, context)
+      countEviction(context.metrics, -leftMs / 1000)
       waiting.delete(key)
       return done
     },
   }
+}
+
+/** Names as upstream: pkg/controller/tainteviction/metrics. */
+function countEviction(metrics: Metrics, lateSeconds: number): void {
+  const prefix = 'taint_eviction_controller'
+  const help = 'Total number of Pods deleted by TaintEvictionController since its start.'
+  metrics
+    .counter({ name: `${prefix}_pod_deletions_total`, help })
+    .with({})
+    .add()
+  metrics
+    .histogram({
+      name: `${prefix}_pod_deletion_duration_seconds`,
+      help: 'Latency, in seconds, between the time when a taint effect has been activated for the Pod and its deletion.',
+      buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 120, 180, 240],
+    })
+    .with({})
+    .observe(lateSeconds)
 }
 
 function noExecuteTaints({ spec }: Node) {

@@ -7,7 +7,7 @@ import { keys, runReconcilers, type ReconcilerHarness } from '../testing/run-rec
 import { legacyTokenSigner, tokenSecretsReconciler } from './token-secrets.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const sign = legacyTokenSigner(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+const sign = legacyTokenSigner(privateKey.export({ type: 'pkcs8', format: 'pem' }))
 const account = { metadata: { namespace: 'default', name: 'robot', uid: 'robot-uid' } }
 const aSecret = (annotations: Readonly<Record<string, string>> = {}) => ({
   metadata: {

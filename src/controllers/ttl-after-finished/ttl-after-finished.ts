@@ -2,6 +2,7 @@ import type { Job } from '../../api/generated/batch.v1.ts'
 import { jobs } from '../../api/generated/resources.ts'
 import { again, done, on, type Reconciler } from '../../client/reconciler.ts'
 import { isDeleting } from '../../machinery/owner.ts'
+import { exponentialBuckets } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { parseTime } from '../../machinery/time.ts'
@@ -14,7 +15,7 @@ export const ttlAfterFinishedReconciler: Reconciler = {
   queueName: 'ttl_jobs_to_delete',
   watches: [on(jobs, (job) => (expiryMs(job) === undefined ? [] : [keyOf(job)]))],
 
-  async reconcile(key, { client, cache, clock }) {
+  async reconcile(key, { client, cache, clock, metrics }) {
     const job = cache(jobs).get(key)
     const dueMs = job && expiryMs(job)
     if (dueMs === undefined) return done
@@ -27,6 +28,14 @@ export const ttlAfterFinishedReconciler: Reconciler = {
       if (latestMs === undefined || latestMs > clock.now() || latest.metadata?.uid !== target.uid) return done
       const preconditions = { uid: target.uid, resourceVersion: latest.metadata.resourceVersion ?? '' }
       await client.delete(jobs, target, { propagationPolicy: 'Foreground', preconditions })
+      metrics
+        .histogram({
+          name: 'ttl_after_finished_controller_job_deletion_duration_seconds',
+          help: 'The time it took to delete the job since it became eligible for deletion',
+          buckets: exponentialBuckets(0.1, 2, 14),
+        })
+        .with({})
+        .observe((clock.now() - latestMs) / 1000)
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

@@ -12,6 +12,7 @@ import { keyOf, parseKey } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
+import { followVolumes } from './volume-metrics.ts'
 import { claimNamesOf } from './claim-names.ts'
 import {
   boundClaim,
@@ -61,7 +62,8 @@ export const persistentVolumeBinder: Reconciler = {
     ),
   ],
 
-  prepare({ cache }) {
+  prepare({ cache, metrics }) {
+    followVolumes(metrics, { volumes: cache(persistentVolumes), claims: cache(persistentVolumeClaims) })
     cache(persistentVolumes).addIndex(ofClass, (volume) =>
       volume.spec?.claimRef ? [] : [storageClassOf(volume) ?? ''],
     )
