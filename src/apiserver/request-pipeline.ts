@@ -30,6 +30,7 @@ import { allSubresources } from './registry/subresources/order.ts'
 import type { CreateToken } from './registry/subresources/token.ts'
 import { interpretStoreFailure } from './registry/store-failure.ts'
 import type { WriteHooks } from './registry/write-hooks.ts'
+import { defaultsSince } from './storage/defaults-mark.ts'
 import { StoreFeed } from './storage/store-feed.ts'
 import { createServiceResolver } from './webhook/service-resolver.ts'
 import { WebhookClient } from './webhook/webhook-client.ts'
@@ -57,6 +58,7 @@ export interface RequestPipeline {
 /** Reads the store, and makes everything from authorisation to storage of the options. */
 export async function createRequestPipeline(options: ApiServerOptions): Promise<RequestPipeline> {
   const { store, clock, random, log, definitions, serviceCidrs, metrics = createMetrics() } = options
+  const defaultsAt = await defaultsSince(store)
   const feed = await StoreFeed.open(store, clock, log)
   const nodePortRange = options.nodePortRange ?? defaultNodePortRange
   const allocators = new ServiceAllocators({
@@ -82,7 +84,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     return security.createToken(...request)
   }
   const table: ResourceTable = new ResourceTable(
-    { store, feed, clock, random, admission },
+    { store, feed, clock, random, admission, defaultsSince: defaultsAt },
     allSubresources(() => table, createToken),
     hooks,
   )

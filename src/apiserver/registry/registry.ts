@@ -1,5 +1,7 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
+import { applyDefaults } from '../../api/apply-defaults.ts'
 import { planOf, zeroObject } from '../../api/decode-plan.ts'
+import { decode } from '../../api/decode.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import type { Random } from '../../machinery/random.ts'
@@ -30,6 +32,8 @@ export interface RegistryContext {
   readonly clock: Clock
   readonly random: Random
   readonly admission: AdmissionChain
+  /** The revision before which objects were perhaps written with other defaults than today's. Default: none were. */
+  readonly defaultsSince?: bigint
 }
 
 /** The objects of one resource: where they stand, how they are read, and what their writes have in common. */
@@ -56,7 +60,7 @@ export class Registry {
     this.served = new ServedResource(this)
     const others = definition.alsoServedAs ?? []
     this.versions = [this.served, ...others.map((conversion) => new ServedResource(this, conversion))]
-    const type = storedType(definition.resource, definition)
+    const type = storedType(definition.resource, this.#storedForm())
     const prefix = `${registryRoot}${group === '' ? 'core' : group}/${resource}/`
     this.cache = new WatchCache(type, prefix, context.store, context.feed)
     this.storage = new ObjectStorage(context.store, this.cache)
@@ -64,6 +68,24 @@ export class Registry {
     this.tracksGeneration =
       tracksGeneration ?? (!!raisesGeneration || Object.hasOwn(this.served.schema.fields, 'spec'))
     this.fields = new FieldManagement(this)
+  }
+
+  /** Of Kubernetes' own kinds: what was written with the defaults of another time gets those of today. */
+  #storedForm(): Parameters<typeof storedType>[1] {
+    const { definition, context } = this
+    if (definition.isCustom) return definition
+    return {
+      ...(definition.selectableFields && {
+        selectableFields: (object: KubernetesObject) => definition.selectableFields!(object),
+      }),
+      normalizedSince: context.defaultsSince ?? 0n,
+      normalize: (stored) => {
+        const object = decode(stored, this.served.schema) as Writable<KubernetesObject>
+        applyDefaults(object, this.served.schema)
+        definition.strategy.defaults?.(object)
+        return object
+      },
+    }
   }
 
   get groupResource(): { readonly group: string; readonly resource: string } {

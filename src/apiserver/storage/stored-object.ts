@@ -18,11 +18,13 @@ export interface StoredType<T extends KubernetesObject = KubernetesObject> {
   decode?(value: Uint8Array): T
   /** Makes what stands in the store what the schema says now, which may be another than when it was written. */
   normalize?(object: KubernetesObject): Writable<KubernetesObject>
+  /** What was written at this revision or later needs no normalizing. Default: everything does. */
+  readonly normalizedSince?: bigint
 }
 
 export function storedType<T extends KubernetesObject>(
   resource: Resource<T>,
-  more: Pick<StoredType<T>, 'selectableFields' | 'decode' | 'normalize'> = {},
+  more: Pick<StoredType<T>, 'selectableFields' | 'decode' | 'normalize' | 'normalizedSince'> = {},
 ): StoredType<T> {
   return {
     resource,
@@ -30,6 +32,7 @@ export function storedType<T extends KubernetesObject>(
     ...(more.selectableFields && { selectableFields: (object: T) => more.selectableFields!(object) }),
     ...(more.decode && { decode: (value: Uint8Array) => more.decode!(value) }),
     ...(more.normalize && { normalize: (object: KubernetesObject) => more.normalize!(object) }),
+    ...(more.normalizedSince !== undefined && { normalizedSince: more.normalizedSince }),
   }
 }
 
@@ -66,7 +69,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     const { raw } = this
     this.length = raw.length
     if (object) this.#hold(withResourceVersion(object, this.resourceVersion), raw)
-    if (!object && type.normalize) return
+    if (!object && this.#needsNormalizing) return
     this.#position = resourceVersionPosition(raw, type.header)
     if (this.#position >= 0) {
       this.#sent = stored
@@ -87,10 +90,15 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return asBuffer(this.#sent!.value)
   }
 
+  get #needsNormalizing(): boolean {
+    const { normalize, normalizedSince } = this.type
+    return normalize !== undefined && (normalizedSince === undefined || this.revision < normalizedSince)
+  }
+
   /** Stands in the store in another version than the one that is stored now. */
   get isOutdated(): boolean {
-    const { header, normalize } = this.type
-    return normalize !== undefined && this.raw.compare(header, 0, header.length, 0, header.length) !== 0
+    const { header } = this.type
+    return this.#needsNormalizing && this.raw.compare(header, 0, header.length, 0, header.length) !== 0
   }
 
   get object(): T {
