@@ -245,7 +245,8 @@ class Decoding {
         object[key] = input === null ? null : this.value(field.plan, input)
       } else if (schema.preserveUnknown) {
         this.#path[at] = key
-        object[key] = this.#anything(input)
+        const { others } = schema
+        object[key] = others && input !== null ? this.value(planOf(others), input) : this.#anything(input)
       } else {
         delete object[key]
         this.#unknown(key, input)

@@ -35,6 +35,8 @@ export interface ObjectSchema {
   readonly structType?: 'granular' | 'atomic'
   /** Unknown fields are kept (x-kubernetes-preserve-unknown-fields). */
   readonly preserveUnknown?: boolean
+  /** Of custom resources: what unknown fields that are kept may hold; anything when absent. */
+  readonly others?: Schema
   /** This value is a whole API object (x-kubernetes-embedded-resource). */
   readonly embeddedResource?: boolean
   /** At most one of the fields is set, beside the discriminator, which says which one. */

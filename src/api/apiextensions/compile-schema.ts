@@ -92,6 +92,7 @@ function compileObject(props: JSONSchemaProps, preserves: boolean): Schema {
 class CustomObjectSchema implements ObjectSchema {
   readonly type = 'object'
   declare readonly preserveUnknown?: boolean
+  declare readonly others?: Schema
   declare readonly embeddedResource?: boolean
   declare readonly structType?: 'atomic'
   declare readonly required?: readonly string[]
@@ -101,6 +102,7 @@ class CustomObjectSchema implements ObjectSchema {
   constructor(props: JSONSchemaProps, preserves: boolean, atomic: boolean) {
     this.#props = props
     if (preserves) this.preserveUnknown = true
+    if (props.additionalProperties !== undefined) this.others = withoutFields
     if (props['x-kubernetes-embedded-resource']) this.embeddedResource = true
     if (atomic) this.structType = 'atomic'
     if (props.required) this.required = props.required
