@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../machinery/clock.ts'
+import { serverTls } from '../../machinery/pki/tls-policy.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { HttpReply, HttpRequest } from './http-exchange.ts'
 import { serveHttp1, serveUpgrade } from './http1-transport.ts'
@@ -64,6 +65,7 @@ const streamResets = { burst: 1000, rate: 100 }
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { tls, clientCertificateAuthority: ca, patience = usualPatience } = options
   const server = createSecureServer({
+    ...serverTls,
     key: tls.key,
     cert: tls.certificate,
     ...(ca && { ca }),
@@ -92,7 +94,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     address,
     port,
-    present: ({ key, certificate }) => server.setSecureContext({ key, cert: certificate, ...(ca && { ca }) }),
+    present: ({ key, certificate }) =>
+      server.setSecureContext({ ...serverTls, key, cert: certificate, ...(ca && { ca }) }),
     close: (graceMs) => close(server, connections, options, graceMs),
   }
 }

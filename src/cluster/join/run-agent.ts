@@ -230,7 +230,7 @@ function writeConfiguration(joining: Joining, { podCidr, dnsAddress }: ClusterFa
   }
   for (const pod of nodePods(place)) {
     const manifest = JSON.stringify(ownPodManifest(pod), undefined, 2)
-    writeIfChanged(join(own.staticPods, `${pod.component}.json`), `${manifest}\n`)
+    writeIfChanged(join(own.staticPods, `${pod.component}.json`), `${manifest}\n`, 0o600)
   }
   return {
     cluster: folder.name,

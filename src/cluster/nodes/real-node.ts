@@ -200,7 +200,7 @@ function writeOwnPods({ folder, plan, record, port }: RealNodeOptions): void {
   }
   for (const pod of pods) {
     const manifest = JSON.stringify(ownPodManifest(pod), undefined, 2)
-    writeIfChanged(join(own.staticPods, `${pod.component}.json`), `${manifest}\n`)
+    writeIfChanged(join(own.staticPods, `${pod.component}.json`), `${manifest}\n`, 0o600)
   }
 }
 

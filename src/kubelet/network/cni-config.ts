@@ -54,7 +54,7 @@ export async function writeCNIConfig(podCIDRs: readonly string[], options: CNIOp
   if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return false
   await mkdir(options.directory, { recursive: true })
   const temporary = `${path}.tmp`
-  await writeFile(temporary, text)
+  await writeFile(temporary, text, { mode: 0o600 })
   await rename(temporary, path)
   return true
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { serverTls } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
 import type { KubeletServerOptions } from '../options.ts'
 import { createAuthentication } from './authentication.ts'
@@ -46,6 +47,7 @@ export async function startKubeletServer(
   const sockets = new Set<Duplex>()
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
+    ...serverTls,
     cert: options.certificate,
     key: options.privateKey,
     ...(options.clientCA !== undefined && { ca: options.clientCA, requestCert: true }),
