@@ -28,6 +28,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   readonly deprecation?: string
   /** Other versions and groups under which the same objects are served. */
   readonly alsoServedAs?: readonly Conversion<T>[]
+  /** Of custom resources: versions that nobody is served, but that managed fields may still be in. */
+  readonly notServedAs?: readonly Conversion<T>[]
   /** Only these verbs (`create` for reviews); all of them when absent. */
   readonly verbs?: readonly string[]
   readonly strategy: Strategy<T>

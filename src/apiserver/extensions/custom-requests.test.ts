@@ -8,7 +8,7 @@ import { createMutatingPolicies, createValidatingPolicies } from '../admission/p
 import { WebhookMetrics } from '../admission/webhook/webhook-metrics.ts'
 import { createMutatingWebhooks, createValidatingWebhooks } from '../admission/webhook/webhook-plugins.ts'
 import { alwaysAllow } from '../authorization/always-allow.ts'
-import { aDefinition, define } from '../testing/custom-definitions.ts'
+import { aDefinition, define, definitionsPath } from '../testing/custom-definitions.ts'
 import { HttpsClient, type TestResponse } from '../testing/https-client.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 import { startWebhookServer, type WebhookServer } from '../webhook/testing/webhook-server.ts'
@@ -69,6 +69,7 @@ before(async () => {
         subresources,
         selectableFields: [{ jsonPath: '.spec.color' }],
       },
+      v3: { properties, subresources, served: false },
     }),
   )
 })
@@ -172,6 +173,27 @@ test('managers of another version give up what they no longer apply there', asyn
   const moved = await v1.apply('a', aWidget('a', { color: 'red' }), 'me')
   assert.deepEqual(found(moved).spec, { color: 'red' })
   assert.deepEqual(managersOf(moved), ['me Apply example.com/v1  {"f:spec":{"f:color":{}}}'])
+})
+
+test('managers keep what they own in a version that is no longer served', async () => {
+  const [v1, v3] = [widgetsIn('unserved'), widgetsIn('unserved', 'v3')]
+  const definition = `${definitionsPath}/widgets.example.com`
+  const serve = async (served: boolean, status: number) => {
+    const patch = [{ op: 'replace', path: '/spec/versions/2/served', value: served }]
+    const headers = { 'content-type': 'application/json-patch+json' }
+    await client.send(definition, { method: 'PATCH', body: patch, headers })
+    while ((await v3.list()).status !== status);
+  }
+  await serve(true, 200)
+  await v3.apply('a', aWidget('a', { color: 'red' }, 'v3'), 'me')
+  await serve(false, 404)
+  assert.deepEqual(
+    managersOf(await v1.merge('a', { spec: { size: 's' } }, 'fieldManager=other')).toSorted(),
+    [
+      'me Apply example.com/v3  {"f:spec":{"f:color":{}}}',
+      'other Update example.com/v1  {"f:spec":{"f:size":{}}}',
+    ],
+  )
 })
 
 test('each version selects by its own fields', async () => {

@@ -40,6 +40,7 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
   const stored = versionPart(outline, storage, schemas)
   // A version that is stored but not served is no version to anybody else.
   const others = spec.versions.filter((version) => version.served && version !== storage)
+  const hidden = spec.versions.filter((version) => !version.served && version !== storage)
   const { convert } = source
   /** What somebody else makes is pruned and defaulted as what a client sends. */
   const convertAll: ConvertObjects | undefined =
@@ -48,6 +49,8 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
       const converted = await convert(objects, apiVersion)
       return converted.map((object) => schemas.normalize(object, undefined))
     })
+  const conversion = (version: CustomResourceDefinitionVersion) =>
+    conversionOf(versionPart(outline, version, schemas), stored, schemas, convertAll)
   return {
     resource: stored.resource,
     isCustom: true,
@@ -63,10 +66,8 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
     ...(names.shortNames && { shortNames: names.shortNames }),
     ...(names.categories && { categories: names.categories }),
     ...(stored.deprecation !== undefined && { deprecation: stored.deprecation }),
-    alsoServedAs: others.map((version) => {
-      const part = versionPart(outline, version, schemas)
-      return conversionOf(part, stored, schemas, convertAll)
-    }),
+    alsoServedAs: others.map(conversion),
+    ...(hidden.length > 0 && { notServedAs: hidden.map(conversion) }),
     strategy: stored.strategy,
     columns: stored.columns,
     selectableFields: selectedFields(spec.versions),

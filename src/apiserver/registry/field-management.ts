@@ -100,7 +100,7 @@ export class FieldManagement {
   }
 
   #inVersion(served: ServedResource, object: JsonValue, apiVersion: string) {
-    const target = this.#registry.versions.find((version) => version.apiVersion === apiVersion)
+    const target = this.#registry.managedVersions.find((version) => version.apiVersion === apiVersion)
     if (!target) return undefined
     if (target === served) return { object, schema: served.schema }
     const shown = object as unknown as KubernetesObject

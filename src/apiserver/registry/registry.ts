@@ -48,6 +48,8 @@ export class Registry {
   readonly served: ServedResource
   /** All versions, the stored one first. */
   readonly versions: readonly ServedResource[]
+  /** Those, and others that managed fields may be in. */
+  readonly managedVersions: readonly ServedResource[]
   /** Whether objects have a metadata.generation. */
   readonly tracksGeneration: boolean
   #supportedFields: ReadonlySet<string> | undefined
@@ -60,6 +62,11 @@ export class Registry {
     this.served = new ServedResource(this)
     const others = definition.alsoServedAs ?? []
     this.versions = [this.served, ...others.map((conversion) => new ServedResource(this, conversion))]
+    const hidden = definition.notServedAs ?? []
+    this.managedVersions =
+      hidden.length === 0
+        ? this.versions
+        : [...this.versions, ...hidden.map((conversion) => new ServedResource(this, conversion))]
     const type = storedType(definition.resource, this.#storedForm())
     const prefix = `${registryRoot}${group === '' ? 'core' : group}/${resource}/`
     this.cache = new WatchCache(type, prefix, context.store, context.feed)

@@ -26,7 +26,7 @@ export class ScaleFields {
     this.#scope = scope
     this.#resource = { apiVersion: scaleApiVersion, schema, subresource: scope.subresource }
     this.#paths = new Map(
-      registry.versions.map(({ apiVersion, strategy: { scale } }) => [
+      registry.managedVersions.map(({ apiVersion, strategy: { scale } }) => [
         apiVersion,
         scale && (scale.path ?? ['spec', 'replicas']),
       ]),
