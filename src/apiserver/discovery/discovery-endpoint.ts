@@ -5,6 +5,7 @@ import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { negotiate, parseAccept } from '../http/negotiate.ts'
 import { bytesReply, objectReply } from '../http/reply.ts'
+import type { ObjectMediaType } from '../registry/media-types.ts'
 import type { DiscoveredGroup, ServedGroups } from './discovered.ts'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './documents.ts'
 
@@ -33,8 +34,8 @@ export function discoveryEndpoint(served: ServedGroups, serverAddress: () => str
     const [root, ...rest] = segments
     if ((root !== 'api' && root !== 'apis') || request.method !== 'GET') return undefined
     if (rest.length === 0) {
-      const version = aggregatedVersion(request)
-      if (version) return aggregatedReply(request, current(), root, version)
+      const form = aggregatedForm(request)
+      if (form) return aggregatedReply(request, current(), root, form)
     }
     const document = documentAt(current().groups, root, rest, serverAddress)
     return document && documentReply(request, document)
@@ -63,42 +64,60 @@ async function documentReply(request: HttpRequest, document: KubernetesObject): 
 
 const aggregatedVersions = new Set(['v2', 'v2beta1'])
 
-/** The version of aggregated discovery that the client wants before the classic form, if it does. */
-function aggregatedVersion(request: HttpRequest): string | undefined {
+interface AggregatedForm {
+  readonly version: string
+  readonly mediaType: ObjectMediaType
+}
+
+const aggregatedMediaTypes: readonly ObjectMediaType[] = [
+  'application/json',
+  'application/vnd.kubernetes.protobuf',
+]
+
+/** The form of aggregated discovery that the client wants before the classic ones, if it does. */
+function aggregatedForm(request: HttpRequest): AggregatedForm | undefined {
   const accept = headerOf(request.headers, 'accept') ?? ''
   if (!accept.includes('apidiscovery.k8s.io')) return undefined
-  const [wanted] = parseAccept(accept).filter(({ type, subtype, parameters }) => {
-    const isJson = type === 'application' && subtype === 'json'
+  for (const { type, subtype, parameters } of parseAccept(accept)) {
+    const mediaType = aggregatedMediaTypes.find((candidate) => candidate === `${type}/${subtype}`)
     const { as, g, v = '' } = parameters
-    if (as === undefined) return isJson || type === '*'
-    return (
-      isJson && as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && aggregatedVersions.has(v)
-    )
-  })
-  return wanted?.parameters['as'] === undefined ? undefined : wanted.parameters['v']
+    if (as === undefined && (mediaType || type === '*')) return undefined
+    const isAggregated = as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io'
+    if (mediaType && isAggregated && aggregatedVersions.has(v)) return { version: v, mediaType }
+  }
+  return undefined
 }
 
 async function aggregatedReply(
   request: HttpRequest,
   { groups, aggregated }: Snapshot,
   root: 'api' | 'apis',
-  version: string,
+  { version, mediaType }: AggregatedForm,
 ): Promise<HttpReply> {
-  const key = `${root} ${version}`
+  const key = `${root} ${version} ${mediaType}`
   let document = aggregated.get(key)
   if (!document) {
     const wanted = groups.filter(({ name }) => (root === 'api') === (name === ''))
-    const bytes = Buffer.from(`${JSON.stringify(aggregatedDiscovery(wanted, version))}\n`)
-    const digest = createHash('sha512').update(bytes).digest('hex').toUpperCase()
+    const list = aggregatedDiscovery(wanted, version)
+    const json = Buffer.from(`${JSON.stringify(list)}\n`)
+    const digest = createHash('sha512').update(json).digest('hex').toUpperCase()
+    const bytes = mediaType === 'application/json' ? json : await inProtobuf(list)
     document = { bytes, etag: `"${digest}"` }
     aggregated.set(key, document)
   }
   const headers = {
-    'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+    'content-type': `${mediaType};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
     'cache-control': 'public',
     vary: 'Accept',
     etag: document.etag,
   }
   if (headerOf(request.headers, 'if-none-match') === document.etag) return { status: 304, headers }
   return bytesReply(request, 200, headers, document.bytes)
+}
+
+/** The messages of both versions are the same. */
+async function inProtobuf(list: KubernetesObject): Promise<Buffer> {
+  const { encodeProtobuf } = await import('../../api/protobuf/envelope.ts')
+  const kind = { group: 'apidiscovery.k8s.io', version: 'v2', kind: 'APIGroupDiscoveryList' }
+  return encodeProtobuf(list, schemaOf(kind)!)
 }

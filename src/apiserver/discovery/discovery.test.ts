@@ -102,6 +102,26 @@ test('discovery is one document for who asks for it, and 304 for who has it', as
   assert.equal(beta.json['apiVersion'], 'apidiscovery.k8s.io/v2beta1')
 })
 
+test('discovery is one document in protobuf, too', async () => {
+  const as = (mediaType: string, version: string) => ({
+    accept: `${mediaType};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+  })
+  const schema = schemaOf({ group: 'apidiscovery.k8s.io', version: 'v2', kind: 'APIGroupDiscoveryList' })!
+  for (const version of ['v2', 'v2beta1']) {
+    for (const path of ['/api', '/apis']) {
+      const wanted = as('application/vnd.kubernetes.protobuf', version)
+      const binary = await get(path, wanted)
+      assert.equal(binary.headers['content-type'], wanted.accept)
+      const { message, ...type } = openProtobuf(binary.body)
+      const { json, headers } = await get(path, as('application/json', version))
+      const { apiVersion, kind, ...content } = json
+      assert.deepEqual(type, { apiVersion, kind })
+      assert.deepEqual(decodeMessage(message, schema)['items'], content['items'])
+      assert.equal(binary.headers['etag'], headers['etag'])
+    }
+  }
+})
+
 test('discovery follows resources that come and go', async () => {
   const widgets: ResourceDefinition = {
     resource: { group: 'example.io', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true },
