@@ -56,7 +56,8 @@ export function goJsonSorted(value: unknown): string {
   return goJson(withSortedKeys(value))
 }
 
-function withSortedKeys(value: unknown): unknown {
+/** A copy with the keys of every object in order, as Go writes maps. */
+export function withSortedKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withSortedKeys)
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).sort(([a], [b]) => compareGoStrings(a, b))

@@ -1,7 +1,7 @@
 import type { ControllerRevision } from '../../api/generated/apps.v1.ts'
 import type { PodTemplateSpec } from '../../api/generated/core.v1.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
-import { compareGoStrings } from '../../machinery/go-format.ts'
+import { compareGoStrings, withSortedKeys } from '../../machinery/go-format.ts'
 import { templateHash } from '../../machinery/hash.ts'
 import type { KubernetesObject, RawExtension } from '../../machinery/meta.ts'
 import { ownerReferenceTo } from '../../machinery/owner.ts'
@@ -28,7 +28,7 @@ export interface RevisionOptions {
 
 /**
  * A record of a pod template, in the form that `kubectl rollout undo` applies to the owner: a strategic merge patch that
- * replaces the template.
+ * replaces the template. Its keys are in order: upstream's clients compare the bytes with those that they make.
  */
 export function newRevision(options: RevisionOptions): ControllerRevision {
   const { owner, ownerResource, template, labels, hashLabel, revision, collisionCount } = options
@@ -46,7 +46,7 @@ export function newRevision(options: RevisionOptions): ControllerRevision {
       ...(annotations && { annotations }),
       ownerReferences: [ownerReferenceTo(owner, ownerResource)],
     },
-    data,
+    data: withSortedKeys(data) as RawExtension,
     revision,
   }
 }
