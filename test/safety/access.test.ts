@@ -26,9 +26,17 @@ import { untilObject } from '../conformance/harness/until-object.ts'
 import { rawRequest, type RawAnswer, type RawRequest } from './raw-request.ts'
 
 /*
- * Holes that API servers had, by who found them first: each test fails on a server that has the hole.
- * Tokens in logs (CVE-2019-11250, CVE-2020-8565): src/cluster/security/security.test.ts.
- * Upgraded connections (CVE-2018-1002105), redirects (CVE-2020-8559, CVE-2022-3172): src/apiserver/aggregation.
+ * Holes that API servers had, by who found them first: each test fails on a server that has the hole. The others:
+ * - request smuggling, CVE-2019-11253, CVE-2019-11254, CVE-2019-1002100, CVE-2021-25737: hostile-requests.test.ts
+ * - a node's credentials used on others' objects: node-credentials.test.ts, src/apiserver/authorization/node
+ * - tokens in logs (CVE-2019-11250, CVE-2020-8565): src/cluster/security/security.test.ts
+ * - upgraded connections (CVE-2018-1002105), redirects (CVE-2020-8559, CVE-2022-3172): src/apiserver/{aggregation,connect}
+ * - proxies that lead to the node itself, and CVE-2020-8558: src/apiserver/connect, src/proxy/loopback.test.ts
+ * - links that lead out of volumes (CVE-2017-1002101, CVE-2017-1002102, CVE-2021-25741): src/kubelet/volumes/symlinks.test.ts
+ * - what the kubelet serves, and to whom (CVE-2025-0426): src/kubelet/server/kubelet-server.test.ts
+ * - CVE-2019-11245, CVE-2023-2431: src/kubelet/containers/security.test.ts
+ * - full disks (CVE-2020-8557): src/kubelet/eviction/eviction.test.ts
+ * - answers of a runtime that make no sense: src/kubelet/runtime/cri/from-cri.test.ts
  */
 
 let cluster: TestCluster
