@@ -1,9 +1,9 @@
 import type { Pod, PodSpec } from '../../../api/generated/core.v1.ts'
 import { pods } from '../../../api/generated/resources.ts'
 import type { Writable } from '../../../machinery/meta.ts'
-import type { AdmissionPlugin } from '../plugin.ts'
+import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts'
 import { refused } from '../refuse.ts'
-import { isAbout, objectOf } from '../request-matching.ts'
+import { isAbout, objectOf, oldObjectOf } from '../request-matching.ts'
 
 /**
  * Every image is pulled anew, so that nobody runs a private image that somebody else has pulled.
@@ -12,7 +12,9 @@ import { isAbout, objectOf } from '../request-matching.ts'
 export const alwaysPullImages: AdmissionPlugin = {
   name: 'AlwaysPullImages',
   handles: (request) =>
-    isAbout(request, pods, ['CREATE', 'UPDATE']) || isAbout(request, pods, ['UPDATE'], 'ephemeralcontainers'),
+    (isAbout(request, pods, ['CREATE', 'UPDATE']) ||
+      isAbout(request, pods, ['UPDATE'], 'ephemeralcontainers')) &&
+    hasNewImages(request),
   mutate(request) {
     const { spec } = objectOf(request, pods)
     if (!spec) return
@@ -30,6 +32,24 @@ export const alwaysPullImages: AdmissionPlugin = {
       )
     }
   },
+}
+
+/** Pods that were there before the plugin was can be changed in all else. */
+function hasNewImages(request: AdmissionRequest): boolean {
+  if (request.operation !== 'UPDATE') return true
+  const before = new Set(imagesOf(oldObjectOf(request, pods)))
+  return imagesOf(objectOf(request, pods)).some((image) => !before.has(image))
+}
+
+function imagesOf({ spec }: Pod): readonly (string | undefined)[] {
+  if (!spec) return []
+  const containers: readonly { readonly image?: string }[] = [
+    ...spec.containers,
+    ...(spec.initContainers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ]
+  const volumes = (spec.volumes ?? []).flatMap(({ image }) => (image ? [image.reference] : []))
+  return [...containers.map(({ image }) => image), ...volumes]
 }
 
 function containersOf(

@@ -1,5 +1,7 @@
+import { isExtendedResourceName } from '../../../api/core/resource-names.ts'
 import { pods } from '../../../api/generated/resources.ts'
 import type { Toleration } from '../../../api/generated/core.v1.ts'
+import { jsonEqual } from '../../../machinery/equal.ts'
 import type { AdmissionPlugin } from '../plugin.ts'
 import { isAbout, objectOf } from '../request-matching.ts'
 
@@ -15,11 +17,12 @@ export const extendedResourceToleration: AdmissionPlugin = {
     if (!spec) return
     const names = [...spec.containers, ...(spec.initContainers ?? [])]
       .flatMap(({ resources }) => Object.keys(resources?.requests ?? {}))
-      .filter((name) => name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name))
+      .filter(isExtendedResourceName)
     for (const key of [...new Set(names)].sort()) {
+      const toleration: Toleration = { key, operator: 'Exists', effect: 'NoSchedule' }
       const present: readonly Toleration[] = spec.tolerations ?? []
-      if (present.some((one) => one.key === key && one.operator === 'Exists' && !one.effect)) continue
-      spec.tolerations = [...(spec.tolerations ?? []), { key, operator: 'Exists' }]
+      if (present.some((one) => jsonEqual(one, toleration))) continue
+      spec.tolerations = [...(spec.tolerations ?? []), { ...toleration }]
     }
   },
 }

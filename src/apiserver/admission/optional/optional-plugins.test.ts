@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { areTolerationsAllowed, mergeTolerations } from '../../../api/core/pod/tolerations.ts'
-import type { ConfigMap } from '../../../api/generated/core.v1.ts'
+import type { ConfigMap, Pod } from '../../../api/generated/core.v1.ts'
 import type { OwnerReference } from '../../../machinery/meta.ts'
 import type { Authorizer } from '../../authorization/authorizer.ts'
 import { HttpsClient } from '../../testing/https-client.ts'
 import { startTestServer } from '../../testing/test-server.ts'
 import { readAdmissionConfiguration } from '../configuration/admission-configuration.ts'
+import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts'
 import { readPodSecurityConfiguration } from '../pod-security/pod-security-configuration.ts'
+import { alwaysDeny } from './always.ts'
+import { alwaysPullImages } from './always-pull-images.ts'
+import { extendedResourceToleration } from './extended-resource-toleration.ts'
+import { limitPodHardAntiAffinityTopology } from './limit-pod-hard-anti-affinity-topology.ts'
 import { readEventRateLimits } from './event-rate-limit.ts'
 import { readImagePolicy } from './image-policy-webhook.ts'
 import { createOwnerReferencesPermissionEnforcement } from './owner-references-permission-enforcement.ts'
@@ -87,6 +92,97 @@ describe('createOwnerReferencesPermissionEnforcement', () => {
     assert.match(
       await server.post(configMap('d', [owner('x', { kind: 'Nonsense', blockOwnerDeletion: true })])),
       /because cannot find RESTMapping for APIVersion apps\/v1 Kind Nonsense: no matches for kind "Nonsense" in version "apps\/v1"$/,
+    )
+  })
+})
+
+describe('plugins of pods', () => {
+  const path = '/api/v1/namespaces/default/pods'
+  const podOf = (name: string, spec: object, metadata: object = {}) => ({
+    metadata: { name, ...metadata },
+    spec: { terminationGracePeriodSeconds: 30, ...spec },
+  })
+
+  async function serve(plugin: AdmissionPlugin) {
+    // What every cluster has is made before.
+    let isOn = false
+    const switched = { ...plugin, handles: (request: AdmissionRequest) => isOn && plugin.handles(request) }
+    const server = await startTestServer({ admission: [switched] })
+    const client = new HttpsClient(server)
+    isOn = true
+    return {
+      turn: (on: boolean) => void (isOn = on),
+      async send(method: string, url: string, body: object) {
+        const { status, json } = await client.send(url, { method, body })
+        return { status, pod: json as unknown as Pod, message: String(json['message']) }
+      },
+      async [Symbol.asyncDispose]() {
+        client.close()
+        await server[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  it('AlwaysPullImages pulls every image, and leaves pods of before as they are until they get another', async () => {
+    await using server = await serve(alwaysPullImages)
+    const container = { name: 'c', image: 'a:1', imagePullPolicy: 'IfNotPresent' }
+    const spec = { containers: [container], initContainers: [{ ...container, name: 'i' }] }
+    const created = await server.send('POST', path, podOf('new', spec))
+    assert.deepEqual(
+      [...created.pod.spec!.containers, ...created.pod.spec!.initContainers!].map(
+        ({ imagePullPolicy }) => imagePullPolicy,
+      ),
+      ['Always', 'Always'],
+    )
+    server.turn(false)
+    const { pod } = await server.send('POST', path, podOf('old', spec))
+    server.turn(true)
+    const labelled = { ...pod, metadata: { ...pod.metadata, labels: { a: 'b' } } }
+    assert.equal((await server.send('PUT', `${path}/old`, labelled)).status, 200)
+  })
+
+  it('ExtendedResourceToleration tolerates the taint of nodes with a device', async () => {
+    await using server = await serve(extendedResourceToleration)
+    const resources = { requests: { 'example.com/b': '1', cpu: '1' }, limits: { 'example.com/b': '1' } }
+    const more = { requests: { 'example.com/a': '1' }, limits: { 'example.com/a': '1' } }
+    const spec = {
+      containers: [{ name: 'c', image: 'x', resources }],
+      initContainers: [{ name: 'i', image: 'x', resources: more }],
+    }
+    const { pod } = await server.send('POST', path, podOf('p', spec))
+    assert.deepEqual(
+      pod.spec?.tolerations,
+      ['example.com/a', 'example.com/b'].map((key) => ({ key, operator: 'Exists', effect: 'NoSchedule' })),
+    )
+  })
+
+  it('LimitPodHardAntiAffinityTopology keeps pods away from nodes only', async () => {
+    await using server = await serve(limitPodHardAntiAffinityTopology)
+    const podWith = (topologyKey: string) =>
+      podOf('p', {
+        containers: [{ name: 'c', image: 'x' }],
+        affinity: {
+          podAntiAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [
+              { topologyKey, labelSelector: { matchLabels: { a: 'b' } } },
+            ],
+          },
+        },
+      })
+    assert.equal(
+      (await server.send('POST', path, podWith('topology.kubernetes.io/zone'))).message,
+      'pods "p" is forbidden: affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey ' +
+        'topology.kubernetes.io/zone but only key kubernetes.io/hostname is allowed',
+    )
+    assert.equal((await server.send('POST', path, podWith('kubernetes.io/hostname'))).status, 201)
+  })
+
+  it('AlwaysDeny denies', async () => {
+    await using server = await serve(alwaysDeny)
+    const { status, message } = await server.send('POST', path, podOf('p', { containers: [] }))
+    assert.deepEqual(
+      [status, message],
+      [403, 'pods "p" is forbidden: admission control is denying all modifications'],
     )
   })
 })
