@@ -41,6 +41,7 @@ import { replicationControllerReconciler } from './replicaset/replicationcontrol
 import { resourceClaimReconciler } from './resourceclaim/resourceclaim.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { serviceAccountOf } from './service-account-of.ts'
+import { controllerAccountsReconciler } from './serviceaccount/controller-accounts.ts'
 import { legacyTokenSigner, tokenSecretsReconciler } from './serviceaccount/token-secrets.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
 import { serviceCidrsReconciler } from './servicecidrs/service-cidrs.ts'
@@ -135,10 +136,12 @@ export async function startControllers(
   const as = (controller: string): ComponentContext =>
     clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
   const horizontalPodAutoscaler = { metrics: context.metrics, ...options.horizontalPodAutoscaler }
+  const all = reconcilers({ ...options, horizontalPodAutoscaler }, context.metrics)
+  const names = [...all.map(({ name }) => name), 'resourcequota', 'garbage-collector']
+  const accounts = controllerAccountsReconciler(new Set(names.map(serviceAccountOf)))
   return joinComponents('kube-controller-manager', [
-    ...reconcilers({ ...options, horizontalPodAutoscaler }, context.metrics).map((reconciler) =>
-      startReconciler(reconciler, as(reconciler.name)),
-    ),
+    ...(clientOf ? [startReconciler(accounts, context)] : []),
+    ...all.map((reconciler) => startReconciler(reconciler, as(reconciler.name))),
     ...(serviceAccountPrivateKey === undefined
       ? []
       : // No account of its own: it makes what accounts are known by.
