@@ -38,12 +38,27 @@ export function validateSelector(
     '`selector` does not match template `labels`',
   )
   // No selector selects nothing, the template's labels neither.
-  if (!selector) return template ? [required(at), mismatch] : [required(at)]
+  if (!selector) return [...(kind === 'daemonset' ? [] : [required(at)]), ...(template ? [mismatch] : [])]
   const errors = validateLabelSelector(selector, at)
   if (isEmpty(selector)) errors.push(invalid(at, selector, `empty selector is invalid for ${kind}`))
-  if (errors.length > 0) return errors
+  if (!isSelector(selector)) {
+    if (kind === 'deployment') errors.push(invalid(at, selector, 'invalid label selector'))
+    if (kind === 'statefulset') errors.push(invalid(at, selector))
+    return errors
+  }
+  if (isEmpty(selector)) return errors
   const labels = template?.metadata?.labels ?? {}
-  return matchesLabels(fromLabelSelector(selector), labels) ? [] : [mismatch]
+  return matchesLabels(fromLabelSelector(selector), labels) ? errors : [...errors, mismatch]
+}
+
+function isSelector(selector: LabelSelector): boolean {
+  try {
+    fromLabelSelector(selector)
+    return true
+  } catch (error) {
+    if (error instanceof SelectorError) return false
+    throw error
+  }
 }
 
 export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {

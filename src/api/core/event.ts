@@ -2,7 +2,6 @@ import type { Event } from '../generated/core.v1.ts'
 import { events } from '../generated/resources.ts'
 import type { Event as EventV1 } from '../generated/events.v1.ts'
 import { eventsV1 } from '../generated/resources.ts'
-import { humanDuration } from '../../machinery/duration.ts'
 import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
 import { column, nameColumn, timeSince, wide } from '../columns.ts'
 import type { Conversion, ResourceDefinition } from '../definition.ts'
@@ -61,13 +60,12 @@ function firstTime({ firstTimestamp, eventTime }: Event): string | undefined {
 function lastSeen(event: Event, now: number): string {
   const first = firstTime(event)
   const last = event.series?.lastObservedTime ?? event.lastTimestamp ?? first
-  const count = countOf(event)
-  if (count <= 1 || !first || !last) return timeSince(last ?? undefined, now)
-  return `${timeSince(last, now)} (x${count} over ${humanDuration(now - Date.parse(first))})`
+  return timeSince(last ?? undefined, now)
 }
 
 function countOf({ series, count }: Event): number {
-  return series?.count ?? count ?? 1
+  // An event that was seen once need not say so.
+  return series ? (series.count ?? 0) : count || 1
 }
 
 function objectText({ involvedObject }: Event): string {

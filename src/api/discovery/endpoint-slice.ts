@@ -107,7 +107,7 @@ function validateEndpointSlice({ addressType, endpoints, ports }: EndpointSlice)
       else errors.push(...validateNonSpecialIp(field, address))
     }
     errors.push(...topologyErrors(endpoint, at))
-    if (hostname)
+    if (hostname !== undefined)
       errors.push(
         ...dns1123LabelErrors(hostname).map((message) => invalid(at.child('hostname'), hostname, message)),
       )
@@ -167,7 +167,7 @@ function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {
       errors.push(...dns1123LabelErrors(name).map((message) => invalid(at.child('name'), name, message)))
     if (names.has(name)) errors.push(duplicate(at.child('name'), name))
     names.add(name)
-    if (!protocol) errors.push(required(at.child('protocol')))
+    if (protocol === undefined) errors.push(required(at.child('protocol')))
     else if (!protocols.includes(protocol))
       errors.push(notSupported(at.child('protocol'), protocol, protocols))
     if (appProtocol !== undefined) {

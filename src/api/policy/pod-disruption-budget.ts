@@ -10,7 +10,13 @@ export const podDisruptionBudgetDefinition: ResourceDefinition<PodDisruptionBudg
   resource: podDisruptionBudgets,
   singular: 'poddisruptionbudget',
   shortNames: ['pdb'],
-  strategy: { allowUnconditionalUpdate: false, validate: validateBudget, status: {} },
+  // Upstream asks no more of a budget's name than that it fits into a URL.
+  strategy: {
+    nameRule: 'pathSegment',
+    allowUnconditionalUpdate: false,
+    validate: validateBudget,
+    status: {},
+  },
   columns: [
     nameColumn,
     column('Min Available', 'Pods that must stay available.', ({ spec }) => `${spec?.minAvailable ?? 'N/A'}`),
