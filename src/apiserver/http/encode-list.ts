@@ -80,7 +80,17 @@ function convertedItems(as: ServedResource, items: readonly StoredObject[]): Ite
   }
 }
 
-function* pieces(head: Buffer, tail: Buffer, count: number, encode: ItemEncoder): Generator<Buffer> {
+/**
+ * Whoever has done with a piece may give it back for asking for the next one, which is then made in its place: to
+ * allocate megabytes for each list has V8 collect all of its garbage for every few of them.
+ */
+function* pieces(
+  head: Buffer,
+  tail: Buffer,
+  count: number,
+  encode: ItemEncoder,
+): Generator<Buffer, void, Buffer | undefined> {
+  let room: Buffer | undefined
   let next = 0
   let isFirst = true
   while (isFirst || next < count) {
@@ -89,7 +99,9 @@ function* pieces(head: Buffer, tail: Buffer, count: number, encode: ItemEncoder)
     while (next < count && (next === start || length < pieceSize))
       length += encode.length(next++) + (next > 1 ? 1 : 0)
     const isLast = next === count
-    const piece = Buffer.allocUnsafe(length + (isLast ? tail.length : 0))
+    if (isLast) length += tail.length
+    if (!room || room.length < length) room = Buffer.allocUnsafeSlow(length + (length >> roomShift))
+    const piece = room.subarray(0, length)
     let offset = isFirst ? head.copy(piece) : 0
     for (let index = start; index < next; index++) {
       if (index > 0) piece[offset++] = comma
@@ -97,9 +109,12 @@ function* pieces(head: Buffer, tail: Buffer, count: number, encode: ItemEncoder)
     }
     if (isLast) tail.copy(piece, offset)
     isFirst = false
-    yield piece
+    if ((yield piece) !== piece) room = undefined
   }
 }
+
+/** An eighth more than a piece takes, as the next one may be a little longer. */
+const roomShift = 3
 
 const comma = 0x2c
 

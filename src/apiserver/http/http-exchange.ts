@@ -52,7 +52,10 @@ export type ReplyBody =
 
 /** Where a streamed body goes. */
 export interface ByteSink {
-  /** Returns a promise when the client reads too slowly: wait for it before writing more. Does nothing once closed. */
+  /**
+   * Returns a promise when the client reads too slowly: wait for it before writing more. Then nothing of the chunk waits
+   * to be sent any more; what was taken at once, without a promise, may still. Does nothing once closed.
+   */
   write(chunk: Buffer): Promise<void> | undefined
   readonly closed: boolean
   /** Cuts the reply off. */

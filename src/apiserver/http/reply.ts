@@ -31,7 +31,7 @@ export async function piecesReply(
   request: HttpRequest,
   status: number,
   headers: ReplyHeaders,
-  body: { readonly length: number; readonly pieces: Iterable<Buffer> },
+  body: { readonly length: number; readonly pieces: Iterable<Buffer, unknown, Buffer | undefined> },
 ): Promise<HttpReply> {
   if (body.length > gzipThresholdBytes && acceptsGzip(request)) {
     return {
@@ -47,10 +47,17 @@ export async function piecesReply(
   return { status, headers: lengthHeaders, body: (sink) => writeAll(pieces, sink) }
 }
 
-async function writeAll(pieces: Iterable<Buffer>, sink: ByteSink): Promise<void> {
-  for (const piece of pieces) {
+async function writeAll(
+  pieces: Iterable<Buffer, unknown, Buffer | undefined>,
+  sink: ByteSink,
+): Promise<void> {
+  const iterator = pieces[Symbol.iterator]()
+  let free: Buffer | undefined
+  for (let next = iterator.next(free); !next.done; next = iterator.next(free)) {
+    const drained = sink.write(next.value)
+    await drained
     if (sink.closed) return
-    await sink.write(piece)
+    free = drained && next.value
   }
 }
 
