@@ -38,6 +38,7 @@ import { isStaticPod } from './pods/pod.ts'
 import type { KubeletPaths, PodServices } from './pods/services.ts'
 import { createStatusWriter } from './pods/status-writer.ts'
 import { openComponentRuntime } from './runtime/component/component-runtime.ts'
+import { instrumentedRuntime } from './runtime/instrumented-runtime.ts'
 import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
 import {
@@ -45,6 +46,7 @@ import {
   type SimulatedRuntimeOptions,
 } from './runtime/simulated/simulated-runtime.ts'
 import { startKubeletServer } from './server/kubelet-server.ts'
+import { observePods } from './server/pod-metrics.ts'
 import { createProbeMetrics } from './probes/probe-metrics.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
@@ -274,6 +276,7 @@ export async function startKubelet(
     },
     forget: (uid) => statusWriter.forget(uid),
   })
+  observePods(context.metrics, nodeName, () => manager.pods())
   const rotator = createLogRotator({
     runtime,
     clock,
@@ -424,7 +427,7 @@ async function readResolvConf(path = '/etc/resolv.conf'): Promise<string> {
 /** gRPC and CRI's messages are loaded only where they are used. */
 async function openRuntime(
   choice: RuntimeChoice,
-  { clock }: ComponentContext,
+  { clock, metrics }: ComponentContext,
   annotationsOf: NonNullable<SimulatedRuntimeOptions['annotationsOf']>,
 ): Promise<ContainerRuntime> {
   switch (choice.type) {
@@ -434,7 +437,7 @@ async function openRuntime(
       return createSimulatedRuntime({ annotationsOf, ...choice, clock })
     case 'cri': {
       const { openCriRuntime } = await import('./runtime/cri/cri-runtime.ts')
-      return await openCriRuntime(choice)
+      return instrumentedRuntime(await openCriRuntime(choice), metrics, clock)
     }
   }
 }
