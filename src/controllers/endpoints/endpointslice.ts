@@ -12,6 +12,7 @@ import { endpointOf, familiesOf, hasEndpoint, type AddressFamily } from './pod-e
 import { groupByPorts, planSlices, slicesOfFamily, type SliceContent } from './plan-slices.ts'
 import { hasNoClusterAddress, isHeadless, portsOn } from './service-ports.ts'
 import { indexServicesBySelector, selects, servicesOf } from './services-of-pod.ts'
+import { countSliceChange, countSliceSync } from './slice-metrics.ts'
 import { createTriggerTimes, triggerTimeAnnotation } from './trigger-time.ts'
 
 export const serviceNameLabel = 'kubernetes.io/service-name'
@@ -61,8 +62,10 @@ export function endpointSliceReconciler(): Reconciler {
       const triggerTime = triggerTimes.compute(key, service, selected)
       try {
         await writeSlices(service, selected, slices, triggerTime, context)
+        countSliceSync(context.metrics, 'success')
       } catch (error) {
         if (isNamespaceTerminating(error)) return done
+        countSliceSync(context.metrics, 'error')
         const message = `Error updating Endpoint Slices for Service ${key}: ${messageOf(error)}`
         context.events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message)
         throw error
@@ -79,7 +82,7 @@ async function writeSlices(
   triggerTime: string | undefined,
   context: ReconcileContext,
 ): Promise<void> {
-  const { client, cache } = context
+  const { client, cache, metrics } = context
   const families = familiesOf(service)
   for (const family of families) {
     const items = selected.filter(hasEndpoint).flatMap((pod) => {
@@ -94,22 +97,30 @@ async function writeSlices(
     const existing = slicesOfFamily(slices, family)
     const plan = planSlices(existing, groupByPorts(items))
     const written = new Set([...plan.update.map(({ slice }) => slice), ...plan.delete])
-    for (const content of plan.create)
+    for (const content of plan.create) {
       await client.create(endpointSlices, sliceFor(service, family, content, triggerTime))
+      countSliceChange(metrics, 'create')
+    }
     for (const { slice, content } of plan.update)
-      await client.update(endpointSlices, sliceFor(service, family, content, triggerTime, slice))
+      await update(sliceFor(service, family, content, triggerTime, slice))
     for (const slice of plan.delete) await remove(slice)
     for (const slice of existing.filter((candidate) => !written.has(candidate))) {
       const { ports = [], endpoints = [] } = slice
       const wanted = sliceFor(service, family, { ports, endpoints }, triggerTime, slice)
-      if (!hasSameIdentity(wanted, slice)) await client.update(endpointSlices, wanted)
+      if (!hasSameIdentity(wanted, slice)) await update(wanted)
     }
   }
   for (const slice of slices) if (!families.includes(slice.addressType as AddressFamily)) await remove(slice)
 
+  async function update(slice: EndpointSlice): Promise<void> {
+    await client.update(endpointSlices, slice)
+    countSliceChange(metrics, 'update')
+  }
+
   async function remove(slice: EndpointSlice): Promise<void> {
     try {
       await client.delete(endpointSlices, identityOf(slice))
+      countSliceChange(metrics, 'delete')
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

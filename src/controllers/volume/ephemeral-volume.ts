@@ -2,6 +2,7 @@ import type { PersistentVolumeClaim, Pod, Volume } from '../../api/generated/cor
 import { persistentVolumeClaims, pods } from '../../api/generated/resources.ts'
 import { done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { controllerOf, isControlledBy, isDeleting, ownerReferenceTo } from '../../machinery/owner.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { ephemeralClaimName } from './claim-names.ts'
 
@@ -34,18 +35,37 @@ export const ephemeralVolumeReconciler: Reconciler = {
 async function ensureClaim(
   pod: Pod,
   volume: Volume,
-  { cache, client, events }: ReconcileContext,
+  { cache, client, events, metrics }: ReconcileContext,
 ): Promise<void> {
   const name = ephemeralClaimName(pod.metadata?.name ?? '', volume.name)
   const namespace = pod.metadata?.namespace ?? ''
   try {
     const claim = cache(persistentVolumeClaims).get(`${namespace}/${name}`)
-    if (!claim) await client.create(persistentVolumeClaims, claimOf(pod, volume, name))
+    if (!claim) await counted(client.create(persistentVolumeClaims, claimOf(pod, volume, name)), metrics)
     else if (!isControlledBy(claim, pod))
       throw new Error(`PVC ${namespace}/${name} was not created for pod ${keyOf(pod)} (pod is not owner)`)
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error)
     events.event(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${words}`)
+    throw error
+  }
+}
+
+/** Names as upstream: pkg/controller/volume/ephemeral/metrics. */
+async function counted(creating: Promise<unknown>, metrics: Metrics): Promise<void> {
+  const prefix = 'ephemeral_volume_controller_create'
+  const help = 'Number of PersistentVolumeClaim creation requests'
+  metrics
+    .counter({ name: `${prefix}_total`, help })
+    .with({})
+    .add()
+  try {
+    await creating
+  } catch (error) {
+    metrics
+      .counter({ name: `${prefix}_failures_total`, help: `${help} that failed` })
+      .with({})
+      .add()
     throw error
   }
 }
