@@ -30,6 +30,8 @@ import { faultyClient } from './faulty-client.ts'
 export interface SimulationOptions {
   readonly seed: number
   readonly nodes: number
+  /** Nodes do not crash: only the control plane does. */
+  readonly sparesNodes: boolean
   readonly log?: Logger
 }
 
@@ -52,6 +54,7 @@ const machine: Machine = {
 /** A component that can crash at any moment, and comes back. */
 interface Crashable {
   readonly name: string
+  readonly isNode: boolean
   crash(): void
   /** Undefined while it is down. */
   readonly running: RunningComponent | undefined
@@ -71,6 +74,7 @@ const longestNodeOutageMs = 420_000
 export class Simulation {
   readonly clock: FakeClock
   readonly random: Random
+  readonly sparesNodes: boolean
   /** The administrator's, which is spared from faults. */
   readonly client: Client
   readonly #server: ApiServer
@@ -109,12 +113,13 @@ export class Simulation {
   }
 
   private constructor(
-    { seed, log = silentLogger }: SimulationOptions,
+    { seed, sparesNodes, log = silentLogger }: SimulationOptions,
     clock: FakeClock,
     server: ApiServer,
     undo: (() => void | Promise<void>)[],
   ) {
     this.clock = clock
+    this.sparesNodes = sparesNodes
     this.random = seededRandom(seed + 1)
     this.#server = server
     this.#undo = undo
@@ -134,7 +139,8 @@ export class Simulation {
 
   /** Crashes a component chosen at random. */
   crashOne(): string {
-    const component = this.#components[Math.floor(this.random.next() * this.#components.length)]!
+    const crashing = this.sparesNodes ? this.#components.filter(({ isNode }) => !isNode) : this.#components
+    const component = crashing[Math.floor(this.random.next() * crashing.length)]!
     component.crash()
     return component.name
   }
@@ -192,6 +198,7 @@ export class Simulation {
     ) => Promise<RunningComponent>,
   ): void {
     const { clock } = this
+    const isNode = identity.groups.includes('system:nodes')
     const log = this.#log.with({ simulated: name })
     const faults = seededRandom(Math.floor(this.random.next() * 2 ** 31))
     let life: { isDead: boolean; component: RunningComponent | undefined; end(): Promise<void> } | undefined
@@ -206,7 +213,9 @@ export class Simulation {
           random: faults,
           isActive: () => this.#faultsAreOn,
           isDead: () => own.isDead,
-          crash: () => crash(own),
+          crash: () => {
+            if (!isNode || !this.sparesNodes) crash(own)
+          },
           onLostWrite: () => this.#lostWrites++,
         })
       const client = faulty(identity)
@@ -244,6 +253,7 @@ export class Simulation {
     begin()
     this.#components.push({
       name,
+      isNode,
       crash: () => {
         if (life) crash(life)
       },
