@@ -1,4 +1,5 @@
 import type { Taint } from '../api/generated/core.v1.ts'
+import type { KubeletConfiguration } from './configuration/configuration-kind.ts'
 import type { Readings } from './eviction/threshold.ts'
 import type { CNIOptions } from './network/cni-config.ts'
 import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
@@ -59,6 +60,8 @@ export interface KubeletOptions {
   /** When a container's log is rotated and how many files of it are kept. */
   readonly containerLogMaxBytes?: number
   readonly containerLogMaxFiles?: number
+  /** The file that these options have been read from in part: /configz tells what it says. */
+  readonly configuration?: KubeletConfiguration
 }
 
 /** As KubeletConfiguration names them; durations in milliseconds. */

@@ -29,6 +29,8 @@ export interface AgentConfiguration {
   readonly cniData: string
   /** Names the node's network to CNI. */
   readonly cniNetwork: string
+  /** A KubeletConfiguration. None when absent. */
+  readonly kubeletConfigurationFile?: string
   /** Below it the kubelet keeps the pods' cgroups. */
   readonly cgroupRoot: string
   readonly sandboxImage: string

@@ -73,9 +73,10 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
   }
 }
 
-/** Everything of the kubelet is in the node's own folders. */
+/** Everything of the kubelet is in the node's own folders; a file may say the rest. */
 async function kubeletOptions(configuration: AgentConfiguration): Promise<KubeletOptions> {
-  return {
+  const { kubeletConfigurationFile: file } = configuration
+  const options: KubeletOptions = {
     nodeName: configuration.node,
     nodeIPs: [configuration.address],
     runtime: { type: 'cri', socket: configuration.containerdSocket },
@@ -107,6 +108,8 @@ async function kubeletOptions(configuration: AgentConfiguration): Promise<Kubele
       clientCA: readFileSync(configuration.caFile, 'utf8'),
     },
   }
+  if (file === undefined) return options
+  return (await import('../nodes/node-configuration.ts')).withConfiguration(options, file)
 }
 
 type Member = ReturnType<typeof createMember>

@@ -1,5 +1,6 @@
 import { clusterOption, type Command } from '../cli/command.ts'
-import { apiServerOptions, schedulerConfigOption } from '../components/component-options.ts'
+import { apiServerOptions } from '../components/component-options.ts'
+import { kubeletConfigOption, schedulerConfigOption } from './up-options.ts'
 
 /** A cluster over several machines: one or more servers, and the machines that are its nodes. */
 export const joinCommands: readonly Command[] = [
@@ -20,6 +21,7 @@ export const joinCommands: readonly Command[] = [
       token: { description: "What 'k8ts server' or 'k8ts token create' has printed", value: 'TOKEN' },
       'node-name': { description: 'Default: the name of the machine', value: 'NAME' },
       'node-ip': { description: 'Default: the first address of the machine', value: 'ADDRESS' },
+      ...kubeletConfigOption,
       ...clusterOption,
     },
     examples: ['k8ts agent --server https://10.0.0.1:6443 --token TOKEN'],

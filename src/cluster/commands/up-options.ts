@@ -61,6 +61,17 @@ export const securityOptions: Readonly<Record<string, Option>> = {
   ...authorizationOptions,
 }
 
+export const kubeletConfigOption: Readonly<Record<string, Option>> = {
+  config: {
+    description: 'A KubeletConfiguration (kubelet.config.k8s.io/v1beta1), as YAML or JSON',
+    value: 'FILE',
+  },
+}
+
+export const schedulerConfigOption: Readonly<Record<string, Option>> = {
+  'scheduler-config': { description: 'A KubeSchedulerConfiguration, as YAML or JSON', value: 'FILE' },
+}
+
 /** How the API server differs from its defaults, by kube-apiserver's own options. */
 export const apiServerFileOptions: Readonly<Record<string, Option>> = {
   ...auditOptions,
@@ -84,6 +95,8 @@ export const upOptions: Readonly<Record<string, Option>> = {
   ...storeOptions,
   ...securityOptions,
   ...apiServerFileOptions,
+  ...kubeletConfigOption,
+  ...schedulerConfigOption,
   port: { description: 'Port of the API server (default: 6443, else the next free one)', value: 'PORT' },
   kubeconfig: {
     description: 'Also add the cluster to this kubeconfig and make it the current one',
@@ -108,6 +121,8 @@ export interface UpOptions {
   readonly apiServer?: ApiServerChoice
   readonly port?: number
   readonly securityFiles?: SecurityFiles
+  readonly kubeletConfig?: string
+  readonly schedulerConfig?: string
   readonly kubeconfig?: string
   readonly waitSeconds: number
 }
@@ -124,6 +139,7 @@ export function parseUpOptions(input: CommandInput): UpOptions {
   const runtime = input.text('runtime') as NodeRuntime | undefined
   const store = parseStore(input)
   const securityFiles = parseSecurityFiles(input)
+  const [kubeletConfig, schedulerConfig] = ['config', 'scheduler-config'].map((option) => path(input, option))
   const apiServer = parseApiServer(input)
   atMost('nodes', nodes, mostNodes)
   atMost('simulated-nodes', simulatedNodes, mostSimulatedNodes)
@@ -139,6 +155,8 @@ export function parseUpOptions(input: CommandInput): UpOptions {
     ...(apiServer && { apiServer }),
     ...(port !== undefined && { port }),
     ...(securityFiles && { securityFiles }),
+    ...(kubeletConfig !== undefined && { kubeletConfig }),
+    ...(schedulerConfig !== undefined && { schedulerConfig }),
     ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
     waitSeconds: input.number('wait', 0) ?? 60,
   }
@@ -146,16 +164,11 @@ export function parseUpOptions(input: CommandInput): UpOptions {
 
 /** Undefined when nothing was said: the cluster stays as it was. */
 export function parseSecurityFiles(input: CommandInput): SecurityFiles | undefined {
-  // No path takes a file away that was there before.
-  const path = (option: string) => {
-    const value = input.text(option)
-    return value === undefined || value === '' ? value : resolve(value)
-  }
   const files = given({
-    authenticationConfig: path('authentication-config'),
-    authorizationConfig: path('authorization-config'),
-    tokenAuthFile: path('token-auth-file'),
-    authenticationTokenWebhookConfigFile: path('authentication-token-webhook-config-file'),
+    authenticationConfig: path(input, 'authentication-config'),
+    authorizationConfig: path(input, 'authorization-config'),
+    tokenAuthFile: path(input, 'token-auth-file'),
+    authenticationTokenWebhookConfigFile: path(input, 'authentication-token-webhook-config-file'),
     authenticationTokenWebhookVersion: input.text('authentication-token-webhook-version') as
       | 'v1'
       | 'v1beta1'
@@ -166,6 +179,12 @@ export function parseSecurityFiles(input: CommandInput): SecurityFiles | undefin
     anonymousAuth: booleanFlag(input, 'anonymous-auth'),
   })
   return Object.keys(files).length > 0 ? files : undefined
+}
+
+/** A file by its whole path; no path takes a file away that was there before. */
+function path(input: CommandInput, option: string): string | undefined {
+  const value = input.text(option)
+  return value === undefined || value === '' ? value : resolve(value)
 }
 
 /** The store that `--store` and its options name. */

@@ -29,6 +29,7 @@ export const upCommand: Command = {
 
 async function up(input: CommandInput): Promise<ExitCode> {
   const options = parseUpOptions(input)
+  await checkConfigurations(options)
   const folder = folderOf(input)
   const running = await askServer(folder.controlSocket, { type: 'status' })
   if (running) {
@@ -54,6 +55,13 @@ async function up(input: CommandInput): Promise<ExitCode> {
     return serveUntilStopped(input, options, chosen)
   }
   return serveUntilStopped(input, options, runtime ?? 'containerd')
+}
+
+/** Mistakes are told before anything is started. Throws CliError. */
+async function checkConfigurations({ kubeletConfig, schedulerConfig }: UpOptions): Promise<void> {
+  if (kubeletConfig) (await import('../nodes/node-configuration.ts')).readNodeConfiguration(kubeletConfig)
+  if (schedulerConfig)
+    (await import('../components/run-scheduler.ts')).schedulerConfiguration(schedulerConfig)
 }
 
 function whyRoot(): string {
@@ -86,6 +94,8 @@ async function serveUntilStopped(
         ...(options.apiServer && { apiServer: options.apiServer }),
         ...(options.port !== undefined && { port: options.port }),
         ...(options.securityFiles && { securityFiles: options.securityFiles }),
+        ...(options.kubeletConfig !== undefined && { kubeletConfig: options.kubeletConfig }),
+        ...(options.schedulerConfig !== undefined && { schedulerConfig: options.schedulerConfig }),
       },
       kubeconfig: options.kubeconfig,
       waitSeconds: options.waitSeconds,

@@ -1,5 +1,11 @@
 import type { Option } from '../cli/command.ts'
-import { apiServerFileOptions, securityOptions, storeOptions } from '../commands/up-options.ts'
+import {
+  apiServerFileOptions,
+  kubeletConfigOption,
+  schedulerConfigOption,
+  securityOptions,
+  storeOptions,
+} from '../commands/up-options.ts'
 
 /** Options of every component that is a client of the API server. */
 export const clientOptions: Readonly<Record<string, Option>> = {
@@ -34,10 +40,6 @@ export const controllersOptions: Readonly<Record<string, Option>> = {
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
 }
 
-export const schedulerConfigOption: Readonly<Record<string, Option>> = {
-  'scheduler-config': { description: 'A KubeSchedulerConfiguration, as YAML or JSON', value: 'FILE' },
-}
-
 export const schedulerOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
   ...schedulerConfigOption,
@@ -63,6 +65,7 @@ export const dnsOptions: Readonly<Record<string, Option>> = {
 
 export const kubeletOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
+  ...kubeletConfigOption,
   'node-name': { description: 'Default: the name of the machine', value: 'NAME' },
   'node-ip': { description: 'Default: the first address of the machine', value: 'ADDRESS' },
   'container-runtime-endpoint': {

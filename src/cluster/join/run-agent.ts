@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { configMaps, services } from '../../api/generated/resources.ts'
 import { createHttpClient, type HttpClient, type HttpClientOptions } from '../../client/http/http-client.ts'
 import { every, systemClock } from '../../machinery/clock.ts'
@@ -53,6 +53,7 @@ interface Joining {
   readonly address: string
   readonly folder: ClusterFolder
   readonly own: NodeFolder
+  readonly kubeletConfig: string | undefined
   readonly store: PemStore
   readonly log: Logger
 }
@@ -64,6 +65,9 @@ interface Joining {
 export async function runAgent(input: CommandInput): Promise<ExitCode> {
   const server = input.text('server')
   if (server === undefined) throw new CliError('--server is missing', exitCodes.usage)
+  const config = input.text('config')
+  const kubeletConfig = config === undefined ? undefined : resolve(config)
+  if (kubeletConfig) (await import('../nodes/node-configuration.ts')).readNodeConfiguration(kubeletConfig)
   const stop = stopSignals()
   const node = input.text('node-name') ?? hostname()
   const folder = folderOf(input)
@@ -75,6 +79,7 @@ export async function runAgent(input: CommandInput): Promise<ExitCode> {
     address: input.text('node-ip') ?? machineAddress(),
     folder,
     own: folder.node(node),
+    kubeletConfig,
     store: folderPemStore(folder.pki),
     log: processLog(),
   }
@@ -257,6 +262,7 @@ function writeConfiguration(joining: Joining, { podCidr, dnsAddress }: ClusterFa
     cniData: own.cniData,
     cniNetwork: cniNetwork(folder.name, node),
     cgroupRoot: nodeCgroup(folder.name, node),
+    ...(joining.kubeletConfig && { kubeletConfigurationFile: joining.kubeletConfig }),
     sandboxImage: pauseImageName,
     logs,
     pidFile: own.agentPidFile,

@@ -34,6 +34,8 @@ export interface RealNodeOptions {
   readonly plan: AddressPlan
   readonly record: NodeRecord
   readonly port: number
+  /** A KubeletConfiguration for the node; none when absent. */
+  readonly kubeletConfig?: string
   readonly pki: ClusterPki
   readonly journal: Journal
   readonly clock: Clock
@@ -213,7 +215,8 @@ function certificatesOf({ pki, plan, record: { name, number } }: RealNodeOptions
 }
 
 /** What the node's process is told; its certificates are issued on the way. */
-function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions): AgentConfiguration {
+function agentConfiguration(options: RealNodeOptions): AgentConfiguration {
+  const { folder, plan, record, port, pki, kubeletConfig } = options
   const { name, number } = record
   const own = folder.node(name)
   const address = nodeAddress(plan, number)
@@ -251,6 +254,7 @@ function agentConfiguration({ folder, plan, record, port, pki }: RealNodeOptions
     cniData: own.cniData,
     cniNetwork: cniNetwork(folder.name, name),
     cgroupRoot: nodeCgroup(folder.name, name),
+    ...(kubeletConfig !== undefined && { kubeletConfigurationFile: kubeletConfig }),
     sandboxImage: pauseImageName,
     logs: {
       kubelet: join(folder.logs, `kubelet-${name}.log`),

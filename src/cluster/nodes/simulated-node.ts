@@ -2,6 +2,7 @@ import type { Client } from '../../client/client.ts'
 import type { RunningComponent } from '../../client/component.ts'
 import { createInformers } from '../../client/informers/informers.ts'
 import type { IssuedCertificate } from '../../machinery/pki/certificate.ts'
+import type { KubeletOptions } from '../../kubelet/options.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
@@ -14,6 +15,8 @@ export interface SimulatedNodeOptions {
   readonly client: (identity: ClientIdentity) => Client
   /** For the kubelet's own API (logs, exec), served on the loopback; absent: none is served. */
   readonly pki?: ClusterPki
+  /** A KubeletConfiguration for the node; none when absent. */
+  readonly kubeletConfig?: string
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -38,7 +41,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
     const informers = createInformers({ client, clock, random, log })
     const context = { client, informers, clock, random, log, metrics: createMetrics() }
     certificate = pki?.kubeletServer(name, [address])
-    const kubelet = await startKubelet(context, {
+    const own: KubeletOptions = {
       nodeName: name,
       nodeIPs: [address],
       runtime: { type: 'simulated' },
@@ -52,7 +55,12 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
             clientCA: pki.authority.certificatePem,
           },
         }),
-    })
+    }
+    const { kubeletConfig: file } = options
+    const kubelet = await startKubelet(
+      context,
+      file === undefined ? own : (await import('./node-configuration.ts')).withConfiguration(own, file),
+    )
     const isCurrent = () => running?.kubelet === kubelet
     void kubelet.ready.then(() => {
       if (isCurrent()) ready = true

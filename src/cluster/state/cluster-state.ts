@@ -22,6 +22,10 @@ export interface ClusterState {
   readonly nodes: readonly NodeRecord[]
   /** None when absent. */
   readonly securityFiles?: SecurityFiles
+  /** A KubeletConfiguration for every node; none when absent. */
+  readonly kubeletConfig?: string
+  /** A KubeSchedulerConfiguration; the defaults when absent. */
+  readonly schedulerConfig?: string
 }
 
 /** What runs the containers of the nodes that are not simulated beside others. */

@@ -111,6 +111,7 @@ async function bringUp(
   undo.push(() => Promise.resolve(logs.close()))
   const pki = issueCertificates(folder, initial, isReal)
   const log = logs.open('server')
+  const kubelets = initial.kubeletConfig === undefined ? {} : { kubeletConfig: initial.kubeletConfig }
   let controlPlane: ControlPlane | undefined
 
   const nodes = createNodeSet({
@@ -137,6 +138,7 @@ async function bringUp(
         record,
         port: initial.port,
         journal,
+        ...kubelets,
       })
     }
     const { pki: _, ...quiet } = common
@@ -146,11 +148,20 @@ async function bringUp(
       name: record.name,
       client: clientOf,
       random: systemRandom,
+      ...kubelets,
     })
   }
 
   const start = async () => {
-    const options = controlPlaneOptions(folder, initial, pki, isReal, logs.open)
+    const { schedulerConfig } = initial
+    const options = {
+      ...controlPlaneOptions(folder, initial, pki, isReal, logs.open),
+      ...(schedulerConfig !== undefined && {
+        schedulerConfiguration: (await import('../components/run-scheduler.ts')).schedulerConfiguration(
+          schedulerConfig,
+        ),
+      }),
+    }
     controlPlane = await startControlPlane(options).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
       throw new CliError(`port ${initial.port} is taken by another program; choose one with --port`)

@@ -37,6 +37,14 @@ describe('settle', () => {
     )
   })
 
+  it('keeps files of components until others are named, or none', async () => {
+    const before = await settle(aRequest({ kubeletConfig: '/k', schedulerConfig: '/s' }), undefined)
+    assert.equal((await settle(aRequest(), before)).kubeletConfig, '/k')
+    const after = await settle(aRequest({ kubeletConfig: '', schedulerConfig: '/t' }), before)
+    assert.equal('kubeletConfig' in after, false)
+    assert.equal(after.schedulerConfig, '/t')
+  })
+
   const refusals: readonly (readonly [string, Partial<UpRequest>, RegExp])[] = [
     ['fewer nodes', { nodes: 1 }, /has 2 nodes already; remove some/],
     ['fewer simulated nodes', { simulatedNodes: 0 }, /has 1 simulated nodes already/],

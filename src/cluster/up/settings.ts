@@ -24,6 +24,9 @@ export interface UpRequest {
   readonly apiServer?: ApiServerChoice
   readonly port?: number
   readonly securityFiles?: SecurityFiles
+  /** Paths; the empty one takes away what was said before. */
+  readonly kubeletConfig?: string
+  readonly schedulerConfig?: string
 }
 
 const defaultPort = 6443
@@ -42,6 +45,7 @@ export async function settle(request: UpRequest, before: ClusterState | undefine
     ...(request.apiServer && { apiServer: request.apiServer }),
     nodes: withNodes(withNodes([], 'nodes', nodes), 'simulatedNodes', simulatedNodes),
     ...(request.securityFiles && { securityFiles: changedFiles(undefined, request.securityFiles) }),
+    ...componentFiles(undefined, request),
   }
 }
 
@@ -78,8 +82,9 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
       `cluster ${before.name} was made with runtime ${before.runtime}; use another --name for ${request.runtime}`,
     )
   }
+  const { kubeletConfig: _, schedulerConfig: __, ...kept } = before
   return {
-    ...before,
+    ...kept,
     addresses: before.runtime === 'containerd' ? await keptAddresses(before) : before.addresses,
     port: request.port ?? before.port,
     store: withPrefix(request.store ?? before.store, prefixOf(before.store)),
@@ -88,8 +93,20 @@ async function settleExisting(request: UpRequest, before: ClusterState): Promise
     ...(request.securityFiles && {
       securityFiles: changedFiles(before.securityFiles, request.securityFiles),
     }),
+    ...componentFiles(before, request),
   }
 }
+
+/** How kubelets and the scheduler are configured, as said now or else before. */
+function componentFiles(before: ComponentFiles | undefined, now: ComponentFiles): ComponentFiles {
+  const files = {
+    kubeletConfig: now.kubeletConfig ?? before?.kubeletConfig,
+    schedulerConfig: now.schedulerConfig ?? before?.schedulerConfig,
+  }
+  return Object.fromEntries(Object.entries(files).filter(([, path]) => path))
+}
+
+type ComponentFiles = Pick<ClusterState, 'kubeletConfig' | 'schedulerConfig'>
 
 /** What is said now counts; an empty path takes away what was said before. */
 function changedFiles(before: SecurityFiles | undefined, now: SecurityFiles): SecurityFiles {

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfiguration } from './configuration.ts'
+import { kubeletConfiguration } from './describe-options.ts'
 
 const header = 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n'
 const read = (body: string) => readConfiguration(header + body)
 
 test('readConfiguration makes options of what the file says', () => {
-  const { options, server } = read(`
+  const {
+    options: { configuration, ...options },
+    server,
+  } = read(`
 address: 127.0.0.1
 port: 10300
 tlsCertFile: /pki/kubelet.crt
@@ -29,6 +33,7 @@ containerLogMaxSize: 1Mi
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 registerWithTaints: [{key: a, effect: NoSchedule}]
 `)
+  assert.equal(configuration?.maxPods, 50)
   assert.deepEqual(server, {
     address: '127.0.0.1',
     port: 10_300,
@@ -86,4 +91,25 @@ test('readConfiguration names every mistake', () => {
     ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
   ]
   for (const [body, message] of rows) assert.throws(() => read(body), { message }, body)
+})
+
+test('readConfiguration refuses what the caller refuses, with its reason', () => {
+  const refusals = { clusterDomain: 'somebody else says it' }
+  readConfiguration(`${header}maxPods: 5`, refusals)
+  assert.throws(() => readConfiguration(`${header}clusterDomain: a.local`, refusals), {
+    message: 'clusterDomain: Forbidden: somebody else says it',
+  })
+})
+
+test('kubeletConfiguration tells what the file says, what follows from it, and what no file changes', () => {
+  const { options } = read(
+    'maxPods: 50\nevictionSoft: {memory.available: 10%}\nevictionSoftGracePeriod: {memory.available: 1m}',
+  )
+  const told = kubeletConfiguration({ runtime: { type: 'simulated' }, ...options }) as Record<string, unknown>
+  assert.equal(told.kind, 'KubeletConfiguration')
+  assert.equal(told.maxPods, 50)
+  assert.deepEqual(told.evictionSoftGracePeriod, { 'memory.available': '1m' })
+  assert.equal(told.imageGCHighThresholdPercent, 85)
+  assert.equal(told.cpuManagerPolicy, 'none')
+  assert.equal('staticPodURL' in told, false)
 })

@@ -5,7 +5,9 @@ import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { EvictionSettings, ImageCollectionSettings, KubeletOptions } from '../options.ts'
 import { defined } from './defined.ts'
 import { kubeletConfigurationKind, type KubeletConfiguration } from './configuration-kind.ts'
-import { validateConfiguration } from './validate-configuration.ts'
+import { validateConfiguration, type FieldRefusals } from './validate-configuration.ts'
+
+export type { FieldRefusals } from './validate-configuration.ts'
 
 /** What a KubeletConfiguration file says, as the kubelet's options; what it does not say is absent. */
 export interface ConfiguredOptions {
@@ -27,11 +29,11 @@ export interface ConfiguredServer {
 
 /**
  * Reads a KubeletConfiguration file, YAML or JSON. Throws an Error that names every mistake: also unknown fields, and
- * those that this kubelet would not act on.
+ * those that this kubelet would not act on, or that the caller refuses.
  */
-export function readConfiguration(content: string): ConfiguredOptions {
+export function readConfiguration(content: string, refusals: FieldRefusals = {}): ConfiguredOptions {
   const configuration = decodeConfiguration(content, [kubeletConfigurationKind]) as KubeletConfiguration
-  const errors = validateConfiguration(configuration)
+  const errors = validateConfiguration(configuration, refusals)
   if (errors.length > 0) throw new Error(errors.join('\n'))
   return { options: optionsOf(configuration), server: serverOf(configuration) }
 }
@@ -56,6 +58,7 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     reserved: reservedOf(configuration),
     eviction: evictionOf(configuration),
     imageCollection: imageCollectionOf(configuration),
+    configuration,
     runtime: socket ? { type: 'cri' as const, socket, ...(imageSocket && { imageSocket }) } : undefined,
   })
 }

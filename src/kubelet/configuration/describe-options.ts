@@ -1,17 +1,18 @@
 import { formatDuration } from '../../machinery/duration.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { KubeletOptions } from '../options.ts'
+import { fixedFields } from './configuration-kind.ts'
 
 /** The options in force as kubelet.config.k8s.io/v1beta1 names them: what /configz answers. */
 export function kubeletConfiguration(options: KubeletOptions): object {
-  const { server, eviction = {}, imageCollection: images = {} } = options
+  const { server, eviction = {}, imageCollection: images = {}, configuration = {} } = options
   return {
     kind: 'KubeletConfiguration',
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    ...doneAnyhow(),
+    ...configuration,
     enableServer: server !== undefined,
     ...(options.staticPodDirectory !== undefined && { staticPodPath: options.staticPodDirectory }),
-    syncFrequency: '1m0s',
-    fileCheckFrequency: '20s',
     ...(server && { address: server.address ?? '0.0.0.0', port: server.port ?? 10_250 }),
     authentication: {
       x509: {},
@@ -24,11 +25,7 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     },
     clusterDomain: options.clusterDomain ?? 'cluster.local',
     clusterDNS: options.clusterDNS ?? [],
-    nodeStatusUpdateFrequency: '10s',
-    nodeStatusReportFrequency: '5m0s',
-    nodeLeaseDurationSeconds: 40,
     cgroupRoot: options.cgroupRoot ?? '/',
-    cgroupDriver: 'cgroupfs',
     maxPods: options.maxPods ?? 110,
     podPidsLimit: options.podPidsLimit ?? -1,
     imageMinimumGCAge: formatDuration(images.imageMinimumGCAgeMs ?? 120_000),
@@ -36,14 +33,22 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     imageGCHighThresholdPercent: images.imageGCHighThresholdPercent ?? 85,
     imageGCLowThresholdPercent: images.imageGCLowThresholdPercent ?? 80,
     evictionHard: eviction.evictionHard ?? defaultHardThresholds,
-    ...(eviction.evictionSoft && { evictionSoft: eviction.evictionSoft }),
     evictionPressureTransitionPeriod: formatDuration(eviction.evictionPressureTransitionPeriodMs ?? 300_000),
     ...(options.podCIDRs && { podCIDR: options.podCIDRs.join(',') }),
     resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     containerLogMaxSize: String(options.containerLogMaxBytes ?? '10Mi'),
     containerLogMaxFiles: options.containerLogMaxFiles ?? 5,
-    registerNode: true,
     ...(options.registerTaints && { registerWithTaints: options.registerTaints }),
     ...(options.runtime.type === 'cri' && { containerRuntimeEndpoint: options.runtime.socket }),
   }
+}
+
+/** What no file can change; as upstream's encoding, without what is empty. */
+function doneAnyhow(): object {
+  const values = Object.entries(fixedFields).map(([name, [, value]]) => [name, value] as const)
+  return Object.fromEntries(values.filter(([, value]) => !isEmpty(value)))
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 }

@@ -6,10 +6,17 @@ import { fixedFields, type KubeletConfiguration } from './configuration-kind.ts'
 
 const reservable = ['cpu', 'memory']
 
+/** Fields that may not be said where the file is read, each with why. */
+export type FieldRefusals = Readonly<Partial<Record<string, string>>>
+
 /** Every mistake, worded after upstream's ValidateKubeletConfiguration. */
-export function validateConfiguration(configuration: KubeletConfiguration): string[] {
+export function validateConfiguration(
+  configuration: KubeletConfiguration,
+  refusals: FieldRefusals = {},
+): string[] {
   const errors: FieldError[] = [
     ...unsupported(configuration as Readonly<Record<string, unknown>>),
+    ...refused(configuration as Readonly<Record<string, unknown>>, refusals),
     ...evictionErrors(configuration),
     ...imageErrors(configuration),
     ...reservationErrors(configuration),
@@ -52,6 +59,12 @@ function unsupported(configuration: Readonly<Record<string, unknown>>): FieldErr
     if (isUnset(given) || jsonEqual(given, value) || isSameDuration(given, value)) return []
     return [forbidden(name, `not supported; may only be ${JSON.stringify(value)}`)]
   })
+}
+
+function refused(configuration: Readonly<Record<string, unknown>>, refusals: FieldRefusals): FieldError[] {
+  return Object.entries(refusals).flatMap(([name, why = '']) =>
+    isUnset(configuration[name]) ? [] : [forbidden(name, why)],
+  )
 }
 
 /** As upstream's defaulting sees it: files that programs write are full of these. */
