@@ -61,23 +61,24 @@ export function newNode(description: NodeDescription, state: NodeState): Node {
       ...(description.taints.length > 0 && { taints: description.taints }),
       ...(description.providerID !== undefined && { providerID: description.providerID }),
     },
-    status: nodeStatus(description, state, []),
+    status: nodeStatus(description, state, undefined),
   }
 }
 
-/** The node's status now. Conditions keep the time of their last change. */
+/** The node's status now. Conditions keep the time of their last change, and resources that others declared stay. */
 export function nodeStatus(
   description: NodeDescription,
   state: NodeState,
-  previous: readonly NodeCondition[],
+  previous: Node['status'],
 ): NonNullable<Node['status']> {
   const { machine } = description
-  const { capacity, allocatable } = resourcesOf(description)
+  const own = resourcesOf(description)
+  const declared = declaredResources(previous?.capacity ?? {}, own.capacity)
   const { version, runtime } = state
   return {
-    capacity,
-    allocatable,
-    conditions: conditionsOf(state, previous),
+    capacity: { ...own.capacity, ...declared },
+    allocatable: { ...own.allocatable, ...declared },
+    conditions: conditionsOf(state, previous?.conditions ?? []),
     addresses: addressesOf(description),
     daemonEndpoints: { kubeletEndpoint: { Port: description.port } },
     nodeInfo: {
@@ -102,6 +103,14 @@ export function nodeStatus(
     }),
     ...(runtime?.features && { features: runtime.features }),
   }
+}
+
+type Quantities = Readonly<Record<string, string>>
+
+/** What others have said of the node's capacity: extended resources, all of which pods may have. */
+function declaredResources(capacity: Quantities, own: Quantities): Quantities {
+  const isDeclared = (name: string) => !Object.hasOwn(own, name) && !name.startsWith('hugepages-')
+  return Object.fromEntries(Object.entries(capacity).filter(([name]) => isDeclared(name)))
 }
 
 export function resourcesOf({ machine, maxPods, reserved }: NodeDescription) {

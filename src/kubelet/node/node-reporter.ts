@@ -114,7 +114,7 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
     const state = await stateNow()
     const volumesInUse = options.volumesInUse()
     const status = {
-      ...nodeStatus(description, state, found.status?.conditions ?? []),
+      ...nodeStatus(description, state, found.status),
       ...(volumesInUse.length + (found.status?.volumesInUse?.length ?? 0) > 0 && { volumesInUse }),
     }
     tellReadiness(found, state)
@@ -198,7 +198,8 @@ function changedFields(
   const body: Record<string, unknown> = {}
   for (const [field, value] of Object.entries(status)) {
     if (field === 'conditions' || field === 'addresses') continue
-    if (!jsonEqual(node.status?.[field as keyof typeof status], value)) body[field] = value
+    const before = node.status?.[field as keyof typeof status]
+    if (!jsonEqual(before, value)) body[field] = isResources(field) ? withoutOthers(before, value) : value
   }
   if (!jsonEqual(node.status?.addresses ?? [], status.addresses ?? [])) {
     body.addresses = [...(status.addresses ?? []), { $patch: 'replace' }]
@@ -209,6 +210,16 @@ function changedFields(
   const lastBeat = parseTime(find(found, 'Ready')?.lastHeartbeatTime) ?? 0
   if (differs || now - lastBeat >= reportPeriodMs || Object.keys(body).length > 0) body.conditions = wanted
   return Object.keys(body).length === 0 ? undefined : body
+}
+
+function isResources(field: string): boolean {
+  return field === 'capacity' || field === 'allocatable'
+}
+
+/** A map as a patch that removes what it does not have. */
+function withoutOthers(before: unknown, value: unknown): object {
+  const removed = Object.keys(before ?? {}).map((name) => [name, null])
+  return { ...Object.fromEntries(removed), ...(value as object) }
 }
 
 function find(conditions: readonly NodeCondition[], type: string): NodeCondition | undefined {

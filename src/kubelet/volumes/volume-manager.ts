@@ -65,11 +65,10 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     }
     if (volume.emptyDir) {
       const path = directory.volume('empty-dir', name)
-      const isNew = await makeDirectory(path, 0o777)
+      await makeDirectory(path, 0o777)
       if (volume.emptyDir.medium === 'Memory') {
         const size = memorySizeBytes(pod, volume)
         await ensureTmpfs(path, size === undefined ? [] : [`size=${size}`])
-        if (isNew) await chmod(path, 0o777)
       }
       if (group !== undefined) await giveToGroup(path, group, { readOnly: false, onlyIfRootDiffers: true })
       return { hostPath: path, readOnly: false }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -18,7 +18,8 @@ void describe('createVolumeManager', () => {
   function prepare(source: Omit<Volume, 'name'>, volume: PersistentVolume = {}) {
     const mounts: string[] = []
     const mounter: Mounter = {
-      tmpfs: async () => {},
+      // As the kernel makes it.
+      tmpfs: (target) => chmod(target, 0o1777),
       bind: async () => {},
       mount: async (type, from, target, options) => {
         if (from.startsWith('none:'))
@@ -50,6 +51,14 @@ void describe('createVolumeManager', () => {
     return { mounts, prepared: manager.prepare(pod) }
   }
   const ofClaim = { persistentVolumeClaim: { claimName: 'c' } }
+
+  void it('leaves the sticky bit on what is in memory, as the machine mounts it', async () => {
+    const inMemory = (await prepare({ emptyDir: { medium: 'Memory' } }).prepared).get('data')
+    assert.equal((await stat(inMemory!.hostPath)).mode & 0o7777, 0o1777)
+    await rm(inMemory!.hostPath, { recursive: true })
+    const onDisk = (await prepare({ emptyDir: {} }).prepared).get('data')
+    assert.equal((await stat(onDisk!.hostPath)).mode & 0o7777, 0o777)
+  })
 
   void it('mounts NFS, inline and by a claim', async () => {
     const inline = prepare({ nfs: { server: 'server', path: '/exported', readOnly: true } })
