@@ -18,7 +18,28 @@ function isPodLevelResource(name: string): boolean {
   return name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
 }
 
+/**
+ * What users wrote, without what a runtime class adds or a node has given so far: what limit ranges are about.
+ * Source: kubernetes/plugin/pkg/admission/limitranger.
+ */
+export function podSpecTotals({ spec }: Pod, kind: 'requests' | 'limits'): ResourceList {
+  return spec ? totalsOfContainers(spec, kind, ({ resources }) => resources?.[kind] ?? {}) : {}
+}
+
 function totals(
+  spec: PodSpec,
+  kind: 'requests' | 'limits',
+  amountsOf: (container: Container) => ResourceList,
+): ResourceList {
+  const containers = totalsOfContainers(spec, kind, amountsOf)
+  const overhead = Object.entries(spec.overhead ?? {}).filter(
+    // Overhead adds to a limit only where there is one.
+    ([name]) => kind === 'requests' || containers[name] !== undefined,
+  )
+  return addResources(containers, Object.fromEntries(overhead))
+}
+
+function totalsOfContainers(
   spec: PodSpec,
   kind: 'requests' | 'limits',
   amountsOf: (container: Container) => ResourceList,
@@ -43,11 +64,7 @@ function totals(
   for (const [name, quantity] of Object.entries(spec.resources?.[kind] ?? {})) {
     if (isPodLevelResource(name)) containers[name] = quantity
   }
-  const overhead = Object.entries(spec.overhead ?? {}).filter(
-    // Overhead adds to a limit only where there is one.
-    ([name]) => kind === 'requests' || containers[name] !== undefined,
-  )
-  return addResources(containers, Object.fromEntries(overhead))
+  return containers
 }
 
 /** While a resize is under way, a container counts with the largest of what it has, is to get and asks for. */

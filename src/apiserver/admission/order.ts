@@ -7,7 +7,7 @@ import { createCertificateSigning } from './certificates/certificate-signing.ts'
 import { certificateSubjectRestriction } from './certificates/certificate-subject-restriction.ts'
 import { createDefaultIngressClass } from './default-ingress-class.ts'
 import { createDefaultStorageClass } from './default-storage-class.ts'
-import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
+import { createDefaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
 import { createLimitRanger } from './limit-ranger/limit-ranger.ts'
 import { createNamespaceLifecycle } from './namespace-lifecycle.ts'
 import { createNodeRestriction } from './node-restriction/node-restriction.ts'
@@ -54,6 +54,7 @@ export interface AdmissionChoice {
   readonly files?: PluginFiles
   readonly podSecurity?: PodSecurityConfiguration
   readonly limitedResources?: readonly LimitedResource[]
+  readonly tolerationSeconds?: TolerationSeconds
 }
 
 /**
@@ -76,7 +77,7 @@ export function createAdmissionPlugins(
 function defaultPlugins(
   { objects, authorizer, clock, random }: AdmissionContext,
   extensions: AdmissionExtensions,
-  { podSecurity, limitedResources }: AdmissionChoice,
+  { podSecurity, limitedResources, tolerationSeconds }: AdmissionChoice,
 ): readonly AdmissionPlugin[] {
   const plugins: readonly (AdmissionPlugin | undefined)[] = [
     createNamespaceLifecycle(objects, clock),
@@ -86,7 +87,7 @@ function defaultPlugins(
     taintNodesByCondition,
     createPodSecurity(objects, podSecurity),
     createPriority(objects),
-    defaultTolerationSeconds,
+    createDefaultTolerationSeconds(tolerationSeconds),
     createDefaultStorageClass(objects),
     storageObjectInUseProtection,
     createPersistentVolumeClaimResize(objects),

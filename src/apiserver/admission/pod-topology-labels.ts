@@ -29,7 +29,7 @@ export function createPodTopologyLabels(objects: Objects): AdmissionPlugin {
       if (!object) return
       if (request.subresource === 'binding') {
         const { target } = object as { readonly target?: { readonly kind?: string; readonly name?: string } }
-        if (!target?.kind || target.kind === 'Node') copyLabels(target?.name, object)
+        if (target?.kind === 'Node') copyLabels(target.name, object)
       } else {
         copyLabels(objectOf(request, pods).spec?.nodeName, object)
       }

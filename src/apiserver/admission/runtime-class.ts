@@ -1,8 +1,8 @@
-import type { Pod, Toleration } from '../../api/generated/core.v1.ts'
+import { mergeTolerations } from '../../api/core/pod/tolerations.ts'
+import type { Pod } from '../../api/generated/core.v1.ts'
 import type { RuntimeClass } from '../../api/generated/node.v1.ts'
 import { pods, runtimeClasses } from '../../api/generated/resources.ts'
 import { writableCopy } from '../../machinery/copy.ts'
-import { jsonEqual } from '../../machinery/equal.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import { compareQuantity } from '../../machinery/quantity.ts'
 import type { Objects } from '../objects.ts'
@@ -82,9 +82,7 @@ function setScheduling(
     }
     ;(spec.nodeSelector ??= {})[key] = value
   }
-  for (const toleration of scheduling.tolerations ?? []) {
-    const present: readonly Toleration[] = spec.tolerations ?? []
-    if (present.some((one) => jsonEqual(one, toleration))) continue
-    spec.tolerations = [...(spec.tolerations ?? []), writableCopy(toleration)]
+  if (scheduling.tolerations?.length) {
+    spec.tolerations = writableCopy([...mergeTolerations(spec.tolerations ?? [], scheduling.tolerations)])
   }
 }

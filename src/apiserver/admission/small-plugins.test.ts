@@ -21,7 +21,7 @@ import { createCertificateSigning } from './certificates/certificate-signing.ts'
 import { certificateSubjectRestriction } from './certificates/certificate-subject-restriction.ts'
 import { createDefaultIngressClass } from './default-ingress-class.ts'
 import { createDefaultStorageClass } from './default-storage-class.ts'
-import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
+import { createDefaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { createPersistentVolumeClaimResize } from './persistent-volume-claim-resize.ts'
 import { createPodTopologyLabels } from './pod-topology-labels.ts'
 import { createPriority } from './priority.ts'
@@ -90,7 +90,7 @@ describe('createPriority', () => {
   })
 })
 
-describe('defaultTolerationSeconds', () => {
+describe('createDefaultTolerationSeconds', () => {
   const added = (key: string) => ({
     key: `node.kubernetes.io/${key}`,
     operator: 'Exists',
@@ -111,9 +111,23 @@ describe('defaultTolerationSeconds', () => {
   ] as const) {
     it(`adds to ${what}`, async () => {
       const request = admissionRequest('CREATE', pods, pod(given ? { tolerations: given } : {}))
-      assert.deepEqual((await admit<Pod>(defaultTolerationSeconds, request)).spec?.tolerations, expected)
+      assert.deepEqual(
+        (await admit<Pod>(createDefaultTolerationSeconds(), request)).spec?.tolerations,
+        expected,
+      )
     })
   }
+})
+
+describe('createDefaultTolerationSeconds with other times', () => {
+  it('gives each taint its own', async () => {
+    const plugin = createDefaultTolerationSeconds({ notReady: 20, unreachable: 30 })
+    const { spec } = await admit<Pod>(plugin, admissionRequest('CREATE', pods, pod()))
+    assert.deepEqual(
+      spec?.tolerations?.map(({ tolerationSeconds }) => tolerationSeconds),
+      [20, 30],
+    )
+  })
 })
 
 describe('taintNodesByCondition', () => {
@@ -230,6 +244,9 @@ describe('createRuntimeClass', () => {
       [{ cpu: '100m' }, { vm: 'yes' }, [toleration]],
     )
     await create({ runtimeClassName: 'vm', overhead: { cpu: '0.1' } })
+    const everything = { operator: 'Exists' } as const
+    const tolerant = await create({ runtimeClassName: 'vm', tolerations: [everything] })
+    assert.deepEqual(tolerant.spec?.tolerations, [everything])
     for (const [given, detail] of [
       [
         { runtimeClassName: 'vm', overhead: { cpu: '1' } },
@@ -260,6 +277,9 @@ describe('createPodTopologyLabels', () => {
     const binding = { metadata: { name: 'p', namespace: 'default' }, target: { kind: 'Node', name: 'n' } }
     const request = admissionRequest('CREATE', pods, binding as Pod, { subresource: 'binding' })
     assert.deepEqual((await admit(plugin, request)).metadata?.labels, labels)
+    const unknown = { metadata: { name: 'p', namespace: 'default' }, target: { name: 'n' } }
+    const skipped = admissionRequest('CREATE', pods, unknown as Pod, { subresource: 'binding' })
+    assert.equal((await admit(plugin, skipped)).metadata?.labels, undefined)
   })
 })
 

@@ -27,3 +27,9 @@ export function resolveRules(
     errors: all.flatMap(({ errors }) => errors),
   }
 }
+
+/** One message as it is, several in brackets, each once. Source: k8s.io/apimachinery/pkg/util/errors. */
+export function aggregateMessages(messages: readonly string[]): string {
+  const each = [...new Set(messages)]
+  return each.length === 1 ? each[0]! : `[${each.join(', ')}]`
+}

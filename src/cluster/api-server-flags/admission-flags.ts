@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { orderedPluginNames } from '../../apiserver/admission/plugin-names.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
-import { given, listFlag, usageError } from './flag-values.ts'
+import { given, integerFlag, listFlag, usageError } from './flag-values.ts'
 
 /** What the flags of admission say. */
 export interface AdmissionFlags {
@@ -9,6 +9,8 @@ export interface AdmissionFlags {
   readonly disable?: readonly string[]
   /** An AdmissionConfiguration; absolute. */
   readonly configFile?: string
+  readonly notReadySeconds?: number
+  readonly unreachableSeconds?: number
 }
 
 /** Source of names and messages: k8s.io/apiserver/pkg/server/options/admission.go. */
@@ -21,6 +23,14 @@ export const admissionOptions: Readonly<Record<string, Option>> = {
   'admission-control-config-file': {
     description: 'AdmissionConfiguration: what plugins are to do',
     value: 'FILE',
+  },
+  'default-not-ready-toleration-seconds': {
+    description: 'How long pods that say nothing stay on a node that is not ready (default 300)',
+    value: 'SECONDS',
+  },
+  'default-unreachable-toleration-seconds': {
+    description: 'How long pods that say nothing stay on a node that does not answer (default 300)',
+    value: 'SECONDS',
   },
 }
 
@@ -37,7 +47,13 @@ export function parseAdmission(input: CommandInput): AdmissionFlags | undefined 
     )
   }
   const configFile = input.text('admission-control-config-file')
-  const flags = given({ enable, disable, configFile: configFile ? resolve(configFile) : undefined })
+  const flags = given({
+    enable,
+    disable,
+    configFile: configFile ? resolve(configFile) : undefined,
+    notReadySeconds: integerFlag(input, 'default-not-ready-toleration-seconds'),
+    unreachableSeconds: integerFlag(input, 'default-unreachable-toleration-seconds'),
+  })
   return Object.keys(flags).length > 0 ? flags : undefined
 }
 

@@ -15,7 +15,7 @@ import { kubeconfigPost } from './kubeconfig-post.ts'
 
 /** Which plugins there are, made as files say. Throws a CliError that names the file, or the plugin. */
 export function loadAdmission(
-  { enable, disable, configFile }: AdmissionFlags,
+  { enable, disable, configFile, notReadySeconds, unreachableSeconds }: AdmissionFlags,
   clock: Clock,
 ): AdmissionChoice {
   const files = configFile === undefined ? new Map<string, string>() : readFiles(configFile)
@@ -34,6 +34,10 @@ export function loadAdmission(
       Object.entries(optional).map(([name, make]) => [name, (...args) => during(name, () => make(...args))]),
     ),
     files,
+    tolerationSeconds: {
+      ...(notReadySeconds !== undefined && { notReady: notReadySeconds }),
+      ...(unreachableSeconds !== undefined && { unreachable: unreachableSeconds }),
+    },
     ...(podSecurity && { podSecurity }),
     ...(limitedResources && { limitedResources }),
   }

@@ -19,7 +19,10 @@ export function limitFaults(item: LimitRangeItem, amounts: Amounts): readonly st
   const faults = [
     ...each(item.min, (name, bound) => minFault(item.type, name, bound, amounts)),
     ...each(item.max, (name, bound) => maxFault(item.type, name, bound, amounts)),
-    ...each(item.maxLimitRequestRatio, (name, bound) => ratioFault(item.type, name, bound, amounts)),
+    // A claim has no limits.
+    ...(item.type === 'PersistentVolumeClaim'
+      ? []
+      : each(item.maxLimitRequestRatio, (name, bound) => ratioFault(item.type, name, bound, amounts))),
   ]
   return faults
 }

@@ -101,4 +101,29 @@ describe('createLimitRanger', () => {
       },
     )
   })
+
+  it('knows no ratio of claims, which have no limits', async () => {
+    limit({ type: 'PersistentVolumeClaim', maxLimitRequestRatio: { storage: '2' } })
+    const claim = {
+      metadata: { name: 'c', namespace: 'default' },
+      spec: { resources: { requests: { storage: '2Gi' } } },
+    }
+    await admit(createLimitRanger(objects), admissionRequest('CREATE', persistentVolumeClaims, claim))
+  })
+
+  it('lets go what is being deleted', async () => {
+    limit({ type: 'PersistentVolumeClaim', max: { storage: '1Gi' } })
+    const claim = {
+      metadata: { name: 'c', namespace: 'default', deletionTimestamp: '2026-01-01T00:00:00Z' },
+      spec: { resources: { requests: { storage: '2Gi' } } },
+    }
+    const request = admissionRequest('UPDATE', persistentVolumeClaims, claim, { oldObject: claim })
+    await admit(createLimitRanger(objects), request)
+  })
+
+  it('does not count what a runtime class adds', async () => {
+    limit({ type: 'Pod', max: { cpu: '1' } })
+    const plain = pod({ requests: { cpu: '1' }, limits: { cpu: '1' } })
+    await create({ ...plain, spec: { ...plain.spec!, overhead: { cpu: '100m' } } })
+  })
 })

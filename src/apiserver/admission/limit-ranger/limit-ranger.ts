@@ -1,6 +1,6 @@
 import type { Container, LimitRange, PersistentVolumeClaim, Pod } from '../../../api/generated/core.v1.ts'
 import { limitRanges, persistentVolumeClaims, pods } from '../../../api/generated/resources.ts'
-import { podLimitTotals, podRequestTotals } from '../../../api/quota/pod-amounts.ts'
+import { podSpecTotals } from '../../../api/quota/pod-amounts.ts'
 import type { Objects } from '../../objects.ts'
 import type { AdmissionPlugin, AdmissionRequest } from '../plugin.ts'
 import { refused } from '../refuse.ts'
@@ -18,10 +18,12 @@ export function createLimitRanger(objects: Objects): AdmissionPlugin {
 
   return {
     name: 'LimitRanger',
+    // What is about to go must be able to lose its finalizers, whatever it asks for.
     handles: (request) =>
-      isAbout(request, pods, ['CREATE']) ||
-      isAbout(request, pods, ['UPDATE'], 'resize') ||
-      isAbout(request, persistentVolumeClaims, ['CREATE', 'UPDATE']),
+      (isAbout(request, pods, ['CREATE']) ||
+        isAbout(request, pods, ['UPDATE'], 'resize') ||
+        isAbout(request, persistentVolumeClaims, ['CREATE', 'UPDATE'])) &&
+      !request.oldObject?.metadata?.deletionTimestamp,
     mutate(request) {
       if (!isAbout(request, pods, ['CREATE'])) return
       for (const range of rangesFor(request)) setDefaultResources(objectOf(request, pods), range)
@@ -56,7 +58,10 @@ function podFaults(pod: Pod, range: LimitRange): readonly string[] {
       )
     }
     if (item.type !== 'Pod') return []
-    return limitFaults(item, { requests: podRequestTotals(pod), limits: podLimitTotals(pod) })
+    return limitFaults(item, {
+      requests: podSpecTotals(pod, 'requests'),
+      limits: podSpecTotals(pod, 'limits'),
+    })
   })
   return [...new Set(faults)]
 }

@@ -1,9 +1,10 @@
+import type { Pod } from '../../../api/generated/core.v1.ts'
 import { pods } from '../../../api/generated/resources.ts'
 import { controllerOf } from '../../../machinery/owner.ts'
 import type { Objects } from '../../objects.ts'
 import type { AdmissionRequest } from '../plugin.ts'
-import { violationText } from './evaluate-pod.ts'
-import { compareLevels, describeLevelVersion, sameLevelVersion, type LevelVersion } from './policy.ts'
+import { violationsOf } from './evaluate-pod.ts'
+import { compareLevels, describeLevelVersion, type LevelVersion } from './policy.ts'
 
 /** More pods than these are not looked at. */
 const maxPodsChecked = 3000
@@ -17,44 +18,60 @@ interface EnforceChange {
   readonly exempt: readonly string[]
 }
 
-/** Says which pods a namespace has that a stricter policy would not let in. Pods of one controller are told once. */
+/** Says which pods a namespace has that the new policy would not let in, and why; pods with the same faults together. */
 export function warnAboutExistingPods(
   objects: Objects,
   request: AdmissionRequest,
   { namespace, enforce, previous, exempt }: EnforceChange,
 ): void {
-  const isStricter =
-    enforce.level !== 'privileged' &&
-    !sameLevelVersion(enforce, previous) &&
-    compareLevels(enforce.level, previous.level) >= 0
-  if (!isStricter) return
-  const all = objects.list(pods, namespace)
+  if (!mayShutOut(enforce, previous)) return
+  const all = replicasLast(objects.list(pods, namespace))
   const checked = all.slice(0, maxPodsChecked)
-  const counts = new Map<string, { readonly firstPod: string; count: number }>()
-  const seenOwners = new Set<string>()
-  for (const pod of checked) {
-    const owner = controllerOf(pod)?.uid
-    if (!pod.spec || (owner && seenOwners.has(owner))) continue
-    if (owner) seenOwners.add(owner)
-    if (exempt.includes(pod.spec.runtimeClassName ?? '')) continue
-    const text = violationText(enforce, pod.spec, pod.metadata ?? {})
-    if (text === '') continue
-    const name = pod.metadata?.name ?? ''
-    const same = counts.get(text)
-    if (same) same.count++
-    else counts.set(text, { firstPod: name, count: 1 })
+  const found = new Map<string, { firstPod: string; count: number }>()
+  for (const { metadata = {}, spec } of checked) {
+    if (!spec || exempt.includes(spec.runtimeClassName ?? '')) continue
+    const reasons = violationsOf(enforce, spec, metadata).map(({ reason }) => reason)
+    if (reasons.length === 0) continue
+    const text = reasons.join(', ')
+    const name = metadata.name ?? ''
+    const same = found.get(text)
+    if (!same) found.set(text, { firstPod: name, count: 1 })
+    else {
+      same.count++
+      if (name < same.firstPod) same.firstPod = name
+    }
   }
   if (checked.length < all.length) {
     request.warn(
       `new PodSecurity enforce level only checked against the first ${checked.length} of ${all.length} existing pods`,
     )
   }
-  if (counts.size === 0) return
+  if (found.size === 0) return
   request.warn(
     `existing pods in namespace "${namespace}" violate the new PodSecurity enforce level "${describeLevelVersion(enforce)}"`,
   )
-  const lines = [...counts].map(([text, { firstPod, count }]) => `${firstPod}${others(count - 1)}: ${text}`)
+  const lines = [...found].map(([text, { firstPod, count }]) => `${firstPod}${others(count - 1)}: ${text}`)
   for (const line of lines.sort()) request.warn(line)
+}
+
+/** Between versions nobody knows which is the stricter one, even where the level is a lower one. */
+function mayShutOut(enforce: LevelVersion, previous: LevelVersion): boolean {
+  if (enforce.level === 'privileged') return false
+  return enforce.minorVersion !== previous.minorVersion || compareLevels(enforce.level, previous.level) > 0
+}
+
+/** The first pod of each controller stands for the others, which are looked at when there is room. */
+function replicasLast(all: readonly Pod[]): readonly Pod[] {
+  const seenOwners = new Set<string>()
+  const replicas: Pod[] = []
+  const first = all.filter((pod) => {
+    const owner = controllerOf(pod)?.uid
+    if (owner === undefined) return true
+    if (seenOwners.has(owner)) return void replicas.push(pod)
+    seenOwners.add(owner)
+    return true
+  })
+  return [...first, ...replicas]
 }
 
 function others(count: number): string {

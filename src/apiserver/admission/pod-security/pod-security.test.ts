@@ -308,7 +308,40 @@ describe('createPodSecurity', () => {
     await admit(plugin, request)
     assert.deepEqual(request.warnings, [
       'existing pods in namespace "n" violate the new PodSecurity enforce level "baseline:latest"',
-      'a (and 1 other pod): host namespaces (hostPID=true)',
+      'a (and 1 other pod): host namespaces',
     ])
   })
+
+  const controlled = {
+    ownerReferences: [{ apiVersion: 'v1', kind: 'X', name: 'x', uid: 'u', controller: true }],
+  }
+  const changes: readonly [string, Record<string, string>, Record<string, string>, readonly string[]][] = [
+    [
+      'another version, though of a lower level',
+      { enforce: 'restricted', 'enforce-version': 'v1.20' },
+      { enforce: 'baseline', 'enforce-version': 'v1.30' },
+      ['a (and 1 other pod): host namespaces'],
+    ],
+    ['a lower level', { enforce: 'restricted' }, { enforce: 'baseline' }, []],
+    ['the same', { enforce: 'baseline' }, { enforce: 'baseline' }, []],
+    ['no level any more', { enforce: 'baseline' }, { 'enforce-version': 'v1.30' }, []],
+  ]
+  for (const [what, before, after, expected] of changes) {
+    it(`counts pods of one controller, on a change to ${what}`, async () => {
+      for (const name of ['b', 'a']) {
+        objects.put(pods, {
+          metadata: { name, namespace: 'n', ...controlled },
+          spec: spec({ hostPID: true }),
+        })
+      }
+      const request = admissionRequest(
+        'UPDATE',
+        namespaces,
+        { metadata: { name: 'n', labels: label(after) } },
+        { oldObject: { metadata: { name: 'n', labels: label(before) } } },
+      )
+      await admit(plugin, request)
+      assert.deepEqual(request.warnings.slice(1), expected)
+    })
+  }
 })

@@ -6,10 +6,12 @@ import type {
 } from '../../../api/generated/core.v1.ts'
 
 const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets'
+/** What Go's strconv.ParseBool takes for true. */
+const trueTexts = ['1', 't', 'T', 'true', 'TRUE', 'True']
 
 /** Whether pods of the account may use no secrets but those that it lists. */
 export function limitsSecrets({ metadata }: ServiceAccount): boolean {
-  return metadata?.annotations?.[enforceAnnotation]?.toLowerCase() === 'true'
+  return trueTexts.includes(metadata?.annotations?.[enforceAnnotation] ?? '')
 }
 
 /** Why the pod uses a secret that its account does not list, or undefined. */

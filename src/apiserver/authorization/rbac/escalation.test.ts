@@ -102,9 +102,32 @@ describe('checkRoleEscalation', () => {
     await checkRoleEscalation(escalating, jane, wanted, undefined, 'roles')
   })
 
-  it('does not mind an update that changes no rules', async () => {
+  it('minds an update of anything but what the garbage collector changes', async () => {
     const same = role([rule('*', '*', '*')])
-    await checkRoleEscalation(setUp([]), jane, structuredClone(same), same, 'roles')
+    const freed = { ...same, metadata: { ...same.metadata, finalizers: [], ownerReferences: [] } }
+    const owned = { ...same, metadata: { ...same.metadata, finalizers: ['a/b'] } }
+    await checkRoleEscalation(setUp([]), jane, freed, owned, 'roles')
+    const labelled = { ...same, metadata: { ...same.metadata, labels: { a: 'b' } } }
+    await assert.rejects(checkRoleEscalation(setUp([]), jane, labelled, same, 'roles'), /not currently held/)
+  })
+
+  it('says once, together, which roles are missing', async () => {
+    const context = setUp([])
+    for (const name of ['x', 'y']) {
+      context.objects.put(clusterRoleBindings, {
+        metadata: { name },
+        subjects: [{ kind: 'User', apiGroup, name: 'jane' }],
+        roleRef: { apiGroup, kind: 'ClusterRole', name },
+      })
+    }
+    await assert.rejects(
+      checkRoleEscalation(context, jane, role([rule('get', 'core', 'pods')]), undefined, 'roles'),
+      ({ message }: Error) =>
+        message.endsWith(
+          '; resolution errors: [[clusterrole.rbac.authorization.k8s.io "x" not found, ' +
+            'clusterrole.rbac.authorization.k8s.io "y" not found]]',
+        ),
+    )
   })
 
   it('leaves aggregation to cluster-admins', async () => {
@@ -134,6 +157,19 @@ describe('checkRoleEscalation', () => {
     await assert.rejects(checkBindingEscalation(context, jane, binding('none'), undefined, 'rolebindings'), {
       message: 'clusterroles.rbac.authorization.k8s.io "none" not found',
     })
+  })
+
+  it('minds an update of a label of a binding', async () => {
+    const context = setUp([rule('get', 'core', 'pods')])
+    context.objects.put(clusterRoles, { metadata: { name: 'big' }, rules: [rule('*', 'core', 'pods')] })
+    const before = binding('big')
+    const labelled = { ...before, metadata: { ...before.metadata, labels: { a: 'b' } } }
+    await assert.rejects(
+      checkBindingEscalation(context, jane, labelled, before, 'rolebindings'),
+      /not currently held/,
+    )
+    const freed = { ...before, metadata: { ...before.metadata, finalizers: ['a/b'] } }
+    await checkBindingEscalation(context, jane, before, freed, 'rolebindings')
   })
 
   it('lets those bind who may', async () => {

@@ -6,13 +6,13 @@ import type {
   RoleBinding,
 } from '../../../api/generated/rbac.v1.ts'
 import { clusterRoles, roles } from '../../../api/generated/resources.ts'
-import { jsonEqual } from '../../../machinery/equal.ts'
+import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, notFound } from '../../../machinery/status-errors.ts'
 import type { User } from '../../authentication/authenticator.ts'
 import { mastersGroup } from '../../authentication/known-users.ts'
 import type { Objects } from '../../objects.ts'
 import type { Authorizer } from '../authorizer.ts'
-import type { RuleResolver } from '../rule-resolver.ts'
+import { aggregateMessages, type RuleResolver } from '../rule-resolver.ts'
 import { compactRules, describeRule, missingRules } from './covers.ts'
 
 const group = 'rbac.authorization.k8s.io'
@@ -39,20 +39,21 @@ export async function checkRoleEscalation(
   resource: 'roles' | 'clusterroles',
 ): Promise<void> {
   if (isMaster(user)) return
-  if (previous && sameGrants(role, previous)) return
+  if (previous && onlyLetsGo(role, previous)) return
   const { name = '', namespace = '' } = role.metadata ?? {}
   // As upstream: a create has no name yet that rights could be limited to.
   if (await mayUse(context, user, 'escalate', resource, namespace, previous ? name : '')) return
-  const aggregates = [role, previous].some((one) => one && 'aggregationRule' in one && one.aggregationRule)
-  if (aggregates && escalationFault(context.rules, user, '', fullAuthority) !== undefined) {
-    throw forbidden(
-      { group, resource },
-      name,
-      'must have cluster-admin privileges to use the aggregationRule',
-    )
-  }
   const fault = escalationFault(context.rules, user, namespace, role.rules ?? [])
   if (fault !== undefined) throw forbidden({ group, resource }, name, fault)
+  if (!aggregates(role) && !aggregates(previous)) return
+  if (escalationFault(context.rules, user, '', fullAuthority) === undefined) return
+  throw forbidden({ group, resource }, name, 'must have cluster-admin privileges to use the aggregationRule')
+}
+
+/** Whoever sets an aggregation rule, or could keep one from being tightened, gathers rights of any kind. */
+function aggregates(role: Role | ClusterRole | undefined): boolean {
+  const rule = role && 'aggregationRule' in role ? role.aggregationRule : undefined
+  return (rule?.clusterRoleSelectors ?? []).length > 0
 }
 
 /**
@@ -67,7 +68,7 @@ export async function checkBindingEscalation(
   resource: 'rolebindings' | 'clusterrolebindings',
 ): Promise<void> {
   if (isMaster(user)) return
-  if (previous && sameBinding(binding, previous)) return
+  if (previous && onlyLetsGo(binding, previous)) return
   const { name = '', namespace = '' } = binding.metadata ?? {}
   const { roleRef } = binding
   const roleResource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles'
@@ -92,7 +93,7 @@ export function escalationFault(
   return (
     `user ${JSON.stringify(user.name)} (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:\n` +
     descriptions.join('\n') +
-    (errors.length > 0 ? `; resolution errors: [${errors.join(' ')}]` : '')
+    (errors.length > 0 ? `; resolution errors: [${aggregateMessages(errors)}]` : '')
   )
 }
 
@@ -137,19 +138,23 @@ async function findRole(
   return role
 }
 
-function sameGrants(role: Role | ClusterRole, previous: Role | ClusterRole): boolean {
-  const content = (one: Role | ClusterRole) => [
-    one.rules ?? [],
-    'aggregationRule' in one ? one.aggregationRule : undefined,
-  ]
-  return jsonEqual(content(role), content(previous))
+/**
+ * Whether an update changes nothing but what the garbage collector changes. Everything else of a role or a binding, a
+ * label say, is written only by those who could write it anew. Source: kubernetes/pkg/registry/rbac (IsOnlyMutatingGCFields).
+ */
+function onlyLetsGo(next: Grants, previous: Grants): boolean {
+  return semanticEqual(withoutOwnership(next), withoutOwnership(previous))
 }
 
-function sameBinding(
-  binding: RoleBinding | ClusterRoleBinding,
-  previous: RoleBinding | ClusterRoleBinding,
-): boolean {
-  return (
-    jsonEqual(binding.roleRef, previous.roleRef) && jsonEqual(binding.subjects ?? [], previous.subjects ?? [])
-  )
+type Grants = Role | ClusterRole | RoleBinding | ClusterRoleBinding
+
+function withoutOwnership({ metadata, ...content }: Grants): unknown {
+  const {
+    ownerReferences: _owners,
+    finalizers: _finalizers,
+    managedFields: _managers,
+    resourceVersion: _version,
+    ...rest
+  } = metadata ?? {}
+  return { ...content, metadata: rest }
 }

@@ -3,7 +3,7 @@ import type { User } from '../../authentication/authenticator.ts'
 import type { Objects } from '../../objects.ts'
 import type { Attributes, Authorizer, Decision } from '../authorizer.ts'
 import { noOpinion, noOpinionBecause } from '../decisions.ts'
-import type { RuleResolver } from '../rule-resolver.ts'
+import { aggregateMessages, type RuleResolver } from '../rule-resolver.ts'
 import { createRbacIndex, type Grant, type RbacIndex } from './rbac-index.ts'
 import { rulesAllow } from './rules.ts'
 
@@ -43,7 +43,7 @@ export function createRbacAuthorizer(objects: Objects): RbacAuthorizer {
               missing,
             ))
       if (grant) return allowedBy(grant)
-      return missing.length === 0 ? noOpinion : noOpinionBecause(`RBAC: ${aggregate(missing)}`)
+      return missing.length === 0 ? noOpinion : noOpinionBecause(`RBAC: ${aggregateMessages(missing)}`)
     },
     rulesFor: (user, namespace) => rulesFor(index, user, namespace),
     close: () => index.close(),
@@ -82,12 +82,6 @@ function rulesFor(index: RbacIndex, user: User, namespace: string): ReturnType<R
 function missingRole({ binding }: Grant): string {
   const { kind, name } = binding.roleRef
   return `${kind.toLowerCase()}.rbac.authorization.k8s.io "${name}" not found`
-}
-
-/** One message as it is, several in brackets, each once. */
-function aggregate(messages: readonly string[]): string {
-  const each = [...new Set(messages)]
-  return each.length === 1 ? each[0]! : `[${each.join(', ')}]`
 }
 
 function describeGrant({ binding, subject, namespace }: Grant): string {

@@ -112,7 +112,7 @@ describe('reviewOwnRules', () => {
       resourceRules: [resource],
       nonResourceRules: [url],
       incomplete: true,
-      evaluationError: 'a, b',
+      evaluationError: '[a, b]',
     })
     assert.throws(() => reviewOwnRules({ spec: {} }, jane, [resolver]), {
       message: 'no namespace on request',

@@ -1,7 +1,7 @@
 import type { SelfSubjectRulesReview } from '../../../api/generated/authorization.v1.ts'
 import { badRequest } from '../../../machinery/status-errors.ts'
 import type { User } from '../../authentication/authenticator.ts'
-import { resolveRules, type RuleResolver } from '../rule-resolver.ts'
+import { aggregateMessages, resolveRules, type RuleResolver } from '../rule-resolver.ts'
 
 /**
  * Answers `create` on selfsubjectrulesreviews: what `kubectl auth can-i --list` shows.
@@ -30,7 +30,7 @@ export function reviewOwnRules(
         .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
         .map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs })),
       incomplete,
-      ...(errors.length > 0 && { evaluationError: errors.join(', ') }),
+      ...(errors.length > 0 && { evaluationError: aggregateMessages(errors) }),
     },
   }
 }
