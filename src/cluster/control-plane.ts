@@ -35,6 +35,8 @@ export interface ControlPlaneOptions {
   readonly serviceCidr: string
   readonly podCidr: string
   readonly nodeCidrMaskSize: number
+  /** How long certificates are good that are signed on request, at most. Default a year. */
+  readonly certificateLifetimeMs?: number | undefined
   /** What the operator says about who may come in and do what, in files. */
   readonly securityFiles?: SecurityFiles
   /** Default: the scheduler's own. */
@@ -89,6 +91,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         rootCa: pki.authority.certificatePem,
         serviceAccountPrivateKey: pki.serviceAccount.privateKeyPem,
         certificateAuthority: pki.authority,
+        ...(options.certificateLifetimeMs !== undefined && {
+          certificateLifetimeMs: options.certificateLifetimeMs,
+        }),
         approveNodeRequests: true,
         nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
         loadBalancers: { reservedPorts: nodePorts },

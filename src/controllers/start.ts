@@ -65,6 +65,8 @@ export interface ControllersOptions {
   readonly serviceAccountPrivateKey?: string
   /** Signs certificates for the built-in signers; nothing is signed when absent. */
   readonly certificateAuthority?: CertificateAuthority
+  /** How long what it signs is good, at most. Default a year. */
+  readonly certificateLifetimeMs?: number
   /** Whether nodes are given certificates for their own addresses and components. Default false, as upstream. */
   readonly approveNodeRequests?: boolean
   /** How nodes are given the networks of their pods; they are not when absent. */
@@ -87,7 +89,7 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
     csrApprovingReconciler,
     ...(options.approveNodeRequests ? [nodeRequestsApprovingReconciler] : []),
-    ...(certificateAuthority === undefined ? [] : [csrSigningReconciler(certificateAuthority)]),
+    ...(certificateAuthority === undefined ? [] : [csrSigningReconciler(certificateAuthority, options.certificateLifetimeMs)]),
     csrCleanerReconciler,
     bootstrapSignerReconciler,
     tokenCleanerReconciler,

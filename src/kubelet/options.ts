@@ -96,15 +96,19 @@ export type RuntimeChoice =
   /** One that the caller has made, and closes. */
   | { readonly type: 'given'; readonly runtime: ContainerRuntime }
 
-export interface KubeletServerOptions {
-  /** Default all addresses. */
-  readonly address?: string
-  /** Default 10250; 0 for any that is free. */
-  readonly port?: number
+/** What the kubelet shows to those who ask it. */
+export interface ServingCertificate {
   /** PEM. */
   readonly certificate: string
   /** PEM. Never logged. */
   readonly privateKey: string
+}
+
+export interface KubeletServerOptions extends ServingCertificate {
+  /** Default all addresses. */
+  readonly address?: string
+  /** Default 10250; 0 for any that is free. */
+  readonly port?: number
   /** PEM: client certificates signed by these name their users. */
   readonly clientCA?: string
   /** Ask the API server who a bearer token is (TokenReview). Default true. */

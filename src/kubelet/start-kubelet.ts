@@ -31,7 +31,7 @@ import { resourcesOf, type NodeDescription } from './node/node-object.ts'
 import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
 import { kubeletConfiguration } from './configuration/describe-options.ts'
-import type { KubeletOptions, KubeletServerOptions, RuntimeChoice } from './options.ts'
+import type { KubeletOptions, KubeletServerOptions, RuntimeChoice, ServingCertificate } from './options.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
 import { isStaticPod } from './pods/pod.ts'
@@ -58,11 +58,16 @@ import type { ClaimSource } from './volumes/persistent-volume.ts'
 import { createTokenSource } from './volumes/token-source.ts'
 import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
 
+export interface RunningKubelet extends RunningComponent {
+  /** Has its API show another certificate to whoever connects from now on. */
+  presentCertificate(certificate: ServingCertificate): void
+}
+
 /** The node agent: registers this machine as a node, and runs the pods that are bound to it or stand in its manifests. */
 export async function startKubelet(
   context: ComponentContext,
   options: KubeletOptions,
-): Promise<RunningComponent> {
+): Promise<RunningKubelet> {
   const { client, informers, clock, random } = context
   const nodeName = options.nodeName ?? hostname().toLowerCase()
   const log = context.log.with({ component: 'kubelet', node: nodeName })
@@ -396,6 +401,7 @@ export async function startKubelet(
     name: 'kubelet',
     ready,
     health: () => monitor.runtimeProblem ?? observer.health(),
+    presentCertificate: (certificate) => server?.present(certificate),
     async stop() {
       stopping = true
       await server?.stop()

@@ -17,6 +17,11 @@ import { createSessionPool } from './session-pool.ts'
 export interface HttpClientOptions {
   /** `https://host:port`, with a path where the API is behind one; `http://` speaks HTTP/2 without TLS. */
   readonly server: string
+  /**
+   * Further API servers of the same cluster, by which to go on where `server` cannot be reached; a path is the same for
+   * all.
+   */
+  readonly otherServers?: readonly string[]
   /** PEM. The system's authorities when neither this nor caFile is given. */
   readonly caData?: string
   readonly caFile?: string
@@ -41,9 +46,12 @@ export interface HttpClientOptions {
   readonly maxSessions?: number
   /** Without an answer for this long, a request fails. Default 60 s. Watches are not limited. */
   readonly requestTimeoutMs?: number
-  /** Default 10 s. */
+  /** Default 10 s; 5 s where there are other servers to go to. */
   readonly connectTimeoutMs?: number
-  /** How often a connection is asked for a sign of life (default 30 s) and how long it has to answer (15 s). */
+  /**
+   * How often a connection is asked for a sign of life (default 30 s) and how long it has to answer (15 s); 5 s each
+   * where there are other servers to go to.
+   */
   readonly pingIntervalMs?: number
   readonly pingTimeoutMs?: number
 }
@@ -60,14 +68,18 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { clock = systemClock, random = systemRandom, requestTimeoutMs = 60_000 } = options
   const url = new URL(options.server)
   const prefix = url.pathname.replace(/\/+$/, '')
+  const servers = [url, ...(options.otherServers ?? []).map((other) => new URL(other))].map(
+    ({ origin }) => origin,
+  )
+  const [pingIntervalMs, pingTimeoutMs] = servers.length > 1 ? [5_000, 5_000] : [30_000, 15_000]
   const pool = createSessionPool({
-    server: url.origin,
+    servers,
     tls: () => tlsOptions(options),
     clock,
     maxSessions: options.maxSessions ?? 4,
-    pingIntervalMs: options.pingIntervalMs ?? 30_000,
-    pingTimeoutMs: options.pingTimeoutMs ?? 15_000,
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    pingIntervalMs: options.pingIntervalMs ?? pingIntervalMs,
+    pingTimeoutMs: options.pingTimeoutMs ?? pingTimeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs ?? (servers.length > 1 ? 5_000 : 10_000),
   })
   const exchange = createExchange(pool, { server: url.origin, clock, random, requestTimeoutMs })
   const http = createTransport(exchange, prefix, options, clock)

@@ -2,8 +2,9 @@ import { connect, type ClientHttp2Session, type SecureClientSessionOptions } fro
 import { every, sleep, type Clock } from '../../machinery/clock.ts'
 
 /**
- * The HTTP/2 connections to one server. Connects on first use and again when a connection is gone, with growing pauses
- * while that fails; opens another connection only when all streams of the others are taken.
+ * The HTTP/2 connections to one server, or to one of several that are as good as one another: where one cannot be reached,
+ * the next one is tried at once. Connects on first use and again when a connection is gone, with growing pauses while
+ * that fails; opens another connection only when all streams of the others are taken.
  */
 export interface SessionPool {
   /** A session that takes one more stream. Throws what connecting failed with. Call `release` when the stream is over. */
@@ -20,7 +21,8 @@ export interface Lease {
 }
 
 export interface SessionPoolOptions {
-  readonly server: string
+  /** At least one, in the order in which they are tried. */
+  readonly servers: readonly string[]
   /** Asked before each connection, so that rotated certificates are used. */
   readonly tls: () => Promise<SecureClientSessionOptions>
   readonly clock: Clock
@@ -42,7 +44,9 @@ const streamWindowBytes = 4 * 1024 * 1024
 const sessionWindowBytes = 32 * 1024 * 1024
 
 export function createSessionPool(options: SessionPoolOptions): SessionPool {
-  const { clock, maxSessions } = options
+  const { clock, maxSessions, servers } = options
+  /** Into `servers`: the one that answered last. */
+  let current = 0
   const entries = new Set<Entry>()
   const open = new Set<ClientHttp2Session>()
   let connecting: Promise<void> | undefined
@@ -50,11 +54,13 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
   let closed = false
 
   async function connectOnce(): Promise<void> {
-    if (failures > 0) await sleep(clock, Math.min(maxBackoffMs, minBackoffMs * 2 ** (failures - 1)))
+    // Only when none of them answers is there something to wait for.
+    const rounds = Math.floor(failures / servers.length)
+    if (rounds > 0) await sleep(clock, Math.min(maxBackoffMs, minBackoffMs * 2 ** (rounds - 1)))
     try {
       const tls = await options.tls()
       if (closed) throw new Error('the client is closed')
-      const session = await openSession(options, tls, open)
+      const session = await openSession(options, servers[current]!, tls, open)
       failures = 0
       const entry: Entry = { session, streams: 0 }
       entries.add(entry)
@@ -63,6 +69,7 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
       if (session.closed || session.destroyed) leave()
     } catch (error) {
       failures += 1
+      current = (current + 1) % servers.length
       throw error
     }
   }
@@ -84,7 +91,11 @@ export function createSessionPool(options: SessionPoolOptions): SessionPool {
         signal?.throwIfAborted()
         if (closed) throw new Error('the client is closed')
         connecting ??= connectOnce().finally(() => (connecting = undefined))
-        await abortable(connecting, signal)
+        try {
+          await abortable(connecting, signal)
+        } catch (error) {
+          if (signal?.aborted || closed || failures >= servers.length) throw error
+        }
         entry = pick()
       }
       const { session } = entry
@@ -110,10 +121,11 @@ function maxStreams(session: ClientHttp2Session): number {
 /** Resolves with a connected session whose server has announced its settings. */
 function openSession(
   options: SessionPoolOptions,
+  server: string,
   tls: SecureClientSessionOptions,
   open: Set<ClientHttp2Session>,
 ): Promise<ClientHttp2Session> {
-  const { clock, server, connectTimeoutMs } = options
+  const { clock, connectTimeoutMs } = options
   return new Promise((resolve, reject) => {
     const session = connect(server, {
       ...tls,

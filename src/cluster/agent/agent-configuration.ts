@@ -9,6 +9,8 @@ export interface AgentConfiguration {
   readonly runtime: Exclude<NodeRuntime, 'simulated'>
   /** `https://HOST:PORT`, reached from the node. */
   readonly server: string
+  /** More of the cluster's API servers, by which the node goes on where that one is gone. */
+  readonly otherServers?: readonly string[]
   readonly caFile: string
   readonly kubeletClient: CertificateFiles
   readonly kubeletServer: CertificateFiles
@@ -44,6 +46,14 @@ export interface AgentConfiguration {
   /** Written when the process has started: its id. */
   readonly pidFile: string
 }
+
+/** What each of the node's certificates is for. */
+export type NodeCertificate =
+  | 'kubeletClient'
+  | 'kubeletServer'
+  | 'proxyClient'
+  | 'dnsClient'
+  | 'localPathClient'
 
 export interface CertificateFiles {
   readonly certFile: string

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { RunningComponent } from '../../client/component.ts'
 import { createHttpClient, type HttpClient } from '../../client/http/http-client.ts'
 import { createInformers } from '../../client/informers/informers.ts'
-import type { KubeletOptions } from '../../kubelet/options.ts'
+import type { KubeletOptions, ServingCertificate } from '../../kubelet/options.ts'
 import { localVolumesIn } from '../../kubelet/local-path/local-volumes.ts'
 import { startLocalPath } from '../../kubelet/local-path/start-local-path.ts'
 import { startKubelet } from '../../kubelet/start-kubelet.ts'
@@ -13,7 +13,7 @@ import { systemRandom } from '../../machinery/random.ts'
 import { startProxy } from '../../proxy/start.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
 import { uplinkMtu } from '../machine/network.ts'
-import type { AgentConfiguration, CertificateFiles } from './agent-configuration.ts'
+import type { AgentConfiguration, CertificateFiles, NodeCertificate } from './agent-configuration.ts'
 import { lookUpApiServer, startNameCheck } from './name-check.ts'
 import { startNodeRoutes } from './node-routes.ts'
 import { readUpstreams } from './upstreams.ts'
@@ -21,6 +21,8 @@ import { readUpstreams } from './upstreams.ts'
 /** A node's components, each with an identity, caches and a log of its own. */
 export interface RunningAgent {
   readonly components: readonly RunningComponent[]
+  /** Has the certificate used that its files hold now. Containers and connections in use are left alone. */
+  reload(certificate: NodeCertificate): void
   stop(): Promise<void>
 }
 
@@ -38,7 +40,7 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
   const dns = member('coredns', configuration.dnsClient, logs.coredns)
   const localPath = member('local-path-provisioner', configuration.localPathClient, logs.localPath)
 
-  const components: RunningComponent[] = [
+  const beforeKubelet: RunningComponent[] = [
     startNodeRoutes(proxy.context, {
       nodeName: node,
       reachable: (address) => sameSubnet(address, configuration.address),
@@ -54,7 +56,11 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
       clusterDomain: configuration.clusterDomain,
       upstreams: readUpstreams(configuration.resolvConf),
     }),
-    await startKubelet(kubelet.context, await kubeletOptions(configuration)),
+  ]
+  const runningKubelet = await startKubelet(kubelet.context, await kubeletOptions(configuration))
+  const components: readonly RunningComponent[] = [
+    ...beforeKubelet,
+    runningKubelet,
     startLocalPath(localPath.context, {
       isOwnNode: (name) => name === node,
       volumes: localVolumesIn(configuration.localVolumes),
@@ -64,8 +70,14 @@ export async function startAgent(configuration: AgentConfiguration): Promise<Run
       lookUp: lookUpApiServer(configuration.dnsServiceAddress, configuration.clusterDomain),
     }),
   ]
+  const clients = { kubeletClient: kubelet, proxyClient: proxy, dnsClient: dns, localPathClient: localPath }
   return {
     components,
+    reload(certificate) {
+      if (certificate === 'kubeletServer')
+        runningKubelet.presentCertificate(servingCertificate(configuration))
+      else clients[certificate].client.reconnect()
+    },
     async stop() {
       for (const component of components.toReversed()) await component.stop()
       for (const { close } of members) await close()
@@ -103,13 +115,18 @@ async function kubeletOptions(configuration: AgentConfiguration): Promise<Kubele
       ipMasquerade: false,
     },
     server: {
-      certificate: readFileSync(configuration.kubeletServer.certFile, 'utf8'),
-      privateKey: readFileSync(configuration.kubeletServer.keyFile, 'utf8'),
+      ...servingCertificate(configuration),
       clientCA: readFileSync(configuration.caFile, 'utf8'),
     },
   }
   if (file === undefined) return options
   return (await import('../nodes/node-configuration.ts')).withConfiguration(options, file)
+}
+
+function servingCertificate({
+  kubeletServer: { certFile, keyFile },
+}: AgentConfiguration): ServingCertificate {
+  return { certificate: readFileSync(certFile, 'utf8'), privateKey: readFileSync(keyFile, 'utf8') }
 }
 
 type Member = ReturnType<typeof createMember>
@@ -125,6 +142,7 @@ function createMember(
   const log = file.log
   const client: HttpClient = createHttpClient({
     server: configuration.server,
+    otherServers: configuration.otherServers ?? [],
     caFile: configuration.caFile,
     ...certificate,
     userAgent: `${name}/k8ts`,
@@ -132,6 +150,7 @@ function createMember(
   })
   const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
   return {
+    client,
     context: { client, informers, clock: systemClock, random: systemRandom, log, metrics: createMetrics() },
     async close() {
       await informers.stop()

@@ -1,5 +1,5 @@
 import { clusterOption, type Command } from '../cli/command.ts'
-import { apiServerOptions } from '../components/component-options.ts'
+import { apiServerOptions, signingOptions } from '../components/component-options.ts'
 import { kubeletConfigOption, schedulerConfigOption } from './up-options.ts'
 
 /** A cluster over several machines: one or more servers, and the machines that are its nodes. */
@@ -7,7 +7,7 @@ export const joinCommands: readonly Command[] = [
   {
     name: 'server',
     summary: 'Run a control plane that other machines join, until it is stopped',
-    options: { ...clusterOption, ...apiServerOptions, ...schedulerConfigOption },
+    options: { ...clusterOption, ...apiServerOptions, ...schedulerConfigOption, ...signingOptions },
     examples: ['k8ts server', 'k8ts server --store etcd --etcd-endpoints http://10.0.0.5:2379'],
     async run(input) {
       return (await import('../join/run-server.ts')).runServer(input)
@@ -17,7 +17,11 @@ export const joinCommands: readonly Command[] = [
     name: 'agent',
     summary: 'Join this machine to a cluster and run its node, until it is stopped',
     options: {
-      server: { description: 'Where the API server is reached', value: 'URL' },
+      server: {
+        description: 'Where the API server is reached; several times for several of one cluster',
+        value: 'URL',
+        repeats: true,
+      },
       token: { description: "What 'k8ts server' or 'k8ts token create' has printed", value: 'TOKEN' },
       'node-name': { description: 'Default: the name of the machine', value: 'NAME' },
       'node-ip': { description: 'Default: the first address of the machine', value: 'ADDRESS' },

@@ -10,9 +10,42 @@ import {
 /** Options of every component that is a client of the API server. */
 export const clientOptions: Readonly<Record<string, Option>> = {
   kubeconfig: { description: 'How to reach the API server, and as whom', value: 'FILE' },
+  server: {
+    description:
+      "An API server, instead of the kubeconfig's; given several times, they are taken in turn where one is gone",
+    value: 'URL',
+    repeats: true,
+  },
   'health-address': {
-    description: 'Where /healthz, /livez, /readyz and /metrics are answered (default: nowhere)',
+    description: 'Where /healthz, /livez, /readyz, /metrics and /configz are answered (default: nowhere)',
     value: 'ADDRESS:PORT',
+  },
+}
+
+/** Of components of which one works while others like it wait. As upstream names them; durations as Go has them. */
+export const electionOptions: Readonly<Record<string, Option>> = {
+  'leader-elect': {
+    description: 'Work only while this process is the elected one (default: true)',
+    value: 'BOOL',
+    choices: ['true', 'false'],
+    bareValue: 'true',
+  },
+  'leader-elect-lease-duration': {
+    description: 'How long others wait for a leader that is silent (default: 15s)',
+    value: 'DURATION',
+  },
+  'leader-elect-renew-deadline': {
+    description: 'How long the leader works on without having renewed its lease (default: 10s)',
+    value: 'DURATION',
+  },
+  'leader-elect-retry-period': {
+    description: 'Between tries to get or renew the lease (default: 2s)',
+    value: 'DURATION',
+  },
+  'leader-elect-resource-name': { description: 'Name of the Lease (default: the component)', value: 'NAME' },
+  'leader-elect-resource-namespace': {
+    description: 'Namespace of the Lease (default: kube-system)',
+    value: 'NAME',
   },
 }
 
@@ -31,17 +64,27 @@ export const apiServerOptions: Readonly<Record<string, Option>> = {
   ...apiServerFileOptions,
 }
 
+export const signingOptions: Readonly<Record<string, Option>> = {
+  'cluster-signing-duration': {
+    description: 'How long certificates are good that are signed on request, at most (default: 8760h)',
+    value: 'DURATION',
+  },
+}
+
 export const controllersOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
+  ...electionOptions,
   'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
   'node-cidr-mask-size': { description: "Length of each node's part of them (default: 24)", value: 'BITS' },
   'cluster-signing-cert-file': { description: 'Authority that signs certificates on request', value: 'FILE' },
   'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
+  ...signingOptions,
 }
 
 export const schedulerOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
+  ...electionOptions,
   ...schedulerConfigOption,
 }
 
@@ -66,6 +109,11 @@ export const dnsOptions: Readonly<Record<string, Option>> = {
 export const kubeletOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
   ...kubeletConfigOption,
+  'bootstrap-kubeconfig': {
+    description:
+      'How to ask for a certificate where there is none: with it --kubeconfig is written, and the certificate rotated',
+    value: 'FILE',
+  },
   'node-name': { description: 'Default: the name of the machine', value: 'NAME' },
   'node-ip': { description: 'Default: the first address of the machine', value: 'ADDRESS' },
   'container-runtime-endpoint': {
@@ -84,5 +132,8 @@ export const kubeletOptions: Readonly<Record<string, Option>> = {
     value: 'DIR',
   },
   'cni-cache-dir': { description: "Where that network keeps pods' addresses", value: 'DIR' },
-  'cert-dir': { description: 'Where it keeps the certificate it asks for (default: ROOT/pki)', value: 'DIR' },
+  'cert-dir': {
+    description: 'Where it keeps the certificates it asks for (default: ROOT/pki)',
+    value: 'DIR',
+  },
 }

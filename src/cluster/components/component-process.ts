@@ -17,6 +17,7 @@ import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { collectAtRest } from '../collect-at-rest.ts'
 import { jsonLog } from '../logging/json-log.ts'
 import { stopSignals } from '../machine/stop-signals.ts'
+import type { Election } from './leader-election-flags.ts'
 import { serveHealth } from './health-server.ts'
 
 /** What a component's process is made of. */
@@ -33,22 +34,26 @@ export function processLog(): Logger {
   return jsonLog((line) => process.stderr.write(line), 'info', systemClock)
 }
 
-/** Runs one component, over HTTPS as the kubeconfig says, until a signal ends the process. */
+/**
+ * Runs one component, over HTTPS as the kubeconfig says, until a signal ends the process. `configuration` is what /configz
+ * shows: by name of its API group, as upstream's components do.
+ */
 export async function runComponent(
   input: CommandInput,
   name: string,
   start: (process: ComponentProcess) => Promise<RunningComponent>,
+  configuration?: Readonly<Record<string, unknown>>,
 ): Promise<ExitCode> {
   const file = input.text('kubeconfig')
   if (file === undefined) throw new CliError('--kubeconfig is missing', exitCodes.usage)
   const stop = stopSignals()
   const log = processLog()
-  const { connection } = await loadKubeconfig({ paths: [file] })
+  const connection = toServers((await loadKubeconfig({ paths: [file] })).connection, input.texts('server'))
   const client = createHttpClient({ ...connection, userAgent: `${name}/k8ts`, log })
   const context = createContext(client, log)
   const authorityPem = connection.caData ?? (connection.caFile ? readFileSync(connection.caFile, 'utf8') : '')
   const component = await start({ context, connection, client, authorityPem })
-  const health = await serveHealth(input.text('health-address'), component, context.metrics)
+  const health = await serveHealth(input.text('health-address'), component, context.metrics, configuration)
   void component.ready.then(() => log.info('component ready', { component: name }))
   const stopCollecting = collectAtRest(systemClock)
   await stop.requested
@@ -60,20 +65,30 @@ export async function runComponent(
   return exitCodes.done
 }
 
+/** The same, to `servers` instead, where there are some. */
+export function toServers(connection: ConnectionOptions, servers: readonly string[]): ConnectionOptions {
+  for (const server of servers) {
+    if (!URL.canParse(server)) throw new CliError(`'${server}' is no URL`, exitCodes.usage)
+  }
+  const [server, ...otherServers] = servers
+  return server === undefined ? connection : { ...connection, server, otherServers }
+}
+
 export function createContext(client: Client, log: Logger): ComponentContext {
   const [clock, random] = [systemClock, systemRandom]
   const informers = createInformers({ client, clock, random, log })
   return { client, informers, clock, random, log, metrics: createMetrics() }
 }
 
-/** Runs what `start` starts for as long as this process is the elected one. */
-export function startElected(
+/** Runs what `start` starts for as long as this process is the elected one; always where there is no election. */
+export async function startElected(
   context: ComponentContext,
-  component: string,
+  election: Election | undefined,
   start: () => Promise<RunningComponent>,
-): RunningComponent {
+): Promise<RunningComponent> {
+  if (!election) return start()
   const identity = `${hostname()}_${randomUUID()}`
-  return startWhenLeader(context, { component, identity }, () => whenStarted(component, start()))
+  return startWhenLeader(context, { ...election, identity }, () => whenStarted(election.component, start()))
 }
 
 /** A component that is still on its way, as one. */

@@ -5,11 +5,12 @@ import { metricsContentType, type Metrics } from '../../machinery/metrics.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
 
-/** Answers for a component at `address`, `ADDRESS:PORT`; does nothing without one. */
+/** Answers for a component at `address`, `ADDRESS:PORT`; does nothing without one. `configuration` is what /configz shows. */
 export async function serveHealth(
   address: string | undefined,
   component: RunningComponent,
   metrics: Metrics,
+  configuration: Readonly<Record<string, unknown>> = {},
 ): Promise<Server | undefined> {
   if (address === undefined) return undefined
   const [, host, port] = /^\[?([^\]]+)\]?:(\d+)$/.exec(address) ?? []
@@ -23,6 +24,7 @@ export async function serveHealth(
       response.end(text)
     }
     if (path === '/metrics') return answer(200, metrics.text(), metricsContentType)
+    if (path === '/configz') return answer(200, JSON.stringify(configuration), 'application/json')
     // One that waits for its turn to lead lives, and is not ready.
     const ill = path === '/readyz' && !isReady ? 'not ready yet' : component.health()
     if (path === '/healthz' || path === '/livez' || path === '/readyz') {

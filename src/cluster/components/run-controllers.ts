@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { startControllers } from '../../controllers/start.ts'
+import { formatDuration } from '../../machinery/duration.ts'
 import { loadCertificateAuthority } from '../../machinery/pki/certificate.ts'
 import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { addressPlan } from '../machine/address-plan.ts'
 import { nodePorts } from '../node-ports.ts'
+import { describeElection, durationOption, parseElection } from './leader-election-flags.ts'
 import { runComponent, startElected } from './component-process.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
 
@@ -21,9 +23,17 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
       : undefined
   const tokenKeyFile = input.text('service-account-private-key-file')
   const tokenKey = tokenKeyFile === undefined ? undefined : readFileSync(tokenKeyFile, 'utf8')
-  return runComponent(input, 'kube-controller-manager', ({ context, connection, authorityPem }) =>
-    Promise.resolve(
-      startElected(context, 'kube-controller-manager', async () => {
+  const election = parseElection(input, 'kube-controller-manager')
+  const certificateLifetimeMs = durationOption(input, 'cluster-signing-duration')
+  const nodeIpam = {
+    clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
+    nodePrefixLengthIpv4: input.number('node-cidr-mask-size', 8) ?? plan.nodeCidrMaskSize,
+  }
+  return runComponent(
+    input,
+    'kube-controller-manager',
+    ({ context, connection, authorityPem }) =>
+      startElected(context, election, async () => {
         const { client, clock, log } = context
         const accounts = createServiceAccountClients(client, connection, {
           clock,
@@ -35,10 +45,8 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           rootCa: authorityPem,
           ...(tokenKey !== undefined && { serviceAccountPrivateKey: tokenKey }),
           ...(authority && { certificateAuthority: authority, approveNodeRequests: true }),
-          nodeIpam: {
-            clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
-            nodePrefixLengthIpv4: input.number('node-cidr-mask-size', 8) ?? plan.nodeCidrMaskSize,
-          },
+          ...(certificateLifetimeMs !== undefined && { certificateLifetimeMs }),
+          nodeIpam,
           loadBalancers: { reservedPorts: nodePorts },
         })
         return {
@@ -49,6 +57,17 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           },
         }
       }),
-    ),
+    {
+      'kubecontrollermanager.config.k8s.io': {
+        Generic: { LeaderElection: describeElection(election) },
+        KubeCloudShared: { ClusterCIDR: nodeIpam.clusterCidrs.join(',') },
+        CSRSigningController: {
+          ClusterSigningCertFile: certFile ?? '',
+          ClusterSigningKeyFile: keyFile ?? '',
+          ClusterSigningDuration: formatDuration(certificateLifetimeMs ?? 365 * 86_400_000),
+        },
+        NodeIPAMController: { NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4 },
+      },
+    },
   )
 }

@@ -3,25 +3,39 @@ import { join, resolve } from 'node:path'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { startKubelet } from '../../kubelet/start-kubelet.ts'
 import type { ConfiguredServer } from '../../kubelet/configuration/configuration.ts'
-import type { KubeletOptions, KubeletServerOptions, RuntimeChoice } from '../../kubelet/options.ts'
+import type {
+  KubeletOptions,
+  KubeletServerOptions,
+  RuntimeChoice,
+  ServingCertificate,
+} from '../../kubelet/options.ts'
+import type { IssuedCertificate } from '../../machinery/pki/certificate.ts'
 import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
-import { servingCertificate } from '../join/serving-certificate.ts'
+import { bootstrapKubelet, clientFile } from '../join/bootstrap-kubelet.ts'
+import { kubeletClient, kubeletServing } from '../join/node-certificates.ts'
+import type { WantedFromSigner } from '../join/request-certificate.ts'
+import { rotateCertificate, type RotationOptions } from '../join/rotate-certificate.ts'
+import { servingCertificate, servingFile } from '../join/serving-certificate.ts'
 import { uplinkMtu } from '../machine/network.ts'
-import { folderPemStore } from '../pki/pem-store.ts'
+import { folderPemStore, type PemStore } from '../pki/pem-store.ts'
 import { readKubeletConfiguration } from '../nodes/node-configuration.ts'
 import { machineAddress } from './machine-address.ts'
-import { runComponent, type ComponentProcess } from './component-process.ts'
+import { processLog, runComponent, toServers, type ComponentProcess } from './component-process.ts'
 
 /** Runs the kubelet by itself. Options win over what `--config` says, as upstream's. */
-export function runKubelet(input: CommandInput): Promise<ExitCode> {
+export async function runKubelet(input: CommandInput): Promise<ExitCode> {
   const file = input.text('config')
   const configured = file === undefined ? undefined : readKubeletConfiguration(file)
+  const nodeName = input.text('node-name') ?? hostname()
+  const address = input.text('node-ip') ?? machineAddress()
+  const folder = folderOption(input)
+  const rootDirectory = folder('root-dir') ?? '/var/lib/kubelet'
+  const certificates = folder('cert-dir') ?? join(rootDirectory, 'pki')
+  mkdirSync(certificates, { recursive: true, mode: 0o700 })
+  const isBootstrapped = await bootstrap(input, nodeName, certificates)
   return runComponent(input, 'kubelet', async (process) => {
-    const nodeName = input.text('node-name') ?? hostname()
-    const address = input.text('node-ip') ?? machineAddress()
-    const folder = folderOption(input)
-    const rootDirectory = folder('root-dir') ?? '/var/lib/kubelet'
+    const { context } = process
     const said = configured?.options ?? {}
     const options = {
       ...said,
@@ -36,8 +50,13 @@ export function runKubelet(input: CommandInput): Promise<ExitCode> {
     }
     const cni = folder('cni-conf-dir')
     const isServed = configured === undefined || configured.server !== undefined
-    const certificates = folder('cert-dir') ?? join(rootDirectory, 'pki')
-    return startKubelet(process.context, {
+    const store = folderPemStore(certificates)
+    const { tlsCertFile, tlsPrivateKeyFile } = configured?.server ?? {}
+    const hasOwn = tlsCertFile !== undefined && tlsPrivateKeyFile !== undefined
+    const served = isServed
+      ? await serverOf(process, { store, nodeName, address, configured: configured?.server })
+      : undefined
+    const kubelet = await startKubelet(context, {
       ...options,
       ...(cni !== undefined && {
         cni: {
@@ -47,10 +66,30 @@ export function runKubelet(input: CommandInput): Promise<ExitCode> {
           ipMasquerade: false,
         },
       }),
-      ...(isServed && {
-        server: await serverOf(process, { certificates, nodeName, address, configured: configured?.server }),
-      }),
+      ...(served && { server: served }),
     })
+    const rotate = (file: string, wanted: WantedFromSigner, onIssued: RotationOptions['onIssued']) =>
+      rotateCertificate({ ...context, store, file, wanted, onIssued })
+    // What somebody has put into a file is that one's to replace.
+    const stops = [
+      ...(served && !hasOwn
+        ? [
+            rotate(servingFile, kubeletServing(nodeName, [address]), (issued) =>
+              kubelet.presentCertificate(shown(issued)),
+            ),
+          ]
+        : []),
+      ...(isBootstrapped
+        ? [rotate(clientFile, kubeletClient(nodeName), () => process.client.reconnect())]
+        : []),
+    ]
+    return {
+      ...kubelet,
+      async stop() {
+        await Promise.all(stops.map((stop) => stop()))
+        await kubelet.stop()
+      },
+    }
   })
 }
 
@@ -59,6 +98,25 @@ function folderOption(input: CommandInput): (option: string) => string | undefin
     const value = input.text(option)
     return value === undefined ? undefined : resolve(value)
   }
+}
+
+/** Has the kubelet be known to the cluster, where `--bootstrap-kubeconfig` says by what; false where nothing does. */
+async function bootstrap(input: CommandInput, nodeName: string, certificateFolder: string): Promise<boolean> {
+  const [kubeconfig, bootstrapKubeconfig] = ['kubeconfig', 'bootstrap-kubeconfig'].map(folderOption(input))
+  if (kubeconfig === undefined || bootstrapKubeconfig === undefined) return false
+  await bootstrapKubelet({
+    nodeName,
+    kubeconfig,
+    bootstrapKubeconfig,
+    certificateFolder,
+    withServers: (connection) => toServers(connection, input.texts('server')),
+    log: processLog(),
+  })
+  return true
+}
+
+function shown({ certificatePem, privateKeyPem }: IssuedCertificate): ServingCertificate {
+  return { certificate: certificatePem, privateKey: privateKeyPem }
 }
 
 /** What the command line says that a file may say too; absent where it does not. */
@@ -78,7 +136,7 @@ function optionsOf(input: CommandInput): Partial<KubeletOptions> {
 }
 
 interface ServedNode {
-  readonly certificates: string
+  readonly store: PemStore
   readonly nodeName: string
   readonly address: string
   /** What `--config` says of the kubelet's own API. */
@@ -88,7 +146,7 @@ interface ServedNode {
 /** The certificate that the file names, else one that the cluster is asked for. */
 async function serverOf(
   { context, authorityPem }: ComponentProcess,
-  { certificates, nodeName, address, configured = {} }: ServedNode,
+  { store, nodeName, address, configured = {} }: ServedNode,
 ): Promise<KubeletServerOptions> {
   const { tlsCertFile, tlsPrivateKeyFile, clientCAFile, ...rest } = configured
   const clientCA = clientCAFile === undefined ? authorityPem : readFileSync(clientCAFile, 'utf8')
@@ -96,10 +154,7 @@ async function serverOf(
     const certificate = readFileSync(tlsCertFile, 'utf8')
     return { ...rest, certificate, privateKey: readFileSync(tlsPrivateKeyFile, 'utf8'), clientCA }
   }
-  mkdirSync(certificates, { recursive: true, mode: 0o700 })
-  const store = folderPemStore(certificates)
-  const { certificatePem, privateKeyPem } = await servingCertificate(context, store, nodeName, [address])
-  return { ...rest, certificate: certificatePem, privateKey: privateKeyPem, clientCA }
+  return { ...rest, ...shown(await servingCertificate(context, store, nodeName, [address])), clientCA }
 }
 
 const defaultRuntime: RuntimeChoice = { type: 'cri', socket: '/run/containerd/containerd.sock' }

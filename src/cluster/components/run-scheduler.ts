@@ -8,13 +8,25 @@ import { startScheduler } from '../../scheduler/start.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
+import { describeElection, parseElection } from './leader-election-flags.ts'
 import { runComponent, startElected } from './component-process.ts'
 
 /** Runs the scheduler by itself, while this process is the elected one. */
 export function runScheduler(input: CommandInput): Promise<ExitCode> {
   const configuration = schedulerConfiguration(input.text('scheduler-config'))
-  return runComponent(input, 'kube-scheduler', ({ context }) =>
-    Promise.resolve(startElected(context, 'kube-scheduler', () => startScheduler(context, configuration))),
+  const election = parseElection(input, 'kube-scheduler')
+  return runComponent(
+    input,
+    'kube-scheduler',
+    ({ context }) => startElected(context, election, () => startScheduler(context, configuration)),
+    {
+      'kubescheduler.config.k8s.io': {
+        apiVersion: 'kubescheduler.config.k8s.io/v1',
+        kind: 'KubeSchedulerConfiguration',
+        leaderElection: describeElection(election),
+        ...configuration,
+      },
+    },
   )
 }
 

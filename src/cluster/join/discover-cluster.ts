@@ -5,16 +5,17 @@ import { CliError } from '../cli/cli-error.ts'
 import { isPinned, type JoinToken } from './join-token.ts'
 
 /**
- * The cluster's authority, PEM, from a server that nothing is known of yet: what it says is believed because the token
+ * The cluster's authority, PEM, from servers that nothing is known of yet: what it says is believed because the token
  * names the authority's key.
  */
-export async function discoverAuthority(server: string, token: JoinToken): Promise<string> {
-  const client = createHttpClient({ server, insecureSkipTlsVerify: true, maxSessions: 1 })
+export async function discoverAuthority(servers: readonly string[], token: JoinToken): Promise<string> {
+  const [server = '', ...otherServers] = servers
+  const client = createHttpClient({ server, otherServers, insecureSkipTlsVerify: true, maxSessions: 1 })
   try {
     const { data } = await client.get(configMaps, { namespace: 'kube-public', name: 'cluster-info' })
     const authorityPem = authorityIn(data?.['kubeconfig'] ?? '')
     if (authorityPem === undefined || !isPinned(authorityPem, token)) {
-      throw new CliError(`${server} is not the cluster that the token is for`)
+      throw new CliError(`${servers.join(', ')} is not the cluster that the token is for`)
     }
     return authorityPem
   } finally {

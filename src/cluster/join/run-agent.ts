@@ -2,14 +2,17 @@ import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { configMaps, services } from '../../api/generated/resources.ts'
+import type { NodeComponent } from '../../api/node/node-components.ts'
 import { createHttpClient, type HttpClient, type HttpClientOptions } from '../../client/http/http-client.ts'
-import { every, systemClock } from '../../machinery/clock.ts'
+import { systemClock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import { systemRandom } from '../../machinery/random.ts'
+import { isUnauthorized } from '../../machinery/status-errors.ts'
 import { yaml } from '../../machinery/yaml.ts'
 import { nodePods, ownPodManifest } from '../addons/own-pods.ts'
 import { proxyConfigurationName } from '../addons/join-addon.ts'
-import type { AgentConfiguration, CertificateFiles } from '../agent/agent-configuration.ts'
-import { startAgent } from '../agent/agent.ts'
+import type { AgentConfiguration, CertificateFiles, NodeCertificate } from '../agent/agent-configuration.ts'
+import { startAgent, type RunningAgent } from '../agent/agent.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
@@ -19,7 +22,7 @@ import { processLog } from '../components/component-process.ts'
 import { machineAddress } from '../components/machine-address.ts'
 import { importMissingImages, writeOwnImages } from '../images/import-missing.ts'
 import { pauseImageName } from '../images/pause-image.ts'
-import { writeAtomically, writeIfChanged } from '../machine/atomic-file.ts'
+import { readIfExists, writeAtomically, writeIfChanged } from '../machine/atomic-file.ts'
 import { cgroupProcsFile, createCgroup } from '../machine/cgroups.ts'
 import { openJournal, type Trace } from '../machine/journal.ts'
 import { createNodeForwarding } from '../machine/node-forwarding.ts'
@@ -32,7 +35,7 @@ import { folderPemStore, type PemStore } from '../pki/pem-store.ts'
 import { startContainerd } from '../runtime/containerd.ts'
 import { createClusterFolder, type ClusterFolder, type NodeFolder } from '../state/cluster-folder.ts'
 import { discoverAuthority } from './discover-cluster.ts'
-import { parseJoinToken } from './join-token.ts'
+import { isPinned, parseJoinToken } from './join-token.ts'
 import {
   componentClient,
   ensureFromSigner,
@@ -40,14 +43,16 @@ import {
   kubeletClient,
   kubeletServing,
 } from './node-certificates.ts'
+import type { WantedFromSigner } from './request-certificate.ts'
+import { rotateCertificate } from './rotate-certificate.ts'
 
 /** How long the cluster may take to approve and sign what is asked for. */
 const answeredWithinMs = 120_000
-const renewPeriodMs = 10 * 60_000
 
 /** A node to be: where it is, and what it joins. */
 interface Joining {
-  readonly server: string
+  /** One or more API servers of the cluster. */
+  readonly servers: readonly string[]
   readonly token: string | undefined
   readonly node: string
   readonly address: string
@@ -63,8 +68,8 @@ interface Joining {
  * cluster DNS. Its certificates it asks the cluster for, and again before they end. Containers outlive it.
  */
 export async function runAgent(input: CommandInput): Promise<ExitCode> {
-  const server = input.text('server')
-  if (server === undefined) throw new CliError('--server is missing', exitCodes.usage)
+  const servers = input.texts('server')
+  if (servers.length === 0) throw new CliError('--server is missing', exitCodes.usage)
   const config = input.text('config')
   const kubeletConfig = config === undefined ? undefined : resolve(config)
   if (kubeletConfig) (await import('../nodes/node-configuration.ts')).readNodeConfiguration(kubeletConfig)
@@ -73,7 +78,7 @@ export async function runAgent(input: CommandInput): Promise<ExitCode> {
   const folder = folderOf(input)
   createClusterFolder(folder)
   const joining: Joining = {
-    server,
+    servers,
     token: input.text('token'),
     node,
     address: input.text('node-ip') ?? machineAddress(),
@@ -83,26 +88,17 @@ export async function runAgent(input: CommandInput): Promise<ExitCode> {
     store: folderPemStore(folder.pki),
     log: processLog(),
   }
-  const cluster = await joinCluster(joining)
+  const cluster = knownCluster(joining) ?? (await joinCluster(joining))
   await prepareMachine(joining, cluster.podCidr)
-  let agent = await startAgent(writeConfiguration(joining, cluster))
-  const stopRenewing = every(systemClock, renewPeriodMs, () => {
-    if (!certificateFiles.some((file) => !keptCertificate(joining.store, file, systemClock.now()))) return
-    joining.log.info('certificates are about to end')
-    void joinCluster(joining)
-      .then(async () => {
-        await agent.stop()
-        agent = await startAgent(writeConfiguration(joining, cluster))
-      })
-      .catch((error: unknown) => joining.log.error('certificates could not be renewed', { error }))
-  })
+  const agent = await startAgent(writeConfiguration(joining, cluster))
+  const stopRotating = rotateCertificates(joining, agent)
   void Promise.all(agent.components.map(({ ready }) => ready)).then(() =>
     joining.log.info('node ready', { node }),
   )
   const stopCollecting = collectAtRest(systemClock)
   await stop.requested
   stopCollecting()
-  stopRenewing()
+  await stopRotating()
   await agent.stop()
   return exitCodes.done
 }
@@ -121,27 +117,86 @@ const files = {
   localPath: 'local-path-provisioner-client',
   authority: 'ca',
 } as const
-const certificateFiles = [files.kubelet, files.kubeletServer, files.proxy, files.dns, files.localPath]
 
-const componentFiles = [
-  ['kube-proxy', files.proxy],
-  ['coredns', files.dns],
-  ['local-path-provisioner', files.localPath],
-] as const
+/** What the node asks the cluster for, and as what it keeps that. The first is what it asks for the others with. */
+function wantedCertificates({ node, address }: Joining) {
+  const component = (name: NodeComponent, file: string) =>
+    componentClient(nodeComponentIdentity(name, node, file))
+  return [
+    { certificate: 'kubeletClient', file: files.kubelet, wanted: kubeletClient(node) },
+    { certificate: 'kubeletServer', file: files.kubeletServer, wanted: kubeletServing(node, [address]) },
+    { certificate: 'proxyClient', file: files.proxy, wanted: component('kube-proxy', files.proxy) },
+    { certificate: 'dnsClient', file: files.dns, wanted: component('coredns', files.dns) },
+    {
+      certificate: 'localPathClient',
+      file: files.localPath,
+      wanted: component('local-path-provisioner', files.localPath),
+    },
+  ] as const satisfies readonly {
+    readonly certificate: NodeCertificate
+    readonly file: string
+    readonly wanted: WantedFromSigner
+  }[]
+}
+
+const factsFile = 'cluster.json'
+
+/**
+ * What the node knows of its cluster from before, where its certificates are still good: it starts, and has its containers
+ * run on, although no API server may be there.
+ */
+function knownCluster(joining: Joining): ClusterFacts | undefined {
+  const { store, own } = joining
+  const isGood = ({ file, wanted }: ReturnType<typeof wantedCertificates>[number]) =>
+    keptCertificate(store, file, systemClock.now(), wanted) !== undefined
+  const facts = readIfExists(join(own.path, factsFile))
+  if (facts === undefined || store.read(`${files.authority}.crt`) === undefined) return undefined
+  return wantedCertificates(joining).every(isGood) ? (JSON.parse(facts) as ClusterFacts) : undefined
+}
+
+/** Keeps every certificate of the node from expiring, while it works on. */
+function rotateCertificates(joining: Joining, agent: RunningAgent): () => Promise<void> {
+  const { store, log } = joining
+  const client = createHttpClient({
+    ...connectionOf(joining),
+    ...certificate(joining, files.kubelet),
+    log,
+    maxSessions: 1,
+  })
+  const stops = wantedCertificates(joining).map(({ certificate: name, file, wanted }) =>
+    rotateCertificate({
+      client,
+      store,
+      file,
+      wanted,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      onIssued() {
+        agent.reload(name)
+        if (name === 'kubeletClient') client.reconnect()
+      },
+    }),
+  )
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()))
+    client.close()
+  }
+}
 
 /** Has every certificate of the node good for a while: the kubelet's by the token or by the one before, the rest by it. */
 async function joinCluster(joining: Joining): Promise<ClusterFacts> {
-  const { node, address, store } = joining
+  const { store, own } = joining
+  const [ownClient, ...others] = wantedCertificates(joining)
   const within = () => ({ now: systemClock.now(), signal: AbortSignal.timeout(answeredWithinMs) })
-  await withClient(joining, await firstCredentials(joining), (client) =>
-    ensureFromSigner(client, store, files.kubelet, kubeletClient(node), within()),
-  )
+  const first = await firstCredentials(joining)
+  await withClient(joining, first, (client) =>
+    ensureFromSigner(client, store, ownClient.file, ownClient.wanted, within()),
+  ).catch((error: unknown) => {
+    throw first.token !== undefined && isUnauthorized(error) ? tokenRefused(error) : error
+  })
   const dnsAddress = await withClient(joining, certificate(joining, files.kubelet), async (client) => {
-    await ensureFromSigner(client, store, files.kubeletServer, kubeletServing(node, [address]), within())
-    for (const [component, file] of componentFiles) {
-      const wanted = componentClient(nodeComponentIdentity(component, node, file))
-      await ensureFromSigner(client, store, file, wanted, within())
-    }
+    for (const { file, wanted } of others) await ensureFromSigner(client, store, file, wanted, within())
     const { spec } = await client.get(services, { namespace: 'kube-system', name: 'kube-dns' })
     return spec?.clusterIP ?? ''
   })
@@ -149,17 +204,34 @@ async function joinCluster(joining: Joining): Promise<ClusterFacts> {
     const { data } = await client.get(configMaps, proxyConfigurationName)
     return (yaml().load(data?.['config.conf'] ?? '') as { readonly clusterCIDR?: string }).clusterCIDR ?? ''
   })
-  return { podCidr, dnsAddress }
+  const facts: ClusterFacts = { podCidr, dnsAddress }
+  mkdirSync(own.path, { recursive: true, mode: 0o700 })
+  writeAtomically(join(own.path, factsFile), `${JSON.stringify(facts)}\n`, 0o600)
+  return facts
+}
+
+/** A cluster does not tell apart who has expired and who was never known. */
+function tokenRefused(cause: unknown): CliError {
+  return new CliError(
+    `the cluster does not accept the token (${(cause as Error).message}): it has expired, was deleted, or is none of its own; 'k8ts token create' makes another`,
+  )
 }
 
 /** What the node asks for its kubelet's certificate with: the one that it has, else the token. */
 async function firstCredentials(joining: Joining): Promise<Credentials> {
-  const { store, server, token } = joining
-  const known = store.read(`${files.authority}.crt`) !== undefined
-  if (known && store.read(`${files.kubelet}.crt`) !== undefined) return certificate(joining, files.kubelet)
-  if (token === undefined) throw new CliError('--token is missing', exitCodes.usage)
+  const { store, servers, token } = joining
+  const known = store.read(`${files.authority}.crt`)
+  const [wanted] = wantedCertificates(joining)
+  const kept = keptCertificate(store, wanted.file, systemClock.now(), wanted.wanted)
+  if (known !== undefined && kept) return certificate(joining, files.kubelet)
+  if (token === undefined) {
+    throw store.read(`${files.kubelet}.crt`) === undefined
+      ? new CliError('--token is missing', exitCodes.usage)
+      : new CliError("the node's certificate has expired: join again with --token", exitCodes.usage)
+  }
   const parsed = parseJoinToken(token)
-  if (!known) store.write(`${files.authority}.crt`, await discoverAuthority(server, parsed))
+  if (known === undefined) store.write(`${files.authority}.crt`, await discoverAuthority(servers, parsed))
+  else if (!isPinned(known, parsed)) throw new CliError(otherCluster(joining))
   return { token: parsed.bootstrapToken }
 }
 
@@ -169,13 +241,22 @@ function certificate({ folder }: Joining, file: string): CertificateFiles {
   return { certFile: join(folder.pki, `${file}.crt`), keyFile: join(folder.pki, `${file}.key`) }
 }
 
+/** A machine that was the node of another cluster has that one's certificates, pods and volumes. */
+function otherCluster({ folder }: Joining): string {
+  return `this machine belongs to another cluster than the token; 'k8ts delete --data-dir ${folder.path}' takes it out of that`
+}
+
+function connectionOf({ servers: [server = '', ...otherServers], folder }: Joining) {
+  const caFile = join(folder.pki, `${files.authority}.crt`)
+  return { server, otherServers, caFile, userAgent: 'k8ts-agent' }
+}
+
 async function withClient<T>(
-  { server, folder }: Joining,
+  joining: Joining,
   credentials: Credentials,
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
-  const caFile = join(folder.pki, `${files.authority}.crt`)
-  const client = createHttpClient({ server, caFile, ...credentials, userAgent: 'k8ts-agent', maxSessions: 1 })
+  const client = createHttpClient({ ...connectionOf(joining), ...credentials, maxSessions: 1 })
   try {
     return await use(client)
   } finally {
@@ -220,7 +301,8 @@ function tracesOf({ folder, own, node }: Joining): Trace[] {
 
 /** Writes the manifests of the node's own pods, and gives what its components are told. */
 function writeConfiguration(joining: Joining, { podCidr, dnsAddress }: ClusterFacts): AgentConfiguration {
-  const { folder, own, node, address, server } = joining
+  const { folder, own, node, address } = joining
+  const { server, otherServers, caFile } = connectionOf(joining)
   const logs = {
     kubelet: join(folder.logs, `kubelet-${node}.log`),
     kubeProxy: join(folder.logs, `kube-proxy-${node}.log`),
@@ -243,7 +325,8 @@ function writeConfiguration(joining: Joining, { podCidr, dnsAddress }: ClusterFa
     address,
     runtime: 'containerd',
     server,
-    caFile: join(folder.pki, `${files.authority}.crt`),
+    otherServers,
+    caFile,
     kubeletClient: certificate(joining, files.kubelet),
     kubeletServer: certificate(joining, files.kubeletServer),
     proxyClient: certificate(joining, files.proxy),

@@ -13,6 +13,7 @@ import { exitCodes } from '../cli/exit-codes.ts'
 import { folderOf } from '../commands/find-cluster.ts'
 import { parseApiServer, parseSecurityFiles, parseStore } from '../commands/up-options.ts'
 import { processLog } from '../components/component-process.ts'
+import { durationOption } from '../components/leader-election-flags.ts'
 import { machineAddress } from '../components/machine-address.ts'
 import { schedulerConfiguration } from '../components/run-scheduler.ts'
 import { startControlPlane, type ControlPlane } from '../control-plane.ts'
@@ -56,6 +57,7 @@ export async function runServer(input: CommandInput): Promise<ExitCode> {
     apiServer: parseApiServer(input),
     podCidr: plan.podCidr,
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
+    certificateLifetimeMs: durationOption(input, 'cluster-signing-duration'),
     schedulerConfiguration: schedulerConfiguration(input.text('scheduler-config')),
     clock: systemClock,
     random: systemRandom,

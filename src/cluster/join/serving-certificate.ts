@@ -3,6 +3,8 @@ import type { IssuedCertificate } from '../../machinery/pki/certificate.ts'
 import type { PemStore } from '../pki/pem-store.ts'
 import { ensureFromSigner, kubeletServing } from './node-certificates.ts'
 
+/** What the certificate is called in its store. */
+export const servingFile = 'kubelet-server'
 /** How long the cluster may take to approve and sign. */
 const answeredWithinMs = 120_000
 
@@ -15,5 +17,5 @@ export function servingCertificate(
 ): Promise<IssuedCertificate> {
   const signal = AbortSignal.timeout(answeredWithinMs)
   const wanted = kubeletServing(node, addresses)
-  return ensureFromSigner(client, store, 'kubelet-server', wanted, { now: clock.now(), signal })
+  return ensureFromSigner(client, store, servingFile, wanted, { now: clock.now(), signal })
 }

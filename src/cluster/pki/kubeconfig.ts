@@ -53,6 +53,37 @@ users:
 `
 }
 
+/** A kubeconfig whose certificate is in files, where it is replaced before it expires. Paths are absolute. */
+export function kubeconfigOfFiles(content: {
+  readonly user: string
+  readonly server: string
+  readonly authorityPem: string
+  readonly certFile: string
+  readonly keyFile: string
+}): string {
+  const { user, server, authorityPem, certFile, keyFile } = content
+  return `apiVersion: v1
+kind: Config
+clusters:
+- name: default-cluster
+  cluster:
+    certificate-authority-data: ${base64(authorityPem)}
+    server: ${server}
+contexts:
+- name: default-context
+  context:
+    cluster: default-cluster
+    user: ${user}
+current-context: default-context
+preferences: {}
+users:
+- name: ${user}
+  user:
+    client-certificate: ${certFile}
+    client-key: ${keyFile}
+`
+}
+
 function base64(text: string): string {
   return Buffer.from(text).toString('base64')
 }

@@ -7,8 +7,11 @@ import { formatTime } from '../../machinery/time.ts'
 import { hasCondition, isApproved, isIssued } from './request-state.ts'
 import { isBuiltInSigner, signRequest, type Signing } from './sign-request.ts'
 
-/** Signs approved requests to the built-in signers; what a signer refuses gets the condition Failed. */
-export function csrSigningReconciler(authority: CertificateAuthority): Reconciler {
+/**
+ * Signs approved requests to the built-in signers, for `longestMs` at most (default a year); what a signer refuses gets the
+ * condition Failed.
+ */
+export function csrSigningReconciler(authority: CertificateAuthority, longestMs?: number): Reconciler {
   return {
     name: 'csrsigning',
     watches: [on(certificateSigningRequests, (request) => [keyOf(request)])],
@@ -19,7 +22,7 @@ export function csrSigningReconciler(authority: CertificateAuthority): Reconcile
       if (!isApproved(request) || hasCondition(request, 'Failed')) return done
       if (!isBuiltInSigner(request.spec.signerName)) return done
       const now = clock.now()
-      const status = statusOf(request, signRequest(request, authority, now), formatTime(now))
+      const status = statusOf(request, signRequest(request, authority, now, longestMs), formatTime(now))
       await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'status' })
       return done
     },

@@ -31,18 +31,19 @@ const shortLivedMs = 8 * 3_600_000
 
 /**
  * Signs for one of the built-in signers at `now` (milliseconds since the epoch), as long as asked for, but no longer than
- * a year and than the authority itself. Source: kubernetes/pkg/controller/certificates/signer, .../authority.
+ * `longestMs` and than the authority itself. Source: kubernetes/pkg/controller/certificates/signer, .../authority.
  */
 export function signRequest(
   request: CertificateSigningRequest,
   authority: CertificateAuthority,
   now: number,
+  longestMs = yearMs,
 ): Signing {
   const { signerName, usages = [], expirationSeconds } = request.spec
   const content = parseCertificateRequest(requestPem(request))
   const fault = faults[signerName]?.(content, usages)
   if (fault !== undefined) return { type: 'refused', message: fault }
-  const lifetimeMs = lifetimeOf(expirationSeconds)
+  const lifetimeMs = lifetimeOf(expirationSeconds, longestMs)
   const notBefore = now - backdateMs
   const wantedEnd = (lifetimeMs < shortLivedMs ? now : notBefore) + lifetimeMs
   const certificatePem = signPublicKey(authority, content.publicKey, {
@@ -55,9 +56,10 @@ export function signRequest(
   return { type: 'signed', certificatePem }
 }
 
-function lifetimeOf(expirationSeconds: number | undefined): number {
-  if (expirationSeconds === undefined) return yearMs
-  return Math.max(shortestMs, Math.min(yearMs, expirationSeconds * 1000))
+/** Upstream's signer: who asks for less than ten minutes gets ten, unless nobody gets as much. */
+function lifetimeOf(expirationSeconds: number | undefined, longestMs: number): number {
+  if (expirationSeconds === undefined) return longestMs
+  return Math.min(longestMs, Math.max(shortestMs, expirationSeconds * 1000))
 }
 
 const optionalUsages = ['digital signature', 'key encipherment']

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { serverTls } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
-import type { KubeletServerOptions } from '../options.ts'
+import type { KubeletServerOptions, ServingCertificate } from '../options.ts'
 import { createAuthentication } from './authentication.ts'
 import { createAuthorization } from './authorization.ts'
 import { serveContainerLogs } from './container-logs.ts'
@@ -21,6 +21,8 @@ import { acceptCommandChannels } from './websocket-server.ts'
 
 export interface KubeletServer {
   readonly port: number
+  /** Shows another certificate to whoever connects from now on. */
+  present(certificate: ServingCertificate): void
   /** Closes the port and every connection. */
   stop(): Promise<void>
 }
@@ -47,12 +49,16 @@ export async function startKubeletServer(
   const sockets = new Set<Duplex>()
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
-    ...serverTls,
-    cert: options.certificate,
-    key: options.privateKey,
-    ...(options.clientCA !== undefined && { ca: options.clientCA, requestCert: true }),
+    ...shown(options),
+    ...(options.clientCA !== undefined && { requestCert: true }),
     rejectUnauthorized: false,
   })
+
+  /** All that can be changed while it serves, and must be given again with each change. */
+  function shown({ certificate, privateKey }: ServingCertificate) {
+    const ca = options.clientCA
+    return { ...serverTls, cert: certificate, key: privateKey, ...(ca !== undefined && { ca }) }
+  }
 
   async function admit(request: IncomingMessage): Promise<{ route: Route; query: URLSearchParams }> {
     await context.started
@@ -178,6 +184,7 @@ export async function startKubeletServer(
   })
   return {
     port: (server.address() as AddressInfo).port,
+    present: (certificate) => server.setSecureContext(shown(certificate)),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
