@@ -27,7 +27,9 @@ export function keepVolumes(services: PodServices, pod: () => Pod, events: () =>
   let cancel: Cancel = () => {}
 
   async function prepare(): Promise<void> {
-    const uid = pod().metadata?.uid ?? ''
+    const { uid = '', deletionTimestamp } = pod().metadata ?? {}
+    // What its volumes are made from may go before it: it has what it has, and starts nothing any more.
+    if (deletionTimestamp !== undefined) return
     try {
       ready.resolve(await volumes.prepare(pod()))
       retryMs = firstRetryMs
