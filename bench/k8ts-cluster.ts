@@ -64,7 +64,7 @@ export async function createCluster(bench: Bench, shape: ClusterShape = {}): Pro
   mkdirSync(folder.images, { recursive: true, mode: 0o700 })
   const upOptions = ['--yes', '--port', String(port)]
   if (simulatedNodes === undefined) writeFileSync(join(folder.images, 'bench.tar'), benchImageArchive())
-  else upOptions.push('--runtime', 'simulated', '--nodes', String(simulatedNodes))
+  else upOptions.push('--runtime', 'simulated', '--simulated-nodes', String(simulatedNodes - 1))
 
   const cluster: K8tsCluster = {
     name,
