@@ -1,7 +1,9 @@
 import { deepFreeze } from '../../machinery/freeze.ts'
+import { formatLabelSelector, fromLabelSelector } from '../../machinery/label-selector.ts'
 import type {
   DeleteOptions,
   KubernetesObject,
+  LabelSelector,
   ObjectList,
   ObjectMeta,
   Status,
@@ -74,6 +76,23 @@ interface HistoryEntry {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
   readonly object: KubernetesObject
   readonly previous?: KubernetesObject
+}
+
+/** Whatever has a `scale` subresource. */
+type Scaled = KubernetesObject & {
+  readonly spec?: { readonly replicas?: number; readonly selector?: LabelSelector }
+  readonly status?: { readonly replicas?: number }
+}
+
+function scaleOf({ metadata = {}, spec, status }: Scaled): KubernetesObject {
+  const { name = '', namespace = '', uid = '' } = metadata
+  const selector = spec?.selector ? formatLabelSelector(fromLabelSelector(spec.selector)) : ''
+  const scale = {
+    metadata: { name, namespace, uid },
+    spec: { replicas: spec?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, ...(selector && { selector }) },
+  }
+  return scale
 }
 
 const podGraceSeconds = 30
@@ -278,8 +297,13 @@ export function createMemoryClient(clock: Clock): MemoryClient {
       const bound = { ...previous, spec: { ...previous.spec, nodeName: target?.name } }
       return replace(resource, previous, bound as KubernetesObject) as Answer
     },
-    async getSubresource(resource, _name, subresource) {
-      throw methodNotSupported(resource, subresource)
+    async getSubresource<Answer extends KubernetesObject>(
+      resource: Resource,
+      name: ObjectName,
+      subresource: string,
+    ): Promise<Answer> {
+      if (subresource !== 'scale') throw methodNotSupported(resource, subresource)
+      return scaleOf(find<Scaled>(resource, name)) as Answer
     },
     async updateSubresource<Answer extends KubernetesObject>(
       resource: Resource,
@@ -288,8 +312,12 @@ export function createMemoryClient(clock: Clock): MemoryClient {
       body: KubernetesObject,
     ): Promise<Answer> {
       note('update', resource, name.name, subresource)
-      const previous = find(resource, name)
-      const { spec, status } = body as { readonly spec?: unknown; readonly status?: unknown }
+      const previous = find<Scaled>(resource, name)
+      const { spec, status } = body as { readonly spec?: Scaled['spec']; readonly status?: unknown }
+      if (subresource === 'scale') {
+        const scaled = { ...previous, spec: { ...previous.spec, replicas: spec?.replicas ?? 0 } }
+        return scaleOf(replace(resource, previous, scaled)) as Answer
+      }
       const part = subresource === 'finalize' ? { spec } : subresource === 'approval' ? { status } : undefined
       if (!part) throw methodNotSupported(resource, subresource)
       return replace(resource, previous, { ...previous, ...part }) as Answer

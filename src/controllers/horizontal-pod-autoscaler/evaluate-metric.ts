@@ -170,11 +170,15 @@ async function objectProposal(
   { scaled, metrics, options }: Evaluation,
 ): Promise<MetricProposal> {
   const { kind, name } = describedObject
-  const where = `${kind} ${scaled.namespace}/${name}`
-  const value = () =>
-    prefixed(`unable to get metric ${metric.name}: ${where}`, () =>
-      metrics.object(metric, scaled.namespace, describedObject),
-    )
+  const value = async () => {
+    try {
+      return await metrics.object(metric, scaled.namespace, describedObject)
+    } catch (error) {
+      // Word for word as upstream, whose arguments are out of order.
+      const where = `${kind} on ${scaled.namespace} ${name}/${messageOf(error)}`
+      throw new Error(`unable to get metric ${metric.name}: ${where}`, { cause: error })
+    }
+  }
   const status = (current: MetricValueStatus): MetricStatus => ({
     type: 'Object',
     object: { metric, describedObject, current },

@@ -2,6 +2,7 @@ import type {
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerSpec,
   HorizontalPodAutoscalerStatus,
+  MetricStatus,
 } from '../../api/generated/autoscaling.v2.ts'
 import { horizontalPodAutoscalers, pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
@@ -53,6 +54,9 @@ interface Sync {
 
 /** Nothing more can be done this time; told already by conditions and events. */
 class SyncError extends Error {}
+
+/** The metrics do not say how many replicas there should be. */
+class NoReplicaCountError extends SyncError {}
 
 /** Keeps the scale of workloads such that their metrics are at their targets. */
 export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscalerOptions = {}): Reconciler {
@@ -106,7 +110,7 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
     const refuse = (reason: string, detail: string, message: string, event = reason): never => {
       context.events.event(autoscaler, 'Warning', event, detail)
       tell(sync, 'ScalingActive', 'False', reason, message)
-      throw new SyncError(detail)
+      throw new NoReplicaCountError(detail)
     }
     if (selector === '') {
       const message = "the HPA target's scale is missing a selector"
@@ -150,20 +154,25 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
     const specs = autoscaler.spec.metrics ?? []
     const calculator = calculatorOptions(autoscaler, context.clock.now())
     const found: MetricProposal[] = []
+    // One for each metric of the spec, in its order; readers go by the place.
+    const currentMetrics: MetricStatus[] = []
     const failures: MetricError[] = []
     for (const spec of specs) {
       const finished = measured?.metricStarted(spec.type, context.clock)
       try {
-        found.push(await evaluateMetric(spec, scaled, sync.metrics, calculator))
+        const proposal = await evaluateMetric(spec, scaled, sync.metrics, calculator)
+        found.push(proposal)
+        currentMetrics.push(proposal.status)
         finished?.('none')
       } catch (error) {
         if (!(error instanceof MetricError)) throw error
         finished?.('internal')
         context.events.event(autoscaler, 'Warning', error.reason, error.detail)
         failures.push(error)
+        currentMetrics.push({ type: '' })
       }
     }
-    sync.status = { ...sync.status, currentMetrics: found.map(({ status }) => status) }
+    sync.status = { ...sync.status, currentMetrics }
     const [first] = failures
     const failure =
       first &&
@@ -175,7 +184,7 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
     if (!most || (first && most.replicas < scaled.specReplicas)) {
       const detail = `the HPA was unable to compute the replica count: ${first?.detail ?? ''}`
       tell(sync, 'ScalingActive', 'False', first?.reason ?? '', detail)
-      throw new SyncError(failure ?? '')
+      throw new NoReplicaCountError(failure ?? '')
     }
     const message = `the HPA was able to successfully calculate a replica count from ${most.metricName}`
     tell(sync, 'ScalingActive', 'True', 'ValidMetricFound', message)
@@ -267,9 +276,7 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
       finished?.(replicas === currentReplicas ? 'none' : action, 'none')
     } catch (error) {
       if (!(error instanceof SyncError)) throw error
-      if (
-        sync.status.conditions?.some(({ type, status }) => type === 'ScalingActive' && status === 'False')
-      ) {
+      if (error instanceof NoReplicaCountError) {
         sync.context.events.event(sync.autoscaler, 'Warning', 'FailedComputeMetricsReplicas', error.message)
       }
       await write(sync)

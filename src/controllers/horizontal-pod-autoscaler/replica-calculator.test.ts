@@ -74,6 +74,8 @@ void describe('replicasForUtilization', () => {
     ['counts missing pods as idle when scaling up', [r, r, r], [600, 600, undefined], 30, 4, 60],
     ['counts missing pods as busy when scaling down', [r, r, r, r], [100, 100, 100, undefined], 50, 3, 10],
     ['does not turn around for missing pods', [r, r], [350, undefined], 30, 2, 35],
+    ['leaves missing pods out when the target is met', [r, r, r], [300, 300, undefined], 30, 3, 30],
+    ['scales down to what unready pods leave', [u, r, r, r], [100, 300, 500, 100], 50, 2, 30],
     ['takes targets over 100 %', [r, r, r, r, r], [650, 650, 650, 650, undefined], 200, 3, 65],
   ]
   for (const [criterion, states, values, target, replicas, utilization] of rows) {
@@ -113,6 +115,20 @@ void describe('replicasForUtilization', () => {
   })
 })
 
+void it('replicasForUtilization asks containers only for what the pod as a whole does not request', () => {
+  const base = usageOf([r], [500])
+  const whole = (requests: Readonly<Record<string, string>>) => ({
+    ...base,
+    pods: base.pods.map((pod) => ({
+      ...pod,
+      spec: { containers: [{ name: 'c', resources: {} }], resources: { requests } },
+    })),
+  })
+  const of = (usage: Usage) => replicasForUtilization(usage, 'cpu', undefined, 50, options).utilization
+  assert.equal(of(whole({ cpu: '2' })), 25)
+  assert.throws(() => of(whole({ memory: '1Gi' })), { message: 'no metrics returned matched known pods' })
+})
+
 void describe('replicasForAverage', () => {
   const rows: readonly (readonly [
     string,
@@ -126,6 +142,7 @@ void describe('replicasForAverage', () => {
     ['counts unready pods, whose metrics are no CPU usage', [u, r, r], [50_000, 15_000, 30_000], 15_000, 7],
     ['counts pending pods as idle', [r, r, p], [50_000, 10_000, undefined], 15_000, 4],
     ['stays within the tolerance', [r, r, r], [20_000, 21_000, 21_000], 20_000, 3],
+    ['counts missing pods as idle when the target is met', [r, r, r], [20_000, 20_000, undefined], 20_000, 2],
   ]
   for (const [criterion, states, values, target, replicas] of rows) {
     void it(criterion, () => {

@@ -80,8 +80,10 @@ export function replicasForUtilization(
     const utilization = Math.trunc((total * 100) / requested)
     return { ratio: utilization / targetPercent, utilization, averageMilliValue: Math.trunc(total / count) }
   }
-  const whenMissing = (name: string) =>
-    Math.trunc(((requests.get(name) ?? 0) * Math.max(100, targetPercent)) / 100)
+  const whenMissing = (name: string, ratio: number) => {
+    if (ratio === 1) return undefined
+    return ratio > 1 ? 0 : Math.trunc(((requests.get(name) ?? 0) * Math.max(100, targetPercent)) / 100)
+  }
   return propose(usage, groups, measure, whenMissing, options)
 }
 
@@ -99,7 +101,8 @@ export function replicasForAverage(
     const averageMilliValue = Math.trunc(total / metrics.size)
     return { ratio: averageMilliValue / targetMilliValue, averageMilliValue }
   }
-  return propose(usage, groups, measure, () => targetMilliValue, options)
+  const whenMissing = (_name: string, ratio: number) => (ratio < 1 ? targetMilliValue : 0)
+  return propose(usage, groups, measure, whenMissing, options)
 }
 
 /** How many pods it takes for a value that they share to be the target. */
@@ -161,7 +164,8 @@ function propose(
   { currentReplicas }: Usage,
   { readyCount, unready, missing, counted }: PodGroups,
   measure: (metrics: ReadonlyMap<string, number>) => Measurement,
-  whenMissing: (name: string) => number,
+  /** What a pod without a metric counts as, given the ratio without it; undefined for nothing at all. */
+  whenMissing: (name: string, ratio: number) => number | undefined,
   { tolerances }: CalculatorOptions,
 ): ReplicaProposal {
   const measured = measure(counted)
@@ -173,8 +177,10 @@ function propose(
     return { replicas: Math.ceil(ratio * readyCount), ...shown }
   }
   const assumed = new Map(counted)
-  if (ratio < 1) for (const name of missing) assumed.set(name, whenMissing(name))
-  if (ratio > 1) for (const name of missing) assumed.set(name, 0)
+  for (const name of missing) {
+    const value = whenMissing(name, ratio)
+    if (value !== undefined) assumed.set(name, value)
+  }
   if (countsUnready) for (const name of unready) assumed.set(name, 0)
   const { ratio: assumedRatio } = measure(assumed)
   const turns = (ratio < 1 && assumedRatio > 1) || (ratio > 1 && assumedRatio < 1)
@@ -227,14 +233,16 @@ function isStarting(
 
 /** What the pod, or one container of it, requests, in thousandths. */
 function requestOf({ metadata, spec }: Pod, resource: string, container: string | undefined): number {
-  const ofPod = container === undefined ? spec?.resources?.requests?.[resource] : undefined
-  if (ofPod !== undefined) return quantityMilliValue(ofPod)
+  const ofPod = container === undefined ? spec?.resources?.requests : undefined
+  if (ofPod?.[resource] !== undefined) return quantityMilliValue(ofPod[resource])
   const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
   const containers: readonly Container[] = [...(spec?.containers ?? []), ...sidecars]
   return containers
     .filter(({ name }) => container === undefined || name === container)
     .reduce((sum, { name, resources }) => {
       const request = resources?.requests?.[resource]
+      // A pod that requests something as a whole need not say so for each container.
+      if (request === undefined && Object.keys(ofPod ?? {}).length > 0) return sum
       if (request === undefined) {
         throw new CalculationError(
           `missing request for ${resource} in container ${name} of Pod ${metadata?.name}`,
