@@ -38,7 +38,11 @@ export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
       spec.updateStrategy ??= {}
       spec.updateStrategy.type ||= 'RollingUpdate'
       if (spec.updateStrategy.type === 'RollingUpdate') {
-        spec.updateStrategy.rollingUpdate = { partition: 0, ...spec.updateStrategy.rollingUpdate }
+        spec.updateStrategy.rollingUpdate = {
+          partition: 0,
+          maxUnavailable: 1,
+          ...spec.updateStrategy.rollingUpdate,
+        }
       }
       spec.persistentVolumeClaimRetentionPolicy = {
         whenDeleted: 'Retain',

@@ -229,7 +229,8 @@ function keptTemplate(
   old: PodTemplateSpec,
   { spec, status }: Job,
 ): PodTemplateSpec {
-  const isSuspended = spec?.suspend === true && !status?.startTime && !status?.active
+  const isMarked = status?.conditions?.some(({ type, status }) => type === 'Suspended' && status === 'True')
+  const isSuspended = spec?.suspend === true && (!status?.startTime || isMarked) && !status?.active
   if (!isSuspended || !template.spec || !old.spec) return template
   const { spec: now } = template
   const before = old.spec

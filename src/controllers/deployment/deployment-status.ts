@@ -7,7 +7,15 @@ import type {
 import { formatTime, parseTime } from '../../machinery/time.ts'
 import { findCondition, withCondition, withoutCondition } from '../condition-list.ts'
 import { maxUnavailable, progressDeadlineSeconds, replicasOf } from './rollout-limits.ts'
-import { all, sum, totalActual, totalAvailable, totalSize, type Rollout } from './replica-sets.ts'
+import {
+  all,
+  sum,
+  totalActual,
+  totalAvailable,
+  totalSize,
+  totalTerminating,
+  type Rollout,
+} from './replica-sets.ts'
 
 export function deploymentCondition(
   type: string,
@@ -25,6 +33,7 @@ export function countedStatus(deployment: Deployment, rollout: Rollout, nowMs: n
   const replicaSets = all(rollout)
   const { collisionCount, conditions } = deployment.status ?? {}
   const available = totalAvailable(replicaSets)
+  const terminating = totalTerminating(replicaSets)
   return {
     observedGeneration: deployment.metadata?.generation ?? 0,
     replicas: totalActual(replicaSets),
@@ -32,7 +41,7 @@ export function countedStatus(deployment: Deployment, rollout: Rollout, nowMs: n
     readyReplicas: sum(replicaSets, ({ status }) => status?.readyReplicas ?? 0),
     availableReplicas: available,
     unavailableReplicas: Math.max(0, totalSize(replicaSets) - available),
-    terminatingReplicas: sum(replicaSets, ({ status }) => status?.terminatingReplicas ?? 0),
+    ...(terminating !== undefined && { terminatingReplicas: terminating }),
     ...(collisionCount !== undefined && { collisionCount }),
     conditions: withCondition(
       conditions,

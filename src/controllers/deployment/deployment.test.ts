@@ -265,6 +265,19 @@ void describe('deploymentReconciler', () => {
     assert.match(message!, /^Failed to create new replica set "web-.*": replicasets "web" is forbidden: no$/)
   })
 
+  void it('says that it has made a replica set until that makes progress', async () => {
+    harness = await runReconcilers([deploymentReconciler], ({ client }) =>
+      client.seed(deployments, aDeployment()),
+    )
+    const [replicaSet] = await sets()
+    const { status, reason, message } = (await progressing())!
+    assert.deepEqual(
+      [status, reason, message],
+      ['True', 'NewReplicaSetCreated', `Created new replica set "${replicaSet!.metadata!.name}"`],
+    )
+    assert.equal((await deployment()).status!.terminatingReplicas, undefined)
+  })
+
   void it('counts revisions beyond what a float holds exactly', async () => {
     const annotations = { 'deployment.kubernetes.io/revision': '3546343826724305832' }
     const template = { ...aDeployment().spec!.template, metadata: { labels: { ...labels, old: 'yes' } } }

@@ -186,17 +186,12 @@ async function ensureCurrent(
       'ScalingReplicaSet',
       `Scaled up replica set ${name} from 0 to ${sizeOf(wanted)}`,
     )
-  await syncRevision(deployment, created.replicaSet, context)
+  const message = `Created new replica set "${name}"`
+  const progressed = created.isNew
+    ? withProgress(deployment, 'True', 'NewReplicaSetCreated', message, clock.now())
+    : deployment
   return {
-    deployment: created.isNew
-      ? withProgress(
-          deployment,
-          'True',
-          'NewReplicaSetCreated',
-          `Created new replica set "${name}"`,
-          clock.now(),
-        )
-      : deployment,
+    deployment: await syncRevision(progressed, created.replicaSet, context),
     rollout: { ...rollout, current: created.replicaSet },
   }
 }

@@ -52,6 +52,12 @@ export function totalAvailable(replicaSets: readonly ReplicaSet[]): number {
   return sum(replicaSets, availableOf)
 }
 
+/** Undefined as long as a replica set has not said how many of its pods are on their way out. */
+export function totalTerminating(replicaSets: readonly ReplicaSet[]): number | undefined {
+  const counts = replicaSets.map(({ status }) => status?.terminatingReplicas)
+  return counts.includes(undefined) ? undefined : counts.reduce((total, count) => total! + count!, 0)
+}
+
 export function availableOf({ status }: ReplicaSet): number {
   return status?.availableReplicas ?? 0
 }

@@ -8,8 +8,9 @@ import { planStatefulSet } from './plan-stateful-set.ts'
 import { aStatefulSet } from './testing/builders.ts'
 
 void describe('planStatefulSet', () => {
-  type State = 'ready' | 'starting' | 'pending' | 'ending' | 'failed' | 'none'
+  type State = 'ready' | 'fresh' | 'starting' | 'pending' | 'ending' | 'failed' | 'none'
   const readyAt = '2026-01-01T00:00:00Z'
+  const readyTimes: Partial<Record<State, string>> = { ready: readyAt, fresh: '2026-01-31T23:59:30Z' }
   const pod = (ordinal: number, state: State, revision = 'new'): readonly Pod[] => {
     if (state === 'none') return []
     const metadata = {
@@ -18,7 +19,13 @@ void describe('planStatefulSet', () => {
     }
     const phases: Partial<Record<State, PodPhase>> = { failed: 'Failed', pending: 'Pending' }
     const phase = phases[state] ?? 'Running'
-    return [aPod(`db-${ordinal}`, { metadata, status: { phase }, ...(state === 'ready' && { readyAt }) })]
+    return [
+      aPod(`db-${ordinal}`, {
+        metadata,
+        status: { phase },
+        ...(readyTimes[state] && { readyAt: readyTimes[state] }),
+      }),
+    ]
   }
   const summary = (set: StatefulSet, ...members: readonly (readonly Pod[])[]) =>
     planStatefulSet(set, { pods: members.flat(), claims, updateRevision: 'new', nowMs })
@@ -100,10 +107,10 @@ void describe('planStatefulSet', () => {
       ['update db-2', 'update db-1'],
     ],
     [
-      'updates from the top whatever serves below',
+      'updates first, in parallel, what does not serve',
       aStatefulSet(parallel),
       [pod(0, 'starting', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready', 'old')],
-      ['update db-2'],
+      ['update db-0'],
     ],
     [
       'does not update, in order, while one does not serve: a broken template holds itself up',
@@ -124,10 +131,40 @@ void describe('planStatefulSet', () => {
       ['update db-1'],
     ],
     [
-      'does not count old pods that do not serve',
+      'updates all that do not serve, however many',
       aStatefulSet(away(1)),
       [pod(0, 'ready', 'old'), pod(1, 'starting', 'old'), pod(2, 'starting', 'old')],
-      ['update db-2'],
+      ['update db-2', 'update db-1'],
+    ],
+    [
+      'adds to those others up to what may be away',
+      aStatefulSet(away(2)),
+      [pod(0, 'starting', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready', 'old')],
+      ['update db-0', 'update db-2'],
+    ],
+    [
+      'adds none when as many do not serve as may be away',
+      aStatefulSet(away(2)),
+      [pod(0, 'starting', 'old'), pod(1, 'starting', 'old'), pod(2, 'ready', 'old')],
+      ['update db-1', 'update db-0'],
+    ],
+    [
+      'updates, in order, as many at once as may be away',
+      aStatefulSet({ updateStrategy: { rollingUpdate: { maxUnavailable: 2 } } }),
+      [pod(0, 'ready', 'old'), pod(1, 'ready', 'old'), pod(2, 'ready', 'old')],
+      ['update db-2', 'update db-1'],
+    ],
+    [
+      'scales down one that has not served for long, if it is the lowest such',
+      aStatefulSet({ replicas: 1, minReadySeconds: 60 }),
+      [pod(0, 'ready'), pod(1, 'fresh')],
+      ['scaleDown db-1'],
+    ],
+    [
+      'else waits for a lower one to have served long enough',
+      aStatefulSet({ replicas: 1, minReadySeconds: 60 }),
+      [pod(0, 'ready'), pod(1, 'fresh'), pod(2, 'fresh')],
+      [],
     ],
     [
       'counts pods below the partition',

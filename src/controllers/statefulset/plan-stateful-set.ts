@@ -1,7 +1,6 @@
 import type { StatefulSet } from '../../api/generated/apps.v1.ts'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { scaledValue } from '../../machinery/int-or-string.ts'
-import type { IntOrString } from '../../machinery/meta.ts'
 import { isDeleting } from '../../machinery/owner.ts'
 import { isAvailable, isReady, isTerminal } from '../pods/pod-state.ts'
 import type { ClaimView } from './claims.ts'
@@ -72,9 +71,7 @@ export function planStatefulSet(set: StatefulSet, observed: StatefulObservation)
   if (isDeleting(set)) return { stages: [], isParallel }
   const { claims, nowMs, updateRevision } = observed
   const { replicas, condemned } = membersOf(set, observed.pods)
-  const isServing = (pod: Pod) =>
-    isRunningAndReady(pod) && isAvailable(pod, set.spec?.minReadySeconds ?? 0, nowMs)
-
+  const isServing = servesAt(set, nowMs)
   const care: (readonly StatefulAction[])[] = []
   for (const [place, pod] of replicas.entries()) {
     const step = planReplica(set, pod, place, claims, isServing)
@@ -139,36 +136,41 @@ function planScaleDown(
   if (isParallel)
     return single(condemned.filter((pod) => !isDeleting(pod)).map((pod) => ({ type: 'scaleDown', pod })))
   const [highest] = condemned
-  const firstUnhealthy = condemned.findLast((pod) => !isRunningAndReady(pod) || isDeleting(pod))
+  const firstUnhealthy = condemned.findLast((pod) => !isServing(pod) || isDeleting(pod))
   if (!highest || isDeleting(highest) || (!isServing(highest) && highest !== firstUnhealthy)) return []
   return [[{ type: 'scaleDown', pod: highest }]]
 }
 
-/** Pods of another revision go from the highest ordinal down to the partition. */
+/**
+ * Pods of another revision go from the highest ordinal down to the partition, as long as no more are away than may be. In
+ * parallel those that do not serve go first, and however many they are: nobody misses them, and they may need the update.
+ */
 function planUpdate(
   set: StatefulSet,
   replicas: readonly (Pod | undefined)[],
   updateRevision: string,
   isServing: (pod: Pod) => boolean,
 ): readonly StatefulAction[] {
-  const isAway = (pod: Pod | undefined) => !pod || isDeleting(pod) || !isServing(pod)
-  const isOld = (pod: Pod | undefined): pod is Pod =>
-    pod !== undefined && !isDeleting(pod) && revisionOf(pod) !== updateRevision
-  const partition = partitionOf(set)
-  const { maxUnavailable } = set.spec?.updateStrategy?.rollingUpdate ?? {}
-  if (maxUnavailable === undefined) {
-    const next = replicas.findLast((pod, place) => place >= partition && (isOld(pod) || isAway(pod)))
-    return isOld(next) && !isTerminal(next) ? [{ type: 'update', pod: next }] : []
-  }
-  // Old pods that do not serve are not missed by anybody: they do not count, or they would hold up what mends them.
-  const missed = replicas.filter((pod, place) => isAway(pod) && !(place >= partition && isOld(pod)))
-  const room = Math.max(0, unavailableLimit(maxUnavailable, replicas.length) - missed.length)
-  return replicas
-    .filter((pod, place) => place >= partition && isOld(pod))
+  const old = replicas
+    .slice(partitionOf(set))
+    .filter((pod) => pod !== undefined)
+    .filter((pod) => !isDeleting(pod) && revisionOf(pod) !== updateRevision)
     .toReversed()
-    .slice(0, room)
-    .filter((pod): pod is Pod => pod !== undefined && !isTerminal(pod))
-    .map((pod) => ({ type: 'update', pod }))
+  const room = Math.max(0, maxUnavailableOf(set) - countUnavailable(replicas, isServing))
+  const chosen =
+    set.spec?.podManagementPolicy === 'Parallel'
+      ? [...old.filter((pod) => !isServing(pod)), ...old.filter(isServing).slice(0, room)]
+      : old.slice(0, room)
+  // Pods that have ended are made anew anyway.
+  return chosen.filter((pod) => !isTerminal(pod)).map((pod) => ({ type: 'update', pod }))
+}
+
+/** How many places have no pod that serves and stays. */
+export function countUnavailable(
+  replicas: readonly (Pod | undefined)[],
+  isServing: (pod: Pod) => boolean,
+): number {
+  return replicas.filter((pod) => !pod || isDeleting(pod) || !isServing(pod)).length
 }
 
 /** Ordinals below this one, counted from the first, keep the current revision. */
@@ -177,9 +179,15 @@ function partitionOf({ spec }: StatefulSet): number {
   return spec?.updateStrategy?.rollingUpdate?.partition ?? 0
 }
 
-/** A percentage is rounded down, but one pod may always be away. */
-function unavailableLimit(maxUnavailable: IntOrString, replicas: number): number {
-  return Math.max(1, scaledValue(maxUnavailable, replicas, false))
+/** How many places may be without a serving pod during an update: a percentage is rounded down, but to no less than 1. */
+export function maxUnavailableOf(set: StatefulSet): number {
+  const { maxUnavailable = 1 } = set.spec?.updateStrategy?.rollingUpdate ?? {}
+  return Math.max(1, scaledValue(maxUnavailable, replicasOf(set), false))
+}
+
+/** Tells of a pod whether it runs, and has been ready for as long as the set asks for. */
+export function servesAt({ spec }: StatefulSet, nowMs: number): (pod: Pod) => boolean {
+  return (pod) => isRunningAndReady(pod) && isAvailable(pod, spec?.minReadySeconds ?? 0, nowMs)
 }
 
 export function isRunningAndReady(pod: Pod): boolean {

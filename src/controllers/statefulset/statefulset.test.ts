@@ -89,6 +89,28 @@ void describe('statefulSetReconciler', () => {
     assert.notEqual((await harness.one(pods, 'default/db-0')).metadata!.uid, uid)
   })
 
+  void it('tells how many pods are away, and how many may be, until it is gone', async () => {
+    const labels =
+      '{statefulset_namespace="default",statefulset_name="db",pod_management_policy="OrderedReady"}'
+    const values = () =>
+      ['max_unavailable', 'unavailable_replicas'].map((name) => {
+        const series = `statefulset_controller_statefulset_${name}${labels} `
+        const line = harness.metrics
+          .text()
+          .split('\n')
+          .find((each) => each.startsWith(series))
+        return line?.slice(series.length)
+      })
+    await start()
+    assert.deepEqual(values(), ['1', '3'])
+    await makeReady()
+    await harness.pass(1)
+    assert.deepEqual(values(), ['1', '2'])
+    await harness.client.delete(statefulSets, { namespace: 'default', name: 'db' })
+    await harness.settle()
+    assert.deepEqual(values(), [undefined, undefined])
+  })
+
   void it('rolls an update out from the top, and records revisions that kubectl can go back to', async () => {
     await start()
     for (let round = 0; round < 3; round++) await makeReady()

@@ -9,7 +9,7 @@ import {
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { fromLabelSelector, type ParsedLabelSelector } from '../../machinery/label-selector.ts'
 import { isDeleting } from '../../machinery/owner.ts'
-import { keyOf } from '../../machinery/resource.ts'
+import { keyOf, parseKey } from '../../machinery/resource.ts'
 import { revisionHashLabel } from '../history/controller-revisions.ts'
 import { syncRevision, truncateHistory } from '../history/sync-revision.ts'
 import { claim } from '../ownership/claim.ts'
@@ -21,7 +21,14 @@ import { nextAvailabilityMs } from '../pods/pod-state.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
 import { act } from './act.ts'
 import { viewClaims } from './claims.ts'
-import { planStatefulSet } from './plan-stateful-set.ts'
+import {
+  countUnavailable,
+  maxUnavailableOf,
+  membersOf,
+  planStatefulSet,
+  servesAt,
+} from './plan-stateful-set.ts'
+import { forgetAvailability, tellAvailability } from './stateful-set-metrics.ts'
 import { mayBeClaimOf, ordinalOf, revisionOf } from './stateful-pod.ts'
 import { statefulSetStatus, type RevisionNames } from './stateful-set-status.ts'
 
@@ -51,7 +58,10 @@ export const statefulSetReconciler: Reconciler = {
   async reconcile(key, context) {
     const { client, cache, clock } = context
     const set = cache(statefulSets).get(key)
-    if (!set) return done
+    if (!set) {
+      forgetAvailability(context.metrics, parseKey(key))
+      return done
+    }
     const claiming = { owner: set, ownerResource: statefulSets, selector: selectorOf(set) }
     const revisions = await claim({ ...claiming, resource: controllerRevisions }, context)
     const members = await claim(
@@ -64,6 +74,10 @@ export const statefulSetReconciler: Reconciler = {
       : await manage(set, members, revisions, context)
     const nowMs = clock.now()
     const status = statefulSetStatus(set, members, names, nowMs)
+    if (!isDeleting(set) && set.spec?.updateStrategy?.type !== 'OnDelete') {
+      const unavailable = countUnavailable(membersOf(set, members).replicas, servesAt(set, nowMs))
+      tellAvailability(context.metrics, set, { maxUnavailable: maxUnavailableOf(set), unavailable })
+    }
     if (!sameOnceWritten(set.status, status))
       await client.update(statefulSets, { ...set, status }, { subresource: 'status' })
 
