@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { Node, Pod, Taint, Toleration } from '../../api/generated/core.v1.ts'
-import { leases, nodes, pods } from '../../api/generated/resources.ts'
+import { events, leases, nodes, pods } from '../../api/generated/resources.ts'
 import { formatMicroTime } from '../../machinery/time.ts'
 import { isReady } from '../pods/pod-state.ts'
 import { aPod } from '../testing/a-pod.ts'
@@ -90,6 +90,8 @@ void describe('nodeLifecycleReconciler', () => {
     assert.deepEqual((await harness.events()).toSorted(), [
       'NodeNotReady: Node a status is now: NodeNotReady',
       'NodeNotReady: Node is not ready',
+      'RegisteredNode: Registered Node a in Controller',
+      'RegisteredNode: Registered Node b in Controller',
     ])
     assert.deepEqual(await taints('b'), [])
   })
@@ -106,6 +108,57 @@ void describe('nodeLifecycleReconciler', () => {
     await harness.edit(nodes, 'a', (node) => ({ ...node, status: back.status! }), 'status')
     await harness.settle()
     assert.deepEqual((await harness.one(nodes, 'a')).spec!.taints, [other])
+  })
+
+  void it('says when a node comes and goes', async () => {
+    await start(aNode('a'))
+    await harness.client.delete(nodes, { name: 'a' })
+    await harness.settle()
+    const all = (await harness.client.list(events)).items
+    assert.deepEqual(
+      all.map(({ reason, message, type, involvedObject: { kind, name } }) => [
+        reason,
+        message,
+        type,
+        kind,
+        name,
+      ]),
+      [
+        ['RegisteredNode', 'Registered Node a in Controller', 'Normal', 'Node', 'a'],
+        ['RemovingNode', 'Removing Node a from Controller', 'Normal', 'Node', 'a'],
+      ],
+    )
+  })
+
+  void it('keeps the former labels of the system and the architecture', async () => {
+    const labels = {
+      'kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': 'arm64',
+      'beta.kubernetes.io/arch': 'x',
+    }
+    await start({ ...aNode('a'), metadata: { name: 'a', labels } })
+    assert.deepEqual((await harness.one(nodes, 'a')).metadata!.labels, {
+      ...labels,
+      'beta.kubernetes.io/os': 'linux',
+      'beta.kubernetes.io/arch': 'arm64',
+    })
+  })
+
+  void it('does not count nodes that are excluded when it judges a zone', async () => {
+    const label = { 'node.kubernetes.io/exclude-disruption': '' }
+    await start(aNode('a', { ready: 'False' }), { ...aNode('b'), metadata: { name: 'b', labels: label } })
+    assert.deepEqual(await taints('a'), ['not-ready:NoSchedule'])
+  })
+
+  void it('tells of zones and of evictions in metrics', async () => {
+    await start(aNode('a', { ready: 'False' }), aNode('b'))
+    const text = harness.metrics.text()
+    for (const line of [
+      'zone_size{zone=":\0:z"} 2',
+      'zone_health{zone=":\0:z"} 50',
+      'evictions_total{zone=":\0:z"} 1',
+    ])
+      assert.ok(text.includes(`node_collector_${line}`), text)
   })
 
   void it('gives a new node a minute to report', async () => {

@@ -15,7 +15,9 @@ import {
   wantedNoExecute,
 } from './node-conditions.ts'
 import { indexPodsByNode, podsOn } from './pods-by-node.ts'
+import { createNodeMetrics, zoneMetricLabel, type NodeMetrics } from './node-metrics.ts'
 import {
+  countZones,
   createEvictionLimiter,
   evictionRate,
   zoneOf,
@@ -46,6 +48,7 @@ interface Health {
 export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Reconciler {
   const { monitorGracePeriodMs = 50_000, startupGracePeriodMs = 60_000 } = options
   const healths = new Map<string, Health>()
+  let measured: NodeMetrics | undefined
   let limiter: EvictionLimiter | undefined
 
   function observe(node: Node, lease: Lease | undefined, nowMs: number): Health {
@@ -73,15 +76,10 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
 
   /** Whether pods may be driven off a node that asks for it now. */
   function mayEvict(node: Node, { cache, clock }: ReconcileContext): boolean {
-    const zones = new Map<string, { total: number; unhealthy: number }>()
-    for (const other of cache(nodes).list()) {
-      const counts = zones.get(zoneOf(other)) ?? { total: 0, unhealthy: 0 }
-      zones.set(zoneOf(other), counts)
-      counts.total += 1
-      if (isUnhealthy(other, clock.monotonic())) counts.unhealthy += 1
-    }
+    const nowMs = clock.monotonic()
+    const zones = countZones(cache(nodes).list(), zoneOf, (other) => isUnhealthy(other, nowMs))
     const states = [...zones.values()].map(({ total, unhealthy }) => zoneState(total, unhealthy))
-    if (states.every((state) => state === 'fullDisruption')) return false
+    if (states.length > 0 && states.every((state) => state === 'fullDisruption')) return false
     if (hasNoExecute(node)) return true
     const { total, unhealthy } = zones.get(zoneOf(node)) ?? { total: 1, unhealthy: 1 }
     limiter ??= createEvictionLimiter(clock)
@@ -98,28 +96,54 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
       on(pods, () => []),
     ],
 
-    prepare: ({ cache }) => indexPodsByNode(cache(pods)),
+    prepare({ cache, clock, metrics }) {
+      indexPodsByNode(cache(pods))
+      const told = createNodeMetrics(metrics)
+      measured = told
+      metrics.onCollect(() => {
+        const nowMs = clock.monotonic()
+        const all = cache(nodes).list()
+        told.tellZones(countZones(all, zoneMetricLabel, (node) => isUnhealthy(node, nowMs)))
+      })
+    },
 
     async reconcile(name, context) {
-      const { client, cache, clock } = context
+      const { client, cache, clock, events } = context
+      const startMs = clock.monotonic()
       const cached = cache(nodes).get(name)
+      const known = healths.get(name)
       if (!cached) {
+        if (known) {
+          const message = `Removing Node ${name} from Controller`
+          events.event(aboutNode(name, known.uid), 'Normal', 'RemovingNode', message)
+        }
         healths.delete(name)
         return done
       }
+      if (!known) {
+        const message = `Registered Node ${name} in Controller`
+        events.event(aboutNode(name, cached.metadata?.uid ?? ''), 'Normal', 'RegisteredNode', message)
+      }
+      const labels = lackingLabels(cached)
+      if (labels) await client.patch(nodes, { name }, { type: 'strategic', body: { metadata: { labels } } })
       const health = observe(cached, cache(leases).get(`${leaseNamespace}/${name}`), clock.monotonic())
       const overdue = clock.monotonic() >= deadlineMs(cached, health)
       const node = overdue ? await markUnknown(cached, context) : cached
       if (!node) return again(monitorGracePeriodMs)
 
       if (nodeCondition(node, 'Ready')?.reason === 'NodeStatusUnknown') await markPodsNotReady(node, context)
-      const evicts = wantedNoExecute(node) !== undefined && mayEvict(node, context)
+      const evicting = wantedNoExecute(node)
+      const evicts = evicting !== undefined && mayEvict(node, context)
       const taints = changedTaints(node, evicts, clock.now())
       if (taints) {
         const { uid, resourceVersion } = node.metadata ?? {}
         const body = { metadata: { uid, resourceVersion }, spec: { taints } }
         await client.patch(nodes, { name }, { type: 'merge', body })
+        const isDrivenOff = taints.some(({ effect, key }) => effect === 'NoExecute' && key === evicting)
+        const was = cached.spec?.taints?.some(({ effect, key }) => effect === 'NoExecute' && key === evicting)
+        if (isDrivenOff && !was) measured?.countEviction(zoneMetricLabel(cached))
       }
+      measured?.observeUpdate((clock.monotonic() - startMs) / 1000)
       return again(isNodeReady(node) ? deadlineMs(cached, health) - clock.monotonic() : monitorPeriodMs)
     },
   }
@@ -145,6 +169,27 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
       events.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
     return marked
   }
+}
+
+/** Names that a label had before it was stable; they follow the one that is. */
+const formerLabels = [
+  ['kubernetes.io/os', 'beta.kubernetes.io/os'],
+  ['kubernetes.io/arch', 'beta.kubernetes.io/arch'],
+] as const
+
+/** Labels under their former names that the node lacks, or has with another value; undefined for none. */
+function lackingLabels({ metadata }: Node): Readonly<Record<string, string>> | undefined {
+  const labels = metadata?.labels ?? {}
+  const lacking = formerLabels.flatMap(([stable, former]) => {
+    const value = labels[stable]
+    return value === undefined || labels[former] === value ? [] : [[former, value] as const]
+  })
+  return lacking.length === 0 ? undefined : Object.fromEntries(lacking)
+}
+
+/** As events name a node that may be gone. */
+function aboutNode(name: string, uid: string): Node {
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, uid } }
 }
 
 async function latestLease(name: string, { client }: ReconcileContext): Promise<Lease | undefined> {

@@ -7,6 +7,28 @@ import type { Clock } from '../../machinery/clock.ts'
  */
 export type ZoneState = 'normal' | 'partialDisruption' | 'fullDisruption'
 
+export interface ZoneCounts {
+  readonly total: number
+  readonly unhealthy: number
+}
+
+/** Nodes with this label count for no zone. */
+const excludedLabel = 'node.kubernetes.io/exclude-disruption'
+
+export function countZones(
+  nodes: readonly Node[],
+  nameOf: (node: Node) => string,
+  isUnhealthy: (node: Node) => boolean,
+): ReadonlyMap<string, ZoneCounts> {
+  const zones = new Map<string, ZoneCounts>()
+  for (const node of nodes) {
+    if (node.metadata?.labels?.[excludedLabel] !== undefined) continue
+    const { total, unhealthy } = zones.get(nameOf(node)) ?? { total: 0, unhealthy: 0 }
+    zones.set(nameOf(node), { total: total + 1, unhealthy: unhealthy + (isUnhealthy(node) ? 1 : 0) })
+  }
+  return zones
+}
+
 const nodesPerSecond = 0.1
 const nodesPerSecondInDisruption = 0.01
 const unhealthyShare = 0.55
