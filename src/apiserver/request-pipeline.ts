@@ -76,7 +76,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     ['namespaces', namespaceHooks],
     ['customresourcedefinitions.apiextensions.k8s.io', definitionHooks],
   ])
-  const admission = new AdmissionChain()
+  const admission = new AdmissionChain(metrics, clock)
   // Security is made of the objects, which are served by registries that ask it: it comes last.
   let security: Security | undefined
   const createToken: CreateToken = (...request) => {

@@ -51,12 +51,20 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   const { clock, random, alwaysAllowPaths, authorizers } = configuration
   const authentication = createAuthentication({ ...configuration, objects })
   const authorization = createAuthorization(objects, {
+    metrics: configuration.parts.metrics,
     ...(alwaysAllowPaths && { alwaysAllowPaths }),
     ...(authorizers && { authorizers }),
   })
   const { authorizer, escalationCheck } = authorization
   const plugins = createAdmissionPlugins(
-    { objects, authorizer, clock, random, servedKind: (kind) => configuration.parts.servedKind(kind) },
+    {
+      objects,
+      authorizer,
+      clock,
+      random,
+      servedKind: (kind) => configuration.parts.servedKind(kind),
+      metrics: configuration.parts.metrics,
+    },
     { ...extensionPlugins(objects, authorizer, configuration), ...configuration.admissionExtensions },
     configuration.admission,
   )

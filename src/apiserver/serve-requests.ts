@@ -14,6 +14,7 @@ import { observeProcess } from './discovery/process-metrics.ts'
 import { rootEndpoint } from './discovery/root-endpoint.ts'
 import { staticEndpoint } from './discovery/static-endpoint.ts'
 import { flowControlDumpEndpoint } from './flowcontrol/dump-endpoint.ts'
+import { AccessMetrics } from './http/access-metrics.ts'
 import { ApiHandler, type Endpoint } from './http/api-handler.ts'
 import { connectEndpoint } from './http/connect-endpoint.ts'
 import { Deadlines } from './http/deadlines.ts'
@@ -97,6 +98,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     clock,
     log,
     metrics,
+    accessMetrics: new AccessMetrics(pipeline.metrics, clock),
     deadlines,
     auditor,
     limit: flowControl

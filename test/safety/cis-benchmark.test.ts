@@ -21,6 +21,7 @@ import { startCluster, type TestCluster } from '../../src/cluster/testing.ts'
 import { kubeletConfiguration } from '../../src/kubelet/configuration/describe-options.ts'
 import { fixedFields } from '../../src/kubelet/configuration/configuration-kind.ts'
 import { systemClock } from '../../src/machinery/clock.ts'
+import { createMetrics } from '../../src/machinery/metrics.ts'
 import { systemRandom } from '../../src/machinery/random.ts'
 import { isForbidden } from '../../src/machinery/status-errors.ts'
 import { rawRequest } from './raw-request.ts'
@@ -93,6 +94,7 @@ describe('CIS 1.2: the API server', () => {
       clock: systemClock,
       random: systemRandom,
       servedKind: () => undefined,
+      metrics: createMetrics(),
     }
     const names = createAdmissionPlugins(context).map(({ name }) => name)
     for (const name of ['ServiceAccount', 'NamespaceLifecycle', 'NodeRestriction', 'PodSecurity']) {

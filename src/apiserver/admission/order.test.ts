@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { namespaces, pods, resourceQuotas, serviceAccounts, services } from '../../api/generated/resources.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
 import { seededRandom } from '../../machinery/random.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
 import { alwaysAllow } from '../authorization/always-allow.ts'
@@ -17,7 +18,7 @@ const webhooks: AdmissionPlugin = { name: 'MutatingAdmissionWebhook', handles: (
 function plugins(choice?: AdmissionChoice, objects = memoryObjects()) {
   const context = { objects, authorizer: alwaysAllow, clock: fakeClock(), random: seededRandom(1) }
   const optional = optionalPlugins(() => () => Promise.resolve({}))
-  const parts = { ...context, servedKind: () => undefined }
+  const parts = { ...context, servedKind: () => undefined, metrics: createMetrics() }
   return createAdmissionPlugins(parts, { mutatingWebhooks: webhooks }, { optional, ...choice })
 }
 const namesOf = (choice?: AdmissionChoice) => plugins(choice).map(({ name }) => name)

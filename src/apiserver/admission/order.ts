@@ -1,4 +1,5 @@
 import type { Clock } from '../../machinery/clock.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
 import type { Random } from '../../machinery/random.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { Objects } from '../objects.ts'
@@ -35,6 +36,7 @@ export interface AdmissionContext {
   readonly clock: Clock
   readonly random: Random
   readonly servedKind: FindKind
+  readonly metrics: Metrics
 }
 
 /** What clusters add themselves: policies and webhooks, in the places that upstream gives them. */
@@ -75,7 +77,7 @@ export function createAdmissionPlugins(
 }
 
 function defaultPlugins(
-  { objects, authorizer, clock, random }: AdmissionContext,
+  { objects, authorizer, clock, random, metrics }: AdmissionContext,
   extensions: AdmissionExtensions,
   { podSecurity, limitedResources, tolerationSeconds }: AdmissionChoice,
 ): readonly AdmissionPlugin[] {
@@ -85,7 +87,7 @@ function defaultPlugins(
     createServiceAccount(objects, clock, random),
     createNodeRestriction(objects, authorizer),
     taintNodesByCondition,
-    createPodSecurity(objects, podSecurity),
+    createPodSecurity(objects, podSecurity, metrics),
     createPriority(objects),
     createDefaultTolerationSeconds(tolerationSeconds),
     createDefaultStorageClass(objects),

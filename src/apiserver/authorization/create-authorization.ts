@@ -1,10 +1,12 @@
 import { mastersGroup } from '../authentication/known-users.ts'
+import { createMetrics, type Metrics } from '../../machinery/metrics.ts'
 import type { Objects } from '../objects.ts'
 import type { Authorizer } from './authorizer.ts'
 import { nodeRules } from './bootstrap-policy/node-rules.ts'
 import { alwaysAllow } from './always-allow.ts'
 import { alwaysDeny } from './always-deny.ts'
 import { whenReloaded, type Reloadable } from '../reloadable.ts'
+import { countDecisions } from './count-decisions.ts'
 import { createNodeAuthorizer } from './node/node-authorizer.ts'
 import { createNodeGraph } from './node/node-graph.ts'
 import { createPathAuthorizer, defaultAlwaysAllowPaths } from './path-authorizer.ts'
@@ -27,8 +29,13 @@ export interface Authorization {
 
 /** One of the authorisers that an operator put in order. */
 export type ConfiguredAuthorizer =
-  | { readonly type: 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' }
-  | { readonly type: 'Webhook' | 'ABAC'; readonly authorizer: Authorizer & RuleResolver }
+  | { readonly type: 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'; readonly name?: string }
+  | {
+      readonly type: 'Webhook' | 'ABAC'
+      /** As its configuration calls it; as its type, in lower case, where that does not. */
+      readonly name?: string
+      readonly authorizer: Authorizer & RuleResolver
+    }
 
 /** `--authorization-mode=Node,RBAC` */
 const usualAuthorizers: readonly ConfiguredAuthorizer[] = [{ type: 'Node' }, { type: 'RBAC' }]
@@ -37,11 +44,16 @@ export interface AuthorizationOptions {
   readonly alwaysAllowPaths?: readonly string[]
   /** May be replaced by others at any time. Node and RBAC when absent. */
   readonly authorizers?: Reloadable<readonly ConfiguredAuthorizer[]>
+  readonly metrics?: Metrics
 }
 
 /** The masters, some paths for everybody, and what is configured: nodes and what roles grant, usually. */
 export function createAuthorization(objects: Objects, options: AuthorizationOptions = {}): Authorization {
-  const { alwaysAllowPaths = defaultAlwaysAllowPaths, authorizers = { current: usualAuthorizers } } = options
+  const {
+    alwaysAllowPaths = defaultAlwaysAllowPaths,
+    authorizers = { current: usualAuthorizers },
+    metrics = createMetrics(),
+  } = options
   const graph = createNodeGraph(objects)
   const node = createNodeAuthorizer(graph, nodeRules)
   const rbac = createRbacAuthorizer(objects)
@@ -64,7 +76,8 @@ export function createAuthorization(objects: Objects, options: AuthorizationOpti
   }
   const chainOf = whenReloaded(authorizers, (configured) => {
     const resolvers = configured.map(implementationOf)
-    return { resolvers, union: createUnionAuthorizer([...first, ...resolvers]) }
+    const counted = configured.map((one, index) => countDecisions(metrics, one, resolvers[index]!))
+    return { resolvers, union: createUnionAuthorizer([...first, ...counted]) }
   })
   const authorizer: Authorizer = {
     name: 'union',

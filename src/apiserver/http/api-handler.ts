@@ -12,6 +12,7 @@ import { attributesOf } from '../authorization/attributes.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
 import { forbidden } from '../authorization/forbidden.ts'
 import type { RequestInfo } from '../request-info.ts'
+import type { AccessMetrics } from './access-metrics.ts'
 import { defaultTimeoutMs, timeoutOf, type Deadlines } from './deadlines.ts'
 import type { Auditor, AuditRecord } from '../audit/auditor.ts'
 import type { FlowControl } from '../flowcontrol/flow-control.ts'
@@ -45,6 +46,7 @@ export interface ApiHandlerOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: RequestMetrics
+  readonly accessMetrics: AccessMetrics
   readonly deadlines: Deadlines
   readonly auditor?: Auditor | undefined
   /** How many requests are served at a time, in total or by whose they are. */
@@ -77,9 +79,14 @@ const waitLimitShare = 1 / 4
 /** Authenticate, impersonate, authorise, handle: the way of every request, and the one place where its failure becomes an answer. */
 export class ApiHandler {
   readonly #options: ApiHandlerOptions
+  readonly #authenticator: RequestAuthenticator
+  /** Of requests; who may impersonate whom is another question. */
+  readonly #authorizer: Authorizer
 
   constructor(options: ApiHandlerOptions) {
     this.#options = options
+    this.#authenticator = options.accessMetrics.observeAuthenticator(options.authenticator)
+    this.#authorizer = options.accessMetrics.observeAuthorizer(options.authorizer)
   }
 
   handle(request: HttpRequest): Promise<HttpReply> {
@@ -171,8 +178,8 @@ export class ApiHandler {
     progress: Progress,
     known: User | undefined,
   ): Promise<HttpReply> {
-    const { authenticator, authorizer, limit } = this.#options
-    const requestor = known ?? (await authenticator.authenticate(credentialsOf(request), info.path))
+    const { authorizer, limit } = this.#options
+    const requestor = known ?? (await this.#authenticator.authenticate(credentialsOf(request), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
     progress.isKnown = true
@@ -195,9 +202,9 @@ export class ApiHandler {
     const asked = wanted ? { ...attributes, user } : attributes
     // To refuse costs less than to wait for one's turn, and whoever is refused takes nobody's. Where others have to be
     // asked, they are asked in turn.
-    if (authorizer.isLocal) await authorize(authorizer, asked, record)
+    if (authorizer.isLocal) await authorize(this.#authorizer, asked, record)
     const serve = async () => {
-      if (!authorizer.isLocal) await authorize(authorizer, asked, record)
+      if (!authorizer.isLocal) await authorize(this.#authorizer, asked, record)
       return this.#serve(call)
     }
     if (known || (isLongRunning(info) && info.verb !== 'watch')) return serve()

@@ -1,4 +1,6 @@
+import type { Clock } from '../../machinery/clock.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
 import type {
   AdmissionPlugin,
   AdmissionRequest,
@@ -6,15 +8,23 @@ import type {
   ObjectView,
   Operation,
 } from '../admission/plugin.ts'
+import { AdmissionMetrics, type AdmissionStep } from './admission-metrics.ts'
 import type { RequestScope, WriteOptions } from './request.ts'
 import { isDryRun } from './request.ts'
 
 /** An admission request while it is in the making: the name may still have to be generated. */
 export type OpenAdmissionRequest = { -readonly [Key in keyof AdmissionRequest]: AdmissionRequest[Key] }
 
-/** Runs the admission plugins in their order. */
+/** Runs the admission plugins in their order, and times them. */
 export class AdmissionChain {
   #plugins: readonly AdmissionPlugin[] = []
+  readonly #metrics: AdmissionMetrics
+  readonly #clock: Clock
+
+  constructor(metrics: Metrics, clock: Clock) {
+    this.#metrics = new AdmissionMetrics(metrics)
+    this.#clock = clock
+  }
 
   /** The plugins from now on: they are made of the objects that the registries behind this chain serve. */
   use(plugins: readonly AdmissionPlugin[]): void {
@@ -25,23 +35,40 @@ export class AdmissionChain {
   async mutate(request: AdmissionRequest): Promise<void> {
     let again = false
     const memory = new Map<string, unknown>()
-    await this.#mutateOnce(request, { isReinvocation: false, memory, reinvoke: () => (again = true) })
-    if (again) await this.#mutateOnce(request, { isReinvocation: true, memory, reinvoke: () => {} })
+    await this.#step('admit', request, async () => {
+      await this.#mutateOnce(request, { isReinvocation: false, memory, reinvoke: () => (again = true) })
+      if (again) await this.#mutateOnce(request, { isReinvocation: true, memory, reinvoke: () => {} })
+    })
   }
 
   async #mutateOnce(request: AdmissionRequest, round: MutationRound): Promise<void> {
     for (const plugin of this.#plugins) {
-      if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, round)
+      if (!plugin.mutate || !plugin.handles(request)) continue
+      const started = this.#clock.monotonic()
+      let failed = true
+      try {
+        await plugin.mutate(request, round)
+        failed = false
+      } finally {
+        this.#observe(plugin, 'admit', request, started, failed)
+      }
     }
   }
 
   /** After this, `release` must be called if the request fails after all; when a plugin refuses, that has been done. */
   async validate(request: AdmissionRequest): Promise<void> {
+    await this.#step('validate', request, () => this.#validateAll(request))
+  }
+
+  async #validateAll(request: AdmissionRequest): Promise<void> {
     for (const [index, plugin] of this.#plugins.entries()) {
       if (!plugin.validate || !plugin.handles(request)) continue
+      const started = this.#clock.monotonic()
       try {
         await plugin.validate(request)
+        this.#observe(plugin, 'validate', request, started, false)
       } catch (error) {
+        this.#observe(plugin, 'validate', request, started, true)
         await releaseAll(this.#plugins.slice(0, index + 1), request)
         throw error
       }
@@ -51,6 +78,27 @@ export class AdmissionChain {
   /** Lets plugins take back what they reserved for a request that failed. */
   async release(request: AdmissionRequest): Promise<void> {
     await releaseAll(this.#plugins, request)
+  }
+
+  async #step(type: AdmissionStep, { operation }: AdmissionRequest, run: () => Promise<void>): Promise<void> {
+    const started = this.#clock.monotonic()
+    let failed = true
+    try {
+      await run()
+      failed = false
+    } finally {
+      this.#metrics.observeStep(type, operation, this.#clock.monotonic() - started, failed)
+    }
+  }
+
+  #observe(
+    { name }: AdmissionPlugin,
+    type: AdmissionStep,
+    { operation }: AdmissionRequest,
+    started: number,
+    failed: boolean,
+  ): void {
+    this.#metrics.observePlugin(name, type, operation, this.#clock.monotonic() - started, failed)
   }
 }
 

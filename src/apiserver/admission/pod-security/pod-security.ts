@@ -14,6 +14,7 @@ import {
 import { jsonEqual } from '../../../machinery/equal.ts'
 import { aggregateFieldErrors } from '../../../machinery/field-error.ts'
 import type { KubernetesObject, ObjectMeta } from '../../../machinery/meta.ts'
+import { createMetrics, type Metrics } from '../../../machinery/metrics.ts'
 import { groupResource } from '../../../machinery/resource.ts'
 import { invalid, notFound } from '../../../machinery/status-errors.ts'
 import type { Objects } from '../../objects.ts'
@@ -22,6 +23,7 @@ import { refused } from '../refuse.ts'
 import { isAbout, objectOf, oldObjectOf } from '../request-matching.ts'
 import { violationText } from './evaluate-pod.ts'
 import { warnAboutExistingPods } from './existing-pods.ts'
+import { PodSecurityMetrics } from './pod-security-metrics.ts'
 import type { PodSecurityConfiguration } from './pod-security-configuration.ts'
 import { anythingGoes, describeLevelVersion, policyOf, type PodSecurityPolicy } from './policy.ts'
 
@@ -45,13 +47,19 @@ const controllers: ReadonlySet<string> = new Set(
 export function createPodSecurity(
   objects: Objects,
   configuration: Partial<PodSecurityConfiguration> = {},
+  metrics: Metrics = createMetrics(),
 ): AdmissionPlugin {
   const { defaults, exemptions } = configuration
-  async function policyFor({ namespace }: AdmissionRequest) {
+  const counts = new PodSecurityMetrics(metrics)
+  async function policyFor(request: AdmissionRequest) {
+    const { namespace } = request
     const name = { name: namespace }
     const found = objects.get(namespaces, name) ?? (await objects.getLatest(namespaces, name))
     // Without its labels nobody knows what a namespace asks for.
-    if (!found) throw notFound(namespaces, namespace)
+    if (!found) {
+      counts.failed(request, true)
+      throw notFound(namespaces, namespace)
+    }
     return policyOf(found.metadata?.labels, defaults)
   }
 
@@ -63,19 +71,28 @@ export function createPodSecurity(
 
   async function checkSpec(request: AdmissionRequest, pod: Checked, enforces: boolean): Promise<void> {
     const exemption = exemptionOf(request)
-    if (exemption) return note(request, 'exempt', exemption)
+    if (exemption) return exempt(request, exemption)
     const { policy, errors } = await policyFor(request)
     const modes = [policy.audit, policy.warn, ...(enforces ? [policy.enforce] : [])]
     if (errors.length === 0 && modes.every(({ level }) => level === 'privileged')) {
-      if (enforces) note(request, 'enforce-policy', describeLevelVersion(anythingGoes))
-      return
+      if (!enforces) return
+      counts.evaluated(request, 'enforce', policy.enforce, 'allow')
+      return note(request, 'enforce-policy', describeLevelVersion(anythingGoes))
     }
     if (enforces && !isSignificantChange(request)) return
     if (exemptions?.runtimeClasses.includes(pod.spec.runtimeClassName ?? '')) {
-      return note(request, 'exempt', 'runtimeClass')
+      return exempt(request, 'runtimeClass')
     }
-    if (errors.length > 0) note(request, 'error', `Failed to parse policy: ${aggregateFieldErrors(errors)}`)
-    evaluate(request, policy, pod, enforces)
+    if (errors.length > 0) {
+      note(request, 'error', `Failed to parse policy: ${aggregateFieldErrors(errors)}`)
+      counts.failed(request, false)
+    }
+    evaluate(request, policy, pod, enforces ? 'enforced' : 'advised', counts)
+  }
+
+  function exempt(request: AdmissionRequest, why: 'namespace' | 'user' | 'runtimeClass'): void {
+    note(request, 'exempt', why)
+    counts.exempted(request)
   }
 
   return {
@@ -109,28 +126,33 @@ function note(request: AdmissionRequest, key: string, value: string): void {
   request.annotate?.(`pod-security.kubernetes.io/${key}`, value)
 }
 
-/** Whoever is refused need not be warned. */
+/** Whoever is refused need not be warned. Of what makes pods nothing is enforced. */
 function evaluate(
   request: AdmissionRequest,
   { enforce, audit, warn }: PodSecurityPolicy,
   { spec, metadata }: Checked,
-  enforces: boolean,
+  effect: 'enforced' | 'advised',
+  counts: PodSecurityMetrics,
 ): void {
-  const violated = enforces ? violationText(enforce, spec, metadata) : ''
-  if (enforces) note(request, 'enforce-policy', describeLevelVersion(enforce))
+  const isEnforced = effect === 'enforced'
+  const violated = isEnforced ? violationText(enforce, spec, metadata) : ''
+  if (isEnforced) {
+    note(request, 'enforce-policy', describeLevelVersion(enforce))
+    counts.evaluated(request, 'enforce', enforce, violated === '' ? 'allow' : 'deny')
+  }
   const audited = violationText(audit, spec, metadata)
   if (audited !== '') {
-    note(
-      request,
-      'audit-violations',
-      `would violate PodSecurity "${describeLevelVersion(audit)}": ${audited}`,
-    )
+    const standard = describeLevelVersion(audit)
+    note(request, 'audit-violations', `would violate PodSecurity "${standard}": ${audited}`)
+    counts.evaluated(request, 'audit', audit, 'deny')
   }
   if (violated !== '') {
     throw refused(request, `violates PodSecurity "${describeLevelVersion(enforce)}": ${violated}`)
   }
   const warned = violationText(warn, spec, metadata)
-  if (warned !== '') request.warn(`would violate PodSecurity "${describeLevelVersion(warn)}": ${warned}`)
+  if (warned === '') return
+  request.warn(`would violate PodSecurity "${describeLevelVersion(warn)}": ${warned}`)
+  counts.evaluated(request, 'warn', warn, 'deny')
 }
 
 function isController({ resource, operation, subresource }: AdmissionRequest): boolean {

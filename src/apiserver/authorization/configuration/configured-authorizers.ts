@@ -19,9 +19,14 @@ export function configuredAuthorizers(
   parts: AuthorizerParts,
 ): readonly ConfiguredAuthorizer[] {
   return authorizers.map(({ type, name = '', webhook }): ConfiguredAuthorizer => {
-    if (type !== 'Webhook') return { type: type as Exclude<ConfiguredAuthorizer['type'], 'Webhook' | 'ABAC'> }
+    if (type !== 'Webhook') {
+      return {
+        type: type as Exclude<ConfiguredAuthorizer['type'], 'Webhook' | 'ABAC'>,
+        ...(name && { name }),
+      }
+    }
     if (!webhook) throw new TypeError(`authorizer ${name} has no webhook`)
-    return { type, authorizer: webhookAuthorizer(name, webhook, parts) }
+    return { type, name, authorizer: webhookAuthorizer(name, webhook, parts) }
   })
 }
 
