@@ -134,7 +134,10 @@ describe('persistent volumes', { skip: withoutContainers }, () => {
     await until('it is refused', async () => {
       const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', 'outside'])
       const waiting = status?.containerStatuses?.[0]?.state?.waiting
-      return waiting?.reason === 'CreateContainerConfigError' && /leads outside/.test(waiting.message ?? '')
+      return (
+        waiting?.reason === 'CreateContainerConfigError' &&
+        /^failed to prepare subPath for volumeMount/.test(waiting.message ?? '')
+      )
     })
   })
 })

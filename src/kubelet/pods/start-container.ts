@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Pod, Secret } from '../../api/generated/core.v1.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
@@ -186,7 +186,16 @@ async function makeConfig(
       recursiveReadOnly: node.supportsRecursiveReadOnly(''),
       async subPath(volumePath, subPath, mount, index) {
         const path = directory.subPath(mount.name, container.name, index)
-        if (runtime.usesHost) await mountSubPath(volumePath, subPath, path, services.mounter)
+        if (!runtime.usesHost) return path
+        await mountSubPath(volumePath, subPath, path, services.mounter).catch(async (error: unknown) => {
+          // Why may tell of the node's files, which is not for those who see the pod.
+          services.log.warn('a subPath cannot be mounted', { pod: pod.metadata?.name, path, error })
+          const isThere = await isPath(join(volumePath, subPath))
+          const failed = isThere ? 'prepare subPath' : 'create subPath directory'
+          throw new Error(
+            `failed to ${failed} for volumeMount "${mount.name}" of container "${container.name}"`,
+          )
+        })
         return path
       },
     }),
@@ -195,6 +204,13 @@ async function makeConfig(
     security: containerSecurity(pod, container, image, paths.seccompDirectory),
     ...(targetContainerID && { targetContainerID }),
   })
+}
+
+function isPath(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Made anew with each container: a new sandbox may have another address. */
