@@ -13,6 +13,10 @@ import type { AuditOptions } from './audit/auditor.ts'
 import type { AdmissionPlugin } from './admission/plugin.ts'
 import type { RequestAuthenticator } from './authentication/union.ts'
 import type { Authorizer } from './authorization/authorizer.ts'
+import {
+  ensureTokenTracking,
+  tokenTrackingPeriodMs,
+} from './authentication/service-accounts/token-tracking.ts'
 import { ensureKubernetesService } from './bootstrap/kubernetes-service.ts'
 import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
 import { ensureServiceCidr } from './bootstrap/service-cidr.ts'
@@ -245,6 +249,17 @@ async function bootstrap(
   if (extensionAuthentication) {
     await service.started('start-cluster-authentication-info-controller', () =>
       publishAuthentication(objects, extensionAuthentication),
+    )
+  }
+  if (isServed('configmaps') && isServed('serviceaccounts')) {
+    const ensureTracking = () => ensureTokenTracking(objects, clock.now())
+    await service.started('start-legacy-token-tracking-controller', ensureTracking)
+    closing.push(
+      every(clock, tokenTrackingPeriodMs, () => {
+        ensureTracking().catch((error: unknown) => {
+          log.error('keeping the date since which tokens are tracked failed', { error: String(error) })
+        })
+      }),
     )
   }
   if (isServed('apiservices')) {

@@ -42,6 +42,7 @@ import { resourceClaimReconciler } from './resourceclaim/resourceclaim.ts'
 import { startResourceQuota } from './resourcequota/resourcequota.ts'
 import { serviceAccountOf } from './service-account-of.ts'
 import { controllerAccountsReconciler } from './serviceaccount/controller-accounts.ts'
+import { legacyTokenCleaner } from './serviceaccount/legacy-token-cleaner.ts'
 import { legacyTokenSigner, tokenSecretsReconciler } from './serviceaccount/token-secrets.ts'
 import { rootCaPublisher } from './serviceaccount/root-ca-publisher.ts'
 import { serviceCidrsReconciler } from './servicecidrs/service-cidrs.ts'
@@ -63,6 +64,8 @@ export interface ControllersOptions {
   readonly rootCa?: string
   /** PEM of the key that service accounts' tokens are signed with; secrets are not filled with tokens when absent. */
   readonly serviceAccountPrivateKey?: string
+  /** Tokens that came with service accounts are taken away when nobody used them for so long. Default a year. */
+  readonly legacyTokenCleanUpPeriodMs?: number
   /** Signs certificates for the built-in signers; nothing is signed when absent. */
   readonly certificateAuthority?: CertificateAuthority
   /** How long what it signs is good, at most. Default a year. */
@@ -86,10 +89,13 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
   return [
     clusterRoleAggregationReconciler,
     serviceAccountReconciler,
+    legacyTokenCleaner(options.legacyTokenCleanUpPeriodMs),
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
     csrApprovingReconciler,
     ...(options.approveNodeRequests ? [nodeRequestsApprovingReconciler] : []),
-    ...(certificateAuthority === undefined ? [] : [csrSigningReconciler(certificateAuthority, options.certificateLifetimeMs)]),
+    ...(certificateAuthority === undefined
+      ? []
+      : [csrSigningReconciler(certificateAuthority, options.certificateLifetimeMs)]),
     csrCleanerReconciler,
     bootstrapSignerReconciler,
     tokenCleanerReconciler,

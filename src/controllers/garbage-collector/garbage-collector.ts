@@ -25,6 +25,12 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
   const events = createEventRecorder({ client, component: `${name}-controller`, clock, log })
   const queueMetrics = createQueueMetrics(metrics, clock, 'garbage_collector_attempt_to_delete')
   const queue = createWorkQueue({ clock, metrics: queueMetrics })
+  const syncErrors = metrics
+    .counter({
+      name: 'garbagecollector_controller_resources_sync_error_total',
+      help: 'Number of garbage collector resources sync errors',
+    })
+    .with({})
   const graph = createGraph()
   const enqueue = (tasks: readonly Task[]) => {
     for (const { type, uid } of tasks) queue.add(`${type}/${uid}`)
@@ -61,6 +67,7 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
     try {
       await monitors.refresh()
     } catch (error) {
+      syncErrors.add()
       log.warn('Discovery failed', { error })
     }
   }
@@ -86,9 +93,13 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
 
   async function run(): Promise<void> {
     await refresh()
-    const late = sleep(clock, maxSyncMs, signal).catch(() => {})
-    await Promise.race([monitors.synced(), late])
+    const late = sleep(clock, maxSyncMs, signal).then(
+      () => true,
+      () => false,
+    )
+    const isLate = await Promise.race([monitors.synced().then(() => false), late])
     if (signal.aborted) return
+    if (isLate) syncErrors.add()
     isReady = true
     resolveReady()
     await Promise.all([refreshLoop(), ...Array.from({ length: concurrency }, work)])

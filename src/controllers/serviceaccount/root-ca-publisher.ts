@@ -1,7 +1,8 @@
 import { configMaps, namespaces } from '../../api/generated/resources.ts'
-import { done, on, type Reconciler } from '../../client/reconciler.ts'
+import { done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
-import { isAlreadyExists } from '../../machinery/status-errors.ts'
+import { exponentialBuckets, type Metrics } from '../../machinery/metrics.ts'
+import { isAlreadyExists, isStatusError } from '../../machinery/status-errors.ts'
 import { isNamespaceTerminating } from '../pods/pod-control.ts'
 
 const configMapName = 'kube-root-ca.crt'
@@ -22,31 +23,51 @@ export function rootCaPublisher(rootCa: string): Reconciler {
       on(configMaps, ({ metadata }) => (metadata?.name === configMapName ? [metadata.namespace ?? ''] : [])),
     ],
 
-    async reconcile(name, { client, cache }) {
+    async reconcile(name, context) {
+      const { cache, clock, metrics } = context
       const namespace = cache(namespaces).get(name)
       if (!namespace || namespace.status?.phase === 'Terminating') return done
-      const current = cache(configMaps).get(`${name}/${configMapName}`)
-      const annotations = { ...current?.metadata?.annotations, [descriptionAnnotation]: description }
+      const startMs = clock.monotonic()
+      const observe = (code: string) => observeSync(metrics, code, (clock.monotonic() - startMs) / 1000)
       try {
-        if (!current) {
-          await client.create(configMaps, {
-            metadata: { namespace: name, name: configMapName, annotations },
-            data,
-          })
-        } else if (
-          !jsonEqual(current.data, data) ||
-          current.metadata?.annotations?.[descriptionAnnotation] === undefined
-        ) {
-          await client.update(configMaps, {
-            ...current,
-            metadata: { ...current.metadata, annotations },
-            data,
-          })
-        }
+        await publish(name, context)
+        observe('200')
       } catch (error) {
-        if (!isAlreadyExists(error) && !isNamespaceTerminating(error)) throw error
+        observe(isStatusError(error) ? String(error.status.code) : '500')
+        throw error
       }
       return done
     },
   }
+
+  async function publish(namespace: string, { client, cache }: ReconcileContext): Promise<void> {
+    const current = cache(configMaps).get(`${namespace}/${configMapName}`)
+    const annotations = { ...current?.metadata?.annotations, [descriptionAnnotation]: description }
+    const isDescribed = current?.metadata?.annotations?.[descriptionAnnotation] !== undefined
+    try {
+      if (!current) {
+        await client.create(configMaps, { metadata: { namespace, name: configMapName, annotations }, data })
+      } else if (!isDescribed || !jsonEqual(current.data, data)) {
+        await client.update(configMaps, { ...current, metadata: { ...current.metadata, annotations }, data })
+      }
+    } catch (error) {
+      if (!isAlreadyExists(error) && !isNamespaceTerminating(error)) throw error
+    }
+  }
+}
+
+/** Names and help as upstream: kubernetes/pkg/controller/certificates/rootcacertpublisher/metrics.go. */
+function observeSync(metrics: Metrics, code: string, seconds: number): void {
+  const prefix = 'root_ca_cert_publisher'
+  const help = 'Number of namespace syncs happened in root ca cert publisher.'
+  const labels = ['code'] as const
+  metrics
+    .counter({ name: `${prefix}_sync_total`, help, labels })
+    .with({ code })
+    .add()
+  const buckets = exponentialBuckets(0.001, 2, 15)
+  metrics
+    .histogram({ name: `${prefix}_sync_duration_seconds`, help, labels, buckets })
+    .with({ code })
+    .observe(seconds)
 }

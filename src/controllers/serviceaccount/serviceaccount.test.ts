@@ -46,5 +46,6 @@ void describe('rootCaPublisher', () => {
     await harness.settle()
     assert.deepEqual((await published()).data, { 'ca.crt': 'PEM' })
     assert.match((await published()).metadata!.annotations!['kubernetes.io/description']!, /CA bundle/)
+    assert.match(harness.metrics.text(), /^root_ca_cert_publisher_sync_total\{code="200"\} \d/m)
   })
 })

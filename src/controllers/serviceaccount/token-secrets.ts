@@ -7,9 +7,9 @@ import { keyOf } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { identityOf } from '../ownership/identity.ts'
 
-const secretType = 'kubernetes.io/service-account-token'
-const nameAnnotation = 'kubernetes.io/service-account.name'
-const uidAnnotation = 'kubernetes.io/service-account.uid'
+export const secretType = 'kubernetes.io/service-account-token'
+export const nameAnnotation = 'kubernetes.io/service-account.name'
+export const uidAnnotation = 'kubernetes.io/service-account.uid'
 const accountIndex = 'service-account'
 
 /** Makes the token of a secret; it has no expiry. */

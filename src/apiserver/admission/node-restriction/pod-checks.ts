@@ -7,7 +7,7 @@ import {
   mirrorPodAnnotation,
   podConfigMapNames,
   podSecretNames,
-} from '../../authorization/node/pod-references.ts'
+} from '../../../api/core/pod/pod-references.ts'
 import type { Objects } from '../../objects.ts'
 import type { AdmissionRequest } from '../plugin.ts'
 import { refused } from '../refuse.ts'

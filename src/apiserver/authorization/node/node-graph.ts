@@ -13,7 +13,7 @@ import {
   podConfigMapNames,
   podResourceClaimNames,
   podSecretNames,
-} from './pod-references.ts'
+} from '../../../api/core/pod/pod-references.ts'
 
 /** What a node may read because of the pods that are bound to it. */
 export type ReferencedKind =

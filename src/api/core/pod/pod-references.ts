@@ -1,4 +1,4 @@
-import type { Container, EphemeralContainer, Pod, Volume } from '../../../api/generated/core.v1.ts'
+import type { Container, EphemeralContainer, Pod, Volume } from '../../generated/core.v1.ts'
 
 /*
  * Which other objects of its namespace a pod names.
