@@ -136,7 +136,7 @@ describe('persistent volumes', { skip: withoutContainers }, () => {
       const waiting = status?.containerStatuses?.[0]?.state?.waiting
       return (
         waiting?.reason === 'CreateContainerConfigError' &&
-        /^failed to prepare subPath for volumeMount/.test(waiting.message ?? '')
+        waiting.message?.startsWith('failed to prepare subPath for volumeMount') === true
       )
     })
   })
