@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Node, Pod, PodStatus } from '../api/generated/core.v1.ts'
@@ -55,6 +55,7 @@ import { systemMounter } from './volumes/mounts.ts'
 import type { RunningCsi } from './volumes/csi/start-csi.ts'
 import type { PayloadSources } from './volumes/payload.ts'
 import type { ClaimSource } from './volumes/persistent-volume.ts'
+import { makeRootDirectory } from './volumes/root-directory.ts'
 import { createTokenSource } from './volumes/token-source.ts'
 import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
 
@@ -75,7 +76,7 @@ export async function startKubelet(
     podInformer.get(`${namespace}/${name}`)?.metadata?.annotations
   const runtime = await openRuntime(options.runtime, context, annotationsOf)
   const paths = pathsOf(options)
-  if (runtime.usesHost) await mkdir(paths.rootDirectory, { recursive: true, mode: 0o750 })
+  if (runtime.usesHost) await makeRootDirectory(paths.rootDirectory, systemMounter)
   const machine = options.machine ?? (await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/'))
   const nodeIPs = options.nodeIPs ?? [primaryAddress()]
   const started = Promise.withResolvers<void>()
@@ -157,6 +158,7 @@ export async function startKubelet(
         sources,
         claims,
         ...(csi && { csi: csi.volumes }),
+        allocatableMemory: allocatable.memory,
         tmpfs: process.getuid?.() === 0,
       })
     : createSimulatedVolumeManager(sources, claims)

@@ -97,6 +97,11 @@ function limitsOf(pod: Pod): PodLimits {
   }
 }
 
+/** What a pod's containers may have together; undefined when one of them has no limit. */
+export function podMemoryLimitBytes(pod: Pod): number | undefined {
+  return limitsOf(pod).memoryBytes
+}
+
 function burstableShares(pods: Iterable<Pod>): number {
   let milliCPU = 0
   for (const pod of pods) {

@@ -9,6 +9,8 @@ const run = promisify(execFile)
 export interface Mounter {
   tmpfs(target: string, options: readonly string[]): Promise<void>
   bind(source: string, target: string): Promise<void>
+  /** Has what is mounted below a directory, here or in a container that was given it, seen by the other too. */
+  share(directory: string): Promise<void>
   /** Mounts a file system of a type that the machine has, or has a program for (`mount.nfs`). */
   mount(type: string, source: string, target: string, options: readonly string[]): Promise<void>
   unmount(target: string): Promise<void>
@@ -26,6 +28,11 @@ export const systemMounter: Mounter = {
       target,
     ]),
   bind: (source, target) => command('mount', ['--no-canonicalize', '--bind', source, target]),
+  async share(directory) {
+    if (!mountPointsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory).includes(directory))
+      await command('mount', ['--rbind', directory, directory])
+    await command('mount', ['--make-rshared', directory])
+  },
   mount: (type, source, target, options) =>
     command('mount', ['-t', type, ...(options.length > 0 ? ['-o', options.join(',')] : []), source, target]),
   unmount: (target) => command('umount', ['--lazy', target]),
@@ -49,8 +56,13 @@ export function mountPointsBelow(mountinfo: string, directory: string): readonly
     .split('\n')
     .map((line) => line.split(' ')[4])
     .filter((field) => field !== undefined)
-    .map((field) =>
-      field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
-    )
+    .map(unescapeOctal)
     .filter((path) => path === directory || path.startsWith(prefix))
+}
+
+/** The kernel writes spaces and the like as `\040`. */
+export function unescapeOctal(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  )
 }

@@ -30,6 +30,7 @@ function recordingMounter(mounted: string[], onBind: () => Promise<void> = async
       mounted.push(await readlink(source))
     },
     unmount: async () => {},
+    share: async () => {},
     below: async () => [],
   }
 }

@@ -1,9 +1,10 @@
 import { chmod, mkdir, realpath, stat } from 'node:fs/promises'
 import type { NFSVolumeSource, Pod, Volume } from '../../api/generated/core.v1.ts'
-import { quantityValue } from '../../machinery/quantity.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import type { CsiVolumes } from './csi/csi-volumes.ts'
+import { emptyDirOf } from './empty-dir.ts'
 import { prepareHostPath } from './host-path.ts'
+import { kubeletRoot } from './kubelet-root.ts'
 import type { Mounter } from './mounts.ts'
 import { giveToGroup } from './ownership.ts'
 import { volumePayload, type PayloadSources } from './payload.ts'
@@ -41,12 +42,15 @@ export interface VolumeManagerOptions {
   readonly claims: ClaimSource
   /** Absent where volumes of drivers are not served. */
   readonly csi?: CsiVolumes
+  /** What pods may have of the node's memory, as a quantity. */
+  readonly allocatableMemory: string
   /** Keep secrets and tokens in memory; needs root. */
   readonly tmpfs: boolean
 }
 
 export function createVolumeManager(options: VolumeManagerOptions): VolumeManager {
   const { rootDirectory, mounter, sources } = options
+  const root = kubeletRoot(rootDirectory)
 
   async function prepareVolume(pod: Pod, volume: Volume): Promise<PreparedVolume> {
     const directory = podDirectory(rootDirectory, pod.metadata?.uid ?? '')
@@ -64,16 +68,19 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       return { hostPath: path, readOnly: true }
     }
     if (volume.emptyDir) {
+      const kind = emptyDirOf(pod, volume.emptyDir, options.allocatableMemory)
       const path = directory.volume('empty-dir', name)
       await makeDirectory(path, 0o777)
-      if (volume.emptyDir.medium === 'Memory') {
-        const size = memorySizeBytes(pod, volume)
-        await ensureTmpfs(path, size === undefined ? [] : [`size=${size}`])
-      }
+      if (kind.type === 'tmpfs') await ensureTmpfs(path, kind.mountOptions)
+      if (kind.type === 'hugetlbfs' && (await ensureMounted('hugetlbfs', 'nodev', path, kind.mountOptions)))
+        await chmod(path, 0o777)
       if (group !== undefined) await giveToGroup(path, group, { readOnly: false, onlyIfRootDiffers: true })
       return { hostPath: path, readOnly: false }
     }
-    if (volume.hostPath) return { hostPath: await prepareHostPath(volume.hostPath), readOnly: false }
+    if (volume.hostPath) {
+      const path = root.onNode(volume.hostPath.path)
+      return { hostPath: await prepareHostPath({ ...volume.hostPath, path }), readOnly: false }
+    }
     const claim = volume.persistentVolumeClaim
       ? volume.persistentVolumeClaim
       : volume.ephemeral && { claimName: `${pod.metadata?.name ?? ''}-${name}` }
@@ -112,8 +119,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       }
       case 'csi': {
         if (!options.csi) break
-        const prepared = await options.csi.prepareClaimed(pod, claimed)
-        return { ...prepared, readOnly: prepared.readOnly || readOnly }
+        return await options.csi.prepareClaimed(pod, claimed, readOnly)
       }
     }
     throw new VolumeError(`no volume plugin matched for PersistentVolume ${claimed.volume.metadata?.name}`)
@@ -125,12 +131,22 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     mountOptions: readonly string[],
   ): Promise<PreparedVolume> {
     await makeDirectory(path, 0o750)
-    if (!(await mounter.below(path)).includes(path)) {
-      const host = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server
-      const all = readOnly ? [...mountOptions, 'ro'] : mountOptions
-      await mounter.mount('nfs', `${host}:${exported}`, path, all)
-    }
+    const host = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server
+    const all = readOnly ? [...mountOptions, 'ro'] : mountOptions
+    await ensureMounted('nfs', `${host}:${exported}`, path, all)
     return { hostPath: path, readOnly }
+  }
+
+  /** True when it was not there. */
+  async function ensureMounted(
+    type: string,
+    source: string,
+    path: string,
+    mountOptions: readonly string[],
+  ): Promise<boolean> {
+    if ((await mounter.below(path)).includes(path)) return false
+    await mounter.mount(type, source, path, mountOptions)
+    return true
   }
 
   async function ensureTmpfs(path: string, mountOptions: readonly string[]): Promise<void> {
@@ -180,18 +196,6 @@ async function makeDirectory(path: string, mode: number): Promise<boolean> {
   await mkdir(path, { recursive: true, mode: 0o750 })
   await chmod(path, mode)
   return true
-}
-
-/** The smaller of the volume's size limit and the sum of the containers' memory limits, when all have one. */
-function memorySizeBytes(pod: Pod, volume: Volume): number | undefined {
-  const sizes: number[] = []
-  const limit = volume.emptyDir?.sizeLimit
-  if (limit !== undefined && quantityValue(limit) > 0) sizes.push(quantityValue(limit))
-  const limits = (pod.spec?.containers ?? []).map(({ resources }) => resources?.limits?.memory)
-  if (limits.length > 0 && limits.every((memory) => memory !== undefined)) {
-    sizes.push(limits.reduce((sum, memory) => sum + quantityValue(memory), 0))
-  }
-  return sizes.length === 0 ? undefined : Math.min(...sizes)
 }
 
 /** For pods that touch nothing of this machine: sees that what they need is there, and makes nothing. */

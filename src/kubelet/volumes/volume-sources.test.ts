@@ -27,6 +27,7 @@ void describe('createVolumeManager', () => {
         mounts.push([type, from, target.replace(rootDirectory, ''), ...options].join(' '))
       },
       unmount: async () => {},
+      share: async () => {},
       below: async () => [],
     }
     const manager = createVolumeManager({
@@ -45,6 +46,7 @@ void describe('createVolumeManager', () => {
           spec: { claimRef: { uid: 'c' }, ...volume.spec },
         }),
       },
+      allocatableMemory: '1Gi',
       tmpfs: false,
     })
     const pod = aPod('pod', { volumes: [{ name: 'data', ...source }] })

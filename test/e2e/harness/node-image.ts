@@ -33,6 +33,10 @@ function bundle(source: string): Uint8Array {
     format: 'esm',
     platform: 'node',
     target: 'node24',
+    // Packages that are no modules require node's own.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
+    },
   })
   return outputFiles[0]!.contents
 }

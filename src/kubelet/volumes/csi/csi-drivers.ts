@@ -6,6 +6,7 @@ import { jsonEqual } from '../../../machinery/equal.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../../../machinery/status-errors.ts'
 import type { PluginHandler } from '../../plugins/plugin-watcher.ts'
 import { connectPlugin, type PluginConnection } from '../../plugins/plugin-connection.ts'
+import type { KubeletRoot } from '../kubelet-root.ts'
 import { VolumeError } from '../volume-error.ts'
 import { Node as NodeService, NodeServiceCapability_RPC_Type as Capability } from './generated/csi_pb.ts'
 
@@ -13,6 +14,8 @@ import { Node as NodeService, NodeServiceCapability_RPC_Type as Capability } fro
 export interface CsiDriver {
   readonly name: string
   readonly connection: PluginConnection
+  /** What the driver calls a path of this node. */
+  pathOf(path: string): string
   /** Asked for once. */
   capabilities(): Promise<ReadonlySet<Capability>>
 }
@@ -34,10 +37,11 @@ const nodeIDAnnotation = 'csi.volume.kubernetes.io/nodeid'
 export function createCsiDrivers(context: {
   readonly client: Client
   readonly nodeName: string
+  readonly root: KubeletRoot
   /** The node's object once it is registered. */
   readonly node: () => Promise<Node>
 }): CsiDrivers {
-  const { client, nodeName } = context
+  const { client, nodeName, root } = context
   const drivers = new Map<string, CsiDriver & { readonly endpoint: string }>()
   let writing: Promise<void> = Promise.resolve()
 
@@ -86,13 +90,16 @@ export function createCsiDrivers(context: {
     async register(name, endpoint, versions) {
       if (!versions.some((version) => /^v?1\./.test(version)))
         throw new Error(`no supported version of CSI among ${versions.join(', ')}`)
-      const connection = connectPlugin(endpoint)
+      const socket = root.onNode(endpoint)
+      const connection = connectPlugin(socket)
       const { nodeGetInfo, nodeGetCapabilities } = NodeService.method
       let capabilities: Promise<ReadonlySet<Capability>> | undefined
       const driver = {
         name,
         endpoint,
         connection,
+        // Whoever calls its own socket by the name that manifests have for it sees the rest so too.
+        pathOf: (path: string) => (socket === endpoint ? path : root.asExpected(path)),
         async capabilities() {
           capabilities ??= connection
             .call(nodeGetCapabilities, {}, callTimeoutMs)

@@ -22,6 +22,7 @@ import {
 } from './csi-record.ts'
 import { uniqueVolumeName, type CsiVolume } from './csi-volume.ts'
 import { Node as NodeService } from './generated/csi_pb.ts'
+import { changesGroup, checkLifecycle } from './driver-policy.ts'
 import { podInformation, podTokens } from './pod-information.ts'
 import { volumeCapability } from './volume-capability.ts'
 
@@ -149,7 +150,7 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
       {
         volumeId: volume.volumeHandle,
         publishContext: use.publishContext,
-        stagingTargetPath: paths.staging,
+        stagingTargetPath: driver.pathOf(paths.staging),
         volumeCapability: use.capability,
         secrets: await secretData(volume.stageSecret),
         volumeContext: volume.attributes,
@@ -174,8 +175,8 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
       {
         volumeId: volume.volumeHandle,
         publishContext: use.publishContext,
-        stagingTargetPath: use.isStaged ? paths.staging : '',
-        targetPath: paths.target,
+        stagingTargetPath: use.isStaged ? driver.pathOf(paths.staging) : '',
+        targetPath: driver.pathOf(paths.target),
         volumeCapability: use.capability,
         readonly: volume.readOnly,
         secrets: { ...(await secretData(volume.publishSecret)), ...(inSecrets && tokenContext) },
@@ -227,13 +228,14 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
 
   async function removeInTurn(directory: string, record: CsiRecord, podUID: string): Promise<void> {
     const { driverName, volumeHandle, targetPath, stagingPath } = record
-    const { connection } = drivers.get(driverName)
+    const { connection, pathOf } = drivers.get(driverName)
     published.delete(targetPath)
-    await connection.call(service.nodeUnpublishVolume, { volumeId: volumeHandle, targetPath }, callTimeoutMs)
+    const request = { volumeId: volumeHandle, targetPath: pathOf(targetPath) }
+    await connection.call(service.nodeUnpublishVolume, request, callTimeoutMs)
     await removeMountPoint(targetPath)
     if (stagingPath !== undefined && !(await isStagedForOthers(rootDirectory, stagingPath, directory))) {
       staged.delete(stagingPath)
-      const request = { volumeId: volumeHandle, stagingTargetPath: stagingPath }
+      const request = { volumeId: volumeHandle, stagingTargetPath: pathOf(stagingPath) }
       await connection.call(service.nodeUnstageVolume, request, callTimeoutMs)
       await removeMountPoint(stagingPath)
     }
@@ -263,8 +265,10 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
           service.nodeExpandVolume,
           {
             volumeId: volume.volumeHandle,
-            volumePath: paths.target,
-            stagingTargetPath: capabilities.has(Capability.STAGE_UNSTAGE_VOLUME) ? paths.staging : '',
+            volumePath: driver.pathOf(paths.target),
+            stagingTargetPath: capabilities.has(Capability.STAGE_UNSTAGE_VOLUME)
+              ? driver.pathOf(paths.staging)
+              : '',
             capacityRange: { requiredBytes },
             volumeCapability: volumeCapability({
               ...volume,
@@ -311,30 +315,6 @@ function recordOf(
     targetPath: paths.target,
     ...(isStaged && { stagingPath: paths.staging }),
     isAttached,
-  }
-}
-
-/** Drivers without an object of their own have persistent volumes alone. */
-function checkLifecycle({ driver, lifecycle }: CsiVolume, object: CSIDriverObject | undefined): void {
-  const modes = object?.spec?.volumeLifecycleModes ?? ['Persistent']
-  if (modes.includes(lifecycle)) return
-  throw new VolumeError(
-    object
-      ? `volume mode "${lifecycle}" not supported by driver ${driver} (only supports [${modes.map((mode) => `"${mode}"`).join(' ')}])`
-      : `volume mode "${lifecycle}" not supported by driver ${driver} (no CSIDriver object)`,
-  )
-}
-
-/** Whether the kubelet gives the volume's files to the pod's group. */
-function changesGroup(volume: CsiVolume, object: CSIDriverObject | undefined): boolean {
-  if (volume.isBlock || volume.readOnly) return false
-  switch (object?.spec?.fsGroupPolicy) {
-    case 'None':
-      return false
-    case 'File':
-      return true
-    default:
-      return volume.fsType !== '' && volume.accessModes.includes('ReadWriteOnce')
   }
 }
 

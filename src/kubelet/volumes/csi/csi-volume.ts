@@ -26,7 +26,8 @@ export interface CsiVolume {
   readonly capacity?: string
 }
 
-export function persistentCsiVolume({ metadata, spec }: PersistentVolume): CsiVolume {
+/** `readOnly` as the pod wants it: what the volume says of it is for whoever attaches it. */
+export function persistentCsiVolume({ metadata, spec }: PersistentVolume, readOnly: boolean): CsiVolume {
   const { csi } = spec ?? {}
   if (!csi) throw new VolumeError(`${metadata?.name} is no CSI volume`)
   const secret = (reference: { readonly namespace?: string; readonly name?: string } | undefined) =>
@@ -46,7 +47,7 @@ export function persistentCsiVolume({ metadata, spec }: PersistentVolume): CsiVo
     fsType: csi.fsType ?? '',
     mountOptions: spec?.mountOptions ?? [],
     attributes: csi.volumeAttributes ?? {},
-    readOnly: csi.readOnly ?? false,
+    readOnly,
     ...(stageSecret && { stageSecret }),
     ...(publishSecret && { publishSecret }),
     ...(expandSecret && { expandSecret }),

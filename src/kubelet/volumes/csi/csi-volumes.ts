@@ -13,7 +13,7 @@ import { ephemeralCsiVolume, persistentCsiVolume } from './csi-volume.ts'
 export interface CsiVolumes {
   prepareInline(pod: Pod, volume: Volume): Promise<PreparedVolume>
   /** Also grows the volume on this node, when its controller has grown it. */
-  prepareClaimed(pod: Pod, claimed: Claimed): Promise<PreparedVolume>
+  prepareClaimed(pod: Pod, claimed: Claimed, readOnly: boolean): Promise<PreparedVolume>
   remove(podUID: string): Promise<void>
   refreshAtMs(podUID: string): number
 }
@@ -31,7 +31,7 @@ export function createCsiVolumes(options: {
   const users = new Set<string>()
 
   async function grow(pod: Pod, { claim, volume }: Claimed): Promise<void> {
-    const size = await mounter.expand(pod, persistentCsiVolume(volume))
+    const size = await mounter.expand(pod, persistentCsiVolume(volume, false))
     if (size === undefined) return
     const { name = '', namespace = '' } = claim.metadata ?? {}
     const { storage = '0' } = volume.spec?.capacity ?? {}
@@ -57,9 +57,9 @@ export function createCsiVolumes(options: {
       const csi = ephemeralCsiVolume(pod, volume)
       return { hostPath: await mounter.prepare(pod, csi), readOnly: csi.readOnly }
     },
-    async prepareClaimed(pod, claimed) {
+    async prepareClaimed(pod, claimed, readOnly) {
       users.add(pod.metadata?.uid ?? '')
-      const csi = persistentCsiVolume(claimed.volume)
+      const csi = persistentCsiVolume(claimed.volume, readOnly)
       const hostPath = await mounter.prepare(pod, csi)
       if (waitsForNode(claimed)) await grow(pod, claimed)
       return { hostPath, readOnly: csi.readOnly, isDevice: csi.isBlock }

@@ -5,6 +5,7 @@ import type { EventRecorder } from '../../../client/event-recorder.ts'
 import type { Clock } from '../../../machinery/clock.ts'
 import type { Logger } from '../../../machinery/log.ts'
 import { watchPlugins } from '../../plugins/plugin-watcher.ts'
+import { kubeletRoot } from '../kubelet-root.ts'
 import type { TokenSource } from '../token-source.ts'
 import { createCsiDrivers } from './csi-drivers.ts'
 import { createCsiMounter } from './csi-mounter.ts'
@@ -36,7 +37,12 @@ export interface RunningCsi {
 /** CSI on this node: drivers, the object that tells of them, and their volumes. */
 export async function startCsi(options: CsiOptions): Promise<RunningCsi> {
   const { client, clock, log, nodeName, rootDirectory } = options
-  const drivers = createCsiDrivers({ client, nodeName, node: () => options.registered })
+  const drivers = createCsiDrivers({
+    client,
+    nodeName,
+    root: kubeletRoot(rootDirectory),
+    node: () => options.registered,
+  })
   const mounter = createCsiMounter({
     rootDirectory,
     nodeName,
