@@ -34,7 +34,7 @@ function aReplicaSet(name: string, size: number, available: number, sizedFor?: D
 }
 
 const named = (scales: readonly { replicaSet: ReplicaSet; replicas: number }[]) =>
-  Object.fromEntries(scales.map(({ replicaSet, replicas }) => [replicaSet.metadata!.name, replicas]))
+  Object.fromEntries<number>(scales.map(({ replicaSet, replicas }) => [replicaSet.metadata!.name!, replicas]))
 
 void describe('maxSurge and maxUnavailable', () => {
   const rows: readonly (readonly [number, IntOrString, IntOrString, number, number])[] = [
@@ -147,6 +147,55 @@ void describe('planScale', () => {
     assert.equal(isScaling(ten, rollout), true)
     assert.equal(isScaling(five, rollout), false)
     assert.deepEqual(named(planScale(ten, rollout)), { new: 10 })
+  })
+
+  /** Sizes from the newest replica set to the oldest; `0` surge. */
+  const shares: readonly (readonly [number, number, readonly number[], readonly number[]])[] = [
+    [10, 12, [10], [12]],
+    [10, 5, [10], [5]],
+    [5, 10, [2, 3], [4, 6]],
+    [5, 3, [2, 3], [1, 2]],
+    [9, 4, [8, 1], [4, 0]],
+    [7, 10, [2, 3, 2], [3, 4, 3]],
+    [13, 8, [2, 8, 3], [1, 5, 2]],
+    [3, 4, [1, 1, 1], [2, 1, 1]],
+    [3, 2, [1, 1, 1], [1, 1, 0]],
+    [6, 0, [3, 2, 1], [0, 0, 0]],
+    [6, 6, [0, 0, 0], [6, 0, 0]],
+  ]
+  const aged = (sizes: readonly number[], was: Deployment) =>
+    sizes.map((size, index) => {
+      const replicaSet = aReplicaSet(`v${index}`, size, 0, was)
+      const creationTimestamp = `2026-01-0${9 - index}T00:00:00Z`
+      return { ...replicaSet, metadata: { ...replicaSet.metadata!, creationTimestamp } }
+    })
+  const scaled = (sizes: readonly number[], was: Deployment, now: Deployment) => {
+    const [current, ...old] = aged(sizes, was)
+    const changes = named(planScale(now, { current: current!, old })) as Record<string, number>
+    return sizes.map((size, index) => changes[`v${index}`] ?? size)
+  }
+  for (const [before, after, sizes, expected] of shares) {
+    void it(`from ${before} to ${after} makes ${sizes.join(', ')} to ${expected.join(', ')}`, () => {
+      assert.deepEqual(scaled(sizes, aDeployment(before, 0, 1), aDeployment(after, 0, 1)), expected)
+    })
+  }
+
+  void it('counts the surge, also one that has changed', () => {
+    assert.deepEqual(scaled([6, 6], aDeployment(10, 2, 1), aDeployment(20, 2, 1)), [11, 11])
+    assert.deepEqual(scaled([5, 8], aDeployment(10, 3, 1), aDeployment(50, 6, 1)), [22, 34])
+  })
+
+  void it('grows the newest of the old when none has the present template', () => {
+    const old = aged([2, 2], aDeployment(4, 0, 1))
+    assert.deepEqual(named(planScale(aDeployment(5, 0, 1), { current: undefined, old })), { v0: 3, v1: 2 })
+  })
+
+  void it('ends the old ones only when the new one has all pods, and they serve', () => {
+    const ten = aDeployment(10, 0, 1)
+    const old = [aReplicaSet('old', 2, 2, ten)]
+    assert.deepEqual(named(planScale(ten, { current: aReplicaSet('new', 10, 10, ten), old })), { old: 0 })
+    const broken = aReplicaSet('new', 10, 3, ten)
+    assert.notEqual(named(planScale(ten, { current: broken, old })).old, 0)
   })
 
   void it('shares what is added by size, the rest to the largest', () => {

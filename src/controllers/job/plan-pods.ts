@@ -1,6 +1,6 @@
 import type { Job } from '../../api/generated/batch.v1.ts'
 import type { Pod } from '../../api/generated/core.v1.ts'
-import { inDeletionOrder } from '../pods/deletion-order.ts'
+import { leastFarFirst } from '../pods/deletion-order.ts'
 import { isTerminating } from '../pods/pod-state.ts'
 import { backoffLeftMs, indexBackoffLeftMs } from './backoff.ts'
 import { firstFreeIndexes, unionOfIndexes } from './completion-indexes.ts'
@@ -25,7 +25,7 @@ export function planPods(job: Job, observed: JobObservation, nowMs: number): Pod
   if (isSuspended(job)) return active.length === 0 ? { type: 'keep' } : { type: 'delete', pods: active }
 
   const wanted = wantedActive(job, observed)
-  const excess = excessPods(job, active, Math.max(0, active.length - wanted), nowMs)
+  const excess = excessPods(job, active, Math.max(0, active.length - wanted))
   if (excess.length > 0) return { type: 'delete', pods: excess.slice(0, maxBurst) }
 
   const missing = wanted - active.length - (replacesOnlyFailed(job) ? terminating : 0)
@@ -67,12 +67,12 @@ function planIndexes(
  * Active pods to delete: those with an index that is not wanted or that another has too, and then, up to `atLeast`, those
  * that got least far.
  */
-function excessPods(job: Job, active: readonly Pod[], atLeast: number, nowMs: number): readonly Pod[] {
+function excessPods(job: Job, active: readonly Pod[], atLeast: number): readonly Pod[] {
   const keepers = new Map<number, Pod>()
   const surplus: Pod[] = []
   const kept: Pod[] = []
   // The last in the order of deletion stays.
-  for (const pod of inDeletionOrder(active, [], nowMs).toReversed()) {
+  for (const pod of leastFarFirst(active).toReversed()) {
     const index = completionIndexOf(pod)
     const isRepeated = index !== undefined && keepers.has(index)
     if (job.spec?.completionMode === 'Indexed' && (!hasValidIndex(pod, job) || isRepeated)) surplus.push(pod)

@@ -13,8 +13,8 @@ export interface ClaimOptions<Owner extends KubernetesObject, T extends Kubernet
   /** What is claimed; its cache is indexed by controller. */
   readonly resource: Resource<T>
   readonly selector: ParsedLabelSelector
-  /** Orphans that must not be adopted (terminated pods) return false. */
-  mayAdopt?(object: T): boolean
+  /** What is left as it is (pods that have ended), neither adopted nor released, returns false. */
+  isConcerned?(object: T): boolean
   /** Names that decide beside labels whether an object is the owner's (stateful sets). */
   isMember?(object: T): boolean
   /** Put on what is adopted, and taken from what is released. */
@@ -36,15 +36,15 @@ export function planClaim<Owner extends KubernetesObject, T extends KubernetesOb
   held: readonly T[],
   orphaned: readonly T[],
 ): ClaimPlan<T> {
-  const { owner, selector, mayAdopt = () => true, isMember = () => true } = options
+  const { owner, selector, isConcerned = () => true, isMember = () => true } = options
   const isSelected = (object: T) => matchesLabels(selector, object.metadata?.labels ?? {}) && isMember(object)
   const ownerEnds = isDeleting(owner)
   return {
     owned: held.filter(isSelected),
     adopt: ownerEnds
       ? []
-      : orphaned.filter((object) => !isDeleting(object) && mayAdopt(object) && isSelected(object)),
-    release: ownerEnds ? [] : held.filter((object) => !isSelected(object)),
+      : orphaned.filter((object) => !isDeleting(object) && isConcerned(object) && isSelected(object)),
+    release: ownerEnds ? [] : held.filter((object) => isConcerned(object) && !isSelected(object)),
   }
 }
 
@@ -74,7 +74,7 @@ export async function claim<Owner extends KubernetesObject, T extends Kubernetes
 
   const latest = await client.get(ownerResource, { namespace, name })
   if (latest.metadata?.uid !== uid) throw new Error(`${name} has been replaced by another of its name`)
-  if (isDeleting(latest)) return claimed
+  if (isDeleting(latest)) throw new Error(`${name} has just been deleted`)
   for (const object of plan.adopt) {
     const { ownerReferences = [], finalizers = [] } = object.metadata ?? {}
     const adopted = await setOwners(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { aPod } from '../testing/a-pod.ts'
-import { deletionCost, deletionCostAnnotation, inDeletionOrder } from './deletion-order.ts'
+import { deletionCost, deletionCostAnnotation, inDeletionOrder, leastFarFirst } from './deletion-order.ts'
 
 const nowMs = Date.UTC(2026, 0, 2)
 const longAgo = '2026-01-01T00:00:00Z'
@@ -73,6 +73,43 @@ void describe('inDeletionOrder', () => {
     const sibling = aPod('sibling', { spec: { nodeName: 'n2' } })
     assert.deepEqual(inDeletionOrder([here, there], [here, there, sibling], nowMs), [there, here])
   })
+})
+
+void describe('leastFarFirst', () => {
+  const minuteAgo = '2026-01-01T23:59:00Z'
+  const rows: readonly (readonly [string, Pod, Pod])[] = [
+    ['unassigned before assigned', aPod('z', { readyAt: longAgo }), aPod('a', onNode)],
+    ['not ready before ready', aPod('z', onNode), aPod('a', { ...onNode, readyAt: justNow })],
+    [
+      'ready for a shorter time, to the second',
+      aPod('z', { readyAt: '2026-01-01T23:59:01Z' }),
+      aPod('a', { readyAt: minuteAgo }),
+    ],
+    [
+      'whatever giving them up costs',
+      aPod('z', { readyAt: justNow, ...cost('5') }),
+      aPod('a', { readyAt: minuteAgo, ...cost('-5') }),
+    ],
+    [
+      'more restarts first',
+      aPod('z', { readyAt: longAgo, status: restarts(3) }),
+      aPod('a', { readyAt: longAgo, status: restarts(1) }),
+    ],
+    [
+      'younger first',
+      aPod('z', { metadata: { creationTimestamp: '2026-01-01T00:00:01Z' } }),
+      aPod('a', { metadata: { creationTimestamp: longAgo } }),
+    ],
+  ]
+  for (const [name, first, second] of rows) {
+    void it(name, () => {
+      for (const pods of [
+        [first, second],
+        [second, first],
+      ])
+        assert.deepEqual(leastFarFirst(pods), [first, second])
+    })
+  }
 })
 
 void describe('deletionCost', () => {

@@ -22,9 +22,7 @@ export function inDeletionOrder(
   const rankOf = (pod: Pod) => onNode.get(pod.spec?.nodeName ?? '') ?? 0
   return pods.toSorted(
     (a, b) =>
-      Number(!!a.spec?.nodeName) - Number(!!b.spec?.nodeName) ||
-      phaseRank(a) - phaseRank(b) ||
-      Number(isReady(a)) - Number(isReady(b)) ||
+      compareProgress(a, b) ||
       deletionCost(a) - deletionCost(b) ||
       rankOf(b) - rankOf(a) ||
       compareAge(readyTime(a), readyTime(b), a, b, nowMs) ||
@@ -37,6 +35,30 @@ export function inDeletionOrder(
         nowMs,
       ),
   )
+}
+
+/** The pods in the order in which a job gives them up: those that got least far first. Source: as above, ActivePods. */
+export function leastFarFirst(pods: readonly Pod[]): readonly Pod[] {
+  return pods.toSorted(
+    (a, b) =>
+      compareProgress(a, b) ||
+      compareTimes(readyTime(a), readyTime(b)) ||
+      compareRestarts(a, b) ||
+      compareTimes(parseTime(a.metadata?.creationTimestamp), parseTime(b.metadata?.creationTimestamp)),
+  )
+}
+
+function compareProgress(a: Pod, b: Pod): number {
+  return (
+    Number(!!a.spec?.nodeName) - Number(!!b.spec?.nodeName) ||
+    phaseRank(a) - phaseRank(b) ||
+    Number(isReady(a)) - Number(isReady(b))
+  )
+}
+
+/** Later first; an unknown time counts as latest. */
+function compareTimes(a = Infinity, b = Infinity): number {
+  return a === b ? 0 : a < b ? 1 : -1
 }
 
 /** The annotation's value; 0 without one, or with one that is no 32-bit integer in canonical form. */

@@ -57,7 +57,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
           ownerResource: resource,
           resource: pods,
           selector: kind.selector(owner),
-          mayAdopt: isActive,
+          isConcerned: isActive,
         },
         context,
       )

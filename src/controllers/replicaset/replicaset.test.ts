@@ -148,6 +148,31 @@ void describe('replicaSetReconciler', () => {
     assert.equal((await harness.all(pods)).length, 3)
   })
 
+  void it('keeps pods that have ended, whatever labels they are given', async () => {
+    await start(aReplicaSet('web', 1))
+    const [key] = keys(await harness.all(pods))
+    await harness.edit(pods, key!, (pod) => ({ ...pod, status: { phase: 'Failed' as const } }), 'status')
+    await harness.edit(pods, key!, (pod) => ({ ...pod, metadata: { ...pod.metadata, labels: {} } }))
+    await harness.settle()
+    assert.equal(controllerOf(await harness.one(pods, key!))?.name, 'web')
+    assert.equal((await harness.all(pods)).length, 2)
+  })
+
+  void it('adopts and creates nothing when it has just been deleted', async () => {
+    harness = await runReconcilers([replicaSetReconciler], ({ client }) => {
+      const { get } = client
+      client.get = async (resource, ...rest) => {
+        const found = await get(resource, ...rest)
+        const ends = { ...found.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' }
+        return resource.kind === 'ReplicaSet' ? { ...found, metadata: ends } : found
+      }
+      client.seed(pods, aPod('orphan', { metadata: { labels } }))
+      client.seed(replicaSets, aReplicaSet('web', 2))
+    })
+    assert.equal((await harness.all(pods)).length, 1)
+    assert.equal(controllerOf(await harness.one(pods, 'default/orphan')), undefined)
+  })
+
   void it('leaves pods of others alone', async () => {
     const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'x', uid: 'x', controller: true }
     harness = await runReconcilers([replicaSetReconciler], ({ client }) => {
