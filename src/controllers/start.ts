@@ -109,7 +109,7 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
     replicaSetReconciler,
     replicationControllerReconciler,
     jobReconciler(),
-    jobOrphanPodReconciler,
+    jobOrphanPodReconciler(),
     cronJobReconciler(),
     statefulSetReconciler,
     daemonSetReconciler(),

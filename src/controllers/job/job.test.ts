@@ -21,7 +21,7 @@ void describe('jobReconciler', () => {
   afterEach(() => harness.stop())
 
   async function start(job: Job = aJob(), ...others: readonly Pod[]): Promise<void> {
-    harness = await runReconcilers([jobReconciler(), jobOrphanPodReconciler], ({ client }) => {
+    harness = await runReconcilers([jobReconciler(), jobOrphanPodReconciler()], ({ client }) => {
       client.seed(pods, ...others)
       client.seed(jobs, job)
     })
@@ -510,7 +510,7 @@ void describe('jobOrphanPodReconciler', () => {
   ]
   for (const [name, pod, owner, isReleased] of rows) {
     void it(`${isReleased ? 'lets go' : 'keeps'} pods ${name}`, async () => {
-      const harness = await runReconcilers([jobOrphanPodReconciler], ({ client }) => {
+      const harness = await runReconcilers([jobOrphanPodReconciler()], ({ client }) => {
         client.seed(pods, pod)
         if (owner) client.seed(jobs, owner)
       })
@@ -521,7 +521,7 @@ void describe('jobOrphanPodReconciler', () => {
   }
 
   void it('lets go the pods of a job that is deleted', async () => {
-    const harness = await runReconcilers([jobOrphanPodReconciler], ({ client }) => {
+    const harness = await runReconcilers([jobOrphanPodReconciler()], ({ client }) => {
       client.seed(pods, tracked('p', job('job-uid')))
       client.seed(jobs, aJob())
     })

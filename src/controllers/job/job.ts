@@ -7,6 +7,7 @@ import { keyOf } from '../../machinery/resource.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { claim } from '../ownership/claim.ts'
 import { indexByController } from '../ownership/controller-index.ts'
+import { identityOf } from '../ownership/identity.ts'
 import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { noBackoff, type Backoff } from './backoff.ts'
 import { countForeignJob, countSync, type JobAction } from './job-metrics.ts'
@@ -23,6 +24,8 @@ import { trackJob, type JobStep } from './track-job.ts'
 export function jobReconciler(): Reconciler {
   /** By key. Lost with the process: then the next failure counts as the first. */
   const backoffs = new Map<string, Backoff>()
+  /** The jobs that others manage, by key, with their uids. */
+  const foreign = new Map<string, string>()
 
   return {
     name: 'job',
@@ -38,7 +41,7 @@ export function jobReconciler(): Reconciler {
     async reconcile(key, context) {
       const { cache, clock, events } = context
       const found = cache(jobs).get(key)
-      if (found && isManagedByOthers(found)) countForeignJob(context.metrics, found.spec?.managedBy ?? '')
+      noteForeign(key, found, context)
       if (!found || isManagedByOthers(found) || finishedCondition(found)) {
         backoffs.delete(key)
         return done
@@ -66,6 +69,15 @@ export function jobReconciler(): Reconciler {
         countSync(context.metrics, found, { action, result, tookMs: clock.monotonic() - startMs })
       }
     },
+  }
+
+  /** Counts each job that others manage once. */
+  function noteForeign(key: string, job: Job | undefined, { metrics }: ReconcileContext): void {
+    if (!job || !isManagedByOthers(job)) return void foreign.delete(key)
+    const { uid } = identityOf(job)
+    if (foreign.get(key) === uid) return
+    foreign.set(key, uid)
+    countForeignJob(metrics, job.spec?.managedBy ?? '')
   }
 }
 

@@ -4,6 +4,7 @@ import type { ReconcileContext } from '../../client/reconciler.ts'
 import { createPod, deletePod, isNamespaceTerminating } from '../pods/pod-control.ts'
 import { isReady } from '../pods/pod-state.ts'
 import { slowStart } from '../pods/slow-start.ts'
+import { countCreatedPods } from './job-metrics.ts'
 import { newJobPod } from './job-pod.ts'
 import type { JobObservation } from './observe-job.ts'
 import type { PodsPlan } from './plan-pods.ts'
@@ -77,16 +78,24 @@ async function createPods(
   context: ReconcileContext,
 ): Promise<PodCounts> {
   const counts = countsOf(observed)
-  let { active } = counts
+  let tried = 0
+  let succeeded = 0
+  let failure: unknown
   try {
     await slowStart(indexes.length, async (at) => {
       const index = indexes[at]
       const replaced = index === undefined ? undefined : observed.indexes?.awaitingSuccessor.get(index)
+      tried++
       await createPod(newJobPod(job, index, replaced), job, context)
-      active++
+      succeeded++
     })
-  } catch (failure) {
-    return isNamespaceTerminating(failure) ? { ...counts, active } : { ...counts, active, failure }
+  } catch (error) {
+    failure = isNamespaceTerminating(error) ? undefined : error
   }
-  return { ...counts, active }
+  countCreatedPods(context.metrics, job, {
+    succeeded,
+    failed: failure === undefined ? 0 : tried - succeeded,
+    replaces: { failed: observed.failed > 0, terminating: observed.terminating > 0 },
+  })
+  return { ...counts, active: counts.active + succeeded, ...(failure !== undefined && { failure }) }
 }

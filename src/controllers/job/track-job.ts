@@ -4,7 +4,12 @@ import type { ReconcileContext } from '../../client/reconciler.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
 import { accountPods, endedStatus, settleUncounted } from './account-pods.ts'
-import { countFinishedJob, countFinishedPods, countHandledFailure } from './job-metrics.ts'
+import {
+  countFinishedIndexes,
+  countFinishedJob,
+  countFinishedPods,
+  countHandledFailure,
+} from './job-metrics.ts'
 import { isTracked } from './job-pod.ts'
 import { matchFailurePolicy } from './pod-failure-policy.ts'
 import type { PodCounts } from './manage-pods.ts'
@@ -48,6 +53,7 @@ export async function trackJob(
   const ended = failed ? undefined : endedStatus(settled, accounting, terminating)
   const written = await writeStatus(noted, ended ?? settled, context)
   countFinishedPods(context.metrics, written, found)
+  countFinishedIndexes(context.metrics, written, found)
   for (const pod of released) {
     const { action } =
       pod.status?.phase === 'Failed' ? matchFailurePolicy(job.spec?.podFailurePolicy, pod) : {}

@@ -16,12 +16,12 @@ export type ReplicaPlan =
 export function planReplicas(
   wanted: number,
   active: readonly Pod[],
-  related: readonly Pod[],
+  related: () => readonly Pod[],
   nowMs: number,
 ): ReplicaPlan {
   const excess = active.length - wanted
   if (excess === 0) return { type: 'keep' }
   if (excess < 0) return { type: 'create', count: Math.min(-excess, maxBurst) }
-  const ordered = excess < active.length ? inDeletionOrder(active, related, nowMs) : active
+  const ordered = excess < active.length ? inDeletionOrder(active, related(), nowMs) : active
   return { type: 'delete', pods: ordered.slice(0, Math.min(excess, maxBurst)) }
 }

@@ -15,6 +15,7 @@ import { isActive, isTerminating, nextAvailabilityMs } from '../pods/pod-state.t
 import { inParallel, slowStart } from '../pods/slow-start.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
 import { planReplicas } from './plan-replicas.ts'
+import { tellDeletedAges } from './replica-set-metrics.ts'
 import { replicaStatus } from './replica-status.ts'
 
 export type ReplicaOwner = ReplicaSet | ReplicationController
@@ -91,7 +92,8 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
   /** Creates or deletes pods; what that failed with, so that the status can say it. */
   async function manage(owner: T, active: readonly Pod[], context: ReconcileContext): Promise<unknown> {
     const { replicas = 1, template } = owner.spec ?? {}
-    const plan = planReplicas(replicas, active, relatedPods(owner, active, context), context.clock.now())
+    const nowMs = context.clock.now()
+    const plan = planReplicas(replicas, active, () => relatedPods(owner, active, context), nowMs)
     try {
       switch (plan.type) {
         case 'keep':
@@ -102,6 +104,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
           )
           return undefined
         case 'delete':
+          if (plan.pods.length < active.length) tellDeletedAges(context.metrics, active, plan.pods, nowMs)
           await inParallel(plan.pods, (pod) => deletePod(pod, owner, context))
           return undefined
       }

@@ -38,7 +38,10 @@ void describe('planReplicas', () => {
   ] as const
   for (const [wanted, plan] of rows) {
     void it(`of 3 pods for ${wanted} is ${plan.type}`, () => {
-      assert.deepEqual(planReplicas(wanted, running, running, 0), plan)
+      assert.deepEqual(
+        planReplicas(wanted, running, () => running, 0),
+        plan,
+      )
     })
   }
 })
@@ -126,6 +129,20 @@ void describe('replicaSetReconciler', () => {
       3,
     )
     assert.equal((await harness.one(replicaSets, 'default/web')).status?.observedGeneration, 2)
+  })
+
+  void it('tells how old deleted pods were beside the youngest', async () => {
+    await start(aReplicaSet('web', 2))
+    await harness.pass(60_000)
+    await harness.edit(replicaSets, 'default/web', (set) => ({ ...set, spec: { ...set.spec!, replicas: 3 } }))
+    await harness.pass(20_000)
+    for (const key of keys(await harness.all(pods)))
+      await harness.edit(pods, key, (pod) => makeReady(pod, harness.clock.now()), 'status')
+    await harness.edit(replicaSets, 'default/web', (set) => ({ ...set, spec: { ...set.spec!, replicas: 1 } }))
+    await harness.settle()
+    const text = harness.metrics.text()
+    assert.match(text, /replicaset_controller_sorting_deletion_age_ratio_bucket\{le="4"\} 2\n/)
+    assert.match(text, /replicaset_controller_sorting_deletion_age_ratio_bucket\{le="0.5"\} 0\n/)
   })
 
   void it('adopts orphans that it selects and lets go what it does not select any more', async () => {
