@@ -116,6 +116,7 @@ function aContainer(): ContainerConfig {
     environment: [],
     mounts: [],
     devices: [],
+    cdiDevices: [],
     labels: {},
     annotations: {},
     logPath: `${name}.log`,

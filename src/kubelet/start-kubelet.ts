@@ -17,6 +17,8 @@ import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
 import { keyOf } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
 import { quantityValue } from '../machinery/quantity.ts'
+import type { RunningDevices } from './devices/start-devices.ts'
+import { noPodResources } from './devices/pod-resources.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
 import type { EvictionManager } from './eviction/eviction-manager.ts'
 import { guardNode } from './eviction/guard-node.ts'
@@ -32,6 +34,7 @@ import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
 import { kubeletConfiguration } from './configuration/describe-options.ts'
 import type { KubeletOptions, KubeletServerOptions, RuntimeChoice, ServingCertificate } from './options.ts'
+import { startPlugins } from './plugins/start-plugins.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
 import { isStaticPod } from './pods/pod.ts'
@@ -107,6 +110,7 @@ export async function startKubelet(
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` })
   const serviceInformer = informers.informer(serviceResource)
   let csi: RunningCsi | undefined
+  let devices: RunningDevices | undefined
   /** All pods are known: what belongs to none of them is a leftover. */
   let knowsPods = false
   const reporter = createNodeReporter({
@@ -119,6 +123,7 @@ export async function startKubelet(
     monitor,
     description,
     volumesInUse: () => csi?.inUse() ?? [],
+    devices: () => devices?.amounts() ?? {},
     pressures: () => guard?.pressures ?? new Set(),
     problems: () => [observer.health()].filter((problem) => problem !== undefined),
     cached: () => nodeInformer.get(nodeName),
@@ -150,7 +155,7 @@ export async function startKubelet(
     claim: (namespace, name) => client.get(persistentVolumeClaims, { namespace, name }),
     volume: (name) => client.get(persistentVolumes, { name }),
   }
-  if (runtime.usesHost) csi = await openCsi()
+  if (runtime.usesHost) [csi, devices] = await Promise.all([openCsi(), openDevices()])
   const volumes = runtime.usesHost
     ? createVolumeManager({
         rootDirectory: paths.rootDirectory,
@@ -163,6 +168,12 @@ export async function startKubelet(
       })
     : createSimulatedVolumeManager(sources, claims)
 
+  /** What could not be taken back before may be now. */
+  function onDriver(): void {
+    if (!knowsPods) return
+    removeLeftovers().catch((error: unknown) => log.warn('removing leftovers failed', { error }))
+  }
+
   /** gRPC and CSI's messages are loaded only where they are used. */
   async function openCsi(): Promise<RunningCsi> {
     const { startCsi } = await import('./volumes/csi/start-csi.ts')
@@ -171,16 +182,29 @@ export async function startKubelet(
       nodeName,
       client,
       clock,
-      log,
       recorder,
       tokens,
       registered: reporter.registered,
       reportedInUse: () => reporter.node?.status?.volumesInUse ?? [],
       onInUseChange: () => reporter.changed(),
-      onDriver: () => {
-        if (knowsPods)
-          removeLeftovers().catch((error: unknown) => log.warn('removing leftovers failed', { error }))
+      onDriver,
+    })
+  }
+  /** Plugins and drivers of devices: loaded as CSI is. */
+  async function openDevices(): Promise<RunningDevices> {
+    const { startDevices } = await import('./devices/start-devices.ts')
+    return await startDevices({
+      rootDirectory: paths.rootDirectory,
+      nodeName,
+      client,
+      clock,
+      log,
+      metrics: context.metrics,
+      onChange(podUIDs) {
+        reporter.changed()
+        for (const uid of podUIDs) manager.observed(uid)
       },
+      onDriver,
     })
   }
   const observer = createObserver({ runtime, clock, log, onChange: (uid) => manager.observed(uid) })
@@ -195,6 +219,7 @@ export async function startKubelet(
     mounter: systemMounter,
     images: createImagePuller(runtime, clock),
     cgroups,
+    resources: devices?.resources ?? noPodResources,
     probeMetrics,
     paths,
     node: {
@@ -258,6 +283,7 @@ export async function startKubelet(
     volumes: createSimulatedVolumeManager(sources),
     images: createImagePuller(componentRuntime, clock),
     cgroups: noCgroups,
+    resources: noPodResources,
     networkReady: async () => {},
     services: async () => [],
   }
@@ -271,6 +297,7 @@ export async function startKubelet(
     policy: {
       allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [],
       hasAppArmor: machine.hasAppArmor,
+      isPluginResource: services.resources.isPluginResource,
     },
     track(uid, references) {
       configMapTracker.track(uid, references.configMaps)
@@ -369,9 +396,27 @@ export async function startKubelet(
       await volumes.remove(uid).catch((error: unknown) => log.warn('removing volumes failed', { uid, error }))
       await cgroups.remove(uid).catch((error: unknown) => log.warn('removing cgroups failed', { uid, error }))
     }
+    for (const uid of devices?.podUIDs() ?? []) {
+      if (manager.findByUID(uid)) continue
+      await services.resources
+        .release(uid)
+        .catch((error: unknown) => log.warn('taking devices back failed', { uid, error }))
+    }
     await removeStrayLogs(paths.podLogsDirectory, (uid) => manager.findByUID(uid) !== undefined)
   }
 
+  const plugins =
+    csi &&
+    devices &&
+    startPlugins({
+      rootDirectory: paths.rootDirectory,
+      handlers: { CSIPlugin: csi.handler, ...devices.handlers },
+      when: reporter.registered.then(() =>
+        csi.announce().catch((error: unknown) => log.warn('making the CSINode failed', { error })),
+      ),
+      clock,
+      log,
+    })
   const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
   let stopping = false
   const ready = (async () => {
@@ -414,7 +459,9 @@ export async function startKubelet(
       monitor.stop()
       observer.stop()
       componentObserver.stop()
-      await csi?.stop()
+      await plugins?.stop()
+      csi?.stop()
+      await devices?.stop()
       await Promise.all([manager.stop(), lease.stop(), reporter.stop(), mirrors.stop()])
       configMapTracker.stop()
       secretTracker.stop()

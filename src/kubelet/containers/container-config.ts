@@ -1,5 +1,6 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { goJson } from '../../machinery/go-format.ts'
+import type { ContainerAdditions } from '../devices/pod-resources.ts'
 import { terminationGraceSeconds } from '../pods/plan/grace.ts'
 import { containerHash, containerHashAnnotation } from '../pods/plan/restart.ts'
 import type { AnyContainer } from '../pods/pod.ts'
@@ -25,13 +26,15 @@ export interface ContainerConfigInput {
   readonly environment: readonly Variable[]
   readonly mounts: readonly Mount[]
   readonly devices: readonly Device[]
+  /** Of devices that plugins and drivers give. */
+  readonly additions: ContainerAdditions
   readonly resources: LinuxResources
   readonly security: ContainerSecurity
   readonly targetContainerID?: string
 }
 
 export function containerConfig(input: ContainerConfigInput): ContainerConfig {
-  const { pod, container, attempt, environment, security, targetContainerID } = input
+  const { pod, container, attempt, environment, security, targetContainerID, additions } = input
   const values = new Map(environment.map(({ name, value }) => [name, value]))
   const expanded = (texts: readonly string[] = []) =>
     texts.map((text) => expand(text, (name) => values.get(name)))
@@ -44,11 +47,13 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     command: expanded(container.command),
     args: expanded(container.args),
     workingDir: container.workingDir ?? '',
-    environment,
-    mounts: input.mounts,
-    devices: input.devices,
+    environment: [...additions.environment.filter(({ name }) => !values.has(name)), ...environment],
+    mounts: [...additions.mounts, ...input.mounts],
+    devices: [...additions.devices, ...input.devices],
+    cdiDevices: additions.cdiDevices,
     labels: { ...podIdentity(pod), 'io.kubernetes.container.name': container.name },
     annotations: {
+      ...additions.annotations,
       [containerHashAnnotation]: containerHash(container),
       [restartCountAnnotation]: String(attempt),
       [terminationMessagePathAnnotation]: container.terminationMessagePath ?? '/dev/termination-log',

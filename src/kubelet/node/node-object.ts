@@ -32,6 +32,8 @@ export interface NodeState {
   readonly images: readonly Image[]
   /** What the node is short of. */
   readonly pressures: ReadonlySet<NodePressure>
+  /** Resources of device plugins, by name. */
+  readonly devices: Readonly<Record<string, { readonly capacity: number; readonly allocatable: number }>>
   readonly now: number
 }
 
@@ -76,8 +78,8 @@ export function nodeStatus(
   const declared = declaredResources(previous?.capacity ?? {}, own.capacity)
   const { version, runtime } = state
   return {
-    capacity: { ...own.capacity, ...declared },
-    allocatable: { ...own.allocatable, ...declared },
+    capacity: { ...own.capacity, ...declared, ...amountsOf(state, 'capacity') },
+    allocatable: { ...own.allocatable, ...declared, ...amountsOf(state, 'allocatable') },
     conditions: conditionsOf(state, previous?.conditions ?? []),
     addresses: addressesOf(description),
     daemonEndpoints: { kubeletEndpoint: { Port: description.port } },
@@ -136,6 +138,10 @@ export function resourcesOf({ machine, maxPods, reserved }: NodeDescription) {
       pods: String(maxPods),
     },
   }
+}
+
+function amountsOf({ devices }: NodeState, of: 'capacity' | 'allocatable'): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(devices).map(([name, amounts]) => [name, String(amounts[of])]))
 }
 
 function addressesOf({ addresses, name }: NodeDescription): readonly NodeAddress[] {

@@ -40,6 +40,7 @@ export interface NodeReporterOptions {
   /** Volumes that pods are given or have, as node statuses call them. */
   readonly volumesInUse: () => readonly string[]
   readonly pressures: () => ReadonlySet<NodePressure>
+  readonly devices: () => NodeState['devices']
   /** The newest node object, from whatever has seen it. */
   readonly cached: () => Node | undefined
 }
@@ -72,6 +73,7 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
       problems: [runtimeProblem, networkProblem, ...options.problems()].filter((text) => text !== undefined),
       images,
       pressures: options.pressures(),
+      devices: options.devices(),
       now: clock.now(),
     }
   }

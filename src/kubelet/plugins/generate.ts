@@ -1,12 +1,15 @@
 /**
- * Regenerates what is generated from the .proto files of plugins and of CSI, with buf and protoc-gen-es, offline:
+ * Regenerates what is generated from the .proto files of plugins, CSI, devices and dynamic resources, with buf and protoc-gen-es, offline:
  *
  *     node src/kubelet/plugins/generate.ts
  */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
-for (const folder of [import.meta.dirname, join(import.meta.dirname, '../volumes/csi')]) {
+const folders = ['.', '../volumes/csi', '../devices', '../dra'].map((folder) =>
+  join(import.meta.dirname, folder),
+)
+for (const folder of folders) {
   const plugin = {
     local: 'protoc-gen-es',
     out: join(folder, 'generated'),

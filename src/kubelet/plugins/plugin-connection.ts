@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
-import { Client, credentials, Metadata } from '@grpc/grpc-js'
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 
 type Method<Input extends DescMessage, Output extends DescMessage> = DescMethod & {
   input: Input
@@ -46,6 +46,11 @@ export interface PluginConnection {
     request: MessageInitShape<Input>,
     timeoutMs: number,
   ): Promise<MessageShape<Output>>
+  /** What a plugin tells, until it ends; leaving the loop ends it too. */
+  stream<Input extends DescMessage, Output extends DescMessage>(
+    method: Method<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): AsyncIterable<MessageShape<Output>>
   close(): void
 }
 
@@ -69,14 +74,36 @@ export function connectPlugin(socket: string): PluginConnection {
           new Metadata(),
           { deadline },
           (error, answer) => {
-            if (error) {
-              const name = codeNames[error.code] ?? `Code(${error.code})`
-              reject(new PluginError(error.code, name, error.details, { cause: error }))
-            } else resolve(answer!)
+            if (error) reject(pluginError(error))
+            else resolve(answer!)
           },
         )
       })
     },
+    async *stream(method, request) {
+      const message = create(method.input, request)
+      const call = client.makeServerStreamRequest(
+        `/${method.parent.typeName}/${method.name}`,
+        (value: typeof message) => Buffer.from(toBinary(method.input, value)),
+        (bytes: Buffer) => fromBinary(method.output, bytes),
+        message,
+        new Metadata(),
+      )
+      // An error that comes when nobody reads any more has been asked for.
+      call.on('error', () => {})
+      try {
+        for await (const answer of call) yield answer as MessageShape<typeof method.output>
+      } catch (error) {
+        throw pluginError(error as ServiceError)
+      } finally {
+        call.cancel()
+      }
+    },
     close: () => client.close(),
   }
+}
+
+function pluginError(error: ServiceError): PluginError {
+  const name = codeNames[error.code] ?? `Code(${error.code})`
+  return new PluginError(error.code, name, error.details, { cause: error })
 }

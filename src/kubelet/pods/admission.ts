@@ -12,6 +12,8 @@ export interface NodePolicy {
   /** Sysctls beyond the safe ones; `*` at the end stands for all that begin so. */
   readonly allowedUnsafeSysctls: readonly string[]
   readonly hasAppArmor: boolean
+  /** Whether there is enough of these resources is asked when they are given. */
+  readonly isPluginResource?: (name: string) => boolean
 }
 
 /**
@@ -36,7 +38,7 @@ export function admit(pod: Pod, others: readonly Pod[], node: Node, policy: Node
     )
   }
   return (
-    insufficient(pod, others, node) ??
+    insufficient(pod, others, node, policy.isPluginResource) ??
     (matchesNodeAffinity(pod, node)
       ? undefined
       : predicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")) ??
@@ -45,6 +47,12 @@ export function admit(pod: Pod, others: readonly Pod[], node: Node, policy: Node
       : undefined) ??
     untolerated(pod, node)
   )
+}
+
+/** The devices that the pod asks for could not be given. Source: pkg/kubelet/cm/admission. */
+export function allocationFailure(error: unknown): Failure {
+  const words = error instanceof Error ? error.message : String(error)
+  return rejection('UnexpectedAdmissionError', `Allocate failed due to ${words}, which is unexpected`)
 }
 
 /** Whether a pod that runs here may have the resources that its spec asks for now. */
@@ -62,7 +70,12 @@ function wantsAppArmor(pod: Pod): boolean {
   return profiles.some((profile) => profile !== undefined && profile.type !== 'Unconfined')
 }
 
-function insufficient(pod: Pod, others: readonly Pod[], node: Node): Failure | undefined {
+function insufficient(
+  pod: Pod,
+  others: readonly Pod[],
+  node: Node,
+  isLeftOut: (name: string) => boolean = () => false,
+): Failure | undefined {
   const allocatable = node.status?.allocatable ?? {}
   const amount = (name: string) => {
     const quantity = allocatable[name]
@@ -76,7 +89,7 @@ function insufficient(pod: Pod, others: readonly Pod[], node: Node): Failure | u
   for (const [name, requested] of Object.entries(podRequests(pod))) {
     const capacity = amount(name) ?? (isNative(name) ? 0 : undefined)
     // Resources that the node does not know of are somebody else's.
-    if (requested === 0 || capacity === undefined) continue
+    if (requested === 0 || capacity === undefined || isLeftOut(name)) continue
     const taken = used.reduce((sum, requests) => sum + (requests[name] ?? 0), 0)
     if (requested > capacity - taken) return outOf(name, requested, taken, capacity)
   }

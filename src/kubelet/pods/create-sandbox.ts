@@ -28,6 +28,11 @@ export async function makeSandboxConfig(
   })
 }
 
+/** What the pod's ResourceClaims have been given could not be made ready. */
+export class PrepareError extends Error {
+  override readonly name = 'PrepareError'
+}
+
 /** Starts a sandbox for the pod, when the network is there for it. Resolves with its id. */
 export async function createSandbox(
   services: PodServices,
@@ -37,6 +42,11 @@ export async function createSandbox(
 ): Promise<string> {
   const { runtime, paths } = services
   if (!pod.spec?.hostNetwork) await services.networkReady(signal)
+  await services.resources.prepare(pod).catch((error: unknown) => {
+    throw new PrepareError(
+      `prepare dynamic resources: ${error instanceof Error ? error.message : String(error)}`,
+    )
+  })
   const config = await makeSandboxConfig(services, pod, attempt)
   if (runtime.usesHost) {
     await mkdir(podLogDirectory(paths.podLogsDirectory, pod), { recursive: true, mode: 0o750 })

@@ -3,7 +3,7 @@ import type { Change, Informer } from '../../client/informer.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { referencesOf, type References } from '../objects/references.ts'
-import { admit, resizeVerdict, type NodePolicy } from './admission.ts'
+import { admit, allocationFailure, resizeVerdict, type NodePolicy } from './admission.ts'
 import { podEvents } from './events.ts'
 import { orphanPod } from './orphan-pod.ts'
 import { refusalUnderPressure } from '../eviction/admit-under-pressure.ts'
@@ -92,25 +92,45 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     if (!orphan) {
       options.track(uid, referencesOf(pod))
       const refusal = refusalOf(pod, worker)
-      if (refusal) {
-        podEvents(services.recorder, pod).warning(
-          refusal.reason,
-          refusal.message.replace(/^Pod was rejected: /, ''),
-        )
-        worker.fail(refusal)
-      }
+      if (refusal) worker.fail(toldOf(pod, refusal))
+      else if (mustBeGiven(pod, worker)) worker.hold(given(pod))
     }
     void worker.finished.then(() => finish(worker))
     worker.wake()
     changed()
   }
 
+  function toldOf(pod: Pod, refusal: Failure): Failure {
+    const words = refusal.message.replace(/^Pod was rejected: /, '')
+    podEvents(services.recorder, pod).warning(refusal.reason, words)
+    return refusal
+  }
+
+  /** Devices must be found for the pod before it may run. */
+  function mustBeGiven(pod: Pod, worker: PodWorker): boolean {
+    const deleting = pod.metadata?.deletionTimestamp !== undefined
+    if (isTerminalPhase(pod.status?.phase) || deleting || isOnNode(pod, worker)) return false
+    return servicesOf(pod).resources.wants(pod)
+  }
+
+  async function given(pod: Pod): Promise<Failure | undefined> {
+    try {
+      await servicesOf(pod).resources.allocate(pod)
+      return undefined
+    } catch (error) {
+      return toldOf(pod, allocationFailure(error))
+    }
+  }
+
+  const isOnNode = (pod: Pod, worker: PodWorker) =>
+    servicesOf(pod).observer.get(worker.uid).containers.length > 0
+
   /** A pod whose containers run here already is not asked again: the node has taken it. */
   function refusalOf(pod: Pod, worker: PodWorker) {
     const node = options.node()
     const deleting = pod.metadata?.deletionTimestamp !== undefined
     if (isTerminalPhase(pod.status?.phase) || deleting || node === undefined) return undefined
-    if (servicesOf(pod).observer.get(worker.uid).containers.length > 0) return undefined
+    if (isOnNode(pod, worker)) return undefined
     return (
       refusalUnderPressure(pod, options.pressures()) ?? admit(pod, activePods(worker), node, options.policy)
     )

@@ -6,6 +6,7 @@ import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { createPodProber } from '../probes/pod-prober.ts'
 import { runProbe } from '../probes/run-probe.ts'
 import { podEvents } from './events.ts'
+import { PrepareError } from './create-sandbox.ts'
 import { performAction } from './perform-action.ts'
 import { knownContainersSeen, unseenContainers } from './known-containers.ts'
 import { currentSandbox } from './observation.ts'
@@ -35,6 +36,8 @@ export interface PodWorker {
   removed(): void
   /** The pod may not run here, or not any longer. */
   fail(failure: Failure): void
+  /** The pod waits until it is known whether it may run: undefined when it may. */
+  hold(admission: Promise<Failure | undefined>): void
   /** An object that the pod refers to has changed. */
   refreshObjects(): void
   /** Look again. */
@@ -80,6 +83,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let halted = false
   let isScheduled = false
   let isLearning = false
+  let isHeld = false
   let cancelTimer = () => {}
   const events = () => podEvents(services.recorder, pod)
   const prober = createPodProber({
@@ -97,7 +101,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     isScheduled = true
     queueMicrotask(() => {
       isScheduled = false
-      if (!halted && !isLearning) look()
+      if (!halted && !isLearning && !isHeld) look()
     })
   }
 
@@ -179,6 +183,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       ...(failure && { failure }),
       hostIPs: services.node.hostIPs(),
       appliedResources: memory.appliedResources,
+      devicesOf: (container) => services.resources.statusOf(uid, container),
       resize: resizeVerdict(),
       now,
     })
@@ -301,7 +306,9 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       })
     }
     memory.failed(action, now, message)
-    if (action.type === 'createSandbox') {
+    if (error instanceof PrepareError) {
+      events().warning('FailedPrepareDynamicResources', `Failed to prepare dynamic resources: ${message}`)
+    } else if (action.type === 'createSandbox') {
       events().warning('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
     } else if (action.type === 'killContainer') {
       events().warning('FailedKillPod', `error killing pod: ${message}`)
@@ -353,6 +360,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   async function release(): Promise<void> {
     await volumes?.stop()
     await services.volumes.remove(uid)
+    await services.resources.release(uid)
     if (runtime.usesHost) await services.cgroups.remove(uid)
   }
 
@@ -398,6 +406,19 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       failure ??= reason
       abortStarts()
       wake()
+    },
+    hold(admission) {
+      isHeld = true
+      const done = admission
+        .then((refusal) => {
+          failure ??= refusal
+        })
+        .finally(() => {
+          isHeld = false
+          underWay.delete(done)
+          wake()
+        })
+      underWay.add(done)
     },
     refreshObjects() {
       memory.forgetConfigFailures()

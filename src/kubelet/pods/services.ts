@@ -3,6 +3,7 @@ import type { EventRecorder } from '../../client/event-recorder.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts'
+import type { PodResources } from '../devices/pod-resources.ts'
 import type { DNSSettings } from '../network/dns.ts'
 import type { ImagePuller } from '../images/image-puller.ts'
 import type { ProbeMetrics } from '../probes/probe-metrics.ts'
@@ -22,6 +23,7 @@ export interface PodServices {
   readonly mounter: Mounter
   readonly images: ImagePuller
   readonly cgroups: CgroupManager
+  readonly resources: PodResources
   readonly probeMetrics: ProbeMetrics
   readonly paths: KubeletPaths
   readonly node: NodeFacts

@@ -200,6 +200,7 @@ async function makeConfig(
       },
     }),
     devices: containerDevices(container, volumes),
+    additions: await services.resources.additions(pod, container),
     resources: containerResources(pod, container, node.memoryCapacityBytes, services.cgroups.version),
     security: containerSecurity(pod, container, image, paths.seccompDirectory),
     ...(targetContainerID && { targetContainerID }),

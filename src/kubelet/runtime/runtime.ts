@@ -215,6 +215,8 @@ export interface ContainerConfig {
   readonly environment: readonly { readonly name: string; readonly value: string }[]
   readonly mounts: readonly Mount[]
   readonly devices: readonly Device[]
+  /** Devices by their names in the Container Device Interface: `vendor.com/class=name`. */
+  readonly cdiDevices: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   /** Relative to the sandbox's log directory. */

@@ -3,6 +3,7 @@ import type {
   ContainerStateTerminated,
   ContainerStatus,
   ResourceRequirements,
+  ResourceStatus,
   VolumeMountStatus,
 } from '../../../api/generated/core.v1.ts'
 import type { ObservedContainer } from '../observation.ts'
@@ -29,6 +30,8 @@ export interface ContainerStatusInput {
   /** The resources that the newest instance has. */
   readonly applied: ResourceRequirements | undefined
   readonly resize: ResizeVerdict
+  /** How the devices are that it was given. */
+  readonly devices: readonly ResourceStatus[]
 }
 
 const lostExitCode = 137
@@ -186,7 +189,7 @@ function readiness(
 
 /** What the status tells of the spec in force: resources, mounts, user. */
 function statusDetails(
-  { container, kind, applied, resize }: ContainerStatusInput,
+  { container, kind, applied, resize, devices }: ContainerStatusInput,
   instance: ObservedContainer | undefined,
 ): Partial<ContainerStatus> {
   const volumeMounts = (container.volumeMounts ?? []).map((mount): VolumeMountStatus => {
@@ -202,6 +205,7 @@ function statusDetails(
     ...(volumeMounts.length > 0 && { volumeMounts }),
     ...(instance && kind !== 'ephemeral' && { resources: applied ?? {} }),
     ...(instance && kind !== 'ephemeral' && requests && { allocatedResources: requests }),
+    ...(devices.length > 0 && { allocatedResourcesStatus: devices }),
     ...(instance?.user && { user: { linux: instance.user } }),
   }
 }

@@ -1,4 +1,10 @@
-import type { ContainerStatus, Pod, PodStatus, ResourceRequirements } from '../../../api/generated/core.v1.ts'
+import type {
+  ContainerStatus,
+  Pod,
+  PodStatus,
+  ResourceRequirements,
+  ResourceStatus,
+} from '../../../api/generated/core.v1.ts'
 import { instancesOf, type PodObservation } from '../observation.ts'
 import type { ProbeResults, ResizeVerdict, Waiting } from '../plan/input.ts'
 import { appliedResources, isResizing } from '../plan/resize.ts'
@@ -28,6 +34,8 @@ export interface PodStatusInput {
   /** What running containers were given, by container id. */
   readonly appliedResources: ReadonlyMap<string, ResourceRequirements>
   readonly resize: ResizeVerdict
+  /** How the devices of a container are that it was given. */
+  readonly devicesOf?: (container: string) => readonly ResourceStatus[]
   /** Primary first. */
   readonly hostIPs: readonly string[]
   readonly now: number
@@ -145,6 +153,7 @@ function oneStatus(
     applied:
       instances[0] && appliedResources(input.pod, container, instances[0], input.appliedResources.get(id)),
     resize: input.resize,
+    devices: input.devicesOf?.(container.name) ?? [],
   })
 }
 

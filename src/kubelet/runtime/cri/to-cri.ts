@@ -87,6 +87,7 @@ export function containerConfigToCri(
     })),
     mounts: config.mounts.map(mountToCri),
     devices: config.devices.map((device) => ({ ...device })),
+    CDIDevices: config.cdiDevices.map((name) => ({ name })),
     labels: { ...config.labels },
     annotations: { ...config.annotations },
     logPath: config.logPath,

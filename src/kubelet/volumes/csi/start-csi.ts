@@ -1,10 +1,8 @@
-import { join } from 'node:path'
 import type { Node } from '../../../api/generated/core.v1.ts'
 import type { Client } from '../../../client/client.ts'
 import type { EventRecorder } from '../../../client/event-recorder.ts'
 import type { Clock } from '../../../machinery/clock.ts'
-import type { Logger } from '../../../machinery/log.ts'
-import { watchPlugins } from '../../plugins/plugin-watcher.ts'
+import type { PluginHandler } from '../../plugins/plugin-watcher.ts'
 import { kubeletRoot } from '../kubelet-root.ts'
 import type { TokenSource } from '../token-source.ts'
 import { createCsiDrivers } from './csi-drivers.ts'
@@ -16,7 +14,6 @@ export interface CsiOptions {
   readonly nodeName: string
   readonly client: Client
   readonly clock: Clock
-  readonly log: Logger
   readonly recorder: EventRecorder
   readonly tokens: TokenSource
   /** The node's object, once it is registered. */
@@ -31,12 +28,16 @@ export interface CsiOptions {
 export interface RunningCsi {
   readonly volumes: CsiVolumes
   inUse(): readonly string[]
-  stop(): Promise<void>
+  /** Takes drivers in; only when the node is registered. */
+  readonly handler: PluginHandler
+  /** Makes the object that tells of drivers. */
+  announce(): Promise<void>
+  stop(): void
 }
 
 /** CSI on this node: drivers, the object that tells of them, and their volumes. */
 export async function startCsi(options: CsiOptions): Promise<RunningCsi> {
-  const { client, clock, log, nodeName, rootDirectory } = options
+  const { client, clock, nodeName, rootDirectory } = options
   const drivers = createCsiDrivers({
     client,
     nodeName,
@@ -54,35 +55,17 @@ export async function startCsi(options: CsiOptions): Promise<RunningCsi> {
     onInUseChange: options.onInUseChange,
   })
   await mounter.restore()
-  let watcher: { stop(): Promise<void> } | undefined
-  let stopped = false
-  const watching = options.registered.then(async () => {
-    await drivers.announce().catch((error: unknown) => log.warn('making the CSINode failed', { error }))
-    if (stopped) return
-    watcher = await watchPlugins({
-      directory: join(rootDirectory, 'plugins_registry'),
-      handlers: {
-        CSIPlugin: {
-          async register(name, endpoint, versions) {
-            await drivers.register(name, endpoint, versions)
-            options.onDriver()
-          },
-          deregister: (name, endpoint) => drivers.deregister(name, endpoint),
-        },
-      },
-      clock,
-      log,
-    })
-    if (stopped) await watcher.stop()
-  })
-  watching.catch((error: unknown) => log.error('watching for plugins failed', { error }))
   return {
     volumes: createCsiVolumes({ mounter, client, clock, recorder: options.recorder }),
     inUse: () => mounter.inUse(),
-    async stop() {
-      stopped = true
-      await watcher?.stop()
-      drivers.stop()
+    handler: {
+      async register(name, endpoint, versions) {
+        await drivers.register(name, endpoint, versions)
+        options.onDriver()
+      },
+      deregister: (name, endpoint) => drivers.deregister(name, endpoint),
     },
+    announce: () => drivers.announce(),
+    stop: () => drivers.stop(),
   }
 }
