@@ -57,6 +57,7 @@ test('createNodeReporter keeps the resources that others declare, lets pods have
     problems: () => [],
     volumesInUse: () => [],
     pressures: () => new Set(),
+    devices: () => ({ 'example.com/widget': { capacity: 3, allocatable: 2 } }),
     cached: () => cached,
   })
   await reporter.registered
@@ -77,6 +78,7 @@ test('createNodeReporter keeps the resources that others declare, lets pods have
   await declare({ 'example.com/foo': '5' })
   const { capacity, allocatable } = await nextReport()
   assert.deepEqual([capacity!['example.com/foo'], allocatable!['example.com/foo']], ['5', '5'])
+  assert.deepEqual([capacity!['example.com/widget'], allocatable!['example.com/widget']], ['3', '2'])
   assert.equal(allocatable!['example.com/gone'], undefined)
   assert.equal(capacity!['cpu'], '2')
 
