@@ -49,7 +49,11 @@ export interface SecurityConfiguration extends Omit<AuthenticationConfiguration,
 /** Authentication, authorisation and admission as a cluster usually has them, with the reviews that ask them. */
 export function createSecurity(objects: Objects, configuration: SecurityConfiguration): Security {
   const { clock, random, alwaysAllowPaths, authorizers } = configuration
-  const authentication = createAuthentication({ ...configuration, objects })
+  const authentication = createAuthentication({
+    ...configuration,
+    objects,
+    metrics: configuration.parts.metrics,
+  })
   const authorization = createAuthorization(objects, {
     metrics: configuration.parts.metrics,
     ...(alwaysAllowPaths && { alwaysAllowPaths }),

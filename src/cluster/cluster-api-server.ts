@@ -63,7 +63,16 @@ export async function startClusterApiServer(
     store,
     healthChecks,
     audit,
-    security: clusterSecurity({ pki, server, clock, random, log, admission, ...(loaded && { loaded }) }),
+    security: clusterSecurity({
+      pki,
+      server,
+      clock,
+      random,
+      log,
+      admission,
+      serviceAccounts: options.apiServer?.serviceAccounts,
+      ...(loaded && { loaded }),
+    }),
     hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
     definitions: builtInDefinitions,
     components: () =>
@@ -108,11 +117,12 @@ export async function startClusterApiServer(
 /** CEL and all that reads files is loaded for clusters that have some. */
 async function loadFiles(
   files: SecurityFiles,
-  { clock, random, log }: ClusterApiServerOptions,
+  { clock, random, log, apiServer }: ClusterApiServerOptions,
 ): Promise<LoadedSecurity | undefined> {
   if (Object.keys(files).length === 0) return undefined
   const { loadSecurity } = await import('./security/load-security.ts')
-  return loadSecurity(files, { ownIssuers: [serviceAccountIssuer], clock, random, log })
+  const { issuers: ownIssuers = [serviceAccountIssuer], apiAudiences } = apiServer?.serviceAccounts ?? {}
+  return loadSecurity(files, { ownIssuers, apiAudiences, clock, random, log })
 }
 
 /** The store as the API server sees it: encrypted where that is chosen. */

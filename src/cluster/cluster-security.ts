@@ -7,7 +7,9 @@ import { createSecurity } from '../apiserver/security.ts'
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import type { Random } from '../machinery/random.ts'
+import type { ServiceAccountFlags } from './api-server-flags/service-account-flags.ts'
 import type { LoadedSecurity } from './security/load-security.ts'
+import { readTokenKeys } from './security/read-token-keys.ts'
 import type { ClusterPki } from './pki/cluster-pki.ts'
 
 export const serviceAccountIssuer = 'https://kubernetes.default.svc.cluster.local'
@@ -20,6 +22,7 @@ export interface ClusterSecurityOptions {
   readonly random: Random
   readonly log: Logger
   readonly admission?: AdmissionChoice | undefined
+  readonly serviceAccounts?: ServiceAccountFlags | undefined
   /** What the operator's files add. */
   readonly loaded?: LoadedSecurity
 }
@@ -28,7 +31,9 @@ export interface ClusterSecurityOptions {
 export function clusterSecurity(
   options: ClusterSecurityOptions,
 ): (objects: Objects, parts: SecurityParts) => Security {
-  const { pki, server, clock, random, log, loaded, admission } = options
+  const { pki, server, clock, random, log, loaded, admission, serviceAccounts = {} } = options
+  const { keyFiles = [], ...chosen } = serviceAccounts
+  const otherKeys = keyFiles.flatMap(readTokenKeys)
   const clientAuthorities = [new X509Certificate(pki.authority.certificatePem)]
   const frontProxyAuthorities = [new X509Certificate(pki.frontProxyAuthority.certificatePem)]
   return (objects, parts) =>
@@ -49,8 +54,9 @@ export function clusterSecurity(
       },
       serviceAccounts: {
         issuers: [serviceAccountIssuer],
-        keys: createTokenKeys(createPrivateKey(pki.serviceAccount.privateKeyPem)),
         keySetUri: `${server}/openid/v1/jwks`,
+        ...chosen,
+        keys: createTokenKeys(createPrivateKey(pki.serviceAccount.privateKeyPem), otherKeys),
       },
       onBackgroundError: (error) => log.warn('tracking a token failed', { error }),
     })

@@ -14,6 +14,8 @@ export interface Credentials {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** The client certificate that TLS verified against no CA yet, if one was sent. */
   readonly certificate?: X509Certificate
+  /** Adds an annotation to the audit event of the request. */
+  readonly annotate?: (key: string, value: string) => void
   /** Bearer tokens in WebSocket subprotocols end up in the header too. */
   readonly remoteAddress?: string
 }

@@ -15,7 +15,7 @@ export function createBearerTokenAuthenticator(
     async authenticate(credentials) {
       const token = bearerToken(credentials)
       if (token === undefined) return undefined
-      const identity = await authenticateTokenInOrder(tokens(), token, audiences)
+      const identity = await authenticateTokenInOrder(tokens(), token, audiences, credentials.annotate)
       if (!identity) throw unauthorized('invalid bearer token')
       const accepted =
         identity.audiences.length === 0 || identity.audiences.some((one) => audiences.includes(one))

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TokenRequest, TokenReview } from '../../api/generated/authentication.v1.ts'
 import type { Clock } from '../../machinery/clock.ts'
+import { createMetrics, type Metrics } from '../../machinery/metrics.ts'
 import type { ObjectName } from '../../machinery/resource.ts'
 import type { Objects } from '../objects.ts'
 import { whenReloaded, type Reloadable } from '../reloadable.ts'
@@ -45,6 +46,7 @@ export interface AuthenticationConfiguration {
   readonly added?: Reloadable<AddedAuthentication>
   /** A failure that does no harm to the request at hand, for the log. */
   readonly onBackgroundError: (error: unknown) => void
+  readonly metrics?: Metrics
 }
 
 export interface AddedAuthentication {
@@ -68,19 +70,20 @@ const nothingAdded: Reloadable<AddedAuthentication> = { current: { tokens: [] } 
 
 /** Upstream's usual chain: the front proxy, client certificates, then tokens: static, of service accounts, for bootstrap, then what is added. */
 export function createAuthentication(configuration: AuthenticationConfiguration): Authentication {
-  const { objects, clock, serviceAccounts } = configuration
+  const { objects, clock, serviceAccounts, metrics = createMetrics() } = configuration
   const { issuers, keys, maxExpirationSeconds, extendExpiration = true } = serviceAccounts
   const issuer = issuers[0] ?? ''
   const apiAudiences = serviceAccounts.apiAudiences ?? [issuer]
   const own = [
     createStaticTokenAuthenticator(configuration.staticTokens ?? []),
-    createServiceAccountTokenAuthenticator({ objects, clock, issuers, keys }),
+    createServiceAccountTokenAuthenticator({ objects, clock, issuers, keys, metrics }),
     createLegacyTokenAuthenticator({
       objects,
       clock,
       keys,
       apiAudiences,
       onTrackingError: configuration.onBackgroundError,
+      metrics,
     }),
     createBootstrapTokenAuthenticator(objects, clock),
   ]

@@ -8,6 +8,9 @@ export interface TokenIdentity {
   readonly audiences: readonly string[]
 }
 
+/** Adds an annotation to the audit event of the request that brings a token. */
+export type Annotate = (key: string, value: string) => void
+
 /**
  * One way to know a user by a bearer token. Answers undefined when the token is not of its kind, throws an Unauthorized
  * StatusError that says why when it is of its kind and wrong.
@@ -15,7 +18,11 @@ export interface TokenIdentity {
 export interface TokenAuthenticator {
   readonly name: string
   /** `audiences` are those that the asker accepts: the API server's own, or those of a TokenReview. */
-  authenticateToken(token: string, audiences: readonly string[]): Promise<TokenIdentity | undefined>
+  authenticateToken(
+    token: string,
+    audiences: readonly string[],
+    annotate?: Annotate,
+  ): Promise<TokenIdentity | undefined>
 }
 
 /** The first that knows the token decides. When all fail, their reasons are thrown together. */
@@ -23,11 +30,12 @@ export async function authenticateTokenInOrder(
   authenticators: readonly TokenAuthenticator[],
   token: string,
   audiences: readonly string[],
+  annotate?: Annotate,
 ): Promise<TokenIdentity | undefined> {
   const failures: unknown[] = []
   for (const authenticator of authenticators) {
     try {
-      const identity = await authenticator.authenticateToken(token, audiences)
+      const identity = await authenticator.authenticateToken(token, audiences, annotate)
       if (identity) return identity
     } catch (error) {
       failures.push(error)

@@ -61,6 +61,8 @@ interface Progress {
   readonly auditId: string
   /** Absent where nothing of the request is recorded. */
   record?: AuditRecord | undefined
+  /** Annotations from before there can be a record. */
+  readonly notes: (readonly [key: string, value: string])[]
   /** It is decided whether there is a record. */
   isKnown: boolean
   /** A mistake of ours that ended the request. */
@@ -106,6 +108,7 @@ export class ApiHandler {
       auditId: auditIdOf(request),
       warnings: new Warnings(),
       isKnown: known !== undefined,
+      notes: [],
       timeoutMs: defaultTimeoutMs,
     }
     const reply = await this.#reply(request, info, progress, known)
@@ -179,7 +182,8 @@ export class ApiHandler {
     known: User | undefined,
   ): Promise<HttpReply> {
     const { authorizer, limit } = this.#options
-    const requestor = known ?? (await this.#authenticator.authenticate(credentialsOf(request), info.path))
+    const requestor =
+      known ?? (await this.#authenticator.authenticate(credentialsOf(request, progress), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
     progress.isKnown = true
@@ -188,6 +192,7 @@ export class ApiHandler {
       : await this.#options.auditor?.begin(request, info, requestor, progress.auditId)
     if (record === 'unrecordable') return unrecordableReply(request)
     progress.record = record
+    for (const [key, value] of progress.notes) record?.annotate(key, value)
     const impersonated = wanted && (await impersonate(authorizer, attributes, wanted))
     if (impersonated) record?.impersonated(impersonated.user, impersonated.constraint)
     const user = impersonated?.user ?? requestor
@@ -351,8 +356,12 @@ function lengthOf({ headers }: HttpReply): number | undefined {
   return length === undefined ? undefined : Number(length)
 }
 
-function credentialsOf({ headers, certificate, remoteAddress }: HttpRequest): Credentials {
-  return { headers, ...(certificate && { certificate }), remoteAddress }
+function credentialsOf(
+  { headers, certificate, remoteAddress }: HttpRequest,
+  { notes }: Progress,
+): Credentials {
+  const annotate = (key: string, value: string) => void notes.push([key, value])
+  return { headers, ...(certificate && { certificate }), remoteAddress, annotate }
 }
 
 /** Throws Forbidden unless the action is allowed; an internal error when nobody could tell. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { admissionOptions, parseAdmission } from '../api-server-flags/admission-flags.ts'
+import { parseServiceAccounts, serviceAccountOptions } from '../api-server-flags/service-account-flags.ts'
 import { auditOptions, parseAudit } from '../api-server-flags/audit-flags.ts'
 import { authorizationOptions, parseAuthorization } from '../api-server-flags/authorization-flags.ts'
 import { booleanFlag, durationFlag, given } from '../api-server-flags/flag-values.ts'
@@ -76,6 +77,7 @@ export const schedulerConfigOption: Readonly<Record<string, Option>> = {
 export const apiServerFileOptions: Readonly<Record<string, Option>> = {
   ...auditOptions,
   ...admissionOptions,
+  ...serviceAccountOptions,
   'encryption-provider-config': {
     description: 'EncryptionConfiguration: what of the objects is stored encrypted, and how',
     value: 'FILE',
@@ -226,6 +228,7 @@ export function parseApiServer(input: CommandInput): ApiServerChoice | undefined
     encryption: parseEncryption(input),
     audit: parseAudit(input),
     admission: parseAdmission(input),
+    serviceAccounts: parseServiceAccounts(input),
   })
   return Object.keys(choice).length > 0 ? choice : undefined
 }

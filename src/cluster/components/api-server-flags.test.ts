@@ -6,12 +6,21 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { AuditEvent } from '../../apiserver/audit/audit-event.ts'
 import { startWebhookServer } from '../../apiserver/webhook/testing/webhook-server.ts'
 import type { Pod } from '../../api/generated/core.v1.ts'
-import { configMaps, events, namespaces, pods, secrets } from '../../api/generated/resources.ts'
+import type { TokenRequest } from '../../api/generated/authentication.v1.ts'
+import {
+  configMaps,
+  events,
+  namespaces,
+  pods,
+  secrets,
+  serviceAccounts,
+  tokenReviews,
+} from '../../api/generated/resources.ts'
 import { createHttpClient } from '../../client/http/http-client.ts'
 import { systemClock } from '../../machinery/clock.ts'
 import type { JsonValue } from '../../machinery/meta.ts'
-import { signToken } from '../../machinery/pki/json-web-token.ts'
-import { generateKeyPair } from '../../machinery/pki/key-pair.ts'
+import { parseToken, signToken, tokenKeyId } from '../../machinery/pki/json-web-token.ts'
+import { encodePublicKey, generateKeyPair } from '../../machinery/pki/key-pair.ts'
 import type { StatusError } from '../../machinery/status.ts'
 import { parseCommandLine } from '../cli/command-line.ts'
 import { componentCommands } from '../commands/component.ts'
@@ -214,6 +223,61 @@ test('optional admission plugins do as their configuration says', async () => {
   )
 })
 
+test('service accounts’ tokens are made and believed as the flags say', async () => {
+  using folder = new TestFolder()
+  const before = generateKeyPair()
+  const issuers = ['https://new.example', 'https://old.example']
+  const flags = [
+    ...issuers.map((issuer) => `--service-account-issuer=${issuer}`),
+    '--api-audiences=api,https://old.example',
+    '--service-account-max-token-expiration=2h',
+    '--service-account-jwks-uri=https://new.example/keys',
+    `--service-account-key-file=${folder.file('old.pem', encodePublicKey(before.publicKey))}`,
+    '--default-not-ready-toleration-seconds=7',
+    '--default-unreachable-toleration-seconds=8',
+  ]
+  await using server = await startApiServerProcess(folder, flags)
+  const { client } = server
+  const account = await client.create(serviceAccounts, {
+    metadata: { name: 'builder', namespace: 'default' },
+  })
+  const wanted: TokenRequest = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { audiences: [], expirationSeconds: 10_000 },
+  }
+  const builder = { namespace: 'default', name: 'builder' }
+  const { status, spec } = await client.createSubresource<TokenRequest>(
+    serviceAccounts,
+    builder,
+    'token',
+    wanted,
+  )
+  const { claims } = parseToken(status?.token ?? '')!
+  assert.deepEqual([claims['iss'], claims['aud']], [issuers[0], ['api', 'https://old.example']])
+  assert.equal(spec?.expirationSeconds, 7200)
+  const oldToken = signToken(
+    { ...claims, iss: 'https://old.example', aud: ['https://old.example'] },
+    before.privateKey,
+    tokenKeyId(before.publicKey),
+  )
+  for (const token of [status?.token ?? '', oldToken]) {
+    const review = await client.create(tokenReviews, { spec: { token } })
+    assert.equal(review.status?.user?.uid, account.metadata?.uid, review.status?.error ?? '')
+  }
+  const discovered = await client.raw('/.well-known/openid-configuration')
+  const document = JSON.parse(discovered) as Record<string, unknown>
+  assert.deepEqual([document['issuer'], document['jwks_uri']], [issuers[0], 'https://new.example/keys'])
+  const pod = await client.create(pods, {
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { serviceAccountName: 'builder', containers: [{ name: 'c', image: 'x' }] },
+  })
+  assert.deepEqual(
+    pod.spec?.tolerations?.map(({ tolerationSeconds }) => tolerationSeconds),
+    [7, 8],
+  )
+})
+
 test('a plugin that cannot be made keeps the API server from starting, and is named', async () => {
   using folder = new TestFolder()
   await assert.rejects(
@@ -233,6 +297,17 @@ test('flags that make no sense are refused in the words of kube-apiserver', () =
       ['--audit-webhook-config-file=x', '--audit-webhook-mode=sometimes'],
       /invalid audit webhook mode sometimes, allowed modes are "batch,blocking,blocking-strict"/,
     ],
+    [
+      ['--service-account-max-token-expiration=10m'],
+      /the service-account-max-token-expiration must be between 1 hour and 2\^32 seconds/,
+    ],
+    [['--service-account-issuer='], /service-account-issuer should not be an empty string/],
+    [
+      ['--service-account-issuer=a', '--service-account-issuer=a'],
+      /service-account-issuer "a" is already specified/,
+    ],
+    [['--service-account-issuer=:'], /service-account-issuer ":" contained a ':' but was invalid URL/],
+    [['--service-account-jwks-uri=http://x'], /service-account-jwks-uri requires https scheme/],
     [['--authorization-mode=Magic'], /authorization-mode "Magic" is not a valid mode/],
     [
       ['--authorization-mode=RBAC,RBAC'],

@@ -38,6 +38,7 @@ export interface LoadedSecurity {
 interface LoadContext {
   /** Of the service accounts. */
   readonly ownIssuers: readonly string[]
+  readonly apiAudiences?: readonly string[] | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -48,7 +49,7 @@ const webhookCacheTtlMs = 120_000
 
 /** Throws a CliError that names the file, and what is wrong with it. */
 export function loadSecurity(files: SecurityFiles, context: LoadContext): LoadedSecurity {
-  const { clock, random, log, ownIssuers } = context
+  const { clock, random, log, ownIssuers, apiAudiences = ownIssuers.slice(0, 1) } = context
   const opened: ReloadedFile<unknown>[] = []
   const connect = (path: string) => kubeconfigPost(path, clock)
   try {
@@ -61,7 +62,7 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
           post: connect(path),
           version: files.authenticationTokenWebhookVersion ?? 'v1beta1',
           cacheTtlMs: files.authenticationTokenWebhookCacheTtlMs ?? webhookCacheTtlMs,
-          apiAudiences: ownIssuers,
+          apiAudiences,
           clock,
           random,
         }),

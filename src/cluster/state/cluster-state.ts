@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AdmissionFlags } from '../api-server-flags/admission-flags.ts'
+import type { ServiceAccountFlags } from '../api-server-flags/service-account-flags.ts'
 import type { AuditChoice } from '../api-server-flags/audit-flags.ts'
 import type { AddressPlan } from '../machine/address-plan.ts'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
@@ -50,6 +51,8 @@ export interface ApiServerChoice {
   readonly audit?: AuditChoice
   /** `--enable-admission-plugins` and the others. */
   readonly admission?: AdmissionFlags
+  /** `--service-account-*`, `--api-audiences` */
+  readonly serviceAccounts?: ServiceAccountFlags
   /** `--encryption-provider-config`, `--encryption-provider-config-automatic-reload`. */
   readonly encryption?: { readonly path: string; readonly reloads: boolean }
 }

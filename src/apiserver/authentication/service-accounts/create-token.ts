@@ -33,6 +33,8 @@ export interface TokenIssuerConfiguration {
 export interface CreateTokenOptions {
   /** Adds a Warning header to the answer. */
   warn(message: string): void
+  /** Adds an annotation to the audit event, where events are kept. */
+  annotate?(key: string, value: string): void
 }
 
 const defaultExpirationSeconds = 3600
@@ -51,7 +53,7 @@ export async function createServiceAccountToken(
   configuration: TokenIssuerConfiguration,
   name: ObjectName,
   request: TokenRequest,
-  { warn }: CreateTokenOptions,
+  { warn, annotate }: CreateTokenOptions,
 ): Promise<TokenRequest> {
   const { objects, clock, keys } = configuration
   const account = await objects.getLatest(serviceAccounts, name)
@@ -68,6 +70,7 @@ export async function createServiceAccountToken(
   const issuedAt = Math.floor(clock.now() / 1000)
   const isPodToken =
     configuration.extendExpiration &&
+    bound.pod !== undefined &&
     expirationSeconds === podTokenExpirationSeconds &&
     audiences.every((audience) => configuration.apiAudiences.includes(audience))
   const claims: ServiceAccountClaims = {
@@ -81,6 +84,7 @@ export async function createServiceAccountToken(
     ...bound,
     ...(isPodToken && { warnAfter: issuedAt + expirationSeconds }),
   }
+  annotate?.('authentication.kubernetes.io/issued-credential-id', `JTI=${claims.id}`)
   return {
     ...request,
     apiVersion: 'authentication.k8s.io/v1',

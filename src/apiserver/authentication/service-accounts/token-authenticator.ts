@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../machinery/clock.ts'
+import { createMetrics, type Metrics } from '../../../machinery/metrics.ts'
 import { parseToken, verifyToken, type ParsedToken } from '../../../machinery/pki/json-web-token.ts'
 import { unauthorized } from '../../../machinery/status-errors.ts'
 import type { Objects } from '../../objects.ts'
 import type { User } from '../authenticator.ts'
-import type { TokenAuthenticator } from '../token-authenticator.ts'
+import type { Annotate, TokenAuthenticator } from '../token-authenticator.ts'
 import { decodeClaims, userOfClaims, type ServiceAccountClaims } from './claims.ts'
 import type { TokenKeys } from './token-keys.ts'
+import { createTokenMetrics } from './token-metrics.ts'
 import { boundFault, cachedBoundObjects, latestBoundObjects, periodFault } from './validate-claims.ts'
 
 /** Tokens remembered; beyond it the oldest is forgotten. */
@@ -29,8 +31,10 @@ export function createServiceAccountTokenAuthenticator(options: {
   /** The first one signs; tokens of all of them are believed. */
   readonly issuers: readonly string[]
   readonly keys: TokenKeys
+  readonly metrics?: Metrics
 }): TokenAuthenticator {
   const { objects, clock, issuers, keys } = options
+  const counts = createTokenMetrics(options.metrics ?? createMetrics())
   const remembered = new Map<string, Verified>()
 
   function verified(token: string, parsed: ParsedToken): Verified {
@@ -51,9 +55,21 @@ export function createServiceAccountTokenAuthenticator(options: {
     return boundFault(claims, await latestBoundObjects(claims, objects), now)
   }
 
+  /** Clients that do not read renewed tokens are found by what this tells. */
+  function noteAge({ warnAfter }: ServiceAccountClaims, user: User, annotate?: Annotate): void {
+    if (warnAfter === undefined) return
+    const secondsLate = Math.floor(clock.now() / 1000) - warnAfter
+    if (secondsLate <= 0) return counts.valid.add()
+    counts.stale.add()
+    annotate?.(
+      'authentication.k8s.io/stale-token',
+      `subject: ${user.name}, seconds after warning threshold: ${secondsLate}`,
+    )
+  }
+
   return {
     name: 'service-account-token',
-    async authenticateToken(token, audiences) {
+    async authenticateToken(token, audiences, annotate) {
       const parsed = parseToken(token)
       if (!parsed || !issuers.includes(String(parsed.claims['iss']))) return undefined
       const result = verified(token, parsed)
@@ -67,6 +83,7 @@ export function createServiceAccountTokenAuthenticator(options: {
       }
       const fault = periodFault(claims, clock.now()) ?? (await findBoundFault(claims))
       if (fault !== undefined) throw unauthorized(fault)
+      noteAge(claims, user, annotate)
       return { user, audiences: common }
     },
   }

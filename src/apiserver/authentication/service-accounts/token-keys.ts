@@ -18,7 +18,8 @@ export interface TokenKeys {
 /** The keys of a server: its private key, and public keys whose tokens are to be believed as well. */
 export function createTokenKeys(privateKey: KeyObject, others: readonly KeyObject[] = []): TokenKeys {
   const signing = tokenKey(createPublicKey(privateKey))
-  const verifying = [signing, ...others.map(tokenKey)]
+  const all = [signing, ...others.map(tokenKey)]
+  const verifying = all.filter(({ id }, index) => all.findIndex((one) => one.id === id) === index)
   return { privateKey, signing, verifying }
 }
 

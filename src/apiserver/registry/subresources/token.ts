@@ -13,7 +13,7 @@ const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 
 export type CreateToken = (
   account: ObjectName,
   request: TokenRequest,
-  options: { warn(message: string): void },
+  options: { warn(message: string): void; annotate?(key: string, value: string): void },
 ) => Promise<TokenRequest>
 
 export function tokenSubresource(createToken: CreateToken): Subresource {
@@ -36,6 +36,7 @@ export function tokenSubresource(createToken: CreateToken): Subresource {
       const account = { namespace: scope.namespace, name }
       const object = await createToken(account, wanted, {
         warn: (message) => scope.warn(message),
+        ...(scope.annotate && { annotate: (key: string, value: string) => scope.annotate!(key, value) }),
       })
       const { apiVersion = 'authentication.k8s.io/v1', kind = 'TokenRequest', ...rest } = object
       return { type: 'object', code: 201, object: { kind, apiVersion, ...rest } }
