@@ -9,10 +9,17 @@ import { isNotFound } from '../../machinery/status-errors.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { endpointOf, familiesOf, hasEndpoint, type AddressFamily } from './pod-endpoint.ts'
-import { groupByPorts, planSlices, slicesOfFamily, type SliceContent } from './plan-slices.ts'
+import {
+  compareEndpoints,
+  groupByPorts,
+  planSlices,
+  slicesOfFamily,
+  type SliceContent,
+} from './plan-slices.ts'
 import { hasNoClusterAddress, isHeadless, portsOn } from './service-ports.ts'
 import { indexServicesBySelector, selects, servicesOf } from './services-of-pod.ts'
-import { countSliceChange, countSliceSync } from './slice-metrics.ts'
+import { createServiceHints, type ServiceHints } from './service-hints.ts'
+import { createSliceMetrics, type SliceMetrics } from './slice-metrics.ts'
 import { createTriggerTimes, triggerTimeAnnotation } from './trigger-time.ts'
 
 export const serviceNameLabel = 'kubernetes.io/service-name'
@@ -26,6 +33,8 @@ const unknownNodeMs = 1000
 /** Keeps the endpoint slices of services with a selector equal to the pods selected. */
 export function endpointSliceReconciler(): Reconciler {
   const triggerTimes = createTriggerTimes()
+  const hints = createServiceHints()
+  let measured: SliceMetrics | undefined
   return {
     name: 'endpointslice',
     queueName: 'endpoint_slice',
@@ -33,7 +42,7 @@ export function endpointSliceReconciler(): Reconciler {
     watches: [
       on(services, (service) => [keyOf(service)]),
       on(pods, (pod, { cache }) => servicesOf(pod, cache(services)).map(keyOf)),
-      on(nodes, () => []),
+      on(nodes, (_node, context) => hints.overloaded(context)),
       on(endpointSlices, (slice) => {
         const key = serviceKeyOf(slice)
         return key && isOurs(slice) ? [key] : []
@@ -51,7 +60,12 @@ export function endpointSliceReconciler(): Reconciler {
     async reconcile(key, context) {
       const { cache } = context
       const service = cache(services).get(key)
-      if (!service) triggerTimes.forget(key)
+      const tracking = { hints, measured: (measured ??= createSliceMetrics(context.metrics)) }
+      if (!service) {
+        triggerTimes.forget(key)
+        hints.forget(key)
+        measured.forget(key)
+      }
       if (!service || isDeleting(service) || !service.spec?.selector || service.spec.type === 'ExternalName')
         return done
 
@@ -61,18 +75,42 @@ export function endpointSliceReconciler(): Reconciler {
       const slices = cache(endpointSlices).byIndex(indexName, key)
       const triggerTime = triggerTimes.compute(key, service, selected)
       try {
-        await writeSlices(service, selected, slices, triggerTime, context)
-        countSliceSync(context.metrics, 'success')
+        await writeSlices(service, selected, slices, triggerTime, tracking, context)
       } catch (error) {
         if (isNamespaceTerminating(error)) return done
-        countSliceSync(context.metrics, 'error')
-        const message = `Error updating Endpoint Slices for Service ${key}: ${messageOf(error)}`
-        context.events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message)
+        fail(messageOf(error))
         throw error
       }
-      return selected.some((pod) => lacksNode(pod, service, context)) ? again(unknownNodeMs) : done
+      const lost = selected.filter((pod) => hasEndpoint(pod) && lacksNode(pod, service, context))
+      if (lost.length > 0) {
+        fail(lost.map((pod) => lostMessage(pod, key)).join(', '))
+        return again(unknownNodeMs)
+      }
+      measured.countSync('success')
+      return done
+
+      function fail(detail: string): void {
+        measured?.countSync('error')
+        const message = `Error updating Endpoint Slices for Service ${key}: ${detail}`
+        context.events.event(service!, 'Warning', 'FailedToUpdateEndpointSlices', message)
+      }
     },
   }
+}
+
+interface Tracking {
+  readonly hints: ServiceHints
+  readonly measured: SliceMetrics
+}
+
+function lostMessage({ metadata, spec }: Pod, key: string): string {
+  return `skipping Pod ${metadata?.name} for Service ${key}: Node ${spec?.nodeName} Not Found`
+}
+
+function isOwnedBy({ metadata }: EndpointSlice, service: Service): boolean {
+  return (metadata?.ownerReferences ?? []).some(
+    ({ apiVersion, kind, uid }) => uid === service.metadata?.uid && kind === 'Service' && apiVersion === 'v1',
+  )
 }
 
 async function writeSlices(
@@ -80,12 +118,16 @@ async function writeSlices(
   selected: readonly Pod[],
   slices: readonly EndpointSlice[],
   triggerTime: string | undefined,
+  { hints, measured }: Tracking,
   context: ReconcileContext,
 ): Promise<void> {
-  const { client, cache, metrics } = context
+  const { client, cache } = context
   const families = familiesOf(service)
+  // A service of the same name that is gone left them.
+  const owned = slices.filter((slice) => isOwnedBy(slice, service))
+  for (const slice of slices) if (!owned.includes(slice)) await remove(slice)
   for (const family of families) {
-    const items = selected.filter(hasEndpoint).flatMap((pod) => {
+    const found = selected.filter(hasEndpoint).flatMap((pod) => {
       if (lacksNode(pod, service, context)) return []
       const node = cache(nodes).get(pod.spec?.nodeName ?? '')
       const endpoint = endpointOf(pod, node, service, family)
@@ -94,33 +136,46 @@ async function writeSlices(
         { endpoint, ports: isHeadless(service) && !service.spec?.ports?.length ? [] : portsOn(pod, service) },
       ]
     })
-    const existing = slicesOfFamily(slices, family)
-    const plan = planSlices(existing, groupByPorts(items))
+    const existing = slicesOfFamily(owned, family)
+    const endpoints = found.map(({ endpoint }) => endpoint)
+    const hinted = hints.assign(service, family, endpoints, existing, context)
+    const items = found.map(({ ports }, index) => ({ ports, endpoint: hinted[index]! }))
+    const groups = groupByPorts(items)
+    const plan = planSlices(existing, groups)
+    let changed = plan.create.length + plan.update.length + plan.delete.length
     const written = new Set([...plan.update.map(({ slice }) => slice), ...plan.delete])
     for (const content of plan.create) {
       await client.create(endpointSlices, sliceFor(service, family, content, triggerTime))
-      countSliceChange(metrics, 'create')
+      measured.countChange('create')
     }
     for (const { slice, content } of plan.update)
       await update(sliceFor(service, family, content, triggerTime, slice))
     for (const slice of plan.delete) await remove(slice)
     for (const slice of existing.filter((candidate) => !written.has(candidate))) {
-      const { ports = [], endpoints = [] } = slice
-      const wanted = sliceFor(service, family, { ports, endpoints }, triggerTime, slice)
-      if (!hasSameIdentity(wanted, slice)) await update(wanted)
+      const { ports = [], endpoints: held = [] } = slice
+      const wanted = sliceFor(service, family, { ports, endpoints: held }, triggerTime, slice)
+      if (hasSameIdentity(wanted, slice)) continue
+      await update(wanted)
+      changed++
     }
+    measured.observe(service, family, {
+      ...compareEndpoints(existing, groups),
+      changed,
+      slices: existing.length + plan.create.length - plan.delete.length,
+      endpointsPerGroup: groups.map((group) => group.endpoints.length),
+    })
   }
-  for (const slice of slices) if (!families.includes(slice.addressType as AddressFamily)) await remove(slice)
+  for (const slice of owned) if (!families.includes(slice.addressType as AddressFamily)) await remove(slice)
 
   async function update(slice: EndpointSlice): Promise<void> {
     await client.update(endpointSlices, slice)
-    countSliceChange(metrics, 'update')
+    measured.countChange('update')
   }
 
   async function remove(slice: EndpointSlice): Promise<void> {
     try {
       await client.delete(endpointSlices, identityOf(slice))
-      countSliceChange(metrics, 'delete')
+      measured.countChange('delete')
     } catch (error) {
       if (!isNotFound(error)) throw error
     }

@@ -86,7 +86,7 @@ function planGroup(
   { ports, endpoints }: PortGroup,
   max: number,
 ): GroupPlan {
-  const missing = new Map(endpoints.map((endpoint) => [identity(endpoint), endpoint]))
+  const missing = new Map(endpoints.map((endpoint) => [endpointIdentity(endpoint), endpoint]))
   const drafts = slices.map((slice) => redraft(slice, missing))
   const rest = [...missing.values()]
 
@@ -117,7 +117,7 @@ function redraft(slice: EndpointSlice, missing: Map<string, Endpoint>): Draft {
   const endpoints: Endpoint[] = []
   let isChanged = false
   for (const held of slice.endpoints ?? []) {
-    const key = identity(held)
+    const key = endpointIdentity(held)
     const wanted = missing.get(key)
     missing.delete(key)
     if (wanted) endpoints.push(wanted)
@@ -137,7 +137,7 @@ function fullestWithRoom(drafts: readonly Draft[], needed: number, max: number):
 }
 
 /** What makes an endpoint the same although its conditions change. */
-function identity({ addresses, hostname, targetRef }: Endpoint): string {
+export function endpointIdentity({ addresses, hostname, targetRef }: Endpoint): string {
   return canonicalJson([addresses, hostname ?? '', targetRef?.namespace, targetRef?.name, targetRef?.uid])
 }
 
@@ -170,4 +170,24 @@ export function slicesOfFamily(
   family: AddressFamily,
 ): readonly EndpointSlice[] {
   return slices.filter(({ addressType }) => addressType === family)
+}
+
+/** How many endpoints of the groups' ports the slices lack, and how many they have too many. */
+export function compareEndpoints(
+  existing: readonly EndpointSlice[],
+  groups: readonly PortGroup[],
+): { readonly added: number; readonly removed: number } {
+  let [added, removed] = [0, 0]
+  for (const { ports, endpoints } of groups) {
+    const key = portsKey(ports)
+    const held = new Set(
+      existing
+        .filter((slice) => portsKey(slice.ports ?? []) === key)
+        .flatMap((slice) => (slice.endpoints ?? []).map(endpointIdentity)),
+    )
+    const wanted = new Set(endpoints.map(endpointIdentity))
+    added += [...wanted].filter((endpoint) => !held.has(endpoint)).length
+    removed += [...held].filter((endpoint) => !wanted.has(endpoint)).length
+  }
+  return { added, removed }
 }

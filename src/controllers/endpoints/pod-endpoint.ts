@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from '../../api/generated/core.v1.ts'
 import type { Endpoint, EndpointHints } from '../../api/generated/discovery.v1.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { isReady, isTerminal } from '../pods/pod-state.ts'
+import { wantsTopologyHints } from './topology-hints.ts'
 
 export type AddressFamily = 'IPv4' | 'IPv6'
 
@@ -44,7 +45,7 @@ export function endpointOf(
   const { nodeName } = pod.spec ?? {}
   const zone = node?.metadata?.labels?.[zoneLabel]
   const hostname = hostnameIn(pod, service)
-  const hints = ready ? hintsOf(service, zone, nodeName) : undefined
+  const hints = ready && !wantsTopologyHints(service) ? hintsOf(service, zone, nodeName) : undefined
   return {
     addresses: addresses.slice(0, 1),
     conditions: { ready, serving, terminating },
