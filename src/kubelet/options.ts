@@ -4,6 +4,8 @@ import type { Readings } from './eviction/threshold.ts'
 import type { CNIOptions } from './network/cni-config.ts'
 import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
+import type { ShutdownInhibitor } from './shutdown/inhibitor.ts'
+import type { ShutdownPeriod } from './shutdown/shutdown-groups.ts'
 import type { Machine } from './node/machine.ts'
 
 /** How a kubelet runs. Defaults are upstream's where they are not said. */
@@ -60,6 +62,8 @@ export interface KubeletOptions {
   /** When a container's log is rotated and how many files of it are kept. */
   readonly containerLogMaxBytes?: number
   readonly containerLogMaxFiles?: number
+  /** Ends pods in order when the machine goes down. Default: they end with it. */
+  readonly shutdown?: ShutdownSettings
   /** The file that these options have been read from in part: /configz tells what it says. */
   readonly configuration?: KubeletConfiguration
 }
@@ -76,6 +80,13 @@ export interface EvictionSettings {
   readonly evictionMaxPodGracePeriod?: number
   /** Instead of what this machine says. */
   readonly read?: () => Promise<Readings>
+}
+
+export interface ShutdownSettings {
+  /** How long pods have to end, by the least priority that they have. */
+  readonly periods: readonly ShutdownPeriod[]
+  /** Instead of systemd-logind. */
+  readonly inhibitor?: ShutdownInhibitor
 }
 
 export interface ImageCollectionSettings {

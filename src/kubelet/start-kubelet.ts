@@ -33,7 +33,13 @@ import { resourcesOf, type NodeDescription } from './node/node-object.ts'
 import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
 import { kubeletConfiguration } from './configuration/describe-options.ts'
-import type { KubeletOptions, KubeletServerOptions, RuntimeChoice, ServingCertificate } from './options.ts'
+import type {
+  KubeletOptions,
+  KubeletServerOptions,
+  RuntimeChoice,
+  ServingCertificate,
+  ShutdownSettings,
+} from './options.ts'
 import { startPlugins } from './plugins/start-plugins.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
@@ -51,6 +57,8 @@ import {
 import { startKubeletServer } from './server/kubelet-server.ts'
 import { observePods } from './server/pod-metrics.ts'
 import { createProbeMetrics } from './probes/probe-metrics.ts'
+import type { ShutdownManager } from './shutdown/shutdown-manager.ts'
+import { shutdownRefusal } from './shutdown/shutdown-refusal.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
 import { leftoverPods } from './volumes/leftover-pods.ts'
@@ -111,6 +119,7 @@ export async function startKubelet(
   const serviceInformer = informers.informer(serviceResource)
   let csi: RunningCsi | undefined
   let devices: RunningDevices | undefined
+  let shutdown: ShutdownManager | undefined
   /** All pods are known: what belongs to none of them is a leftover. */
   let knowsPods = false
   const reporter = createNodeReporter({
@@ -125,7 +134,7 @@ export async function startKubelet(
     volumesInUse: () => csi?.inUse() ?? [],
     devices: () => devices?.amounts() ?? {},
     pressures: () => guard?.pressures ?? new Set(),
-    problems: () => [observer.health()].filter((problem) => problem !== undefined),
+    problems: () => [observer.health(), shutdown?.problem].filter((problem) => problem !== undefined),
     cached: () => nodeInformer.get(nodeName),
   })
   const tracker = { client, clock, log, onChange: (podUID: string) => manager.objectChanged(podUID) }
@@ -303,6 +312,7 @@ export async function startKubelet(
       configMapTracker.track(uid, references.configMaps)
       secretTracker.track(uid, references.secrets)
     },
+    closed: () => (shutdown?.problem === undefined ? undefined : shutdownRefusal),
     pressures: () => guard?.pressures ?? new Set(),
     onMirror: (key) => mirrors.changed(key),
     onPodsChange(active) {
@@ -417,7 +427,24 @@ export async function startKubelet(
       clock,
       log,
     })
+  if (options.shutdown) shutdown = await openShutdown(options.shutdown)
   const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
+  async function openShutdown({ periods, inhibitor }: ShutdownSettings): Promise<ShutdownManager> {
+    const { createShutdownManager } = await import('./shutdown/shutdown-manager.ts')
+    return createShutdownManager({
+      inhibitor: inhibitor ?? (await import('./shutdown/logind-inhibitor.ts')).logindInhibitor(),
+      periods,
+      clock,
+      log,
+      metrics: context.metrics,
+      // The machine ends its own processes itself.
+      pods: () => manager.active().filter((pod) => manager.servicesOf(pod) === services),
+      end: ({ metadata }, failure) => manager.end(metadata?.uid ?? '', failure),
+      hasEnded: ({ metadata }) => manager.isReleased(metadata?.uid ?? ''),
+      onChange: () => reporter.changed(),
+    })
+  }
+
   let stopping = false
   const ready = (async () => {
     await podInformer.synced
@@ -456,6 +483,7 @@ export async function startKubelet(
       staticSource?.stop()
       rotator.stop()
       guard?.stop()
+      shutdown?.stop()
       monitor.stop()
       observer.stop()
       componentObserver.stop()

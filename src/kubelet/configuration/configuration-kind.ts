@@ -13,6 +13,7 @@ import {
 } from '../../api/configuration/configuration-schema.ts'
 import type { Taint } from '../../api/generated/core.v1.ts'
 import type { ConfigurationKind } from '../../api/configuration/decode-configuration.ts'
+import type { ShutdownPeriod } from '../shutdown/shutdown-groups.ts'
 import type { Field, Schema } from '../../machinery/schema.ts'
 
 /** `kubelet.config.k8s.io/v1beta1`, KubeletConfiguration: what of it this kubelet acts on. */
@@ -59,6 +60,9 @@ export interface KubeletConfiguration {
   readonly allowedUnsafeSysctls?: readonly string[]
   readonly providerID?: string
   readonly registerWithTaints?: readonly Taint[]
+  readonly shutdownGracePeriod?: string
+  readonly shutdownGracePeriodCriticalPods?: string
+  readonly shutdownGracePeriodByPodPriority?: readonly ShutdownPeriod[]
   readonly containerRuntimeEndpoint?: string
   readonly imageServiceEndpoint?: string
 }
@@ -107,6 +111,11 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   allowedUnsafeSysctls: listOf(text),
   providerID: text,
   registerWithTaints: listOf(struct({ key: text, value: text, effect: text, timeAdded: text })),
+  shutdownGracePeriod: duration,
+  shutdownGracePeriodCriticalPods: duration,
+  shutdownGracePeriodByPodPriority: listOf(
+    struct({ priority: integer, shutdownGracePeriodSeconds: longInteger }),
+  ),
   containerRuntimeEndpoint: text,
   imageServiceEndpoint: text,
 }
@@ -189,12 +198,6 @@ export const fixedFields: Readonly<Record<string, readonly [Schema | Field, unkn
   logging: [struct({ format: text }), { format: 'text' }],
   enableSystemLogHandler: [optional(flag), false],
   enableSystemLogQuery: [optional(flag), false],
-  shutdownGracePeriod: [duration, '0s'],
-  shutdownGracePeriodCriticalPods: [duration, '0s'],
-  shutdownGracePeriodByPodPriority: [
-    listOf(struct({ priority: integer, shutdownGracePeriodSeconds: longInteger })),
-    [],
-  ],
   crashLoopBackOff: [struct({ maxContainerRestartPeriod: duration }), { maxContainerRestartPeriod: '5m0s' }],
   reservedMemory: [listOf(struct({ numaNode: integer, limits: mapOf(text) })), []],
   enableProfilingHandler: [optional(flag), false],

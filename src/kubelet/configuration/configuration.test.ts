@@ -88,9 +88,29 @@ test('readConfiguration names every mistake', () => {
     ['imageGCHighThresholdPercent: 70', /^imageGCLowThresholdPercent: Invalid value: 80: must be less than/],
     ['systemReserved: {pid: "1"}', /^systemReserved\[pid\]: Forbidden: only cpu and memory can be reserved$/],
     ['port: 70000', /^port: Invalid value: 70000/],
+    ['shutdownGracePeriod: 500ms', /^shutdownGracePeriod: Invalid value: "500ms": must be either zero/],
+    [
+      'shutdownGracePeriod: 5s\nshutdownGracePeriodCriticalPods: 9s',
+      /^shutdownGracePeriodCriticalPods: Invalid value: "9s": must be <= shutdownGracePeriod 5s$/,
+    ],
+    [
+      'shutdownGracePeriod: 5s\nshutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 5}]',
+      /^shutdownGracePeriodByPodPriority: Forbidden/,
+    ],
     ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
   ]
   for (const [body, message] of rows) assert.throws(() => read(body), { message }, body)
+})
+
+test('readConfiguration tells how long pods have when the node goes down', () => {
+  const periodsOf = (body: string) => read(body).options.shutdown?.periods
+  assert.equal(periodsOf('shutdownGracePeriod: 0s'), undefined)
+  assert.deepEqual(periodsOf('shutdownGracePeriod: 30s\nshutdownGracePeriodCriticalPods: 10s'), [
+    { priority: 0, shutdownGracePeriodSeconds: 20 },
+    { priority: 2_000_000_000, shutdownGracePeriodSeconds: 10 },
+  ])
+  const own = [{ priority: 5, shutdownGracePeriodSeconds: 7 }]
+  assert.deepEqual(periodsOf(`shutdownGracePeriodByPodPriority: ${JSON.stringify(own)}`), own)
 })
 
 test('readConfiguration refuses what the caller refuses, with its reason', () => {

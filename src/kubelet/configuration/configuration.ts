@@ -3,6 +3,7 @@ import { parseDuration } from '../../machinery/duration.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { EvictionSettings, ImageCollectionSettings, KubeletOptions } from '../options.ts'
+import { periodsOf } from '../shutdown/shutdown-groups.ts'
 import { defined } from './defined.ts'
 import { kubeletConfigurationKind, type KubeletConfiguration } from './configuration-kind.ts'
 import { validateConfiguration, type FieldRefusals } from './validate-configuration.ts'
@@ -58,6 +59,7 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     reserved: reservedOf(configuration),
     eviction: evictionOf(configuration),
     imageCollection: imageCollectionOf(configuration),
+    shutdown: shutdownOf(configuration),
     configuration,
     runtime: socket ? { type: 'cri' as const, socket, ...(imageSocket && { imageSocket }) } : undefined,
   })
@@ -102,6 +104,18 @@ function evictionOf(configuration: KubeletConfiguration): EvictionSettings {
     evictionPressureTransitionPeriodMs: durationOf(configuration.evictionPressureTransitionPeriod),
     evictionMaxPodGracePeriod: configuration.evictionMaxPodGracePeriod,
   })
+}
+
+function shutdownOf(configuration: KubeletConfiguration): KubeletOptions['shutdown'] {
+  const { shutdownGracePeriodByPodPriority: byPriority = [] } = configuration
+  const periods =
+    byPriority.length > 0
+      ? byPriority
+      : periodsOf(
+          durationOf(configuration.shutdownGracePeriod) ?? 0,
+          durationOf(configuration.shutdownGracePeriodCriticalPods) ?? 0,
+        )
+  return periods.length > 0 ? { periods } : undefined
 }
 
 function imageCollectionOf(configuration: KubeletConfiguration): ImageCollectionSettings {

@@ -20,6 +20,7 @@ export function validateConfiguration(
     ...evictionErrors(configuration),
     ...imageErrors(configuration),
     ...reservationErrors(configuration),
+    ...shutdownErrors(configuration),
   ]
   const atLeast = (name: keyof KubeletConfiguration, minimum: number) => {
     const value = configuration[name]
@@ -136,6 +137,36 @@ function reservationErrors(configuration: KubeletConfiguration): FieldError[] {
       return problemOf(() => parseAmount(amount)).map((words) => invalid(at, amount, words))
     }),
   )
+}
+
+function shutdownErrors(configuration: KubeletConfiguration): FieldError[] {
+  const { shutdownGracePeriodByPodPriority: byPriority = [] } = configuration
+  const errors: FieldError[] = []
+  const periodOf = (field: 'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods') => {
+    const text = configuration[field]
+    const periodMs = text ? parseDuration(text) : 0
+    if (periodMs !== 0 && periodMs < 1000) {
+      errors.push(invalid(field, text, 'must be either zero or otherwise >= 1 sec'))
+    }
+    return periodMs
+  }
+  const [wholeMs, criticalMs] = [periodOf('shutdownGracePeriod'), periodOf('shutdownGracePeriodCriticalPods')]
+  if (criticalMs > wholeMs) {
+    const message = `must be <= shutdownGracePeriod ${configuration.shutdownGracePeriod ?? '0s'}`
+    errors.push(
+      invalid('shutdownGracePeriodCriticalPods', configuration.shutdownGracePeriodCriticalPods, message),
+    )
+  }
+  if (byPriority.length > 0 && wholeMs + criticalMs > 0) {
+    const message = 'cannot be specified at the same time as shutdownGracePeriod'
+    errors.push(forbidden('shutdownGracePeriodByPodPriority', message))
+  }
+  for (const [index, { shutdownGracePeriodSeconds: seconds }] of byPriority.entries()) {
+    if (seconds >= 0) continue
+    const at = path('shutdownGracePeriodByPodPriority').index(index).child('shutdownGracePeriodSeconds')
+    errors.push(invalid(at, seconds, 'must be greater than or equal to 0'))
+  }
+  return errors
 }
 
 function problemOf(parse: () => unknown): readonly string[] {

@@ -32,6 +32,10 @@ export interface PodManager {
   active(): readonly Pod[]
   /** Ends a pod, and says why in its status and an event. */
   evict(uid: string, failure: Failure): void
+  /** Ends a pod, and says why in its status. */
+  end(uid: string, failure: Failure): void
+  /** Nothing of the pod runs any more, and what the node lent it is back. */
+  isReleased(uid: string): boolean
   /** What the pod runs on. */
   servicesOf(pod: Pod): PodServices
   readonly isEmpty: boolean
@@ -48,6 +52,8 @@ export interface PodManagerOptions {
   readonly log: Logger
   readonly node: () => Node | undefined
   readonly policy: NodePolicy
+  /** Why no pod may come at all. */
+  readonly closed: () => Failure | undefined
   /** What the node is short of. */
   readonly pressures: () => ReadonlySet<NodePressure>
   readonly track: (podUID: string, references: References) => void
@@ -132,7 +138,9 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     if (isTerminalPhase(pod.status?.phase) || deleting || node === undefined) return undefined
     if (isOnNode(pod, worker)) return undefined
     return (
-      refusalUnderPressure(pod, options.pressures()) ?? admit(pod, activePods(worker), node, options.policy)
+      options.closed() ??
+      refusalUnderPressure(pod, options.pressures()) ??
+      admit(pod, activePods(worker), node, options.policy)
     )
   }
 
@@ -248,6 +256,8 @@ export function createPodManager(options: PodManagerOptions): PodManager {
       podEvents(services.recorder, worker.pod).warning(failure.reason, failure.message)
       worker.fail(failure)
     },
+    end: (uid, failure) => workers.get(uid)?.fail(failure),
+    isReleased: (uid) => workers.get(uid)?.released ?? true,
     servicesOf,
     get isEmpty() {
       return workers.size === 0

@@ -45,6 +45,8 @@ export interface PodWorker {
   readonly status: PodStatus | undefined
   /** Nothing of the pod runs, and nothing will. */
   readonly stopped: boolean
+  /** It has given back, beside, what the node lent: volumes, devices, cgroups. */
+  readonly released: boolean
   /** Nothing of the pod is left on this node. */
   readonly finished: Promise<void>
   /** Stops looking and acting; what runs goes on, and what the runtime was told it finishes. */
@@ -80,6 +82,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let isStopped = false
   /** What has been given back: nothing, what the node lent, and, of a pod that goes, its API object. */
   let tearDown: 'nothing' | 'running' | 'released' | 'deleted' = 'nothing'
+  let isReleased = false
   let halted = false
   let isScheduled = false
   let isLearning = false
@@ -362,6 +365,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     await services.volumes.remove(uid)
     await services.resources.release(uid)
     if (runtime.usesHost) await services.cgroups.remove(uid)
+    isReleased = true
   }
 
   async function deleteObject(): Promise<void> {
@@ -384,6 +388,9 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     },
     get stopped() {
       return isStopped
+    },
+    get released() {
+      return isStopped && isReleased
     },
     finished: finished.promise,
     wake,
