@@ -50,11 +50,16 @@ export function familyOf(address: string): Family {
   return isIPv6(address) ? 'IPv6' : 'IPv4'
 }
 
+/** Labels whose presence takes a Service, whatever its type, away from this proxy. Source: kubernetes/cmd/kube-proxy. */
+const otherProxyLabel = 'service.kubernetes.io/service-proxy-name'
+const headlessLabel = 'service.kubernetes.io/headless'
+
 /** Whether this proxy serves it at all. */
 export function isProxied({ metadata, spec }: Service): boolean {
-  const { 'service.kubernetes.io/service-proxy-name': otherProxy } = metadata?.labels ?? {}
+  const { [otherProxyLabel]: otherProxy, [headlessLabel]: headless } = metadata?.labels ?? {}
   return (
     otherProxy === undefined &&
+    headless === undefined &&
     spec?.type !== 'ExternalName' &&
     !!spec?.clusterIP &&
     spec.clusterIP !== 'None'
