@@ -5,11 +5,15 @@ import { join } from 'node:path'
 import { encode } from 'dns-packet'
 import type { Service } from '../../src/api/generated/core.v1.ts'
 import type { ClusterRecords } from '../../src/dns/cluster-zone.ts'
-import { createForwarder } from '../../src/dns/forwarder.ts'
+import { compileCorefile } from '../../src/dns/corefile/compile-corefile.ts'
+import { defaultCorefile } from '../../src/dns/default-corefile.ts'
+import { dnsMetrics } from '../../src/dns/dns-metrics.ts'
 import { createResolver } from '../../src/dns/resolver.ts'
 import { startDnsServer } from '../../src/dns/server.ts'
 import { systemClock } from '../../src/machinery/clock.ts'
 import { silentLogger } from '../../src/machinery/log.ts'
+import { createMetrics } from '../../src/machinery/metrics.ts'
+import { systemRandom } from '../../src/machinery/random.ts'
 import type { Bench } from '../figure.ts'
 import { percentile } from '../timing.ts'
 
@@ -22,13 +26,26 @@ const atOnce = 32
 
 /** Cluster DNS over 10,000 Services: the server in this process, who asks in another. */
 export async function measureDns(bench: Bench): Promise<void> {
-  const forwarder = createForwarder({ upstreams: [], clock: systemClock })
-  const resolver = createResolver(manyServices(), forwarder, {
-    clusterDomain: 'cluster.local',
-    ttlSeconds: 30,
-    serverAddresses: ['10.96.0.10'],
+  const numbers = dnsMetrics(createMetrics())
+  const resolver = createResolver(
+    compileCorefile(defaultCorefile('cluster.local'), { nameServers: () => [] }),
+    {
+      clock: systemClock,
+      random: systemRandom,
+      metrics: numbers,
+      log: silentLogger,
+      records: manyServices(),
+      serverAddresses: ['10.96.0.10'],
+    },
+  )
+  const server = await startDnsServer({
+    address: '127.0.0.1',
+    port: 0,
+    resolver,
+    clock: systemClock,
+    log: silentLogger,
+    onAnswer: (answered, name) => numbers.answered({ ...answered, zone: resolver.zoneOf(name) }),
   })
-  const server = await startDnsServer({ address: '127.0.0.1', port: 0, resolver, log: silentLogger })
   bench.defer(() => server.close())
   const asker = fork(join(import.meta.dirname, 'dns.ts'), ['ask', String(server.port)])
   const before = process.cpuUsage()
@@ -70,6 +87,7 @@ function manyServices(): ClusterRecords {
     endpointSlices: () => [],
     serviceByAddress: () => undefined,
     endpointSlicesByAddress: () => [],
+    hasPod: () => false,
   }
 }
 

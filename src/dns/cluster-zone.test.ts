@@ -47,6 +47,7 @@ const records: ClusterRecords = {
     services.find(({ metadata }) => metadata?.namespace === namespace && metadata.name === name),
   endpointSlices: (_namespace, service) => (service === 'peers' ? [peers] : []),
   serviceByAddress: (address) => services.find(({ spec }) => spec?.clusterIPs?.includes(address)),
+  hasPod: () => false,
   endpointSlicesByAddress: (address) =>
     peers.endpoints!.some(({ addresses }) => addresses.includes(address)) ? [peers] : [],
 }

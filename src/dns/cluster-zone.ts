@@ -12,6 +12,8 @@ export interface ClusterRecords {
   serviceByAddress(address: string): Service | undefined
   /** Slices of headless services that hold this address. */
   endpointSlicesByAddress(address: string): readonly EndpointSlice[]
+  /** Whether a pod of the namespace has this address; asked only where pods are verified. */
+  hasPod(namespace: string, address: string): boolean
 }
 
 export interface ClusterZoneOptions {
@@ -21,6 +23,8 @@ export interface ClusterZoneOptions {
   readonly ttlSeconds: number
   /** Addresses that name servers of the zone are reached at, for NS questions. */
   readonly serverAddresses: readonly string[]
+  /** Names of pods' addresses: none, all that are addresses, those that a pod has. Default `insecure`. */
+  readonly pods?: 'disabled' | 'insecure' | 'verified'
 }
 
 /**
@@ -273,19 +277,22 @@ function addressAnswers(
   return addresses.map((data) => ({ type: data.includes(':') ? 'AAAA' : 'A', name, ttl: ttlSeconds, data }))
 }
 
-/** `a-b-c-d.namespace.pod`: the address in the name, whether or not a pod has it ("pods insecure"). */
+/** `a-b-c-d.namespace.pod`: the address in the name. */
 function answerPod(
   question: Question,
   labels: readonly string[],
   records: ClusterRecords,
   options: ClusterZoneOptions,
 ): ZoneAnswer {
+  if (options.pods === 'disabled') return noSuchName
   const [label, namespace] = labels.length === 1 ? [undefined, labels[0]] : labels
   if (namespace === undefined) return noRecords
   if (labels.length > 2 || !records.hasNamespace(namespace)) return noSuchName
   if (label === undefined) return noRecords
   const address = addressInLabel(label)
-  return address === undefined ? noSuchName : answerAddresses(question, [address], options)
+  if (address === undefined) return noSuchName
+  if (options.pods === 'verified' && !records.hasPod(namespace, address)) return noSuchName
+  return answerAddresses(question, [address], options)
 }
 
 function addressInLabel(label: string): string | undefined {

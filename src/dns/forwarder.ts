@@ -1,199 +1,146 @@
-import { randomInt } from 'node:crypto'
-import { createSocket } from 'node:dgram'
-import { connect } from 'node:net'
-import { decode, encode, RECURSION_DESIRED, type Answer, type DecodedPacket, type Question } from 'dns-packet'
-import type { Clock } from '../machinery/clock.ts'
+import type { DecodedPacket, Question } from 'dns-packet'
+import type { Cancel, Clock } from '../machinery/clock.ts'
+import type { Random } from '../machinery/random.ts'
+import type { ForwardConfiguration, UpstreamAddress } from './configuration.ts'
+import { rcodeName, type DnsMetrics } from './dns-metrics.ts'
+import { exchange } from './exchange.ts'
 import { failed, responseCodes, type Resolution, type ResponseCode } from './response.ts'
 
-export interface ForwarderOptions {
-  /** `address` or `address:port` / `[address]:port`; tried in order. None: every question fails with REFUSED. */
-  readonly upstreams: readonly string[]
+export interface ForwarderContext {
   readonly clock: Clock
-  /** Milliseconds to wait for each upstream. */
+  readonly random: Random
+  readonly metrics: DnsMetrics
+  /** Milliseconds to wait for each upstream server; default 2000. */
   readonly timeoutMs?: number
-  /** Answers are kept at most this long, failures to find a name too. */
-  readonly maxTtlSeconds?: number
 }
 
+/** Asks upstream servers. Source: CoreDNS plugin/forward. */
 export interface Forwarder {
+  /** Never rejects: SERVFAIL when nobody answers, REFUSED where there is nobody to ask or too much is asked at once. */
   resolve(question: Question): Promise<Resolution>
   /** Ends questions that are still out. */
   close(): void
 }
 
-/** Most answers kept at once; the oldest goes first. */
-const maxCached = 10_000
+/** All servers together have this long. */
+const deadlineMs = 5000
 
-interface Cached {
-  readonly expiresAtMs: number
-  readonly storedAtMs: number
-  readonly resolution: Resolution
-}
-
-/** Asks the upstream servers about names outside the cluster, and keeps what they say for as long as they allow. */
-export function createForwarder({
-  upstreams,
-  clock,
-  timeoutMs = 2000,
-  maxTtlSeconds = 30,
-}: ForwarderOptions): Forwarder {
-  const cache = new Map<string, Cached>()
-  const asking = new Map<string, Promise<Resolution>>()
+export function createForwarder(configuration: ForwardConfiguration, context: ForwarderContext): Forwarder {
+  const { policy, forceTcp, maxConcurrent } = configuration
+  const { clock, random, metrics, timeoutMs = 2000 } = context
   const closing = new AbortController()
+  const options = { clock, timeoutMs, signal: closing.signal, forceTcp }
+  const upstreams = configuration.upstreams.map((upstream) =>
+    createUpstream(upstream, configuration, context, options),
+  )
+  const asking = new Map<string, Promise<Resolution>>()
+  let concurrent = 0
+  let turn = 0
 
-  async function ask(question: Question): Promise<Resolution> {
-    for (const upstream of upstreams) {
-      const answer = await exchange(question, parseUpstream(upstream), {
-        clock,
-        timeoutMs,
-        signal: closing.signal,
-      })
-      if (answer) return toResolution(answer)
-    }
-    return failed(upstreams.length === 0 ? responseCodes.refused : responseCodes.serverFailure)
+  function inOrder(): Upstream[] {
+    if (policy === 'sequential' || upstreams.length < 2) return upstreams
+    const start =
+      policy === 'random' ? Math.floor(random.next() * upstreams.length) : turn++ % upstreams.length
+    return [...upstreams.slice(start), ...upstreams.slice(0, start)]
   }
 
-  function keep(key: string, resolution: Resolution): void {
-    const seconds = Math.min(maxTtlSeconds, lifetimeSeconds(resolution))
-    if (seconds <= 0) return
-    if (cache.size >= maxCached) cache.delete(cache.keys().next().value!)
-    const storedAtMs = clock.monotonic()
-    cache.set(key, { resolution, storedAtMs, expiresAtMs: storedAtMs + seconds * 1000 })
+  async function ask(question: Question): Promise<Resolution> {
+    const order = inOrder()
+    const up = order.filter((upstream) => !upstream.isDown())
+    if (up.length === 0) metrics.forwardBroken.add()
+    const endsAt = clock.monotonic() + deadlineMs
+    for (const upstream of up.length > 0 ? up : order.slice(0, 1)) {
+      const answer = await upstream.ask(question)
+      if (answer) return toResolution(answer)
+      if (closing.signal.aborted || clock.monotonic() >= endsAt) break
+    }
+    return failed(responseCodes.serverFailure)
   }
 
   return {
     async resolve(question) {
+      if (upstreams.length === 0) return failed(responseCodes.refused)
       const key = `${question.type} ${question.name.toLowerCase()}`
-      const cached = cache.get(key)
-      if (cached && cached.expiresAtMs > clock.monotonic()) return aged(cached, clock.monotonic())
-      cache.delete(key)
-      let answer = asking.get(key)
-      if (!answer) {
-        answer = ask(question).finally(() => asking.delete(key))
-        asking.set(key, answer)
+      const already = asking.get(key)
+      if (already) return already
+      if (maxConcurrent > 0 && concurrent >= maxConcurrent) {
+        metrics.forwardRejects.add()
+        return failed(responseCodes.refused)
       }
-      const resolution = await answer
-      keep(key, resolution)
-      return resolution
+      concurrent += 1
+      const answer = ask(question).finally(() => {
+        concurrent -= 1
+        asking.delete(key)
+      })
+      asking.set(key, answer)
+      return answer
     },
-    close: () => closing.abort(),
+    close() {
+      closing.abort()
+      for (const upstream of upstreams) upstream.close()
+    },
   }
 }
 
 interface Upstream {
-  readonly address: string
-  readonly port: number
+  isDown(): boolean
+  ask(question: Question): Promise<DecodedPacket | undefined>
+  close(): void
 }
 
-function parseUpstream(text: string): Upstream {
-  const match = /^\[(.+)\](?::(\d+))?$/.exec(text) ?? /^([^:]+)(?::(\d+))?$/.exec(text)
-  return match ? { address: match[1]!, port: Number(match[2] ?? 53) } : { address: text, port: 53 }
-}
+/** The root's name servers: any answer shows that somebody is there. */
+const probe: Question = { type: 'NS', name: '' }
 
-interface ExchangeOptions {
-  readonly clock: Clock
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
-}
+/** One that does not answer is asked again and again until it does, and is left out meanwhile. */
+function createUpstream(
+  address: UpstreamAddress,
+  { maxFails, healthCheckMs }: ForwardConfiguration,
+  { clock, metrics }: ForwarderContext,
+  options: Parameters<typeof exchange>[2],
+): Upstream {
+  const to = address.address.includes(':')
+    ? `[${address.address}]:${address.port}`
+    : `${address.address}:${address.port}`
+  let fails = 0
+  let checking: Cancel | undefined
+  let closed = false
 
-/** One question to one server: over UDP, and again over TCP when the answer was cut. Undefined when it does not answer. */
-async function exchange(
-  question: Question,
-  upstream: Upstream,
-  options: ExchangeOptions,
-): Promise<DecodedPacket | undefined> {
-  const id = randomInt(65_536)
-  const query = encode({
-    type: 'query',
-    id,
-    flags: RECURSION_DESIRED,
-    questions: [question],
-    additionals: [
-      {
-        type: 'OPT',
-        name: '.',
-        udpPayloadSize: 1232,
-        extendedRcode: 0,
-        ednsVersion: 0,
-        flags: 0,
-        flag_do: false,
-        options: [],
-      },
-    ],
-  })
-  const isAnswer = (packet: DecodedPacket) =>
-    packet.id === id &&
-    packet.flag_qr &&
-    packet.questions?.[0]?.name.toLowerCase() === question.name.toLowerCase()
-  const overUdp = await withinTime(options, (settle) => askOverUdp(query, upstream, isAnswer, settle))
-  if (!overUdp?.flag_tc) return overUdp
-  return (await withinTime(options, (settle) => askOverTcp(query, upstream, isAnswer, settle))) ?? overUdp
-}
+  function checkLater(): void {
+    if (maxFails === 0 || checking || closed) return
+    checking = clock.after(healthCheckMs, () => {
+      checking = undefined
+      void exchange(probe, address, { ...options, timeoutMs: Math.min(1000, options.timeoutMs) }).then(
+        (answer) => {
+          if (answer) fails = 0
+          else {
+            fails += 1
+            metrics.healthCheckFailures(to).add()
+            checkLater()
+          }
+        },
+      )
+    })
+  }
 
-type Settle = (packet: DecodedPacket | undefined) => void
-
-function withinTime(
-  { clock, timeoutMs, signal }: ExchangeOptions,
-  start: (settle: Settle) => () => void,
-): Promise<DecodedPacket | undefined> {
-  return new Promise((resolve) => {
-    const settle: Settle = (packet) => {
-      cancel()
-      signal.removeEventListener('abort', giveUp)
-      stop()
-      resolve(packet)
-    }
-    const giveUp = () => settle(undefined)
-    const cancel = clock.after(timeoutMs, giveUp)
-    signal.addEventListener('abort', giveUp, { once: true })
-    const stop = start(settle)
-  })
-}
-
-function askOverUdp(
-  query: Buffer,
-  { address, port }: Upstream,
-  isAnswer: (packet: DecodedPacket) => boolean,
-  settle: Settle,
-): () => void {
-  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-  socket.on('message', (message) => {
-    const packet = tryDecode(message)
-    if (packet && isAnswer(packet)) settle(packet)
-  })
-  socket.on('error', () => settle(undefined))
-  socket.send(query, port, address)
-  return () => socket.close()
-}
-
-function askOverTcp(
-  query: Buffer,
-  { address, port }: Upstream,
-  isAnswer: (packet: DecodedPacket) => boolean,
-  settle: Settle,
-): () => void {
-  const socket = connect(port, address)
-  let received: Buffer = Buffer.alloc(0)
-  socket.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk])
-    if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return
-    const packet = tryDecode(received.subarray(2))
-    settle(packet && isAnswer(packet) ? packet : undefined)
-  })
-  socket.on('error', () => settle(undefined))
-  socket.on('end', () => settle(undefined))
-  const length = Buffer.alloc(2)
-  length.writeUInt16BE(query.length)
-  socket.write(Buffer.concat([length, query]))
-  return () => socket.destroy()
-}
-
-/** Undefined for bytes that are no DNS packet, which anyone may send. */
-export function tryDecode(message: Buffer): DecodedPacket | undefined {
-  try {
-    return decode(message)
-  } catch {
-    return undefined
+  return {
+    isDown: () => maxFails > 0 && fails >= maxFails,
+    async ask(question) {
+      const startedAt = clock.monotonic()
+      const answer = await exchange(question, address, options)
+      if (answer) {
+        const code = rcodeName((answer.flags ?? 0) & 0xf)
+        metrics.forwarded(to, code).observe((clock.monotonic() - startedAt) / 1000)
+        fails = 0
+      } else {
+        fails += 1
+        checkLater()
+      }
+      return answer
+    },
+    close() {
+      closed = true
+      checking?.()
+    },
   }
 }
 
@@ -204,26 +151,6 @@ function toResolution(packet: DecodedPacket): Resolution {
     answers: packet.answers ?? [],
     authorities: packet.authorities ?? [],
     additionals: (packet.additionals ?? []).filter(({ type }) => type !== 'OPT'),
-  }
-}
-
-function lifetimeSeconds({ code, answers, authorities }: Resolution): number {
-  if (code !== responseCodes.noError && code !== responseCodes.noSuchName) return 0
-  const records = answers.length > 0 ? answers : authorities
-  return records.length === 0
-    ? 0
-    : Math.min(...records.map((record) => ('ttl' in record ? (record.ttl ?? 0) : 0)))
-}
-
-/** The answer as it is now: times to live count down while it is kept. */
-function aged({ resolution, storedAtMs }: Cached, nowMs: number): Resolution {
-  const ageSeconds = Math.floor((nowMs - storedAtMs) / 1000)
-  if (ageSeconds === 0) return resolution
-  const older = (record: Answer): Answer =>
-    'ttl' in record ? { ...record, ttl: Math.max(0, (record.ttl ?? 0) - ageSeconds) } : record
-  return {
-    ...resolution,
-    answers: resolution.answers.map(older),
-    authorities: resolution.authorities.map(older),
+    plugin: 'forward',
   }
 }

@@ -1,34 +1,63 @@
-import type { Service } from '../api/generated/core.v1.ts'
+import type { Pod, Service } from '../api/generated/core.v1.ts'
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
-import { endpointSlices, namespaces, services } from '../api/generated/resources.ts'
-import type { Informers } from '../client/informer.ts'
+import { endpointSlices, namespaces, pods, services } from '../api/generated/resources.ts'
+import type { Informer, Informers } from '../client/informer.ts'
 import type { ClusterRecords } from './cluster-zone.ts'
 import { canonicalAddress } from './reverse-name.ts'
 
 const byServiceName = 'dns/serviceName'
 const byAddress = 'dns/address'
 
-/** The cluster's records over caches that the API server's watches keep. */
-export function informedRecords(informers: Informers): ClusterRecords {
+export interface InformedRecords extends ClusterRecords {
+  /** Resolves when nothing that exists is unknown. */
+  readonly synced: Promise<unknown>
+  /** Calls `handler` for every slice of a headless service that changes from now on. */
+  onHeadlessChange(handler: (slice: EndpointSlice) => void): () => void
+}
+
+/** The cluster's records over caches that the API server's watches keep. Pods are watched from the first question on. */
+export function informedRecords(informers: Informers): InformedRecords {
   const namespaceCache = informers.informer(namespaces)
   const serviceCache = informers.informer(services)
   const sliceCache = informers.informer(endpointSlices)
   serviceCache.addIndex(byAddress, clusterAddresses)
   sliceCache.addIndex(byServiceName, serviceKeys)
   sliceCache.addIndex(byAddress, endpointAddresses)
+  let podCache: Informer<Pod> | undefined
+
+  function isHeadless(slice: EndpointSlice): boolean {
+    const [key] = serviceKeys(slice)
+    return key !== undefined && serviceCache.get(key)?.spec?.clusterIP === 'None'
+  }
+
+  function podsByAddress(): Informer<Pod> {
+    if (!podCache) {
+      podCache = informers.informer(pods)
+      podCache.addIndex(byAddress, podAddresses)
+    }
+    return podCache
+  }
 
   return {
+    synced: Promise.all([namespaceCache.synced, serviceCache.synced, sliceCache.synced]),
     hasNamespace: (name) => namespaceCache.get(name) !== undefined,
     service: (namespace, name) => serviceCache.get(`${namespace}/${name}`),
     endpointSlices: (namespace, service) => sliceCache.byIndex(byServiceName, `${namespace}/${service}`),
     serviceByAddress: (address) => serviceCache.byIndex(byAddress, address)[0],
-    endpointSlicesByAddress(address) {
-      return sliceCache.byIndex(byAddress, address).filter((slice) => {
-        const [key] = serviceKeys(slice)
-        return key !== undefined && serviceCache.get(key)?.spec?.clusterIP === 'None'
-      })
-    },
+    endpointSlicesByAddress: (address) => sliceCache.byIndex(byAddress, address).filter(isHeadless),
+    hasPod: (namespace, address) =>
+      podsByAddress()
+        .byIndex(byAddress, canonicalAddress(address))
+        .some(({ metadata }) => metadata?.namespace === namespace),
+    onHeadlessChange: (handler) =>
+      sliceCache.onChange(({ type, object }) => {
+        if (type !== 'deleted' && isHeadless(object)) handler(object)
+      }),
   }
+}
+
+function podAddresses({ status }: Pod): readonly string[] {
+  return (status?.podIPs ?? []).flatMap(({ ip }) => (ip ? [canonicalAddress(ip)] : []))
 }
 
 function clusterAddresses({ spec }: Service): readonly string[] {

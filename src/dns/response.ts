@@ -27,6 +27,8 @@ export interface Resolution {
   readonly answers: readonly Answer[]
   readonly authorities: readonly Answer[]
   readonly additionals: readonly Answer[]
+  /** Whose answer it is, by the name of the plugin, for metrics; absent when nobody's. */
+  readonly plugin?: 'hosts' | 'kubernetes' | 'forward'
 }
 
 export function failed(code: ResponseCode): Resolution {

@@ -6,24 +6,31 @@ import { test, type TestContext } from 'node:test'
 import { decode, encode, type Answer, type DecodedPacket, type Packet } from 'dns-packet'
 import { systemClock } from '../machinery/clock.ts'
 import { silentLogger } from '../machinery/log.ts'
-import { createForwarder } from './forwarder.ts'
 import { responseCodes, type Resolution } from './response.ts'
 import type { Resolver } from './resolver.ts'
 import { startDnsServer } from './server.ts'
+
+type Answering = Pick<Resolver, 'resolve'>
 
 const many: Answer[] = Array.from({ length: 100 }, (_, index) => {
   return { type: 'A', name: 'many.test', ttl: 5, data: `10.0.0.${index}` }
 })
 
-const resolver: Resolver = {
+const resolver: Answering = {
   resolve({ name }): Resolution {
     const answers = name === 'many.test' ? many : many.slice(0, 1)
     return { code: responseCodes.noError, authoritative: true, answers, authorities: [], additionals: [] }
   },
 }
 
-async function serve(t: TestContext, resolve: Resolver = resolver) {
-  const server = await startDnsServer({ address: '127.0.0.1', port: 0, resolver: resolve, log: silentLogger })
+async function serve(t: TestContext, resolve: Answering = resolver) {
+  const server = await startDnsServer({
+    address: '127.0.0.1',
+    port: 0,
+    resolver: resolve,
+    log: silentLogger,
+    clock: systemClock,
+  })
   t.after(() => server.close())
   return server
 }
@@ -80,41 +87,4 @@ test('startDnsServer refuses what is no standard query', async (t) => {
     questions: [{ type: 'A', name: 'x' }],
   })
   assert.equal((answer as { rcode?: string }).rcode, 'NOTIMP')
-})
-
-test('createForwarder asks once, keeps the answer, and moves on from a dead server', async (t) => {
-  let asked = 0
-  const { port } = await serve(t, {
-    resolve(query) {
-      asked++
-      return resolver.resolve(query)
-    },
-  })
-  const forwarder = createForwarder({
-    upstreams: ['127.0.0.1:9', `127.0.0.1:${port}`],
-    clock: systemClock,
-    timeoutMs: 200,
-  })
-  t.after(() => forwarder.close())
-  const first = await forwarder.resolve({ type: 'A', name: 'one.test' })
-  const second = await forwarder.resolve({ type: 'A', name: 'ONE.test' })
-  assert.deepEqual(
-    first.answers.map((answer) => 'data' in answer && answer.data),
-    ['10.0.0.0'],
-  )
-  assert.deepEqual(second.answers, first.answers)
-  assert.equal(asked, 1)
-})
-
-test('createForwarder takes a cut answer again over TCP', async (t) => {
-  const { port } = await serve(t)
-  const forwarder = createForwarder({ upstreams: [`127.0.0.1:${port}`], clock: systemClock })
-  t.after(() => forwarder.close())
-  const { answers } = await forwarder.resolve({ type: 'A', name: 'many.test' })
-  assert.equal(answers.length, 100)
-})
-
-test('createForwarder without upstream servers refuses', async () => {
-  const forwarder = createForwarder({ upstreams: [], clock: systemClock })
-  assert.equal((await forwarder.resolve({ type: 'A', name: 'x' })).code, responseCodes.refused)
 })

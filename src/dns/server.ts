@@ -1,9 +1,12 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server as TcpServer, type Socket } from 'node:net'
-import type { DecodedPacket } from 'dns-packet'
+import { isIPv6 } from 'node:net'
+import type { DecodedPacket, Question } from 'dns-packet'
+import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
-import { tryDecode } from './forwarder.ts'
+import type { AnsweredQuestion } from './dns-metrics.ts'
+import { tryDecode } from './exchange.ts'
 import { encodeResponse, failed, responseCodes, type Resolution } from './response.ts'
 import type { Resolver } from './resolver.ts'
 
@@ -16,14 +19,13 @@ export interface DnsServerOptions {
   readonly address: string
   /** 0 takes a free one, the same for UDP and TCP. */
   readonly port: number
-  readonly resolver: Resolver
+  readonly resolver: Pick<Resolver, 'resolve'>
+  readonly clock: Clock
   readonly log: Logger
-  /** Called once per answered question. */
-  onAnswer?(question: {
-    readonly type: string
-    readonly transport: 'udp' | 'tcp'
-    readonly code: number
-  }): void
+  /** Called once per question, before it is answered. */
+  onQuestion?(question: Question): void
+  /** Called once per answered question, with the name that was asked. */
+  onAnswer?(answered: Omit<AnsweredQuestion, 'zone'>, name: string): void
 }
 
 /** A TCP client that sends nothing for this long is disconnected (RFC 7766 leaves the time to us). */
@@ -38,17 +40,24 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   tcp.listen(options.port, address)
   await once(tcp, 'listening')
   const { port } = tcp.address() as { port: number }
-  const udp = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 })
-  udp.bind(port, address)
+  const udp = createSocket({
+    type: address.includes(':') ? 'udp6' : 'udp4',
+    recvBufferSize: 1 << 20,
+    // Clients are addresses: without this, each answer would wait for a resolver of names to say so.
+    lookup: (client, _options, callback) => callback(null, client, isIPv6(client) ? 6 : 4),
+  })
   try {
-    await once(udp, 'listening')
+    const listening = once(udp, 'listening')
+    udp.bind(port, address)
+    await listening
   } catch (error) {
     tcp.close()
     throw error
   }
   udp.on('message', (message, client) => {
-    void answer(message, 'udp', options).then((response) => {
-      if (response) udp.send(response, client.port, client.address)
+    const family = client.family === 'IPv6' ? 6 : 4
+    answer(message, { transport: 'udp', family }, options, (response) => {
+      udp.send(response, client.port, client.address)
     })
   })
   udp.on('error', (error) => log.error('DNS socket failed', { error }))
@@ -56,24 +65,49 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   return { port, close: () => closeAll(udp, tcp, connections) }
 }
 
-async function answer(
+/** Gives the answer to `send`: at once when it is known here, and never to what is no question. */
+function answer(
   message: Buffer,
-  transport: 'udp' | 'tcp',
+  from: Pick<AnsweredQuestion, 'transport' | 'family'>,
   options: DnsServerOptions,
-): Promise<Buffer | undefined> {
+  send: (response: Buffer) => void,
+  nothing?: () => void,
+): void {
+  const startedAt = options.clock.monotonic()
   const query = tryDecode(message)
   // Answering answers, or bytes that are no query, would let two servers talk to each other for ever.
-  if (!query || query.flag_qr) return undefined
-  const resolution = await resolve(query, options.resolver)
-  options.onAnswer?.({ type: query.questions?.[0]?.type ?? 'NONE', transport, code: resolution.code })
-  return encodeResponse(query, resolution, transport)
+  if (!query || query.flag_qr) {
+    nothing?.()
+    return
+  }
+  const finish = (resolution: Resolution) => {
+    const response = encodeResponse(query, resolution, from.transport)
+    send(response)
+    const { type = 'NONE', name = '' } = query.questions?.[0] ?? {}
+    options.onAnswer?.(
+      {
+        ...from,
+        type,
+        code: resolution.code,
+        plugin: resolution.plugin ?? '',
+        seconds: (options.clock.monotonic() - startedAt) / 1000,
+        requestBytes: message.length,
+        responseBytes: response.length,
+      },
+      name,
+    )
+  }
+  const resolution = resolve(query, options)
+  if (resolution instanceof Promise) void resolution.then(finish)
+  else finish(resolution)
 }
 
-function resolve(query: DecodedPacket, resolver: Resolver): Resolution | Promise<Resolution> {
+function resolve(query: DecodedPacket, options: DnsServerOptions): Resolution | Promise<Resolution> {
   const [question, ...others] = query.questions ?? []
   if (((query.flags ?? 0) >> 11) & 0xf) return failed(responseCodes.notImplemented)
   if (!question || others.length > 0) return failed(responseCodes.formatError)
-  return resolver.resolve(question)
+  options.onQuestion?.(question)
+  return options.resolver.resolve(question)
 }
 
 function serveTcp(socket: Socket, options: DnsServerOptions): void {
@@ -92,13 +126,15 @@ function serveTcp(socket: Socket, options: DnsServerOptions): void {
         socket.destroy()
         return
       }
-      void answer(message, 'tcp', options).then((response) => {
+      const from = { transport: 'tcp', family: socket.remoteFamily === 'IPv6' ? 6 : 4 } as const
+      const send = (response: Buffer) => {
         waiting--
-        if (!response || socket.destroyed) return
+        if (socket.destroyed) return
         const length = Buffer.alloc(2)
         length.writeUInt16BE(response.length)
         socket.write(Buffer.concat([length, response]))
-      })
+      }
+      answer(message, from, options, send, () => void waiting--)
     }
   })
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Resolver } from 'node:dns/promises'
+import { configMaps } from '../api/generated/resources.ts'
 import { createInformers } from '../client/informers/informers.ts'
 import { testContext } from '../client/testing/test-context.ts'
 import { serviceUnavailable } from '../machinery/status-errors.ts'
@@ -24,6 +26,50 @@ describe('startDns', () => {
     const dns = await startDns(context, options)
     await dns.ready
     assert.equal(dns.health(), undefined)
+    await dns.stop()
+    await context.informers.stop()
+  })
+
+  it('follows the Corefile of the ConfigMap, and keeps the former one where a new one is wrong', async () => {
+    const errors: unknown[] = []
+    const base = testContext()
+    const log = { ...base.log, error: (_: string, fields?: object) => void errors.push(fields) }
+    const context = { ...base, log }
+    const configMap = (Corefile: string) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'kube-system', name: 'coredns' },
+      data: { Corefile },
+    })
+    const hosts = (address: string) => `. {\n hosts {\n ${address} a.test\n }\n prometheus 127.0.0.1:19153\n}`
+    await context.client.create(configMaps, configMap(hosts('192.0.2.1')))
+    const dns = await startDns(context, { ...options, port: 10_053 })
+    await dns.ready
+    const resolver = new Resolver({ tries: 1 })
+    resolver.setServers(['127.0.0.1:10053'])
+    assert.deepEqual(await resolver.resolve4('a.test'), ['192.0.2.1'])
+
+    const at = { namespace: 'kube-system', name: 'coredns' }
+    const put = (text: string) =>
+      context.client.patch(configMaps, at, { type: 'merge', body: { data: { Corefile: text } } })
+    const seen = async (version: string | undefined) => {
+      const scope = { namespace: 'kube-system', fieldSelector: 'metadata.name=coredns' }
+      await context.informers.informer(configMaps, scope).waitFor(version ?? '')
+    }
+    await seen((await put('. {\n template\n}')).metadata?.resourceVersion)
+    assert.deepEqual(errors, [{ error: "Corefile:2: plugin 'template' is not supported" }])
+    assert.deepEqual(await resolver.resolve4('a.test'), ['192.0.2.1'])
+
+    await seen((await put(hosts('192.0.2.2'))).metadata?.resourceVersion)
+    assert.deepEqual(await resolver.resolve4('a.test'), ['192.0.2.2'])
+    const text = await (await fetch('http://127.0.0.1:19153/metrics')).text()
+    assert.match(
+      text,
+      /coredns_dns_requests_total\{server="dns:\/\/:53",zone="\.",view="",proto="udp",family="1",type="A"\} 3/,
+    )
+    assert.match(text, /coredns_dns_responses_total\{.*rcode="NOERROR",plugin="hosts"\} 3/)
+    assert.match(text, /coredns_reload_failed_total 1/)
+    assert.equal((await fetch('http://127.0.0.1:19153/ready')).status, 404)
     await dns.stop()
     await context.informers.stop()
   })

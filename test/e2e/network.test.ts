@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { Node, Pod, PodSpec, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
+import type { ConfigMap, Node, Pod, PodSpec, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
 import type { EndpointSlice } from '../../src/api/generated/discovery.v1.ts'
 import { loadKubeconfig } from '../../src/client/kubeconfig.ts'
 import type { ObjectList } from '../../src/machinery/meta.ts'
@@ -484,6 +484,37 @@ describe('the network', { skip, concurrency: 3 }, () => {
         'client1',
         `nslookup ${ip} || true`,
         /name = host\.subdomain\.default\.svc\.cluster\.local/,
+      )
+    })
+
+    it('as the Corefile says, of hosts and of stub domains, which is followed while it changes', async () => {
+      const at = ['-n', 'kube-system', 'configmap', 'coredns']
+      const { data } = await cluster.kubectl.json<ConfigMap>(['get', ...at])
+      const text = data?.['Corefile'] ?? assert.fail('there is no Corefile')
+      const write = (Corefile: string) =>
+        cluster.kubectl(['patch', ...at, '--type=merge', '-p', JSON.stringify({ data: { Corefile } })])
+      const { spec } = await create('stub-target')
+      // The other node's server stands for that of a company.
+      const stub = `corp.test {
+        rewrite name suffix .corp.test .default.svc.cluster.local
+        forward . ${addressOf('node2')}
+      }
+      hosts.test:53 {
+        hosts {
+          192.0.2.77 a.hosts.test
+        }
+      }`
+      await write(`${text}${stub}`)
+      await untilAnswers('client1', 'net resolve stub-target.corp.test', spec?.clusterIP ?? '')
+      await untilAnswers('client1', 'net resolve a.hosts.test', '192.0.2.77')
+      await write(`${text}. {\n  whoami\n}`)
+      await untilAnswers('client1', 'net resolve a.hosts.test', '192.0.2.77')
+      await write(text)
+      await untilAnswers('client1', 'net resolve a.hosts.test || echo none', 'none')
+      await untilAnswers(
+        'client1',
+        `net http ${addressOf('node1')} 9153 /metrics | grep -m1 '^coredns_dns_responses_total'`,
+        /plugin="/,
       )
     })
 

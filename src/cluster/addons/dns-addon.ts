@@ -1,6 +1,7 @@
-import type { Service } from '../../api/generated/core.v1.ts'
-import type { ClusterRole, ClusterRoleBinding } from '../../api/generated/rbac.v1.ts'
-import type { ServiceAccount } from '../../api/generated/core.v1.ts'
+import type { ConfigMap, Service, ServiceAccount } from '../../api/generated/core.v1.ts'
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/generated/rbac.v1.ts'
+import { nodeComponentGroup } from '../../api/node/node-components.ts'
+import { corefileConfigMap, corefileKey, defaultCorefile } from '../../dns/default-corefile.ts'
 
 const dnsLabels = {
   'k8s-app': 'kube-dns',
@@ -25,6 +26,7 @@ export function dnsService(address: string): Service {
       ports: [
         { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
         { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+        { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
       ],
     },
   }
@@ -57,4 +59,40 @@ export const dnsRoleBinding: ClusterRoleBinding = {
   metadata: { name: 'system:coredns' },
   roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:coredns' },
   subjects: [{ kind: 'ServiceAccount', name: 'coredns', namespace: 'kube-system' }],
+}
+
+/** What cluster DNS does; who changes it changes that. */
+export function dnsConfiguration(clusterDomain: string): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: corefileConfigMap,
+    data: { [corefileKey]: defaultCorefile(clusterDomain) },
+  }
+}
+
+/** kubeadm mounts the ConfigMap into CoreDNS's pod; here cluster DNS reads it. */
+export const dnsConfigurationReader: Role = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'Role',
+  metadata: { name: 'system:coredns', namespace: corefileConfigMap.namespace },
+  rules: [
+    {
+      apiGroups: [''],
+      resources: ['configmaps'],
+      resourceNames: [corefileConfigMap.name],
+      verbs: ['get', 'list', 'watch'],
+    },
+  ],
+}
+
+export const dnsConfigurationReaders: RoleBinding = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'RoleBinding',
+  metadata: { name: 'system:coredns', namespace: corefileConfigMap.namespace },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'system:coredns' },
+  subjects: [
+    { kind: 'ServiceAccount', name: 'coredns', namespace: 'kube-system' },
+    { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: nodeComponentGroup('coredns') },
+  ],
 }

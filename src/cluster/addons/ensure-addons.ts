@@ -23,7 +23,15 @@ import {
   proxyConfigurationReader,
   proxyConfigurationReaders,
 } from './join-addon.ts'
-import { dnsRole, dnsRoleBinding, dnsService, dnsServiceAccount } from './dns-addon.ts'
+import {
+  dnsConfiguration,
+  dnsConfigurationReader,
+  dnsConfigurationReaders,
+  dnsRole,
+  dnsRoleBinding,
+  dnsService,
+  dnsServiceAccount,
+} from './dns-addon.ts'
 import {
   nodeComponentBindings,
   nodeComponentRoles,
@@ -54,6 +62,9 @@ export async function ensureAddons(client: Client, options: AddonOptions): Promi
     ensure(client, clusterRoles, dnsRole),
     ensure(client, clusterRoleBindings, dnsRoleBinding),
     ensure(client, services, dnsService(options.dnsAddress)),
+    ensure(client, configMaps, dnsConfiguration('cluster.local')),
+    ensure(client, roles, dnsConfigurationReader),
+    ensure(client, roleBindings, dnsConfigurationReaders),
     ensure(client, serviceAccounts, localPathServiceAccount),
     ensure(client, clusterRoles, localPathRole),
     ensure(client, clusterRoleBindings, localPathRoleBinding),

@@ -111,6 +111,7 @@ export function nodePods({ processFile, kubeProxyLog, corednsLog, address }: Nod
         ports: [
           { name: 'dns', containerPort: 53, protocol: 'UDP' },
           { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
+          { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
         ],
         // The kubelet may ask before the server listens: pods have no names until it asks again.
         readinessProbe: { tcpSocket: { port: 53 }, periodSeconds: 1 },

@@ -13,6 +13,7 @@ export function runDns(input: CommandInput): Promise<ExitCode> {
       port: input.number('port', 1) ?? 53,
       clusterDomain: input.text('cluster-domain') ?? 'cluster.local',
       upstreams: nameServers(readFileSync(input.text('resolv-conf') ?? '/etc/resolv.conf', 'utf8')),
+      mayReadPods: true,
     }),
   )
 }
