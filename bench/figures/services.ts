@@ -107,30 +107,29 @@ async function measureTraffic(bench: Bench): Promise<void> {
   const server = start(serverNode, serverProgram)
   bench.defer(() => void server.kill())
   await once(server.stdout, 'data')
-  const ask = async (what: string, address: string) => {
-    const client = start(clientNode, clientProgram, what, ...address.split(':'))
-    return Number(await text(client.stdout))
-  }
   const [direct, byService] = [`${serverAddress}:${port}`, '10.96.0.1:80']
-  const runs = await repeat(5, async () => {
-    return { direct: await ask('bytes', direct), service: await ask('bytes', byService) }
-  })
+  const client = start(clientNode, clientProgram, direct, byService)
+  const { bytes, connects } = JSON.parse(await text(client.stdout)) as Asked
+  const rates = bytes.map(([without, by]) => without / by)
   bench.add({
     name: 'throughput by a Service, as a share of that without',
-    value: median(runs.map(({ service, direct: without }) => service / without)),
+    value: median(rates),
     unit: '',
     bar: { least: 0.95 },
-    also: [{ name: 'MB/s', value: median(runs.map(({ service }) => service)) / 1e6, unit: '/s' }],
-  })
-  const connects = await repeat(3, async () => {
-    return { direct: await ask('connects', direct), service: await ask('connects', byService) }
+    also: [{ name: 'MB/s', value: chunkBytes / 1e3 / median(bytes.map(([, by]) => by)), unit: '/s' }],
   })
   bench.add({
     name: 'a connection by a Service',
-    value: median(connects.map(({ service }) => service)),
+    value: median(connects.map(([, by]) => by)) * 1000,
     unit: 'µs',
-    also: [{ name: 'without', value: median(connects.map(({ direct: without }) => without)), unit: 'µs' }],
+    also: [{ name: 'without', value: median(connects.map(([without]) => without)) * 1000, unit: 'µs' }],
   })
+}
+
+/** Milliseconds, each time without a Service and by one: one after the other, so that both meet the same other load. */
+interface Asked {
+  readonly bytes: readonly (readonly [number, number])[]
+  readonly connects: readonly (readonly [number, number])[]
 }
 
 function start(namespace: string, program: string, ...args: readonly string[]) {
@@ -139,30 +138,57 @@ function start(namespace: string, program: string, ...args: readonly string[]) {
   })
 }
 
-/** Sends for as long as it is listened to to who sends a byte first; else only accepts. */
+const chunkBytes = 1 << 24
+
+/** Sends `chunkBytes` for each byte that it is sent. */
 const serverProgram = `
 const chunk = Buffer.alloc(1 << 17)
 require('net').createServer((socket) => {
-  const more = () => { while (!socket.destroyed && socket.write(chunk)); }
-  socket.on('error', () => {}).once('data', more).on('drain', more)
+  let left = 0
+  const more = () => {
+    while (left > 0 && !socket.destroyed) {
+      left -= chunk.length
+      if (!socket.write(chunk)) break
+    }
+  }
+  socket.on('error', () => {}).on('data', (data) => { left += data.length * ${chunkBytes}; more() }).on('drain', more)
 }).listen(${port}, () => console.log('up'))`
 
-/** Prints bytes per second, or microseconds for each connection. */
+/** Asks both places in turn, now the one first and now the other, and prints what it takes. */
 const clientProgram = `
-const [what, host, port] = process.argv.slice(1)
+const places = process.argv.slice(1).map((place) => place.split(':'))
 const { connect } = require('net')
-if (what === 'bytes') {
-  const socket = connect(port, host, () => socket.write('x'))
+const { once } = require('events')
+const opened = async ([host, port]) => { const socket = connect(port, host); await once(socket, 'connect'); return socket }
+const receive = (socket) => new Promise((resolve) => {
   let bytes = 0
   const start = performance.now()
-  socket.on('data', (data) => (bytes += data.length))
-  setTimeout(() => { console.log((bytes * 1000) / (performance.now() - start)); process.exit() }, 1500)
-} else (async () => {
-  const count = 1000
-  const start = performance.now()
-  for (let index = 0; index < count; index++) {
-    await new Promise((resolve) => { const socket = connect(port, host, () => { socket.destroy(); resolve() }) })
+  const count = (data) => {
+    bytes += data.length
+    if (bytes < ${chunkBytes}) return
+    socket.off('data', count)
+    resolve(performance.now() - start)
   }
-  console.log(((performance.now() - start) * 1000) / count)
-  process.exit()
+  socket.on('data', count).write('x')
+})
+const inTurn = async (count, measure) => {
+  const all = []
+  for (let index = 0; index < count; index++) {
+    const pair = []
+    for (const place of index % 2 ? [0, 1] : [1, 0]) pair[place] = await measure(place)
+    all.push(pair)
+  }
+  return all
+}
+;(async () => {
+  const sockets = [await opened(places[0]), await opened(places[1])]
+  await inTurn(4, (place) => receive(sockets[place]))
+  const bytes = await inTurn(100, (place) => receive(sockets[place]))
+  const connects = await inTurn(500, async (place) => {
+    const start = performance.now()
+    const socket = await opened(places[place])
+    socket.destroy()
+    return performance.now() - start
+  })
+  process.stdout.write(JSON.stringify({ bytes, connects }), () => process.exit())
 })()`
