@@ -6,6 +6,7 @@ import type {
   Pod,
 } from '../../api/generated/core.v1.ts'
 import { prepareHostPath } from './host-path.ts'
+import type { Disk } from './mount-disk.ts'
 import { VolumeError } from './volume-error.ts'
 
 /** Both reject with the API's NotFound. */
@@ -44,6 +45,8 @@ export type LocatedVolume =
       readonly isLocal: boolean
       readonly isDevice: boolean
     }
+  /** A block device of this machine whose file system is mounted. */
+  | { readonly type: 'disk'; readonly disk: Disk }
   | { readonly type: 'nfs'; readonly source: NFSVolumeSource; readonly mountOptions: readonly string[] }
   /** A driver brings it. */
   | { readonly type: 'csi' }
@@ -61,6 +64,10 @@ export async function locateVolume({ metadata, spec }: PersistentVolume): Promis
     })
     if (isDevice && !stats.isBlockDevice())
       throw new VolumeError(`path "${local.path}" is not a block device`)
+    if (!isDevice && stats.isBlockDevice()) {
+      const disk = { device: local.path, fsType: local.fsType ?? '', mountOptions: spec?.mountOptions ?? [] }
+      return { type: 'disk', disk }
+    }
     if (!isDevice && !stats.isDirectory())
       throw new VolumeError(
         `only filesystem volume of a directory can be mounted: path "${local.path}" is none`,

@@ -8,8 +8,10 @@ import { kubeletRoot } from './kubelet-root.ts'
 import type { Mounter } from './mounts.ts'
 import { giveToGroup } from './ownership.ts'
 import { volumePayload, type PayloadSources } from './payload.ts'
+import { mountDisk, type Disk } from './mount-disk.ts'
 import { findClaimed, locateVolume, type ClaimSource } from './persistent-volume.ts'
 import { podDirectory, removePodDirectory } from './pod-directory.ts'
+import { createTurns } from './turns.ts'
 import { VolumeError } from './volume-error.ts'
 
 export interface PreparedVolume {
@@ -51,6 +53,7 @@ export interface VolumeManagerOptions {
 export function createVolumeManager(options: VolumeManagerOptions): VolumeManager {
   const { rootDirectory, mounter, sources } = options
   const root = kubeletRoot(rootDirectory)
+  const inTurn = createTurns()
 
   async function prepareVolume(pod: Pod, volume: Volume): Promise<PreparedVolume> {
     const directory = podDirectory(rootDirectory, pod.metadata?.uid ?? '')
@@ -96,24 +99,23 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
   async function prepareClaimed(pod: Pod, claimName: string, readOnly: boolean): Promise<PreparedVolume> {
     const claimed = await findClaimed(pod, claimName, options.claims)
     const located = await locateVolume(claimed.volume)
-    const group = pod.spec?.securityContext?.fsGroup
+    const directory = podDirectory(rootDirectory, pod.metadata?.uid ?? '')
     switch (located.type) {
       case 'path': {
         const { hostPath, isLocal, isDevice } = located
         if (isDevice) return { hostPath: await realpath(hostPath), readOnly, isDevice }
-        if (isLocal && group !== undefined) {
-          await giveToGroup(hostPath, group, {
-            readOnly: false,
-            onlyIfRootDiffers: pod.spec?.securityContext?.fsGroupChangePolicy === 'OnRootMismatch',
-          })
-        }
+        if (isLocal) await giveToGroupOf(pod, hostPath)
         return { hostPath, readOnly }
       }
+      case 'disk': {
+        const path = directory.volume('local-volume', claimed.volume.metadata?.name ?? '')
+        await makeDirectory(path, 0o750)
+        await inTurn(located.disk.device, () => ensureDisk(located.disk, path))
+        await giveToGroupOf(pod, path)
+        return { hostPath: path, readOnly }
+      }
       case 'nfs': {
-        const path = podDirectory(rootDirectory, pod.metadata?.uid ?? '').volume(
-          'nfs',
-          claimed.volume.metadata?.name ?? '',
-        )
+        const path = directory.volume('nfs', claimed.volume.metadata?.name ?? '')
         const mounted = await mountNfs(path, located.source, located.mountOptions)
         return { ...mounted, readOnly: mounted.readOnly || readOnly }
       }
@@ -123,6 +125,18 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       }
     }
     throw new VolumeError(`no volume plugin matched for PersistentVolume ${claimed.volume.metadata?.name}`)
+  }
+
+  async function giveToGroupOf({ spec }: Pod, path: string): Promise<void> {
+    const { fsGroup, fsGroupChangePolicy } = spec?.securityContext ?? {}
+    if (fsGroup === undefined) return
+    const onlyIfRootDiffers = fsGroupChangePolicy === 'OnRootMismatch'
+    await giveToGroup(path, fsGroup, { readOnly: false, onlyIfRootDiffers })
+  }
+
+  async function ensureDisk(disk: Disk, path: string): Promise<void> {
+    if ((await mounter.below(path)).includes(path)) return
+    await mountDisk(disk, path, mounter)
   }
 
   async function mountNfs(

@@ -10,6 +10,7 @@ import { quantityValue } from '../../../machinery/quantity.ts'
 import { isNotFound } from '../../../machinery/status-errors.ts'
 import { giveToGroup } from '../ownership.ts'
 import type { TokenSource } from '../token-source.ts'
+import { createTurns } from '../turns.ts'
 import { VolumeError } from '../volume-error.ts'
 import { Capability, type CsiDriver, type CsiDrivers } from './csi-drivers.ts'
 import {
@@ -67,23 +68,11 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
   const published = new Set<string>()
   /** What has been staged since this process began, by path. */
   const staged = new Set<string>()
-  const turns = new Map<string, Promise<void>>()
 
   /** What is done to one volume is done one after the other, whatever pods ask for it. */
-  function inTurn<T>(
-    { driver, volumeHandle }: Pick<CsiVolume, 'driver' | 'volumeHandle'>,
-    work: () => Promise<T>,
-  ) {
-    const key = uniqueVolumeName({ driver, volumeHandle })
-    const turn = (turns.get(key) ?? Promise.resolve()).then(work)
-    const settled = turn.then(
-      () => {},
-      () => {},
-    )
-    turns.set(key, settled)
-    void settled.then(() => turns.get(key) === settled && turns.delete(key))
-    return turn
-  }
+  const turns = createTurns()
+  const inTurn = <T>(volume: Pick<CsiVolume, 'driver' | 'volumeHandle'>, work: () => Promise<T>) =>
+    turns(uniqueVolumeName(volume), work)
 
   function use(uniqueName: string, podUID: string): void {
     const known = users.get(uniqueName)
