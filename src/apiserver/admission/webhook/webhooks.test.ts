@@ -417,6 +417,17 @@ for (const [name, fields, isAsked] of selections) {
   })
 }
 
+test('an object is selected by the labels that it had, too', async () => {
+  await requests.create(configMaps, configMap({ labels: { app: 'a' } }))
+  await validating('v', webhook({ objectSelector: { matchLabels: { app: 'a' } } }))
+  const patch = { metadata: { labels: { app: 'b' } } }
+  const name = { namespace: 'default', name: 'c' }
+  await requests.patch(configMaps, name, patch, 'merge')
+  assert.equal(hooks.calls.length, 1)
+  await requests.patch(configMaps, name, { data: { a: 'b' } }, 'merge')
+  assert.equal(hooks.calls.length, 1)
+})
+
 test('namespaces are selected by the labels that they are to have', async () => {
   const rules = [{ ...onConfigMaps[0], resources: ['namespaces'] }]
   await validating('v', webhook({ rules, namespaceSelector: { matchLabels: { team: 'x' } } }))
