@@ -134,8 +134,8 @@ void describe('cronJobReconciler', () => {
     assert.deepEqual(
       (await harness.events()).filter((event) => event.startsWith('Saw')),
       [
-        `SawCompletedJob: Saw completed job: ${jobAt(hour)}, status: Complete`,
-        `SawCompletedJob: Saw completed job: ${jobAt(2 * hour)}, status: Failed`,
+        `SawCompletedJob: Saw completed job: ${jobAt(hour)}, condition: Complete`,
+        `SawCompletedJob: Saw completed job: ${jobAt(2 * hour)}, condition: Failed`,
       ],
     )
   })

@@ -20,7 +20,7 @@ export async function syncActive(
     events.event(cronJob, 'Warning', 'UnexpectedJob', message)
   }
   for (const job of plan.finished) {
-    const message = `Saw completed job: ${identityOf(job).name}, status: ${finishedCondition(job)?.type}`
+    const message = `Saw completed job: ${identityOf(job).name}, condition: ${finishedCondition(job)?.type}`
     events.event(cronJob, 'Normal', 'SawCompletedJob', message)
   }
   const gone = new Set<ObjectReference>()

@@ -17,7 +17,7 @@ import { isManagedByOthers, isSuspended } from './job-spec.ts'
 import { completionsReached, hasReachedCompletions, judgeJob, msUntilDeadline } from './judge-job.ts'
 import { endPods, managePods } from './manage-pods.ts'
 import { observeJob, type JobObservation } from './observe-job.ts'
-import { planPods } from './plan-pods.ts'
+import { planPods, type PodsPlan } from './plan-pods.ts'
 import { trackJob, type JobStep } from './track-job.ts'
 
 /** Runs pods to completion, and keeps count of them. Source: pkg/controller/job/job_controller.go. */
@@ -60,7 +60,7 @@ export function jobReconciler(): Reconciler {
         const job = isSuspended(found) ? found : started(found, clock.now())
         const observed = observeJob(job, owned, backoffs.get(key) ?? noBackoff)
         const step = await advance(job, observed, context)
-        action = actionOf(step, observed)
+        action = step.action
         await trackJob(found, step, observed, context, () => void backoffs.set(key, observed.backoff))
         if (step.counts.failure !== undefined) throw step.counts.failure
         result = 'success'
@@ -81,12 +81,18 @@ export function jobReconciler(): Reconciler {
   }
 }
 
-function actionOf({ counts }: JobStep, { active, pods: owned }: JobObservation): JobAction {
-  if (counts.active > active.length) return 'pods_created'
-  if (counts.active < active.length) return 'pods_deleted'
-  return owned.some(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
-    ? 'tracking'
-    : 'reconciling'
+/** What a run does for a job that goes on, by upstream's names. */
+function actionOf(job: Job, plan: PodsPlan): JobAction {
+  if (isSuspended(job)) return 'pods_deleted'
+  switch (plan.type) {
+    case 'keep':
+      return 'tracking'
+    case 'delete':
+      return 'pods_deleted'
+    case 'wait':
+    case 'create':
+      return 'pods_created'
+  }
 }
 
 const completionModes: readonly unknown[] = [undefined, 'NonIndexed', 'Indexed']
@@ -109,6 +115,7 @@ function started(job: Job, nowMs: number): Job {
 }
 
 interface Advance extends JobStep {
+  readonly action: JobAction
   readonly againMs?: number
 }
 
@@ -119,17 +126,18 @@ async function advance(job: Job, observed: JobObservation, context: ReconcileCon
   if (verdict) {
     const counts = await endPods(job, observed, context)
     // It has not ended while pods run that could not be deleted.
-    return { job, counts, verdict: counts.active === 0 ? verdict : undefined }
+    return { job, counts, verdict: counts.active === 0 ? verdict : undefined, action: 'reconciling' }
   }
   const plan = isDeleting(job) ? ({ type: 'keep' } as const) : planPods(job, observed, nowMs)
+  const action = isDeleting(job) ? 'reconciling' : actionOf(job, plan)
   const counts = await managePods(job, observed, plan, context)
   if (hasReachedCompletions(job, observed.succeeded, counts.active))
-    return { job, counts, verdict: completionsReached(nowMs) }
+    return { job, counts, verdict: completionsReached(nowMs), action }
 
   const next = isDeleting(job) ? job : withSuspension(job, context)
   const waits = [plan.type === 'wait' ? plan.waitMs : undefined, msUntilDeadline(next, nowMs)]
   const againMs = Math.min(...waits.filter((wait) => wait !== undefined))
-  return { job: next, counts, verdict: undefined, ...(againMs < Infinity && { againMs }) }
+  return { job: next, counts, verdict: undefined, action, ...(againMs < Infinity && { againMs }) }
 }
 
 /** Tells when the job is suspended or goes on. The time of a suspended job does not run: it starts anew. */
