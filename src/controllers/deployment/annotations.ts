@@ -7,6 +7,9 @@ const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history'
 const desiredReplicasAnnotation = 'deployment.kubernetes.io/desired-replicas'
 const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas'
 
+/** Stands for a field of API versions that are no more: the revision to go back to, 0 for the one before the present. */
+const rollbackAnnotation = 'deprecated.deployment.rollback.to'
+
 /** The history of revisions is cut to this many characters. */
 const maxRevisionHistoryLength = 2000
 
@@ -17,7 +20,7 @@ const notCopied: ReadonlySet<string> = new Set([
   revisionHistoryAnnotation,
   desiredReplicasAnnotation,
   maxReplicasAnnotation,
-  'deprecated.deployment.rollback.to',
+  rollbackAnnotation,
 ])
 
 type Annotations = Readonly<Record<string, string>>
@@ -25,6 +28,20 @@ type Annotations = Readonly<Record<string, string>>
 /** The revision of a replica set in its deployment's history, a number of 64 bits; 0 when it has none. */
 export function revisionOf({ metadata }: ReplicaSet | Deployment): bigint {
   return parseInt64(metadata?.annotations?.[revisionAnnotation] ?? '') ?? 0n
+}
+
+/** The revision that the deployment is to go back to, 0 for the one before the present; undefined when it is not. */
+export function rollbackRevisionOf({ metadata }: Deployment): bigint | undefined {
+  return parseInt64(metadata?.annotations?.[rollbackAnnotation] ?? '')
+}
+
+/** The deployment's annotations once it has gone back, to that of `replicaSet` if it does: they go back with the template. */
+export function annotationsAfterRollback(deployment: Deployment, replicaSet?: ReplicaSet): Annotations {
+  const { [rollbackAnnotation]: _, ...own } = deployment.metadata?.annotations ?? {}
+  if (!replicaSet) return own
+  const pick = (annotations: Annotations, isOwn: boolean) =>
+    Object.entries(annotations).filter(([key]) => notCopied.has(key) === isOwn)
+  return Object.fromEntries([...pick(own, true), ...pick(replicaSet.metadata?.annotations ?? {}, false)])
 }
 
 export function maxRevision(replicaSets: readonly ReplicaSet[]): bigint {

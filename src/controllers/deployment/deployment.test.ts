@@ -166,6 +166,40 @@ void describe('deploymentReconciler', () => {
     assert.equal((await deployment()).metadata!.annotations!['deployment.kubernetes.io/revision'], '3')
   })
 
+  const rollbackRows: readonly (readonly [string, string, string])[] = [
+    ['1', 'app:1', 'DeploymentRollback: Rolled back deployment "web" to revision 1'],
+    ['0', 'app:2', 'DeploymentRollback: Rolled back deployment "web" to revision 2'],
+    ['7', 'app:3', 'DeploymentRollbackRevisionNotFound: Unable to find the revision to rollback to.'],
+    [
+      '3',
+      'app:3',
+      'DeploymentRollbackTemplateUnchanged: The rollback revision contains the same template as current deployment "web"',
+    ],
+  ]
+  for (const [revision, image, event] of rollbackRows) {
+    void it(`goes back where the annotation of old clients asks for revision ${revision}`, async () => {
+      await start()
+      await finishRollout()
+      for (const next of ['app:2', 'app:3']) {
+        await setImage(next)
+        await finishRollout()
+      }
+      const annotations = { note: 'changed', 'deprecated.deployment.rollback.to': revision }
+      await harness.edit(deployments, 'default/web', (now) => ({
+        ...now,
+        metadata: { ...now.metadata, annotations: { ...now.metadata!.annotations, ...annotations } },
+      }))
+      await harness.settle()
+      await finishRollout()
+      const { metadata, spec } = await deployment()
+      assert.equal(spec!.template.spec!.containers[0]!.image, image)
+      assert.equal(spec!.template.metadata!.labels!['pod-template-hash'], undefined)
+      assert.equal(metadata!.annotations!['deprecated.deployment.rollback.to'], undefined)
+      assert.equal(metadata!.annotations!['note'], image === 'app:3' ? 'changed' : 'kept')
+      assert.ok((await harness.events()).includes(event), (await harness.events()).join('\n'))
+    })
+  }
+
   void it('keeps as many old replica sets as the history limit says', async () => {
     await start(aDeployment({ revisionHistoryLimit: 2, replicas: 1 }))
     await finishRollout()

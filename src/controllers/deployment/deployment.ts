@@ -22,7 +22,7 @@ import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { isNamespaceTerminating, messageOf } from '../pods/pod-control.ts'
 import { isTerminal } from '../pods/pod-state.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
-import { revisionAnnotation, sizeAnnotations } from './annotations.ts'
+import { revisionAnnotation, rollbackRevisionOf, sizeAnnotations } from './annotations.ts'
 import {
   countedStatus,
   deploymentCondition,
@@ -33,9 +33,10 @@ import {
 } from './deployment-status.ts'
 import { newReplicaSet, syncedReplicaSet } from './new-replica-set.ts'
 import { planCleanup } from './plan-cleanup.ts'
+import { planRollback } from './plan-rollback.ts'
 import { planRecreateScaleDown, planRollingUpdate, type Scale } from './plan-rollout.ts'
 import { isScaling, planScale } from './plan-scale.ts'
-import { hasTemplateOf, rolloutOf, sizeOf, totalActual, type Rollout } from './replica-sets.ts'
+import { all, hasTemplateOf, rolloutOf, sizeOf, totalActual, type Rollout } from './replica-sets.ts'
 import { isRollingUpdate, progressDeadlineSeconds, replicasOf } from './rollout-limits.ts'
 
 /** Rolls changes of a pod template out over replica sets. */
@@ -76,7 +77,10 @@ export const deploymentReconciler: Reconciler = {
     }
 
     const deployment = { ...found, status: { ...found.status, conditions: withPause(found, clock.now()) } }
-    if (deployment.spec?.paused || isScaling(deployment, rollout)) return scale(deployment, rollout, context)
+    const isPaused = deployment.spec?.paused === true
+    if (!isPaused && rollbackRevisionOf(deployment) !== undefined)
+      return rollBack(deployment, rollout, context)
+    if (isPaused || isScaling(deployment, rollout)) return scale(deployment, rollout, context)
     return isRollingUpdate(deployment)
       ? rollOut(deployment, rollout, context)
       : recreate(deployment, rollout, context)
@@ -90,6 +94,20 @@ async function scale(deployment: Deployment, rollout: Rollout, context: Reconcil
   if (deployment.spec?.paused) await cleanUp(deployment, rollout, context)
   const status = countedStatus(synced.deployment, synced.rollout, context.clock.now())
   await writeStatus(synced.deployment, status, context)
+  return done
+}
+
+/** An annotation asks for an older revision: its template becomes the deployment's, which is then rolled out. */
+async function rollBack(
+  deployment: Deployment,
+  rollout: Rollout,
+  context: ReconcileContext,
+): Promise<Outcome> {
+  const next = await ensureCurrent(deployment, rollout, context)
+  if (!next) return done
+  const { deployment: changed, event } = planRollback(next.deployment, all(next.rollout))
+  await context.client.update(deployments, changed)
+  context.events.event(deployment, event.type, event.reason, event.message)
   return done
 }
 

@@ -27,7 +27,7 @@ export function hasTemplateOf(replicaSet: ReplicaSet, deployment: Deployment): b
   return sameTemplate(withoutHash(replicaSet.spec?.template), withoutHash(deployment.spec?.template))
 }
 
-function withoutHash(template: PodTemplateSpec = {}): PodTemplateSpec {
+export function withoutHash(template: PodTemplateSpec = {}): PodTemplateSpec {
   const { [hashLabel]: _, ...labels } = template.metadata?.labels ?? {}
   return { ...template, metadata: { ...template.metadata, labels } }
 }
