@@ -80,6 +80,10 @@ export const controllersOptions: Readonly<Record<string, Option>> = {
   'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
   ...signingOptions,
+  'node-monitor-grace-period': {
+    description: 'How long a kubelet may be silent before its node is not ready (default: 50s)',
+    value: 'DURATION',
+  },
 }
 
 export const schedulerOptions: Readonly<Record<string, Option>> = {
@@ -131,6 +135,7 @@ export const kubeletOptions: Readonly<Record<string, Option>> = {
     description: 'Write the configuration of the pod network here (default: somebody else does)',
     value: 'DIR',
   },
+  'cni-network-name': { description: 'What that network is called (default: k8ts)', value: 'NAME' },
   'cni-cache-dir': { description: "Where that network keeps pods' addresses", value: 'DIR' },
   'cert-dir': {
     description: 'Where it keeps the certificates it asks for (default: ROOT/pki)',

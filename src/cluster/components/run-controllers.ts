@@ -25,6 +25,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
   const tokenKey = tokenKeyFile === undefined ? undefined : readFileSync(tokenKeyFile, 'utf8')
   const election = parseElection(input, 'kube-controller-manager')
   const certificateLifetimeMs = durationOption(input, 'cluster-signing-duration')
+  const monitorGracePeriodMs = durationOption(input, 'node-monitor-grace-period')
   const nodeIpam = {
     clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
     nodePrefixLengthIpv4: input.number('node-cidr-mask-size', 8) ?? plan.nodeCidrMaskSize,
@@ -47,6 +48,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           ...(authority && { certificateAuthority: authority, approveNodeRequests: true }),
           ...(certificateLifetimeMs !== undefined && { certificateLifetimeMs }),
           nodeIpam,
+          ...(monitorGracePeriodMs !== undefined && { nodeLifecycle: { monitorGracePeriodMs } }),
           loadBalancers: { reservedPorts: nodePorts },
         })
         return {
@@ -65,6 +67,9 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           ClusterSigningCertFile: certFile ?? '',
           ClusterSigningKeyFile: keyFile ?? '',
           ClusterSigningDuration: formatDuration(certificateLifetimeMs ?? 365 * 86_400_000),
+        },
+        NodeLifecycleController: {
+          NodeMonitorGracePeriod: formatDuration(monitorGracePeriodMs ?? 50_000),
         },
         NodeIPAMController: { NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4 },
       },

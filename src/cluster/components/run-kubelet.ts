@@ -49,6 +49,7 @@ export async function runKubelet(input: CommandInput): Promise<ExitCode> {
       if (made !== undefined) mkdirSync(made, { recursive: true, mode: 0o700 })
     }
     const cni = folder('cni-conf-dir')
+    const networkName = input.text('cni-network-name')
     const isServed = configured === undefined || configured.server !== undefined
     const store = folderPemStore(certificates)
     const { tlsCertFile, tlsPrivateKeyFile } = configured?.server ?? {}
@@ -61,6 +62,7 @@ export async function runKubelet(input: CommandInput): Promise<ExitCode> {
       ...(cni !== undefined && {
         cni: {
           directory: cni,
+          ...(networkName !== undefined && { networkName }),
           addressDirectory: folder('cni-cache-dir') ?? '/var/lib/cni',
           mtu: await uplinkMtu(),
           ipMasquerade: false,

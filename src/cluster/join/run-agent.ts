@@ -20,19 +20,12 @@ import { collectAtRest } from '../collect-at-rest.ts'
 import { folderOf } from '../commands/find-cluster.ts'
 import { processLog } from '../components/component-process.ts'
 import { machineAddress } from '../components/machine-address.ts'
-import { importMissingImages, writeOwnImages } from '../images/import-missing.ts'
 import { pauseImageName } from '../images/pause-image.ts'
 import { readIfExists, writeAtomically, writeIfChanged } from '../machine/atomic-file.ts'
-import { cgroupProcsFile, createCgroup } from '../machine/cgroups.ts'
-import { openJournal, type Trace } from '../machine/journal.ts'
-import { createNodeForwarding } from '../machine/node-forwarding.ts'
-import { identify } from '../machine/processes.ts'
 import { stopSignals } from '../machine/stop-signals.ts'
-import { clusterCgroup, cniNetwork, nodeCgroup } from '../nodes/node-traces.ts'
-import { writeResolvConf } from '../nodes/real-node.ts'
+import { cniNetwork, nodeCgroup } from '../nodes/node-traces.ts'
 import { nodeComponentIdentity } from '../pki/cluster-pki.ts'
 import { folderPemStore, type PemStore } from '../pki/pem-store.ts'
-import { startContainerd } from '../runtime/containerd.ts'
 import { createClusterFolder, type ClusterFolder, type NodeFolder } from '../state/cluster-folder.ts'
 import { discoverAuthority } from './discover-cluster.ts'
 import { isPinned, parseJoinToken } from './join-token.ts'
@@ -43,6 +36,7 @@ import {
   kubeletClient,
   kubeletServing,
 } from './node-certificates.ts'
+import { prepareMachine } from './prepare-machine.ts'
 import type { WantedFromSigner } from './request-certificate.ts'
 import { rotateCertificate } from './rotate-certificate.ts'
 
@@ -90,6 +84,7 @@ export async function runAgent(input: CommandInput): Promise<ExitCode> {
   }
   const cluster = knownCluster(joining) ?? (await joinCluster(joining))
   await prepareMachine(joining, cluster.podCidr)
+  writeAtomically(joining.own.agentPidFile, `${process.pid}\n`)
   const agent = await startAgent(writeConfiguration(joining, cluster))
   const stopRotating = rotateCertificates(joining, agent)
   void Promise.all(agent.components.map(({ ready }) => ready)).then(() =>
@@ -262,41 +257,6 @@ async function withClient<T>(
   } finally {
     client.close()
   }
-}
-
-async function prepareMachine(joining: Joining, podCidr: string): Promise<void> {
-  const { folder, own, node } = joining
-  const journal = openJournal(folder.journalFile)
-  for (const trace of tracesOf(joining)) journal.record(trace)
-  for (const path of [own.path, own.kubeletRoot, own.podLogs, own.staticPods, own.runPath]) {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  }
-  const systemCgroup = `${nodeCgroup(folder.name, node)}/system`
-  createCgroup(systemCgroup)
-  writeResolvConf(own.resolvConf)
-  await createNodeForwarding(podCidr)
-  await startContainerd({
-    folder: own,
-    logFile: join(folder.logs, `containerd-${node}.log`),
-    networkNamespace: '',
-    cgroupProcsFile: cgroupProcsFile(systemCgroup),
-  })
-  writeOwnImages(folder)
-  await importMissingImages(folder, own)
-  writeAtomically(own.agentPidFile, `${process.pid}\n`)
-}
-
-/** What `k8ts delete` takes off the machine again. */
-function tracesOf({ folder, own, node }: Joining): Trace[] {
-  const self = identify(process.pid)
-  return [
-    ...(self ? [{ kind: 'process' as const, role: `agent ${node}`, process: self }] : []),
-    { kind: 'cgroup', path: clusterCgroup(folder.name) },
-    { kind: 'containerdState', path: own.containerdState },
-    { kind: 'mounts', below: own.path },
-    { kind: 'nodeRules' },
-    { kind: 'cniResults', network: cniNetwork(folder.name, node) },
-  ]
 }
 
 /** Writes the manifests of the node's own pods, and gives what its components are told. */
