@@ -104,6 +104,8 @@ export async function startClusterApiServer(
     address: options.bindAddress,
     port: options.port,
     advertiseAddress: options.advertiseAddress,
+    // Nobody else can open the others.
+    sharesStore: options.store.type === 'etcd',
     serviceCidrs: [options.serviceCidr],
     clock,
     random,

@@ -441,6 +441,7 @@ describe('three hosts', { skip: withoutContainers || skipWithoutEtcd }, () => {
   })
 
   it('go on by the other API server where one is lost', async () => {
+    assert.equal((await apiServers()).length, 2)
     await end('one', 'apiserver', 'SIGKILL')
     await kubectl(['scale', 'deployment/web', '--replicas=8'])
     await until('its pods are ready', async () => (await readyPods('web')).length === 8, 60_000)

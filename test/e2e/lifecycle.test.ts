@@ -128,6 +128,15 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
     assert.deepEqual(await containerOf('survivor'), before)
   })
 
+  it('says that nobody starts its server again once its supervisor was killed, and goes down as ever', async () => {
+    const { pid, supervisor } = await cluster.status()
+    assert.equal(supervisor, 'running')
+    const [, parent = ''] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    process.kill(Number(parent), 'SIGKILL')
+    await until('it is noticed', async () => (await cluster.status()).supervisor === 'ended')
+    assert.match((await cluster.k8ts('status')).stdout, /unwatched +its supervisor was killed/)
+  })
+
   it('leaves nothing on the machine when it is down, and comes up with its data', async () => {
     await cluster.down()
     assert.deepEqual(await tracesOf(cluster.name, planIndex()), noTraces)

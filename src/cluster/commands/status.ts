@@ -59,7 +59,15 @@ function whatHappened(status: ClusterStatus): string[] {
   const ended = last && `its server has ended by itself ${times}, the last time at ${last.at} (${last.how})`
   switch (status.state) {
     case 'running':
-      return ended === undefined ? [] : [`  restarted   ${ended}`]
+      return [
+        ...(ended === undefined ? [] : [`  restarted   ${ended}`]),
+        ...(status.supervisor === 'ended'
+          ? [
+              "  unwatched   its supervisor was killed: nobody starts its server again, should that end; 'k8ts down'",
+              "              and 'k8ts up' give it another",
+            ]
+          : []),
+      ]
     case 'restarting':
       return [
         `  restarting  ${ended ?? 'its server has ended by itself'}; containers run on`,

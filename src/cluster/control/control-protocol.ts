@@ -33,6 +33,11 @@ export interface ClusterStatus {
   readonly state: 'starting' | 'running' | 'restarting' | 'stopped'
   /** Nothing of it is on the machine but its folder. */
   readonly cleared: boolean
+  /**
+   * Of a server in the background: whether what starts it again is there. Without it the cluster runs until its server
+   * ends. Absent where it does not run, or runs in somebody's terminal.
+   */
+  readonly supervisor?: 'running' | 'ended'
   /** Of its server, when nobody had stopped it, since the cluster was brought up in the background. */
   readonly ends: readonly ServerEnd[]
   readonly k8tsVersion: string

@@ -49,7 +49,7 @@ import { folderPemStore } from '../pki/pem-store.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { kindOf, saveState, type ClusterState, type NodeRecord } from '../state/cluster-state.ts'
 import { clusterStatus } from './cluster-status.ts'
-import { recordServer, supervisedRun } from './supervisor.ts'
+import { recordServer, supervisedRun, supervisorState } from './supervisor.ts'
 
 /** A cluster that this process runs. */
 export interface RunningCluster {
@@ -196,10 +196,12 @@ async function bringUp(
       for (const node of nodes.wanted) await node.renewCertificates()
     },
     async status() {
+      const supervisor = supervisorState()
       return {
         ...clusterStatus(folder, nodes.state),
         state: 'running',
         pid: process.pid,
+        ...(supervisor !== undefined && { supervisor }),
         components: [...controlPlane!.components, ...helpers.components].map(({ name, health }) => ({
           component: name,
           ill: health(),

@@ -10,6 +10,7 @@ import { reportChannelVariable } from './report-channel.ts'
 const runVariable = 'K8TS_RUN'
 const supervisorRole = 'supervisor'
 const serverRole = 'server'
+const startedBy = process.ppid
 
 /**
  * Runs a server in the background and, where it ends although its cluster was ready and nobody has stopped it, notes that
@@ -51,6 +52,13 @@ export type SupervisedRun = 'first' | 'again'
 export function supervisedRun(): SupervisedRun | undefined {
   const run = process.env[runVariable]
   return run === 'first' || run === 'again' ? run : undefined
+}
+
+/** Whether the supervisor that has started this process is still there; undefined where it never had one. */
+export function supervisorState(): 'running' | 'ended' | undefined {
+  if (supervisedRun() === undefined) return undefined
+  // Whose parent has ended is given another one.
+  return process.ppid === startedBy ? 'running' : 'ended'
 }
 
 /** Writes down this process as the cluster's server, and who supervises it. */

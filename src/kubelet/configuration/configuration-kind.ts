@@ -134,7 +134,7 @@ export const fixedFields: Readonly<Record<string, readonly [Schema | Field, unkn
   tlsCipherSuites: [listOf(text), []],
   tlsMinVersion: [text, 'VersionTLS12'],
   rotateCertificates: [flag, true],
-  serverTLSBootstrap: [flag, false],
+  serverTLSBootstrap: [flag, true],
   registryPullQPS: [optional(integer), 5],
   registryBurst: [integer, 10],
   imagePullCredentialsVerificationPolicy: [text, 'NeverVerify'],
