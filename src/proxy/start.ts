@@ -32,6 +32,7 @@ const retryMs = 1000
 
 const byService = 'proxy/service'
 const serviceNameLabel = 'kubernetes.io/service-name'
+const changedAtAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 
 /** Directs Service traffic of this node's network namespace, in an nftables table of its own, until stopped. */
 export async function startProxy(
@@ -53,6 +54,8 @@ export async function startProxy(
   let claims = createClaims()
   let known = new Map<string, readonly Frontend[]>()
   const dirty = new Set<string>()
+  /** When the endpoints changed whose rules are not written yet; milliseconds since the epoch. */
+  let waitingSince: number[] = []
   const numbers = proxyMetrics(context.metrics)
   let scheduled: Cancel | undefined
   let running: Promise<void> | undefined
@@ -104,6 +107,8 @@ export async function startProxy(
 
   async function sync(): Promise<void> {
     const startedAt = clock.monotonic()
+    const settling = waitingSince
+    waitingSince = []
     const frontends = settleDirty()
     const flows = [...frontends].flatMap(([key, after]) => staleFlows(known.get(key) ?? [], after))
     try {
@@ -117,6 +122,7 @@ export async function startProxy(
       fault = undefined
       lastUpdated = clock.now()
       numbers.synced((clock.monotonic() - startedAt) / 1000, lastUpdated / 1000)
+      for (const changedAt of settling) numbers.programmed(Math.max(0, lastUpdated - changedAt) / 1000)
       firstSync.resolve()
     } catch (error) {
       fault = String(error)
@@ -165,8 +171,15 @@ export async function startProxy(
   }
 
   const unsubscribe = [
-    serviceCache.onChange(({ object }) => mark(keyOf(object))),
+    serviceCache.onChange(({ object }) => {
+      numbers.changed('service', clock.now() / 1000)
+      mark(keyOf(object))
+    }),
     sliceCache.onChange((change) => {
+      numbers.changed('endpoint', clock.now() / 1000)
+      const changedAt = Date.parse(change.object.metadata?.annotations?.[changedAtAnnotation] ?? '')
+      // What was there before this proxy has not waited for it.
+      if (hasSynced && changedAt > 0) waitingSince.push(changedAt)
       const objects = change.type === 'updated' ? [change.object, change.previous] : [change.object]
       for (const key of objects.flatMap(serviceKeys)) mark(key)
     }),
