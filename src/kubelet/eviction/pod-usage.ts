@@ -1,9 +1,9 @@
-import { lstat, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import type { PodObservation } from '../pods/observation.ts'
 import type { ContainerRuntime, ContainerStats } from '../runtime/runtime.ts'
 import { podDirectory } from '../volumes/pod-directory.ts'
+import { treeUsage } from '../volumes/volume-usage.ts'
 import type { PodUsage } from './rank-pods.ts'
 
 export interface PodUsageSources {
@@ -28,7 +28,7 @@ async function usageOf(
   stats: readonly ContainerStats[],
 ): Promise<PodUsage> {
   // Pods of a simulated runtime have no files here.
-  const sizeOf = async (path: string) => (runtime.usesHost ? await diskUsage(path) : 0)
+  const sizeOf = async (path: string) => (runtime.usesHost ? (await treeUsage(path)).bytes : 0)
   const uid = pod.metadata?.uid ?? ''
   const directory = podDirectory(rootDirectory, uid)
   const { containers } = observed(uid)
@@ -53,17 +53,4 @@ async function usageOf(
     volumes: new Map(await Promise.all(volumes)),
     filesBytes: (await sizeOf(directory.hostsFile)) + (await sizeOf(join(directory.path, 'containers'))),
   }
-}
-
-const blockBytes = 512
-
-/** Bytes that a tree takes on its disk; what cannot be read, or goes meanwhile, takes none. */
-async function diskUsage(path: string): Promise<number> {
-  const found = await lstat(path).catch(() => undefined)
-  if (!found) return 0
-  const own = found.blocks * blockBytes
-  if (!found.isDirectory()) return own
-  let sum = own
-  for (const name of await readdir(path).catch(() => [])) sum += await diskUsage(join(path, name))
-  return sum
 }

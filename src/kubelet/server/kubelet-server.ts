@@ -16,6 +16,7 @@ import { resourceMetrics } from './resource-metrics.ts'
 import { routeOf, type Route } from './route.ts'
 import type { ServerContext } from './server-context.ts'
 import { acceptCommandStreams } from './spdy-server.ts'
+import { createVolumeStats } from './volume-stats.ts'
 import { createStatsSummary } from './stats-summary.ts'
 import { acceptCommandChannels } from './websocket-server.ts'
 
@@ -45,7 +46,8 @@ export async function startKubeletServer(
     tokens: options.authenticateTokens ?? true,
   })
   const authorize = options.authorize === false ? undefined : createAuthorization(client, clock, nodeName)
-  const summary = createStatsSummary(context, rootDirectory)
+  const volumeStats = createVolumeStats(context)
+  const summary = createStatsSummary(context, rootDirectory, volumeStats)
   const sockets = new Set<Duplex>()
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
@@ -85,7 +87,12 @@ export async function startKubeletServer(
       case 'summary':
         return sendJson(response, await summary())
       case 'metrics':
-        return send(response, 200, metricsContentType, context.metrics.text())
+        return send(
+          response,
+          200,
+          metricsContentType,
+          `${context.metrics.text()}${await volumeStats.metrics()}`,
+        )
       case 'resourceMetrics':
         return send(response, 200, metricsContentType, await resourceMetrics(context))
       case 'cadvisorMetrics': {

@@ -1,7 +1,9 @@
 import { readFile, statfs } from 'node:fs/promises'
+import type { Volume } from '../../api/generated/core.v1.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { parseTime } from '../../machinery/time.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
+import type { VolumeStatsSource } from './volume-stats.ts'
 import type { ServerContext } from './server-context.ts'
 
 /** What the whole node uses. */
@@ -50,6 +52,13 @@ export async function allStats(context: ServerContext): Promise<readonly Contain
   return lists.flat().filter(({ podUID }) => known.has(podUID))
 }
 
+/** The volume is of the node's own disk, and goes with the pod. */
+function isEphemeral(volumes: readonly Volume[] = [], name: string): boolean {
+  const volume = volumes.find((one) => one.name === name)
+  if (volume?.emptyDir) return !volume.emptyDir.medium
+  return volume?.configMap !== undefined
+}
+
 interface Sample {
   readonly timestampMs: number
   readonly cpuUsageNanoseconds: bigint
@@ -59,7 +68,11 @@ interface Sample {
 const shortestSampleMs = 1000
 
 /** Answers /stats/summary; remembers the usage it saw, to tell how fast it grows. */
-export function createStatsSummary(context: ServerContext, rootDirectory: string): () => Promise<object> {
+export function createStatsSummary(
+  context: ServerContext,
+  rootDirectory: string,
+  volumeStats: VolumeStatsSource,
+): () => Promise<object> {
   const samples = new Map<string, Sample>()
 
   /** Nanocores between this and an earlier look; undefined at the first. */
@@ -121,6 +134,10 @@ export function createStatsSummary(context: ServerContext, rootDirectory: string
       inodes: disk.files,
       inodesUsed: disk.files - disk.ffree,
     }
+    const pods = context.pods().filter(({ metadata }) => stats.some(({ podUID }) => podUID === metadata?.uid))
+    const volumes = new Map(
+      await Promise.all(pods.map(async (pod) => [pod.metadata?.uid, await volumeStats.of(pod)] as const)),
+    )
     return {
       node: {
         nodeName: context.nodeName,
@@ -135,9 +152,11 @@ export function createStatsSummary(context: ServerContext, rootDirectory: string
         fs: filesystem,
         runtime: { imageFs: filesystem },
       },
-      pods: context.pods().flatMap(({ metadata = {}, status }) => {
+      pods: pods.map(({ metadata = {}, spec, status }) => {
         const own = stats.filter(({ podUID }) => podUID === metadata.uid)
-        if (own.length === 0) return []
+        const ownVolumes = volumes.get(metadata.uid) ?? []
+        // Volumes on the disk of the node, which count for its pods.
+        const onDisk = ownVolumes.filter(({ name }) => isEphemeral(spec?.volumes, name))
         const containers = own.map((entry) => {
           const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
           const running = statuses.find(({ name }) => name === entry.name)?.state?.running
@@ -145,29 +164,34 @@ export function createStatsSummary(context: ServerContext, rootDirectory: string
         })
         const sum = (value: (entry: (typeof containers)[number]) => number | undefined) =>
           containers.reduce((total, entry) => total + (value(entry) ?? 0), 0)
-        return [
-          {
-            podRef: { name: metadata.name, namespace: metadata.namespace, uid: metadata.uid },
-            startTime: status?.startTime,
-            containers,
-            cpu: {
-              time: containers[0]?.cpu.time,
-              usageNanoCores: sum(({ cpu }) => cpu.usageNanoCores),
-              usageCoreNanoSeconds: sum(({ cpu }) => cpu.usageCoreNanoSeconds),
-            },
-            memory: {
-              time: containers[0]?.memory.time,
-              usageBytes: sum(({ memory }) => memory.usageBytes),
-              workingSetBytes: sum(({ memory }) => memory.workingSetBytes),
-              rssBytes: sum(({ memory }) => memory.rssBytes),
-            },
-            'ephemeral-storage': {
-              ...filesystem,
-              usedBytes: sum(({ rootfs }) => rootfs.usedBytes),
-              inodesUsed: sum(({ rootfs }) => rootfs.inodesUsed),
-            },
+        return {
+          podRef: { name: metadata.name, namespace: metadata.namespace, uid: metadata.uid },
+          startTime: status?.startTime,
+          containers,
+          cpu: {
+            time: containers[0]?.cpu.time,
+            usageNanoCores: sum(({ cpu }) => cpu.usageNanoCores),
+            usageCoreNanoSeconds: sum(({ cpu }) => cpu.usageCoreNanoSeconds),
           },
-        ]
+          memory: {
+            time: containers[0]?.memory.time,
+            usageBytes: sum(({ memory }) => memory.usageBytes),
+            workingSetBytes: sum(({ memory }) => memory.workingSetBytes),
+            rssBytes: sum(({ memory }) => memory.rssBytes),
+          },
+          ...(ownVolumes.length > 0 && { volume: ownVolumes }),
+          'ephemeral-storage': {
+            ...filesystem,
+            usedBytes: onDisk.reduce(
+              (total, { usedBytes = 0 }) => total + usedBytes,
+              sum(({ rootfs }) => rootfs.usedBytes),
+            ),
+            inodesUsed: onDisk.reduce(
+              (total, { inodesUsed = 0 }) => total + inodesUsed,
+              sum(({ rootfs }) => rootfs.inodesUsed),
+            ),
+          },
+        }
       }),
     }
   }

@@ -12,6 +12,7 @@ import { mountDisk, type Disk } from './mount-disk.ts'
 import { findClaimed, locateVolume, type ClaimSource } from './persistent-volume.ts'
 import { podDirectory, removePodDirectory } from './pod-directory.ts'
 import { createTurns } from './turns.ts'
+import { directoryUsage, filesystemUsage, type VolumeUsage } from './volume-usage.ts'
 import { VolumeError } from './volume-error.ts'
 
 export interface PreparedVolume {
@@ -20,6 +21,8 @@ export interface PreparedVolume {
   readonly readOnly: boolean
   /** A block device: containers get it as a device, not as a mount. */
   readonly isDevice?: boolean
+  /** What it holds; absent, or undefined, where nobody can tell: host paths, devices. */
+  readonly measure?: () => Promise<VolumeUsage | undefined>
 }
 
 /** A pod's volumes by name. */
@@ -31,6 +34,8 @@ export interface VolumeManager {
    * and why, in upstream's words.
    */
   prepare(pod: Pod): Promise<PreparedVolumes>
+  /** The volumes that were prepared for the pod last. */
+  volumesOf(podUID: string): PreparedVolumes
   /** Unmounts and removes everything the pod had on this machine, of which only the uid need be known. */
   remove(podUID: string): Promise<void>
   /** When the volumes are to be looked at again, though nothing of the pod has changed; Infinity for never. */
@@ -54,6 +59,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
   const { rootDirectory, mounter, sources } = options
   const root = kubeletRoot(rootDirectory)
   const inTurn = createTurns()
+  const known = new Map<string, PreparedVolumes>()
 
   async function prepareVolume(pod: Pod, volume: Volume): Promise<PreparedVolume> {
     const directory = podDirectory(rootDirectory, pod.metadata?.uid ?? '')
@@ -68,7 +74,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       await writeAtomically(path, payload, async (staging) => {
         if (group !== undefined) await giveToGroup(staging, group, { readOnly: true })
       })
-      return { hostPath: path, readOnly: true }
+      return { hostPath: path, readOnly: true, measure: () => directoryUsage(path) }
     }
     if (volume.emptyDir) {
       const kind = emptyDirOf(pod, volume.emptyDir, options.allocatableMemory)
@@ -78,7 +84,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       if (kind.type === 'hugetlbfs' && (await ensureMounted('hugetlbfs', 'nodev', path, kind.mountOptions)))
         await chmod(path, 0o777)
       if (group !== undefined) await giveToGroup(path, group, { readOnly: false, onlyIfRootDiffers: true })
-      return { hostPath: path, readOnly: false }
+      return { hostPath: path, readOnly: false, measure: () => directoryUsage(path) }
     }
     if (volume.hostPath) {
       const path = root.onNode(volume.hostPath.path)
@@ -105,14 +111,14 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
         const { hostPath, isLocal, isDevice } = located
         if (isDevice) return { hostPath: await realpath(hostPath), readOnly, isDevice }
         if (isLocal) await giveToGroupOf(pod, hostPath)
-        return { hostPath, readOnly }
+        return { hostPath, readOnly, ...(isLocal && { measure: () => filesystemUsage(hostPath) }) }
       }
       case 'disk': {
         const path = directory.volume('local-volume', claimed.volume.metadata?.name ?? '')
         await makeDirectory(path, 0o750)
         await inTurn(located.disk.device, () => ensureDisk(located.disk, path))
         await giveToGroupOf(pod, path)
-        return { hostPath: path, readOnly }
+        return { hostPath: path, readOnly, measure: () => filesystemUsage(path) }
       }
       case 'nfs': {
         const path = directory.volume('nfs', claimed.volume.metadata?.name ?? '')
@@ -148,7 +154,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     const host = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server
     const all = readOnly ? [...mountOptions, 'ro'] : mountOptions
     await ensureMounted('nfs', `${host}:${exported}`, path, all)
-    return { hostPath: path, readOnly }
+    return { hostPath: path, readOnly, measure: () => filesystemUsage(path) }
   }
 
   /** True when it was not there. */
@@ -183,9 +189,13 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
           }
         }),
       )
-      return new Map(prepared)
+      const volumesByName = new Map(prepared)
+      known.set(pod.metadata?.uid ?? '', volumesByName)
+      return volumesByName
     },
+    volumesOf: (podUID) => known.get(podUID) ?? new Map(),
     async remove(podUID) {
+      known.delete(podUID)
       sources.tokens.forget(podUID)
       await options.csi?.remove(podUID)
       await removePodDirectory(podDirectory(rootDirectory, podUID).path, mounter)
@@ -233,6 +243,7 @@ export function createSimulatedVolumeManager(sources: PayloadSources, claims?: C
       )
       return new Map(prepared)
     },
+    volumesOf: () => new Map(),
     async remove(podUID) {
       sources.tokens.forget(podUID)
     },

@@ -11,6 +11,7 @@ import { isNotFound } from '../../../machinery/status-errors.ts'
 import { giveToGroup } from '../ownership.ts'
 import type { TokenSource } from '../token-source.ts'
 import { createTurns } from '../turns.ts'
+import type { VolumeUsage } from '../volume-usage.ts'
 import { VolumeError } from '../volume-error.ts'
 import { Capability, type CsiDriver, type CsiDrivers } from './csi-drivers.ts'
 import {
@@ -22,7 +23,11 @@ import {
   type CsiRecord,
 } from './csi-record.ts'
 import { uniqueVolumeName, type CsiVolume } from './csi-volume.ts'
-import { Node as NodeService } from './generated/csi_pb.ts'
+import {
+  Node as NodeService,
+  VolumeUsage_Unit as Unit,
+  type VolumeUsage as CsiUsage,
+} from './generated/csi_pb.ts'
 import { changesGroup, checkLifecycle } from './driver-policy.ts'
 import { podInformation, podTokens } from './pod-information.ts'
 import { volumeCapability } from './volume-capability.ts'
@@ -48,6 +53,8 @@ export interface CsiMounter {
   prepare(pod: Pod, volume: CsiVolume): Promise<string>
   /** The driver makes the volume on this node as large as it is elsewhere. Resolves with the size, when it can do that. */
   expand(pod: Pod, volume: CsiVolume): Promise<bigint | undefined>
+  /** What the volume holds; undefined when the driver cannot tell. */
+  usage(pod: Pod, volume: CsiVolume): Promise<VolumeUsage | undefined>
   /** Takes all CSI volumes back that a pod was given, and from the node what no other pod uses. */
   remove(podUID: string): Promise<void>
   /** As node statuses call them. */
@@ -270,6 +277,23 @@ export function createCsiMounter(options: CsiMounterOptions): CsiMounter {
       )
       return answer.capacityBytes || requiredBytes
     },
+    async usage(pod, volume) {
+      const driver = drivers.get(volume.driver)
+      const capabilities = await driver.capabilities()
+      if (!capabilities.has(Capability.GET_VOLUME_STATS)) return undefined
+      const paths = csiPaths(rootDirectory, volume, pod.metadata?.uid ?? '')
+      const isStaged = volume.lifecycle === 'Persistent' && capabilities.has(Capability.STAGE_UNSTAGE_VOLUME)
+      const { usage } = await driver.connection.call(
+        service.nodeGetVolumeStats,
+        {
+          volumeId: volume.volumeHandle,
+          volumePath: driver.pathOf(paths.target),
+          stagingTargetPath: isStaged ? driver.pathOf(paths.staging) : '',
+        },
+        callTimeoutMs,
+      )
+      return usageOf(usage)
+    },
     async remove(podUID) {
       for (const [directory, record] of await recordsOf(rootDirectory, podUID)) {
         const volume = { driver: record.driverName, volumeHandle: record.volumeHandle }
@@ -319,5 +343,23 @@ async function removeMountPoint(path: string): Promise<void> {
       throw new VolumeError(`${path} could not be removed: the driver has left something there`, {
         cause: error,
       })
+  }
+}
+
+/** What the driver tells of bytes and inodes. */
+function usageOf(usages: readonly CsiUsage[]): VolumeUsage {
+  const bytes = usages.find(({ unit }) => unit === Unit.BYTES)
+  const inodes = usages.find(({ unit }) => unit === Unit.INODES)
+  return {
+    ...(bytes && {
+      availableBytes: Number(bytes.available),
+      capacityBytes: Number(bytes.total),
+      usedBytes: Number(bytes.used),
+    }),
+    ...(inodes && {
+      inodesFree: Number(inodes.available),
+      inodes: Number(inodes.total),
+      inodesUsed: Number(inodes.used),
+    }),
   }
 }

@@ -55,14 +55,20 @@ export function createCsiVolumes(options: {
     async prepareInline(pod, volume) {
       users.add(pod.metadata?.uid ?? '')
       const csi = ephemeralCsiVolume(pod, volume)
-      return { hostPath: await mounter.prepare(pod, csi), readOnly: csi.readOnly }
+      const hostPath = await mounter.prepare(pod, csi)
+      return { hostPath, readOnly: csi.readOnly, measure: () => mounter.usage(pod, csi) }
     },
     async prepareClaimed(pod, claimed, readOnly) {
       users.add(pod.metadata?.uid ?? '')
       const csi = persistentCsiVolume(claimed.volume, readOnly)
       const hostPath = await mounter.prepare(pod, csi)
       if (waitsForNode(claimed)) await grow(pod, claimed)
-      return { hostPath, readOnly: csi.readOnly, isDevice: csi.isBlock }
+      return {
+        hostPath,
+        readOnly: csi.readOnly,
+        isDevice: csi.isBlock,
+        measure: () => mounter.usage(pod, csi),
+      }
     },
     async remove(podUID) {
       await mounter.remove(podUID)
