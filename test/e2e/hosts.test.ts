@@ -273,7 +273,7 @@ describe('three hosts', { skip: withoutContainers || skipWithoutEtcd }, () => {
       async () => {
         return (await Promise.all(hosts.map(readiness))).every((status) => status === 'True')
       },
-      90_000,
+      180_000,
     )
     const web = aWebDeployment('web', 6)
     const podSpec = web.spec!.template.spec!
