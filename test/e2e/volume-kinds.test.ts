@@ -66,8 +66,7 @@ describe('volumes on the real kernel', { skip: withoutContainers, concurrency: 3
 
   it('an emptyDir in memory without a limit holds what the pod may have', async () => {
     const pod = withVolume('pod-memory', { emptyDir: { medium: 'Memory' } })
-    const [container] = pod.spec?.containers as [Container]
-    const limited = { ...container, resources: { limits: { memory: '32Mi' } } }
+    const limited = { ...pod.spec!.containers[0]!, resources: { limits: { memory: '32Mi' } } }
     await run({ ...pod, spec: { ...pod.spec!, containers: [limited] } })
     assert.equal(await output('pod-memory', "df -k /data | awk 'NR==2 { print $2 }'"), String(32 * 1024))
   })
