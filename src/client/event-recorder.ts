@@ -15,4 +15,8 @@ export interface EventOptions {
   /** The part of the object that the event is about: `spec.containers{app}`. */
   readonly fieldPath?: string
   readonly annotations?: Readonly<Record<string, string>>
+  /** What was done or tried (`Binding`); told only in the API that knows of it, events.k8s.io. The reason when absent. */
+  readonly action?: string
+  /** The other object that it is about; told as the action is. */
+  readonly related?: KubernetesObject
 }

@@ -97,7 +97,7 @@ function serve(
     const { service, port } = current()
     const { namespace, name } = service.metadata ?? {}
     const message = `node ${nodeName} failed to start healthcheck "${namespace}/${name}" on port ${port}: ${error.message}`
-    events.event(service, 'Warning', 'FailedToStartServiceHealthcheck', message)
+    events.event(service, 'Warning', 'FailedToStartServiceHealthcheck', message, { action: 'Listen' })
     log.error('health checks of a service cannot be answered', {
       service: `${namespace}/${name}`,
       port,

@@ -1,7 +1,7 @@
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
 import { endpointSlices, nodes, services } from '../api/generated/resources.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
-import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
+import { createSeriesRecorder } from '../client/event-recorder/series-recorder.ts'
 import type { Cancel } from '../machinery/clock.ts'
 import { keyOf } from '../machinery/resource.ts'
 import { familyOf, frontendsOf, type Frontend, type ProxyNode } from './frontends.ts'
@@ -64,7 +64,7 @@ export async function startProxy(
   let lastUpdated = 0
   let stopped = false
   const isHealthy = () => fault === undefined
-  const events = createEventRecorder({ client, component: 'kube-proxy', clock, log })
+  const events = createSeriesRecorder({ client, component: 'kube-proxy', clock, log })
   const checks = createHealthChecks({ nodeName, isHealthy, events, log })
   const servers = await Promise.all([
     options.health &&

@@ -40,7 +40,7 @@ export async function reportWaiting(
     events,
   }: { readonly client: Client; readonly clock: Clock; readonly events: EventRecorder },
 ): Promise<void> {
-  events.event(pod, 'Warning', 'FailedScheduling', message)
+  events.event(pod, 'Warning', 'FailedScheduling', message, { action: 'Scheduling' })
   const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
   const saysSo = known?.status === 'False' && known.reason === reason && known.message === message
   const isNominated = (pod.status?.nominatedNodeName ?? '') === (nominatedNodeName ?? '')

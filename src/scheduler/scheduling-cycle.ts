@@ -162,7 +162,8 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     for (const plugin of pluginsAt(profile, 'preBind')) await plugin.preBind!(pod, nodeName, abort.signal)
     if (!(await extenders.bind(pod, nodeName))) await bindByPlugins(pod, profile, nodeName)
     counts.attempt(profile.schedulerName, 'scheduled', clock.monotonic() - startedAtMs)
-    events.event(pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${pod.key} to ${nodeName}`)
+    const message = `Successfully assigned ${pod.key} to ${nodeName}`
+    events.event(pod.pod, 'Normal', 'Scheduled', message, { action: 'Binding' })
     for (const plugin of pluginsAt(profile, 'postBind')) plugin.postBind!(pod, nodeName)
   }
 

@@ -1,6 +1,6 @@
 import { namespaces, nodes, pods } from '../api/generated/resources.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
-import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
+import { createSeriesRecorder } from '../client/event-recorder/series-recorder.ts'
 import type { Informer } from '../client/informer.ts'
 import type { Cancel } from '../machinery/clock.ts'
 import type { KubernetesObject } from '../machinery/meta.ts'
@@ -27,7 +27,7 @@ export function startScheduler(
   configuration: SchedulerConfiguration = defaultConfiguration,
 ): Promise<RunningComponent> {
   const { client, informers, clock, random, log, metrics } = context
-  const events = createEventRecorder({ client, component: 'default-scheduler', clock, log })
+  const events = createSeriesRecorder({ client, component: 'default-scheduler', clock, log })
   const counts = schedulerMetrics(metrics)
   const namespaceCache = informers.informer(namespaces)
   const table = new NodeTable((name) => namespaceCache.get(name)?.metadata?.labels ?? {})

@@ -27,7 +27,9 @@ export function createEvictor({ client, clock, events, waiting }: PluginHandle) 
       if (isNotFound(error)) return
       throw error
     }
-    events.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${preemptor.uid} on node ${nodeName}`)
+    const message = `Preempted by pod ${preemptor.uid} on node ${nodeName}`
+    const related = preemptor.pod
+    events.event(victim.pod, 'Normal', 'Preempted', message, { action: 'Preempting', related })
   }
 
   return async (victims: readonly PodInfo[], preemptor: PodInfo, nodeName: string): Promise<void> => {
