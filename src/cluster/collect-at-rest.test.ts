@@ -23,7 +23,7 @@ test('collectAtRest collects once per rest, when it is worthwhile and soon done'
   }
   assert.equal(await after(60, 0.5), 0, 'not at work')
   assert.equal(await after(9, 0.01), 0, 'a short rest')
-  assert.equal(await after(1, 0.1), 0, 'a rest begins anew after work')
+  assert.equal(await after(1, 0.2), 0, 'a rest begins anew after work')
   assert.equal(await after(10, 0.01), 1)
   assert.equal(await after(60, 0.01), 0, 'nothing has come since')
   assert.equal(await after(20, 0.01, 87 * megabyte), 0, 'too little has come since')

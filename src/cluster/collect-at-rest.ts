@@ -13,7 +13,7 @@ export interface Heap {
 
 const sampleMs = 1_000
 /** Below this share, for so many samples, the process counts as at rest. */
-const restShare = 0.05
+const restShare = 0.15
 const restSamples = 10
 /** A rest after which less than this has come since the last collection is none of ours. */
 const worthwhileBytes = 8_000_000
