@@ -131,7 +131,7 @@ test('inProcessClient writes subresources, collections and dry runs', async () =
   await client.create(configMaps, { metadata: named('dry') }, { dryRun: 'All' })
   await assert.rejects(client.get(configMaps, named('dry')), /not found/)
   await client.deleteCollection(configMaps, { namespace: 'default', propagationPolicy: 'Background' })
-  assert.deepEqual((await client.list(configMaps)).items, [])
+  assert.deepEqual((await client.list(configMaps, { namespace: 'default' })).items, [])
 })
 
 test('inProcessClient reads any path', async () => {

@@ -79,15 +79,17 @@ describe('startCluster', () => {
         await cluster.stop()
       }
     }
-    const resources = () =>
-      process
-        .getActiveResourcesInfo()
-        .filter((name) => name !== 'TTYWrap')
-        .sort()
-    const files = () => readdirSync('/proc/self/fd').length
+    const held = () => {
+      const counts = new Map([['files', readdirSync('/proc/self/fd').length]])
+      for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
+      return counts
+    }
     await startAndStop(3)
-    const before = { resources: resources(), files: files() }
+    const before = held()
     await startAndStop(10)
-    assert.deepEqual({ resources: resources(), files: files() }, before)
+    // What others in this process have let go meanwhile is no fault.
+    for (const [name, count] of held()) {
+      if (name !== 'TTYWrap') assert.ok(count <= (before.get(name) ?? 0), `${name}: ${count}`)
+    }
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { configMaps } from '../../api/generated/resources.ts'
+import { limitRanges } from '../../api/generated/resources.ts'
 import { isAbout } from '../admission/request-matching.ts'
 import { refused } from '../admission/refuse.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
@@ -9,7 +9,7 @@ import { createMetrics } from '../../machinery/metrics.ts'
 import { HttpsClient } from '../testing/https-client.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 
-const path = '/api/v1/namespaces/default/configmaps'
+const path = '/api/v1/namespaces/default/limitranges'
 
 /** Decides by the resource that is asked for. */
 const decides: Authorizer = {
@@ -32,7 +32,7 @@ before(async () => {
     admission: [
       {
         name: 'Picky',
-        handles: (request) => isAbout(request, configMaps, ['CREATE']),
+        handles: (request) => isAbout(request, limitRanges, ['CREATE']),
         mutate: () => {},
         validate(request) {
           if (request.name === 'bad') throw refused(request, 'bad')

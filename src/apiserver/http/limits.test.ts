@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once, type EventEmitter } from 'node:events'
 import { connect as connectHttp2, constants } from 'node:http2'
-import { after, afterEach, before, test } from 'node:test'
+import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { systemClock } from '../../machinery/clock.ts'
@@ -25,9 +25,15 @@ before(async () => {
   bystander = new HttpsClient(testServer)
   await client.send(path, { method: 'POST', body: { metadata: { name: 'a' } } })
 })
+let undisturbed: HttpsClient['session']
+
+beforeEach(async () => {
+  await bystander.send(`${path}/a`)
+  undisturbed = bystander.session
+})
 afterEach(async () => {
   assert.equal((await bystander.send(`${path}/a`)).status, 200, 'others go on')
-  assert.equal(bystander.session.closed, false)
+  assert.equal(bystander.session, undisturbed, 'on the same connection')
 })
 after(async () => {
   client.close()

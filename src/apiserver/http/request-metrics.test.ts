@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { HttpsClient } from '../testing/https-client.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 
-const path = '/api/v1/namespaces/default/configmaps'
+const path = '/api/v1/namespaces/default/limitranges'
 
 let testServer: TestServer
 let client: HttpsClient
@@ -26,20 +26,20 @@ function sample(text: string, name: string, labels: Readonly<Record<string, stri
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1))
 }
 
-const core = { component: 'apiserver', group: '', version: 'v1', resource: 'configmaps', subresource: '' }
+const core = { component: 'apiserver', group: '', version: 'v1', resource: 'limitranges', subresource: '' }
 
 test('requests are counted by upstream’s verbs and scopes', async () => {
   const body = { metadata: { name: 'a' } }
   const apply = { 'content-type': 'application/apply-patch+yaml' }
   const merge = { 'content-type': 'application/merge-patch+json' }
-  const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } }
+  const applied = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'a' } }
   await client.send(path, { method: 'POST', body })
   await client.send(`${path}?dryRun=All`, { method: 'POST', body: { metadata: { name: 'b' } } })
   await client.send(`${path}/a`)
   await client.send(`${path}/a`, { method: 'PUT', body })
   await client.send(`${path}/a`, { method: 'PATCH', headers: merge, body: {} })
   await client.send(`${path}/a?fieldManager=x`, { method: 'PATCH', headers: apply, body: applied })
-  await client.send('/api/v1/configmaps')
+  await client.send('/api/v1/limitranges')
   await client.send(`${path}?watch=1&timeoutSeconds=1`)
   await client.send(`${path}/a`, { method: 'DELETE' })
   await client.send(path, { method: 'DELETE' })
@@ -83,10 +83,10 @@ test('the store, the caches and the process are told of', async () => {
   await client.send(path)
   const { text, headers } = await client.send('/metrics')
   assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
-  const place = { group: '', resource: 'configmaps' }
+  const place = { group: '', resource: 'limitranges' }
   assert.ok(sample(text, 'etcd_request_duration_seconds_count', { ...place, operation: 'create' })! >= 1)
   assert.ok(sample(text, 'etcd_requests_total', { ...place, operation: 'create' })! >= 1)
-  assert.equal(sample(text, 'apiserver_storage_objects', { resource: 'configmaps' }), 1)
+  assert.equal(sample(text, 'apiserver_storage_objects', { resource: 'limitranges' }), 1)
   assert.equal(sample(text, 'apiserver_resource_objects', place), 1)
   assert.ok(sample(text, 'apiserver_watch_cache_events_received_total', place)! >= 1)
   assert.ok(sample(text, 'apiserver_watch_cache_resource_version', place)! >= 1)

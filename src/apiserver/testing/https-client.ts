@@ -22,20 +22,24 @@ export interface TestRequest {
 /** Speaks to a test server over TLS, as testUser, in both versions of HTTP. */
 export class HttpsClient {
   readonly #server: TestServer
-  readonly #session: ClientHttp2Session
+  #connected: ClientHttp2Session | undefined
 
   constructor(server: TestServer) {
     this.#server = server
-    this.#session = connect(server.url, { ca: server.certificateAuthority })
-    this.#session.on('error', () => {})
   }
 
+  /** Connects at first, and again when the server has ended the connection, as it does when that rests for long. */
   get session(): ClientHttp2Session {
-    return this.#session
+    if (this.#connected !== undefined && !this.#connected.closed) return this.#connected
+    const session = connect(this.#server.url, { ca: this.#server.certificateAuthority })
+    // What is under way on it fails by itself.
+    session.on('error', () => {})
+    this.#connected = session
+    return session
   }
 
   close(): void {
-    this.#session.destroy()
+    this.#connected?.destroy()
   }
 
   /** One request over HTTP/2. */
@@ -48,7 +52,7 @@ export class HttpsClient {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
       }
-      const stream = this.#session.request(outgoing, { endStream: body === undefined })
+      const stream = this.session.request(outgoing, { endStream: body === undefined })
       let received: IncomingHttpHeaders = {}
       let status = 0
       const chunks: Buffer[] = []
