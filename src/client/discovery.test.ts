@@ -35,7 +35,7 @@ void describe('discover', () => {
     const discovery = await discover(client)
     assert.deepEqual(discovery, {
       resources: [pods, widgetsV2, widgetsV1].map((resource) => ({ resource, verbs })),
-      failures: [{ groupVersion: 'e.com/v0', message: 'stale GroupVersion discovery' }],
+      failures: [{ groupVersion: 'e.com/v0', message: 'stale GroupVersion discovery: e.com/v0' }],
     })
     assert.deepEqual(
       preferred(discovery.resources).map(({ resource }) => resource),

@@ -67,8 +67,7 @@ function fromAggregated(groups: readonly APIGroupDiscovery[]): Discovery {
   for (const { metadata, versions = [] } of groups) {
     const group = metadata?.name ?? ''
     for (const { version, freshness, resources: served = [] } of versions) {
-      if (freshness === 'Stale')
-        failures.push({ groupVersion: joined(group, version), message: 'stale GroupVersion discovery' })
+      if (freshness === 'Stale') failures.push(stale(joined(group, version)))
       for (const { resource, responseKind, scope, verbs } of served) {
         const kind = responseKind?.kind ?? ''
         resources.push({
@@ -79,6 +78,11 @@ function fromAggregated(groups: readonly APIGroupDiscovery[]): Discovery {
     }
   }
   return { resources, failures }
+}
+
+/** An aggregated server does not answer, or what it said is too old. */
+function stale(groupVersion: string): DiscoveryFailure {
+  return { groupVersion, message: `stale GroupVersion discovery: ${groupVersion}` }
 }
 
 interface VersionPath {

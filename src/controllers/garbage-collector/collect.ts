@@ -1,8 +1,9 @@
 import type { Client } from '../../client/client.ts'
 import type { EventRecorder } from '../../client/event-recorder.ts'
 import { createLruMap } from '../../client/lru-map.ts'
+import { goQuote } from '../../machinery/go-format.ts'
 import type { ObjectMeta, OwnerReference } from '../../machinery/meta.ts'
-import type { Resource } from '../../machinery/resource.ts'
+import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import {
   blockingDependents,
@@ -25,13 +26,14 @@ export interface CollectorOptions {
   readonly client: Client
   readonly graph: Graph
   readonly monitors: Monitors
-  readonly events: EventRecorder
   readonly enqueue: (tasks: readonly Task[]) => void
 }
 
 export interface Collector {
   /** Does one task; throws to be asked again later. */
   perform(task: Task): Promise<void>
+  /** An object that others may refer to is gone, by what its watch said. */
+  gone(resource: Resource, metadata: ObjectMeta): void
 }
 
 type Observed = GraphNode & { readonly origin: ObservedOrigin }
@@ -39,7 +41,7 @@ type Observed = GraphNode & { readonly origin: ObservedOrigin }
 const maxAbsentOwners = 500
 
 /** Deletes what has lost all its owners, and lets owners go that wait for their dependents. */
-export function createCollector({ client, graph, monitors, events, enqueue }: CollectorOptions): Collector {
+export function createCollector({ client, graph, monitors, enqueue }: CollectorOptions): Collector {
   /** Owners that the API server said are not there; uids never come back. */
   const absent = createLruMap<true>(maxAbsentOwners)
 
@@ -50,9 +52,11 @@ export function createCollector({ client, graph, monitors, events, enqueue }: Co
     if (isBeingDeleted(node)) return undefined
 
     const { resource, metadata } = observed.origin
+    const references = metadata.ownerReferences ?? []
+    // Such a reference can never be resolved: no reason to delete, and none to try again.
+    if (!metadata.namespace && references.some(namesNamespaced)) return undefined
     const states = new Map<string, OwnerState>()
-    for (const reference of metadata.ownerReferences ?? [])
-      states.set(reference.uid, await ownerState(reference, observed))
+    for (const reference of references) states.set(reference.uid, await ownerState(reference, observed))
     const plan = planAttempt(metadata, ({ uid }) => states.get(uid) ?? 'solid', node.dependents.size > 0)
     switch (plan.type) {
       case 'keep':
@@ -68,10 +72,14 @@ export function createCollector({ client, graph, monitors, events, enqueue }: Co
     }
   }
 
+  function namesNamespaced({ apiVersion, kind }: OwnerReference): boolean {
+    return monitors.resourceOf(apiVersion, kind)?.namespaced ?? false
+  }
+
   /** Asks whether an owner that no cache has shown is there at all. */
   async function verify(node: GraphNode, { reference, namespace }: VirtualOrigin): Promise<void> {
     const found = await findOwner(reference, namespace)
-    if (!found) return enqueue(graph.remove(node.uid))
+    if (!found) return enqueue(graph.disprove(node.uid))
     throw new Error(`${reference.kind} ${reference.name} is there but not in the caches yet`)
   }
 
@@ -80,17 +88,6 @@ export function createCollector({ client, graph, monitors, events, enqueue }: Co
     const owner = graph.get(reference.uid)
     if (owner && isReferredToBy(owner, reference, namespace))
       return isDeletingDependents(owner) ? 'waiting' : 'solid'
-    const resource = monitors.resourceOf(reference.apiVersion, reference.kind)
-    if (resource?.namespaced && !namespace) {
-      const about = {
-        apiVersion: reference.apiVersion,
-        kind: origin.resource.kind,
-        metadata: origin.metadata,
-      }
-      const message = `ownerRef ${describe(reference)} is namespaced, but the object is not`
-      events.event(about, 'Warning', 'OwnerRefInvalidNamespace', message)
-      return 'solid' // a reference that cannot be resolved is no reason to delete
-    }
     const found = await findOwner(reference, namespace ?? '')
     if (!found) return 'absent'
     return waitsForDependents(found) ? 'waiting' : 'solid'
@@ -98,20 +95,16 @@ export function createCollector({ client, graph, monitors, events, enqueue }: Co
 
   /** The owner's metadata, from the API server itself; undefined when there is no such object. */
   async function findOwner(reference: OwnerReference, namespace: string): Promise<ObjectMeta | undefined> {
-    const key = JSON.stringify([
-      reference.uid,
-      reference.apiVersion,
-      reference.kind,
-      reference.name,
-      namespace,
-    ])
-    if (absent.get(key)) return undefined
-    const resource = monitors.resourceOf(reference.apiVersion, reference.kind)
-    if (!resource) throw new Error(`no resource is known for owners of kind ${describe(reference)}`)
+    const { apiVersion, kind } = reference
+    if (absent.get(coordinates(reference, '')) || absent.get(coordinates(reference, namespace)))
+      return undefined
+    const resource = monitors.resourceOf(apiVersion, kind)
+    if (!resource)
+      throw new Error(`no resource is known for owners of kind ${describe(reference, namespace)}`)
     const target = { name: reference.name, ...(resource.namespaced && { namespace }) }
     const metadata = await read(resource, target)
     if (metadata?.uid === reference.uid) return metadata
-    absent.set(key, true)
+    absent.set(coordinates(reference, resource.namespaced ? namespace : ''), true)
     return undefined
   }
 
@@ -200,6 +193,11 @@ export function createCollector({ client, graph, monitors, events, enqueue }: Co
   }
 
   return {
+    gone(resource, { uid = '', name = '', namespace = '' }) {
+      if (!graph.get(uid)?.dependents.size) return
+      const reference = { apiVersion: apiVersionOf(resource), kind: resource.kind, name, uid }
+      absent.set(coordinates(reference, namespace), true)
+    },
     async perform({ type, uid }) {
       const node = graph.get(uid)
       if (!node) return
@@ -217,6 +215,23 @@ function nameOf({ name = '', namespace }: ObjectMeta): { name: string; namespace
   return { name, ...(namespace && { namespace }) }
 }
 
-function describe({ apiVersion, kind, name, uid }: OwnerReference): string {
-  return `[${apiVersion}/${kind}, name: ${name}, uid: ${uid}]`
+/** Tells owners apart; `namespace` is `''` for cluster-scoped ones. */
+function coordinates({ uid, apiVersion, kind, name }: OwnerReference, namespace: string): string {
+  return JSON.stringify([uid, apiVersion, kind, name, namespace])
+}
+
+function describe({ apiVersion, kind, name, uid }: OwnerReference, namespace: string): string {
+  return `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`
+}
+
+/** A Warning about a dependent whose owner is in another namespace. */
+export function reportMisplaced(
+  events: EventRecorder,
+  { resource, metadata }: ObservedOrigin,
+  reference: OwnerReference,
+): void {
+  const { namespace = '' } = metadata
+  const about = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata }
+  const message = `ownerRef ${describe(reference, namespace)} does not exist in namespace ${goQuote(namespace)}`
+  events.event(about, 'Warning', 'OwnerRefInvalidNamespace', message)
 }

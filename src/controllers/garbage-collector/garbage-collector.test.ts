@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { configMaps, customResourceDefinitions, nodes, secrets } from '../../api/generated/resources.ts'
+import {
+  configMaps,
+  customResourceDefinitions,
+  events,
+  nodes,
+  secrets,
+} from '../../api/generated/resources.ts'
 import type { RunningComponent } from '../../client/component.ts'
 import { testContext, until, type TestContext } from '../../client/testing/test-context.ts'
 import type { KubernetesObject, OwnerReference } from '../../machinery/meta.ts'
@@ -75,6 +81,11 @@ void describe('startGarbageCollector', () => {
       ),
     )
     return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata!.name!)).sort()
+  }
+
+  async function said(): Promise<readonly string[]> {
+    const { items } = await context.client.list(events)
+    return items.map(({ reason, message }) => `${reason}: ${message}`)
   }
 
   const remove = (
@@ -191,9 +202,67 @@ void describe('startGarbageCollector', () => {
 
   void it('keeps a cluster-scoped object whose owner would be in some namespace, and says so', async () => {
     await start()
-    await create(nodes, 'node', [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'x' }])
+    const gone = { apiVersion: 'v1', kind: 'Node', name: 'gone', uid: 'gone' }
+    const owner = await create(configMaps, 'owner')
+    await settle()
+    await create(nodes, 'node', [ownedBy(owner, configMaps), gone])
     await pass(1000)
-    assert.deepEqual(await names(), ['node'])
+    assert.deepEqual(await names(), ['node', 'owner'])
+    const { metadata } = await context.client.get<KubernetesObject>(nodes, { name: 'node' })
+    assert.equal(metadata!.ownerReferences!.length, 2)
+    const reference = `[v1/ConfigMap, namespace: , name: owner, uid: ${owner.metadata!.uid}]`
+    assert.deepEqual(await said(), [
+      `OwnerRefInvalidNamespace: ownerRef ${reference} does not exist in namespace ""`,
+    ])
+  })
+
+  void it('tells of a dependent in another namespace than its owner', async () => {
+    await start()
+    const owner = await create(configMaps, 'owner')
+    await settle()
+    const metadata = { namespace: 'other', name: 'child', ownerReferences: [ownedBy(owner, configMaps)] }
+    await context.client.create(secrets, { metadata })
+    await settle()
+    assert.deepEqual(await said(), [
+      `OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: other, name: owner, uid: ${owner.metadata!.uid}] ` +
+        'does not exist in namespace "other"',
+    ])
+  })
+
+  void it('finds the dependents of an owner that another called by a wrong name before it was seen', async () => {
+    const named = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', name, uid: 'o' })
+    const wrong = { namespace: 'n', name: 'wrong', ownerReferences: [named('nobody')] }
+    const right = { namespace: 'n', name: 'right', ownerReferences: [named('owner')] }
+    await start()
+    context.client.seed<KubernetesObject>(secrets, { metadata: { ...wrong, uid: 'w' } })
+    context.client.seed<KubernetesObject>(secrets, { metadata: { ...right, uid: 'r' } })
+    context.client.seed(configMaps, { metadata: { namespace: 'n', name: 'owner', uid: 'o' } })
+    await settle()
+    assert.deepEqual(await names(), ['owner', 'right'])
+    await remove(configMaps, 'owner', 'Background')
+    await settle()
+    assert.deepEqual(await names(), [])
+  })
+
+  void it('collects what is owned by what was gone before its kind was', async () => {
+    await start()
+    serveDiscovery(context.client, [{ resource: secrets }, { resource: widgets }])
+    await pass(40_000)
+    const owner = await create(widgets, 'w')
+    await settle()
+    await create(secrets, 'child', [ownedBy(owner, widgets)])
+    await settle()
+    let isDown = true
+    context.client.onWrite = ({ verb, name }) => {
+      if (isDown && verb === 'delete' && name === 'child') throw new Error('down')
+    }
+    await remove(widgets, 'w', 'Background')
+    await settle()
+    serveDiscovery(context.client, [{ resource: secrets }])
+    await pass(40_000)
+    isDown = false
+    await pass(60_000)
+    assert.deepEqual(await names(), [])
   })
 
   void it('keeps what is owned by a kind that it does not know, until it knows it', async () => {

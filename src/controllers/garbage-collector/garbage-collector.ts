@@ -4,7 +4,7 @@ import { createQueueMetrics } from '../../client/queue-metrics.ts'
 import { createWorkQueue } from '../../client/work-queue.ts'
 import { sleep } from '../../machinery/clock.ts'
 import { isConflict } from '../../machinery/status-errors.ts'
-import { createCollector } from './collect.ts'
+import { createCollector, reportMisplaced } from './collect.ts'
 import { createGraph, type Task } from './graph.ts'
 import { createMonitors } from './monitors.ts'
 
@@ -23,17 +23,21 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
   const { client, informers, clock, metrics } = context
   const log = context.log.with({ controller: name })
   const events = createEventRecorder({ client, component: `${name}-controller`, clock, log })
-  const queueMetrics = createQueueMetrics(metrics, clock, 'garbage_collector_attempt_to_delete')
-  const queue = createWorkQueue({ clock, metrics: queueMetrics })
+  const queues = { attempt: createQueue('attempt_to_delete'), orphan: createQueue('attempt_to_orphan') }
   const syncErrors = metrics
     .counter({
       name: 'garbagecollector_controller_resources_sync_error_total',
       help: 'Number of garbage collector resources sync errors',
     })
     .with({})
-  const graph = createGraph()
+  const graph = createGraph((dependent, reference) => reportMisplaced(events, dependent, reference))
   const enqueue = (tasks: readonly Task[]) => {
-    for (const { type, uid } of tasks) queue.add(`${type}/${uid}`)
+    for (const { type, uid } of tasks) queues[type].queue.add(uid)
+  }
+
+  function createQueue(suffix: string) {
+    const queueMetrics = createQueueMetrics(metrics, clock, `garbage_collector_${suffix}`)
+    return { queue: createWorkQueue({ clock, metrics: queueMetrics }), queueMetrics }
   }
   const monitors = createMonitors({
     client,
@@ -43,10 +47,11 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
       if (resource.resource === definitionsResource) refreshSoon?.()
       const { metadata } = object
       if (!metadata?.uid) return
+      if (type === 'deleted') collector.gone(resource, metadata)
       enqueue(type === 'deleted' ? graph.remove(metadata.uid) : graph.set(resource, metadata))
     },
   })
-  const collector = createCollector({ client, graph, monitors, events, enqueue })
+  const collector = createCollector({ client, graph, monitors, enqueue })
   const abort = new AbortController()
   const { signal } = abort
   let refreshSoon: (() => void) | undefined
@@ -72,14 +77,14 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
     }
   }
 
-  async function work(): Promise<void> {
+  async function work(type: Task['type']): Promise<void> {
+    const { queue } = queues[type]
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
-      const slash = key.indexOf('/')
       try {
-        await collector.perform({ type: key.slice(0, slash) as Task['type'], uid: key.slice(slash + 1) })
+        await collector.perform({ type, uid: key })
         queue.forget(key)
       } catch (error) {
-        const fields = { key, failures: queue.failures(key) + 1, error }
+        const fields = { task: type, uid: key, failures: queue.failures(key) + 1, error }
         if (isConflict(error)) log.debug('Collecting met a conflict', fields)
         else log.info('Collecting failed', fields)
         queue.addFailed(key)
@@ -102,7 +107,8 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
     if (isLate) syncErrors.add()
     isReady = true
     resolveReady()
-    await Promise.all([refreshLoop(), ...Array.from({ length: concurrency }, work)])
+    const workers = Array.from({ length: concurrency }, () => [work('attempt'), work('orphan')])
+    await Promise.all([refreshLoop(), ...workers.flat()])
   }
   const running = run()
 
@@ -112,11 +118,11 @@ export function startGarbageCollector(context: ComponentContext): RunningCompone
     health: () => (isReady ? undefined : `${name}: caches are not synced`),
     async stop() {
       abort.abort()
-      queue.close()
+      for (const { queue } of Object.values(queues)) queue.close()
       await running
       monitors.stop()
       await events.stop()
-      queueMetrics.close()
+      for (const { queueMetrics } of Object.values(queues)) queueMetrics.close()
     },
   }
 }

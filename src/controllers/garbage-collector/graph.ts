@@ -22,7 +22,12 @@ export interface VirtualOrigin {
   readonly reference: OwnerReference
   /** Of the dependent that refers to it. */
   readonly namespace: string
+  /** What others called it by, of which the API server said that it is not there. */
+  readonly disproved: ReadonlySet<string>
 }
+
+/** Told of a dependent that names an owner which is in another namespace. */
+export type OnMisplaced = (dependent: ObservedOrigin, reference: OwnerReference) => void
 
 /** Something in the graph to look at: whether an object must go, or whether its dependents must be set free. */
 export interface Task {
@@ -39,8 +44,13 @@ export interface Graph {
   get(uid: string): GraphNode | undefined
   /** An object as it now is. */
   set(resource: Resource, metadata: ObjectMeta): readonly Task[]
-  /** An object is gone, or turned out never to have been. */
+  /** An object is gone. */
   remove(uid: string): readonly Task[]
+  /**
+   * The API server does not know the virtual object by the name that it goes by. Where dependents call the same uid by
+   * another name it goes by that one from now on, else it never was.
+   */
+  disprove(uid: string): readonly Task[]
 }
 
 interface MutableNode {
@@ -50,20 +60,22 @@ interface MutableNode {
   readonly dependents: Set<MutableNode>
 }
 
-export function createGraph(): Graph {
+export function createGraph(onMisplaced: OnMisplaced = () => {}): Graph {
   const nodes = new Map<string, MutableNode>()
 
   function addToOwner(node: MutableNode, reference: OwnerReference, tasks: Map<string, Task>): void {
     const { metadata } = node.origin as ObservedOrigin
     let owner = nodes.get(reference.uid)
     if (!owner) {
-      const origin: VirtualOrigin = { type: 'virtual', reference, namespace: metadata.namespace ?? '' }
+      const namespace = metadata.namespace ?? ''
+      const origin: VirtualOrigin = { type: 'virtual', reference, namespace, disproved: new Set() }
       owner = { uid: reference.uid, origin, owners: [], dependents: new Set() }
       nodes.set(reference.uid, owner)
       attempt(owner, tasks)
     }
     owner.dependents.add(node)
     if (owner.origin.type === 'virtual') return
+    if (isMisplaced(node, owner.origin)) onMisplaced(node.origin as ObservedOrigin, reference)
     if (isDeletingDependents(owner) || !isReferredToBy(owner, reference, metadata.namespace))
       attempt(node, tasks)
   }
@@ -91,6 +103,19 @@ export function createGraph(): Graph {
       if (!before.some(({ uid }) => uid === reference.uid)) addToOwner(node, reference, tasks)
   }
 
+  function removeNode(node: MutableNode | undefined): readonly Task[] {
+    if (!node) return []
+    const tasks = new Map<string, Task>()
+    nodes.delete(node.uid)
+    for (const reference of node.owners) {
+      const owner = nodes.get(reference.uid)
+      removeFromOwner(node, reference)
+      if (owner && isDeletingDependents(owner)) attempt(owner, tasks)
+    }
+    for (const dependent of node.dependents) attempt(dependent, tasks)
+    return [...tasks.values()]
+  }
+
   return {
     get size() {
       return nodes.size
@@ -108,12 +133,13 @@ export function createGraph(): Graph {
       nodes.set(uid, node)
       updateOwners(node, metadata.ownerReferences ?? [], tasks)
 
-      if (before?.type === 'virtual')
-        for (const dependent of node.dependents)
-          if (
-            !dependent.owners.every((reference) => reference.uid !== uid || fits(dependent, reference, node))
-          )
-            attempt(dependent, tasks)
+      if (before?.type === 'virtual') {
+        for (const dependent of node.dependents) {
+          const references = dependent.owners.filter((reference) => reference.uid === uid)
+          if (isMisplaced(dependent, origin)) onMisplaced(dependent.origin as ObservedOrigin, references[0]!)
+          if (!references.every((reference) => fits(dependent, reference, node))) attempt(dependent, tasks)
+        }
+      }
       if (begins(orphanFinalizer, before, metadata)) tasks.set(`orphan/${uid}`, { type: 'orphan', uid })
       if (begins(foregroundFinalizer, before, metadata)) {
         for (const dependent of node.dependents) attempt(dependent, tasks)
@@ -122,20 +148,37 @@ export function createGraph(): Graph {
       return [...tasks.values()]
     },
 
-    remove(uid) {
-      const tasks = new Map<string, Task>()
+    remove: (uid) => removeNode(nodes.get(uid)),
+
+    disprove(uid) {
       const node = nodes.get(uid)
-      if (!node) return []
-      nodes.delete(uid)
-      for (const reference of node.owners) {
-        const owner = nodes.get(reference.uid)
-        removeFromOwner(node, reference)
-        if (owner && isDeletingDependents(owner)) attempt(owner, tasks)
+      if (node?.origin.type !== 'virtual') return []
+      const disproved = new Set(node.origin.disproved).add(
+        nameKey(node.origin.reference, node.origin.namespace),
+      )
+      for (const { owners, origin } of node.dependents) {
+        if (origin.type === 'virtual') continue
+        const { namespace = '' } = origin.metadata
+        const reference = owners.find(
+          (candidate) => candidate.uid === uid && !disproved.has(nameKey(candidate, namespace)),
+        )
+        if (!reference) continue
+        node.origin = { type: 'virtual', reference, namespace, disproved }
+        return [node, ...node.dependents].map((next) => ({ type: 'attempt', uid: next.uid }))
       }
-      for (const dependent of node.dependents) attempt(dependent, tasks)
-      return [...tasks.values()]
+      return removeNode(node)
     },
   }
+}
+
+function nameKey({ apiVersion, kind, name }: OwnerReference, namespace: string): string {
+  return JSON.stringify([apiVersion, kind, namespace, name])
+}
+
+/** Whether the owner is in a namespace that is not the dependent's. */
+function isMisplaced(dependent: MutableNode, { resource, metadata }: ObservedOrigin): boolean {
+  if (dependent.origin.type === 'virtual' || !resource.namespaced) return false
+  return dependent.origin.metadata.namespace !== metadata.namespace
 }
 
 function attempt({ uid }: MutableNode, tasks: Map<string, Task>): void {

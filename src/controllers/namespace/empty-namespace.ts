@@ -45,8 +45,12 @@ export async function emptyNamespace(client: Client, namespace: string, nowMs: n
         : await deleteAll(resource, client, namespace)
       if (left.remaining.count > 0) remaining.push(left.remaining)
       estimateSeconds = Math.max(estimateSeconds, left.estimateSeconds)
+      if (left.remaining.count > 0 && left.estimateSeconds === 0)
+        deletionFailures.push(
+          `unexpected items still remain in namespace: ${namespace} for gvr: ${describeVersioned(resource)}`,
+        )
     } catch (error) {
-      deletionFailures.push(`${groupResource(resource.resource)}: ${messageOf(error)}`)
+      deletionFailures.push(messageOf(error))
     }
   }
 
@@ -57,6 +61,11 @@ export async function emptyNamespace(client: Client, namespace: string, nowMs: n
   const isEmpty = [discoveryFailures, deletionFailures, remaining].every((found) => found.length === 0)
   const againInMs = (Math.floor(estimateSeconds / 2) + 1) * 1000
   return { report: { discoveryFailures, deletionFailures, remaining }, isEmpty, againInMs }
+}
+
+/** `apps/v1, Resource=deployments`. */
+function describeVersioned({ resource: { group, version, resource } }: DiscoveredResource): string {
+  return `${group}/${version}, Resource=${resource}`
 }
 
 interface Left {

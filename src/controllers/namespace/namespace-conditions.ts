@@ -1,10 +1,10 @@
 import type { NamespaceCondition } from '../../api/generated/core.v1.ts'
+import { setCondition } from '../../machinery/conditions.ts'
 import { groupResource, type Resource } from '../../machinery/resource.ts'
-import { formatTime } from '../../machinery/time.ts'
-import { withCondition } from '../condition-list.ts'
 
 /** What emptying a namespace met with. */
 export interface EmptyingReport {
+  /** Groups and versions that could not be asked, with the reason: `m.io/v1: stale GroupVersion discovery: m.io/v1`. */
   readonly discoveryFailures: readonly string[]
   readonly deletionFailures: readonly string[]
   readonly remaining: readonly Remaining[]
@@ -25,13 +25,13 @@ export function emptyingConditions(
 ): readonly NamespaceCondition[] {
   let conditions = current ?? []
   for (const { type, problem, wellReason, wellMessage } of assess(report)) {
-    conditions = withCondition(conditions, {
-      type,
-      status: problem ? 'True' : 'False',
-      lastTransitionTime: formatTime(nowMs),
-      reason: problem?.reason ?? wellReason,
-      message: problem?.message ?? wellMessage,
-    })
+    const reason = problem?.reason ?? wellReason
+    const message = problem?.message ?? wellMessage
+    conditions = setCondition(
+      conditions,
+      { type, status: problem ? 'True' : 'False', reason, message },
+      nowMs,
+    )
   }
   return conditions
 }
@@ -51,7 +51,7 @@ function assess({ discoveryFailures, deletionFailures, remaining }: EmptyingRepo
       problem: problem(
         discoveryFailures,
         'DiscoveryFailed',
-        `Discovery failed for some groups, ${discoveryFailures.length} failing: ${discoveryFailures.join('; ')}`,
+        `Discovery failed for some groups, ${discoveryFailures.length} failing: ${describeDiscovery(discoveryFailures)}`,
       ),
       wellReason: 'ResourcesDiscovered',
       wellMessage: 'All resources successfully discovered',
@@ -67,7 +67,7 @@ function assess({ discoveryFailures, deletionFailures, remaining }: EmptyingRepo
       problem: problem(
         deletionFailures,
         'ContentDeletionFailed',
-        `Failed to delete all resource types, ${deletionFailures.length} remaining: ${deletionFailures.join('; ')}`,
+        `Failed to delete all resource types, ${deletionFailures.length} remaining: ${deletionFailures.toSorted().join(', ')}`,
       ),
       wellReason: 'ContentDeleted',
       wellMessage: 'All content successfully deleted, may be waiting on finalization',
@@ -100,6 +100,11 @@ function assess({ discoveryFailures, deletionFailures, remaining }: EmptyingRepo
 
 function problem(found: readonly unknown[], reason: string, message: string): Assessment['problem'] {
   return found.length === 0 ? undefined : { reason, message }
+}
+
+/** As client-go tells of groups whose discovery failed. */
+export function describeDiscovery(failures: readonly string[]): string {
+  return `unable to retrieve the complete list of server APIs: ${failures.toSorted().join(', ')}`
 }
 
 function describeRemaining({ resource, count }: Remaining): string {

@@ -124,13 +124,60 @@ void describe('namespaceReconciler', () => {
     const discovery = await condition('NamespaceDeletionDiscoveryFailure')
     assert.equal(
       discovery.message,
-      'Discovery failed for some groups, 1 failing: m.io/v1: stale GroupVersion discovery',
+      'Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: ' +
+        'm.io/v1: stale GroupVersion discovery: m.io/v1',
     )
-    assert.equal((await condition('NamespaceDeletionContentFailure')).status, 'True')
+    const content = await condition('NamespaceDeletionContentFailure')
+    assert.equal(content.status, 'True')
+    assert.match(
+      content.message!,
+      /^Failed to delete all resource types, \d+ remaining: .* is forbidden: webhook/,
+    )
     assert.ok(harness.complaints.length > 0)
     serve(harness.client)
     delete harness.client.onWrite
     await harness.pass(60_000)
+    assert.equal((await harness.all(namespaces)).length, 0)
+  })
+
+  void it('counts anew what remains, in conditions that keep their places and times', async () => {
+    const held = (name: string) => ({ metadata: { namespace: 'n', name, finalizers: ['e.com/hold'] } })
+    harness = await runReconcilers([namespaceReconciler], ({ client }) => {
+      serve(client)
+      for (const name of ['v', 'w']) client.seed(widgets, held(name))
+      client.seed(namespaces, aNamespace('n'))
+    })
+    const before = (await harness.one(namespaces, 'n')).status!.conditions!
+    await harness.edit(widgets, 'n/v', (widget) => ({
+      ...widget,
+      metadata: { ...widget.metadata, finalizers: [] },
+    }))
+    await harness.pass(8_000)
+    const after = (await harness.one(namespaces, 'n')).status!.conditions!
+    const said = (conditions: typeof after) => conditions.map(({ type, status }) => [type, status])
+    assert.deepEqual(said(after), said(before))
+    const remaining = await condition('NamespaceContentRemaining')
+    assert.equal(remaining.message, 'Some resources are remaining: widgets.e.com has 1 resource instances')
+    assert.equal(remaining.lastTransitionTime, before[3]!.lastTransitionTime)
+  })
+
+  void it('says that something is left for which there is no reason', async () => {
+    harness = await runReconcilers([namespaceReconciler], ({ client }) => {
+      serve(client)
+      const deletionTimestamp = '2025-01-01T00:00:00Z'
+      const metadata = { namespace: 'n', deletionTimestamp, deletionGracePeriodSeconds: 30 }
+      client.seed(pods, aPod('p', { metadata, spec: { nodeName: 'node' } }))
+      client.seed(namespaces, aNamespace('n'))
+    })
+    const { reason, message } = await condition('NamespaceDeletionContentFailure')
+    assert.equal(reason, 'ContentDeletionFailed')
+    assert.equal(
+      message,
+      'Failed to delete all resource types, 1 remaining: ' +
+        'unexpected items still remain in namespace: n for gvr: /v1, Resource=pods',
+    )
+    await harness.client.delete(pods, { namespace: 'n', name: 'p' }, { gracePeriodSeconds: 0 })
+    await harness.settle()
     assert.equal((await harness.all(namespaces)).length, 0)
   })
 

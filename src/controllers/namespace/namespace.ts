@@ -6,7 +6,7 @@ import { isDeleting } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { emptyNamespace } from './empty-namespace.ts'
-import { emptyingConditions, type EmptyingReport } from './namespace-conditions.ts'
+import { describeDiscovery, emptyingConditions, type EmptyingReport } from './namespace-conditions.ts'
 
 /** The finalizer that this controller takes away when the namespace is empty. */
 const finalizer = 'kubernetes'
@@ -36,10 +36,13 @@ export const namespaceReconciler: Reconciler = {
     const { report, isEmpty, againInMs } = await emptyNamespace(client, key, clock.now())
     const reported = await writeConditions(terminating, report, context)
     if (!isEmpty) {
-      if (report.remaining.length > 0) return again(againInMs)
-      throw new Error(
-        `namespace ${key}: ${[...report.discoveryFailures, ...report.deletionFailures].join('; ')}`,
-      )
+      const { discoveryFailures, deletionFailures } = report
+      const failures = [
+        ...(discoveryFailures.length > 0 ? [describeDiscovery(discoveryFailures)] : []),
+        ...deletionFailures,
+      ]
+      if (failures.length === 0) return again(againInMs)
+      throw new Error(`namespace ${key}: ${failures.join(', ')}`)
     }
     const finalizers = reported.spec?.finalizers?.filter((name) => name !== finalizer) ?? []
     await client.updateSubresource(namespaces, { name: key }, 'finalize', {
