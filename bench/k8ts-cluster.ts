@@ -13,6 +13,7 @@ import type { ClusterStatus } from '../src/cluster/control/control-protocol.ts'
 import { busyboxImage, findStaticBusybox } from '../src/cluster/images/busybox-image.ts'
 import { clusterFolder, type ClusterFolder } from '../src/cluster/state/cluster-folder.ts'
 import type { Bench } from './figure.ts'
+import { clusterPrefix } from './leftovers.ts'
 
 const root = join(import.meta.dirname, '..')
 const program = join(root, 'bin/k8ts')
@@ -55,7 +56,7 @@ export interface ClusterShape {
 
 export async function createCluster(bench: Bench, shape: ClusterShape = {}): Promise<K8tsCluster> {
   const { simulatedNodes } = shape
-  const name = `bench-${randomBytes(3).toString('hex')}`
+  const name = `${clusterPrefix}${randomBytes(3).toString('hex')}`
   const path = join(bench.folder, name)
   const folder = clusterFolder(name, path)
   const port = await freePort()

@@ -12,6 +12,7 @@ import { meets, type Figure, type FigureGroup } from './figure.ts'
 import { figureGroups } from './figures/order.ts'
 import type { GroupMessage } from './group-message.ts'
 import { appendHistory, lastValues, type HistoryGroup } from './history.ts'
+import { claimRun, clearEarlierRuns, runPrefix } from './leftovers.ts'
 import { commit, load, machine, syncMs, versions, type Machine, type Versions } from './machine.ts'
 import { formatTable, formatValue, type Section } from './table.ts'
 
@@ -85,7 +86,10 @@ async function main(): Promise<number> {
   const groups = chosenGroups(positionals)
   const [on, installed] = [machine(), versions()]
   const last = lastValues(on)
-  const folder = mkdtempSync(join(options.directory ?? tmpdir(), 'k8ts-bench-'))
+  const directory = options.directory ?? tmpdir()
+  await clearEarlierRuns(directory)
+  const folder = mkdtempSync(join(directory, runPrefix))
+  claimRun(folder)
   const measured: HistoryGroup[] = []
   const skipped: string[] = []
   let interrupted = false

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { clearEarlierMachines } from '../test/e2e/harness/machines.ts'
 import type { RunCounts } from './summary-reporter.ts'
 import { fetchKubectls, installClientPackages, installTestPackages } from './test-tools.ts'
 
@@ -78,20 +79,19 @@ function tests(
   totals.failed += failed === 0 && status !== 0 ? 1 : failed
 }
 
-/** Clusters of a run that was cut off. */
-function clearEarlierRun(): void {
-  const clusters = join(cache, 'e2e')
-  if (!existsSync(clusters)) return
-  for (const name of readdirSync(clusters)) {
-    if (!existsSync(join(clusters, name, 'state.json'))) continue
-    say(`clearing cluster ${name} of an earlier run`)
-    spawnSync(
-      join(root, 'bin/k8ts'),
-      ['delete', '--yes', '--name', name, '--data-dir', join(clusters, name)],
-      {
-        stdio: 'inherit',
-      },
-    )
+/** Clusters and machines of a run that was cut off. */
+async function clearEarlierRun(): Promise<void> {
+  const folders = join(cache, 'e2e')
+  if (!existsSync(folders)) return
+  for (const name of readdirSync(folders)) {
+    const folder = join(folders, name)
+    say(`clearing ${name} of an earlier run`)
+    if (existsSync(join(folder, 'state.json'))) {
+      const which = ['--name', name, '--data-dir', folder]
+      spawnSync(join(root, 'bin/k8ts'), ['delete', '--yes', ...which], { stdio: 'inherit' })
+    }
+    await clearEarlierMachines(folder)
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -113,7 +113,7 @@ if (only !== '--unit') {
   // One bundle for the whole run, even while somebody edits.
   spawnSync(join(root, 'bin/k8ts'), ['version'], { stdio: ['ignore', 'ignore', 'inherit'] })
   process.env['K8TS_NO_BUILD'] = '1'
-  clearEarlierRun()
+  await clearEarlierRun()
   await installTestPackages(say)
   await installClientPackages(say)
   const kubectls = await fetchKubectls(cache, say)

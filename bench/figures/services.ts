@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { dialects } from '../../src/proxy/nftables/ruleset.ts'
 import { run } from '../../src/proxy/nftables/nft.ts'
@@ -18,9 +19,19 @@ export async function measureServices(bench: Bench): Promise<void> {
   bench.defer(async () => {
     for (const name of namespaces) await run('ip', ['netns', 'delete', name])
   })
+  await clearEarlierNodes()
   await createNodes()
   for (const count of [1000, 10_000]) await measureRules(bench, count)
   await measureTraffic(bench)
+}
+
+/** Namespaces of runs that were cut off. */
+async function clearEarlierNodes(): Promise<void> {
+  if (!existsSync('/run/netns')) return
+  for (const name of readdirSync('/run/netns')) {
+    const pid = /^k8ts-bench-(\d+)-[ab]$/.exec(name)?.[1]
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await run('ip', ['netns', 'delete', name])
+  }
 }
 
 async function createNodes(): Promise<void> {

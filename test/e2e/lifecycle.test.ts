@@ -6,7 +6,18 @@ import type { Pod } from '../../src/api/generated/core.v1.ts'
 import { noTraces, tracesOf, withoutContainers } from './harness/machine.ts'
 import { aPod, shell, sleepScript } from './harness/objects.ts'
 import { aCluster, type TestCluster } from './harness/test-cluster.ts'
+import { runProgram } from './harness/program.ts'
 import { until } from './harness/until.ts'
+
+function planIndexOf({ folder }: TestCluster): number {
+  const state = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))
+  return (state as { addresses: { index: number } }).addresses.index
+}
+
+function parentOf(pid: number | undefined): number {
+  const [, parent] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(parent)
+}
 
 describe('a cluster with real containers', { skip: withoutContainers }, () => {
   let cluster: TestCluster
@@ -17,9 +28,7 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
   })
   after(() => cluster.delete())
 
-  const planIndex = () =>
-    (JSON.parse(readFileSync(join(cluster.folder, 'state.json'), 'utf8')) as { addresses: { index: number } })
-      .addresses.index
+  const planIndex = () => planIndexOf(cluster)
   const containerOf = async (pod: string) => {
     const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', pod])
     const container = status?.containerStatuses?.[0]
@@ -131,8 +140,7 @@ describe('a cluster with real containers', { skip: withoutContainers }, () => {
   it('says that nobody starts its server again once its supervisor was killed, and goes down as ever', async () => {
     const { pid, supervisor } = await cluster.status()
     assert.equal(supervisor, 'running')
-    const [, parent = ''] = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    process.kill(Number(parent), 'SIGKILL')
+    process.kill(parentOf(pid), 'SIGKILL')
     await until('it is noticed', async () => (await cluster.status()).supervisor === 'ended')
     assert.match((await cluster.k8ts('status')).stdout, /unwatched +its supervisor was killed/)
   })
@@ -196,6 +204,24 @@ describe('an up that fails', { skip: withoutContainers }, () => {
       assert.deepEqual(await tracesOf(cluster.name, undefined), noTraces)
     } finally {
       await cluster.delete()
+    }
+  })
+})
+
+describe('a cluster whose folder was removed', { skip: withoutContainers }, () => {
+  it('is cleared by the next up of any cluster once its server has ended', async () => {
+    const [lost, next] = [aCluster('lost'), aCluster('next')]
+    try {
+      await lost.up()
+      const { pid = 0 } = await lost.status()
+      const index = planIndexOf(lost)
+      for (const one of [parentOf(pid), pid]) process.kill(one, 'SIGKILL')
+      await runProgram('rm', ['-rf', lost.folder])
+      await next.up('--runtime', 'simulated')
+      assert.deepEqual(await tracesOf(lost.name, index), noTraces)
+    } finally {
+      await lost.delete()
+      await next.delete()
     }
   })
 })

@@ -46,11 +46,11 @@ export async function prepareMachine(place: NodePlace, podCidr: string): Promise
 function tracesOf({ folder, own, node }: NodePlace): Trace[] {
   const self = identify(process.pid)
   return [
+    { kind: 'nodeRules' },
     ...(self ? [{ kind: 'process' as const, role: `agent ${node}`, process: self }] : []),
     { kind: 'cgroup', path: clusterCgroup(folder.name) },
     { kind: 'containerdState', path: own.containerdState },
     { kind: 'mounts', below: own.path },
-    { kind: 'nodeRules' },
     { kind: 'cniResults', network: cniNetwork(folder.name, node) },
   ]
 }

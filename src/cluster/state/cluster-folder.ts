@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { readIfExists, writeAtomically } from '../machine/atomic-file.ts'
@@ -66,13 +66,16 @@ export function clustersHome(environment: NodeJS.ProcessEnv = process.env): stri
   return environment['K8TS_HOME'] ?? join(environment['HOME'] ?? homedir(), '.k8ts')
 }
 
+/** Where run state of root's clusters is. */
+const systemRunPath = '/run/k8ts'
+
 /**
  * Where run state of the cluster at `path` is: with root where the system expects it, also for the user on whose behalf
  * root started it; else with the cluster's data. A place of the login session would be gone with the session, and
  * unknown to another one (cron, su), while the cluster runs on.
  */
 function runPathOf(name: string, path: string): string {
-  const systemPath = join('/run/k8ts', name)
+  const systemPath = join(systemRunPath, name)
   return process.getuid?.() === 0 || ownerOfRunPath(systemPath) === path ? systemPath : join(path, 'run')
 }
 
@@ -83,6 +86,15 @@ export function ownerOfRunPath(runPath: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Root's clusters that may have something on this machine now, whether their folders are still there or not. */
+export function clusterFolders(): readonly ClusterFolder[] {
+  if (process.getuid?.() !== 0 || !existsSync(systemRunPath)) return []
+  return readdirSync(systemRunPath).flatMap((name) => {
+    const path = ownerOfRunPath(join(systemRunPath, name))
+    return path === undefined ? [] : [clusterFolder(name, path)]
+  })
 }
 
 export function clusterFolder(name: string, path = join(clustersHome(), name)): ClusterFolder {

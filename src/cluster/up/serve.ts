@@ -15,6 +15,7 @@ import { adminIdentity } from '../pki/cluster-pki.ts'
 import { kubeconfig, type KubeconfigContent } from '../pki/kubeconfig.ts'
 import { createClusterFolder, type ClusterFolder } from '../state/cluster-folder.ts'
 import { loadState } from '../state/cluster-state.ts'
+import { clearAbandoned } from './clear-abandoned.ts'
 import { loadImage, listImages } from './load-image.ts'
 import { endSupervisorAndServer, runningServer, runningSupervisor, supervisedRun } from './supervisor.ts'
 import type { UpReport } from './report-channel.ts'
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const startedAt = performance.now()
   createClusterFolder(folder)
   await takeOver(folder)
+  await clearAbandoned(report)
   const before = loadState(folder)
   const state = await settle(request, before)
   if (before && before.addresses.index !== state.addresses.index) {
