@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
+import type { APIResourceList } from '../../api/generated/meta.v1.ts'
 import type { Scale } from '../../api/generated/autoscaling.v1.ts'
 import {
   deployments,
@@ -6,14 +7,14 @@ import {
   replicationControllers,
   statefulSets,
 } from '../../api/generated/resources.ts'
+import type { Client } from '../../client/client.ts'
 import { discover } from '../../client/discovery.ts'
 import type { ReconcileContext } from '../../client/reconciler.ts'
 import type { KubernetesObject, OwnerReference } from '../../machinery/meta.ts'
 import { controllerOf } from '../../machinery/owner.ts'
-import type { Resource } from '../../machinery/resource.ts'
+import { apiVersionOf, groupResource, type Resource } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { refersTo } from '../ownership/controller-key.ts'
-import { messageOf } from '../pods/pod-control.ts'
 
 export interface ExpectedScale {
   /** How many pods the controllers of the pods want, each controller counted once. */
@@ -25,7 +26,10 @@ export interface ExpectedScale {
 type Scaled = KubernetesObject & { readonly spec?: { readonly replicas?: number } }
 const known: readonly Resource<Scaled>[] = [replicationControllers, statefulSets, replicaSets]
 
-/** Sums spec.replicas over the pods' controllers. Throws when a controller has no scale. */
+/** The size of a controller cannot be known, and asking again would not help. */
+export class UnknownScaleError extends Error {}
+
+/** Sums spec.replicas over the pods' controllers. Throws an UnknownScaleError when a controller has no scale. */
 export async function expectedScale(pods: readonly Pod[], context: ReconcileContext): Promise<ExpectedScale> {
   const scales = new Map<string, number>()
   const counted = new Map<string, string>()
@@ -38,7 +42,7 @@ export async function expectedScale(pods: readonly Pod[], context: ReconcileCont
     }
     if (counted.has(reference.uid)) continue
     const scale = await scaleOf(reference, pod.metadata?.namespace ?? '', context)
-    if (!scale) throw new Error(`found no controllers for pod "${pod.metadata?.name}"`)
+    if (!scale) throw new UnknownScaleError(`found no controllers for pod "${pod.metadata?.name}"`)
     counted.set(reference.uid, scale.uid)
     scales.set(scale.uid, scale.replicas)
   }
@@ -55,20 +59,24 @@ async function scaleOf(
   namespace: string,
   context: ReconcileContext,
 ): Promise<ControllerScale | undefined> {
-  const { cache } = context
+  return cachedScale(reference, namespace, context) ?? scaleOfOther(reference, namespace, context)
+}
+
+/** A set of a deployment counts as the deployment. */
+function cachedScale(
+  reference: OwnerReference,
+  namespace: string,
+  { cache }: ReconcileContext,
+): ControllerScale | undefined {
   const resource = known.find((candidate) => refersTo(reference, candidate))
-  if (!resource) return scaleOfOther(reference, namespace, context)
-  const key = `${namespace}/${reference.name}`
-  const controller = cache(resource).get(key)
+  const controller = resource && cache(resource).get(`${namespace}/${reference.name}`)
   if (!controller || controller.metadata?.uid !== reference.uid) return undefined
   const owner = controllerOf(controller)
-  if (owner && refersTo(owner, deployments)) {
-    const deployment = cache(deployments).get(`${namespace}/${owner.name}`)
-    return deployment?.metadata?.uid === owner.uid
-      ? { uid: owner.uid, replicas: deployment.spec?.replicas ?? 1 }
-      : undefined
-  }
-  return { uid: reference.uid, replicas: controller.spec?.replicas ?? 1 }
+  if (!owner || !refersTo(owner, deployments))
+    return { uid: reference.uid, replicas: controller.spec?.replicas ?? 1 }
+  const deployment = cache(deployments).get(`${namespace}/${owner.name}`)
+  if (deployment?.metadata?.uid !== owner.uid) return undefined
+  return { uid: owner.uid, replicas: deployment.spec?.replicas ?? 1 }
 }
 
 /** Custom controllers say their size in the `scale` subresource. */
@@ -78,21 +86,24 @@ async function scaleOfOther(
   { client }: ReconcileContext,
 ): Promise<ControllerScale | undefined> {
   const { resources } = await discover(client)
-  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
   const found = resources.find(
-    ({ resource }) => resource.kind === kind && resource.group === group && resource.version === version,
+    ({ resource }) => resource.kind === kind && apiVersionOf(resource) === apiVersion,
   )
-  if (!found) return undefined
+  if (!found) throw new UnknownScaleError(`no matches for kind "${kind}" in version "${apiVersion}"`)
+  const { resource } = found
   try {
-    const scale = await client.getSubresource<Scale>(found.resource, { namespace, name }, 'scale')
+    const scale = await client.getSubresource<Scale>(resource, { namespace, name }, 'scale')
     return scale.metadata?.uid === uid ? { uid, replicas: scale.spec?.replicas ?? 0 } : undefined
   } catch (error) {
     if (!isNotFound(error)) throw error
-    throw new Error(
-      `${found.resource.resource} does not implement the scale subresource: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
+    if (await servesScale(resource, client)) return undefined
+    throw new UnknownScaleError(`${groupResource(resource)} does not implement the scale subresource`)
   }
+}
+
+/** Tells a controller that is not there from one without a scale: both are not found. */
+async function servesScale(resource: Resource, client: Client): Promise<boolean> {
+  const root = resource.group === '' ? '/api' : '/apis'
+  const list = JSON.parse(await client.raw(`${root}/${apiVersionOf(resource)}`)) as APIResourceList
+  return list.resources.some(({ name }) => name === `${resource.resource}/scale`)
 }

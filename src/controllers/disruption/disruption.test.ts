@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { PodDisruptionBudget, PodDisruptionBudgetSpec } from '../../api/generated/policy.v1.ts'
-import { podDisruptionBudgets, pods, replicaSets } from '../../api/generated/resources.ts'
+import {
+  daemonSets,
+  podDisruptionBudgets,
+  pods,
+  replicaSets,
+  statefulSets,
+} from '../../api/generated/resources.ts'
 import type { IntOrString } from '../../machinery/meta.ts'
 import { aPod } from '../testing/a-pod.ts'
+import { serveDiscovery } from '../testing/serve-discovery.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { disruptionReconciler, stalePodDisruptionReconciler } from './disruption.ts'
 import { expectationOf } from './plan-disruption.ts'
@@ -43,6 +50,8 @@ void describe('disruptionReconciler', () => {
 
   async function start(budget: PodDisruptionBudget, owned = true): Promise<void> {
     harness = await runReconcilers([disruptionReconciler], ({ client }) => {
+      serveDiscovery(client, [{ resource: replicaSets }])
+      client.served.set('/apis/apps/v1', JSON.stringify({ resources: [{ name: 'replicasets/scale' }] }))
       const metadata = { namespace: 'default', name: 'rs', uid: 'rs' }
       client.seed(replicaSets, { metadata, spec: { replicas: 4, selector: {} } })
       const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid: 'rs', controller: true }
@@ -95,6 +104,77 @@ void describe('disruptionReconciler', () => {
     assert.equal(disruptionsAllowed, 0)
     assert.equal(conditions![0]!.reason, 'SyncFailed')
     assert.match(conditions![0]!.message, /found no controllers for pod "a"/)
+    assert.equal(conditions![0]!.observedGeneration, (await status()).observedGeneration)
+    const { length } = harness.client.calls
+    await harness.pass(600_000)
+    assert.equal(harness.client.calls.length, length, 'no more is tried until something changes')
+    assert.deepEqual(harness.complaints, [])
+  })
+
+  const foreign: readonly (readonly [string, string, string, string])[] = [
+    ['has no scale', 'apps/v1', 'DaemonSet', 'daemonsets.apps does not implement the scale subresource'],
+    [
+      'is of no kind that is served',
+      'e.com/v1',
+      'Widget',
+      'no matches for kind "Widget" in version "e.com/v1"',
+    ],
+    ['is gone', 'apps/v1', 'StatefulSet', 'found no controllers for pod "p"'],
+  ]
+  for (const [what, apiVersion, kind, message] of foreign)
+    void it(`says why when a controller ${what}`, async () => {
+      const reference = { apiVersion, kind, name: 'owner', uid: 'owner', controller: true }
+      harness = await runReconcilers([disruptionReconciler], ({ client }) => {
+        serveDiscovery(client, [{ resource: daemonSets }, { resource: statefulSets }])
+        const served = [{ name: 'daemonsets' }, { name: 'statefulsets' }, { name: 'statefulsets/scale' }]
+        client.served.set('/apis/apps/v1', JSON.stringify({ resources: served }))
+        client.seed(pods, aPod('p', { metadata: { labels, ownerReferences: [reference] }, readyAt }))
+        client.seed(podDisruptionBudgets, aBudget({ maxUnavailable: 1 }))
+      })
+      assert.equal((await status()).conditions![0]!.message, message)
+      assert.deepEqual(await harness.events(), [
+        `CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: ${message}`,
+      ])
+    })
+
+  void it('takes the size of a set whose deployment is gone', async () => {
+    const owner = (kind: string, name: string) => ({
+      apiVersion: 'apps/v1',
+      kind,
+      name,
+      uid: name,
+      controller: true,
+    })
+    harness = await runReconcilers([disruptionReconciler], ({ client }) => {
+      serveDiscovery(client, [{ resource: replicaSets }])
+      const metadata = {
+        namespace: 'default',
+        name: 'rs',
+        uid: 'rs',
+        ownerReferences: [owner('Deployment', 'gone')],
+      }
+      client.seed(replicaSets, { metadata, spec: { replicas: 4, selector: {} } })
+      client.seed(
+        pods,
+        aPod('p', { metadata: { labels, ownerReferences: [owner('ReplicaSet', 'rs')] }, readyAt }),
+      )
+      client.seed(podDisruptionBudgets, aBudget({ maxUnavailable: 1 }))
+    })
+    assert.equal((await status()).expectedPods, 4)
+  })
+
+  void it('warns of pods that several budgets select', async () => {
+    harness = await runReconcilers([disruptionReconciler], ({ client }) => {
+      client.seed(pods, aPod('p', { metadata: { labels }, readyAt }))
+      client.seed(podDisruptionBudgets, aBudget({ minAvailable: 1 }))
+      client.seed(podDisruptionBudgets, {
+        ...aBudget({ minAvailable: 1 }),
+        metadata: { namespace: 'default', name: 'c' },
+      })
+    })
+    assert.deepEqual(await harness.events(), [
+      'MultiplePodDisruptionBudgets: Pod "default"/"p" matches multiple PodDisruptionBudgets.  Chose "b" arbitrarily.',
+    ])
   })
 
   void it('counts allowed evictions until the pods are gone, or for two minutes', async () => {
@@ -121,7 +201,10 @@ void describe('disruptionReconciler', () => {
   void it('warns of pods that nobody manages', async () => {
     await start(aBudget({ maxUnavailable: 1 }), false)
     assert.equal((await status()).disruptionsAllowed, 0)
-    assert.ok((await harness.events()).some((event) => event.startsWith('UnmanagedPods: ')))
+    const selector =
+      '&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}'
+    const expected = `UnmanagedPods: Pods selected by this PodDisruptionBudget (selector: ${selector}) were found`
+    assert.ok((await harness.events()).some((event) => event.startsWith(expected)))
   })
 })
 
@@ -140,5 +223,20 @@ void it('stalePodDisruptionReconciler takes back a disruption that does not come
   assert.equal(await status(), 'True')
   await harness.pass(1_000)
   assert.equal(await status(), 'False')
+  await harness.stop()
+})
+
+void it('stalePodDisruptionReconciler leaves alone what the kubelet says of its own terminations', async () => {
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastTransitionTime: readyAt,
+    reason: 'TerminationByKubelet',
+  }
+  const harness = await runReconcilers([stalePodDisruptionReconciler], ({ client }) =>
+    client.seed(pods, aPod('p', { status: { phase: 'Running', conditions: [condition] } })),
+  )
+  await harness.pass(600_000)
+  assert.equal((await harness.one(pods, 'default/p')).status!.conditions![0]!.status, 'True')
   await harness.stop()
 })

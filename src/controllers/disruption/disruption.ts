@@ -9,14 +9,16 @@ import {
   statefulSets,
 } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
-import { fromLabelSelector, formatLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
+import { goQuote } from '../../machinery/go-format.ts'
+import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
 import { keyOf, type Resource } from '../../machinery/resource.ts'
 import { isConflict } from '../../machinery/status-errors.ts'
 import { formatTime, parseTime } from '../../machinery/time.ts'
 import { messageOf } from '../pods/pod-control.ts'
 import { podCondition } from '../pods/pod-state.ts'
+import { selectorText } from '../selector-text.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
-import { expectedScale } from './controller-scale.ts'
+import { expectedScale, UnknownScaleError } from './controller-scale.ts'
 import {
   disruptionStatus,
   disruptionTimeoutMs,
@@ -55,13 +57,13 @@ export const disruptionReconciler: Reconciler = {
     const selected = cache(pods)
       .list(budget.metadata?.namespace)
       .filter((pod) => selects(budget, pod))
+    warnOfSeveral(selected, context)
     if (selected.length === 0) events.event(budget, 'Normal', 'NoPods', 'No matching pods found')
     try {
       const scale = needsScale(budget) ? await expectedScale(selected, context) : { total: 0, unmanaged: [] }
       if (scale.unmanaged.length > 0) {
-        const selector = formatLabelSelector(fromLabelSelector(budget.spec?.selector))
         const message =
-          `Pods selected by this PodDisruptionBudget (selector: ${selector}) were found to be unmanaged. As a result, ` +
+          `Pods selected by this PodDisruptionBudget (selector: ${selectorText(budget.spec?.selector)}) were found to be unmanaged. As a result, ` +
           'the status of the PDB cannot be calculated correctly, which may result in undefined behavior. ' +
           'To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
         events.event(budget, 'Warning', 'UnmanagedPods', message)
@@ -80,6 +82,7 @@ export const disruptionReconciler: Reconciler = {
       const message = `Failed to calculate the number of expected pods: ${messageOf(error)}`
       events.event(budget, 'Warning', 'CalculateExpectedPodCountFailed', message)
       await writeStatus(budget, failedStatus(budget, messageOf(error), clock.now()), context)
+      if (error instanceof UnknownScaleError) return done // until something changes
       throw error
     }
   },
@@ -88,6 +91,21 @@ export const disruptionReconciler: Reconciler = {
 /** No selector selects nothing, an empty one every pod of the namespace. */
 function selects({ spec }: PodDisruptionBudget, { metadata }: Pod): boolean {
   return matchesLabels(fromLabelSelector(spec?.selector), metadata?.labels ?? {})
+}
+
+/** The API server refuses to evict a pod that several budgets select. */
+function warnOfSeveral(selected: readonly Pod[], { cache, events }: ReconcileContext): void {
+  const budgets = cache(podDisruptionBudgets).list(selected[0]?.metadata?.namespace)
+  if (budgets.length < 2) return
+  for (const pod of selected) {
+    const [first, ...others] = budgets.filter((budget) => selects(budget, pod))
+    if (!first || others.length === 0) continue
+    const { namespace = '', name = '' } = pod.metadata ?? {}
+    const message =
+      `Pod ${goQuote(namespace)}/${goQuote(name)} matches multiple PodDisruptionBudgets.  ` +
+      `Chose ${goQuote(first.metadata?.name ?? '')} arbitrarily.`
+    events.event(pod, 'Warning', 'MultiplePodDisruptionBudgets', message)
+  }
 }
 
 async function writeStatus(
@@ -124,10 +142,14 @@ export const stalePodDisruptionReconciler: Reconciler = {
   },
 }
 
-/** Since when a pod is marked as about to be disrupted, while it is neither deleted nor ended. */
+/**
+ * Since when a pod is marked as about to be disrupted, while it is neither deleted nor ended. A kubelet that ends a pod
+ * says so as long as it takes, which may be long.
+ */
 function disruptedSinceMs(pod: Pod): number | undefined {
   const condition = podCondition(pod, 'DisruptionTarget')
   const { phase } = pod.status ?? {}
   if (condition?.status !== 'True' || pod.metadata?.deletionTimestamp) return undefined
+  if (condition.reason === 'TerminationByKubelet') return undefined
   return phase === 'Succeeded' || phase === 'Failed' ? undefined : parseTime(condition.lastTransitionTime)
 }

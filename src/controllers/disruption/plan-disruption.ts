@@ -85,16 +85,17 @@ export function disruptionStatus(
       isReady(pod),
   ).length
   const disruptionsAllowed = expectedPods <= 0 ? 0 : Math.max(0, currentHealthy - desiredHealthy)
+  const observedGeneration = budget.metadata?.generation ?? 0
   return {
-    observedGeneration: budget.metadata?.generation ?? 0,
+    observedGeneration,
     ...(Object.keys(disruptedPods).length > 0 && { disruptedPods }),
     disruptionsAllowed,
     currentHealthy,
     desiredHealthy,
     expectedPods,
     conditions: allowedCondition(
-      budget,
-      disruptionsAllowed > 0 ? 'True' : 'False',
+      budget.status,
+      observedGeneration,
       disruptionsAllowed > 0 ? 'SufficientPods' : 'InsufficientPods',
       '',
       nowMs,
@@ -112,22 +113,21 @@ export function failedStatus(
   return {
     ...status,
     disruptionsAllowed: 0,
-    conditions: allowedCondition(budget, 'False', 'SyncFailed', message, nowMs),
+    conditions: allowedCondition(status, status.observedGeneration ?? 0, 'SyncFailed', message, nowMs),
   }
 }
 
 function allowedCondition(
-  { status, metadata }: PodDisruptionBudget,
-  value: 'True' | 'False',
-  reason: string,
+  status: PodDisruptionBudgetStatus | undefined,
+  observedGeneration: number,
+  reason: 'SufficientPods' | 'InsufficientPods' | 'SyncFailed',
   message: string,
   nowMs: number,
 ): readonly Condition[] {
-  const type = 'DisruptionAllowed'
-  const observedGeneration = metadata?.generation ?? 0
+  const value = reason === 'SufficientPods' ? 'True' : 'False'
   return setCondition<Condition>(
     status?.conditions,
-    { type, status: value, reason, message, observedGeneration },
+    { type: 'DisruptionAllowed', status: value, reason, message, observedGeneration },
     nowMs,
   )
 }

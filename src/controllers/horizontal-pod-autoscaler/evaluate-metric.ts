@@ -6,9 +6,10 @@ import type {
   MetricTarget,
   MetricValueStatus,
 } from '../../api/generated/autoscaling.v2.ts'
-import type { LabelSelector, Quantity } from '../../machinery/meta.ts'
+import type { Quantity } from '../../machinery/meta.ts'
 import { formatQuantity, milliQuantityOf, quantityMilliValue } from '../../machinery/quantity.ts'
 import { messageOf } from '../pods/pod-control.ts'
+import { selectorText } from '../selector-text.ts'
 import type { MetricsClient, PodsSelection } from './metrics-client.ts'
 import {
   replicasForAverage,
@@ -261,20 +262,4 @@ function milli(value: number): Quantity {
 
 function externalName({ name, selector }: MetricIdentifier): string {
   return `external metric ${name}(${selectorText(selector)})`
-}
-
-/** As Go prints a selector's fields, which is what upstream's messages show. */
-function selectorText(selector: LabelSelector | undefined): string {
-  if (!selector) return 'nil'
-  const labels = Object.entries(selector.matchLabels ?? {})
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}: ${value},`)
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }) =>
-      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  )
-  return (
-    `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},` +
-    `MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`
-  )
 }
