@@ -25,7 +25,7 @@ void describe('startResourceQuota', () => {
     await context.informers.stop()
   })
 
-  async function start(spec: ResourceQuotaSpec): Promise<void> {
+  async function start(spec: ResourceQuotaSpec, prepare: () => void = () => {}): Promise<void> {
     context = testContext()
     serveDiscovery(context.client, [{ resource: widgets }])
     const resources = { requests: { cpu: '500m', memory: '1Gi' }, limits: { cpu: '1' } }
@@ -34,6 +34,7 @@ void describe('startResourceQuota', () => {
     context.client.seed(pods, aPod('best-effort'), aPod('elsewhere', { metadata: { namespace: 'other' } }))
     context.client.seed(widgets, { metadata: { namespace: 'default', name: 'w' } })
     context.client.seed(resourceQuotas, { metadata: { namespace: 'default', name: 'q' }, spec })
+    prepare()
     running = startResourceQuota(context)
     await running.ready
   }
@@ -96,6 +97,44 @@ void describe('startResourceQuota', () => {
     await settled()
     await context.clock.advance(5000)
     await usedBecomes({ pods: '4' })
+  })
+
+  void it('counts what it can while a resource cannot be listed', async () => {
+    const spec = { hard: { pods: '10', 'count/widgets.e.com': '5' } }
+    let isDown = true
+    await start(spec, () => {
+      const { list, watch } = context.client
+      const refuse = ({ resource }: Resource) => {
+        if (isDown && resource === 'widgets') throw new Error('down')
+      }
+      context.client.list = async (resource, options) => {
+        refuse(resource)
+        return list.call(context.client, resource, options) as never
+      }
+      context.client.watch = (resource, options) => {
+        refuse(resource)
+        return watch.call(context.client, resource, options) as never
+      }
+      context.client.seed(resourceQuotas, {
+        metadata: { namespace: 'default', name: 'q' },
+        spec,
+        status: { hard: spec.hard, used: { pods: '7', 'count/widgets.e.com': '4' } },
+      })
+    })
+    await settled()
+    await context.clock.advance(10_000)
+    await usedBecomes({ 'count/widgets.e.com': '4', pods: '3' })
+    isDown = false
+    await context.clock.advance(60_000)
+    await usedBecomes({ pods: '3', 'count/widgets.e.com': '1' })
+  })
+
+  void it('counts anew what has changed its scope', async () => {
+    await start({ hard: { pods: '10' }, scopes: ['NotTerminating'] })
+    await usedBecomes({ pods: '3' })
+    const a = await context.client.get(pods, { namespace: 'default', name: 'a' })
+    await context.client.update(pods, { ...a, spec: { ...a.spec!, activeDeadlineSeconds: 60 } })
+    await usedBecomes({ pods: '2' })
   })
 
   void it('follows changed limits', async () => {

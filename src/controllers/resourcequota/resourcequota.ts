@@ -7,12 +7,19 @@ import {
   services,
 } from '../../api/generated/resources.ts'
 import { quotaEvaluatorOf } from '../../api/quota/quota-evaluators.ts'
-import { exceedingResources, sameResources } from '../../api/quota/resource-list.ts'
+import { scopesOf } from '../../api/quota/quota-scopes.ts'
+import {
+  exceedingResources,
+  maskResources,
+  sameResources,
+  type ResourceList,
+} from '../../api/quota/resource-list.ts'
 import type { ComponentContext, RunningComponent } from '../../client/component.ts'
 import { discover, preferred } from '../../client/discovery.ts'
 import type { Change, Informer } from '../../client/informer.ts'
 import { again, done, on, type Reconciler } from '../../client/reconciler.ts'
 import { startReconciler } from '../../client/runner.ts'
+import { sleep } from '../../machinery/clock.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { groupResource, keyOf, type Resource } from '../../machinery/resource.ts'
 import { quotaUsage, type Counted } from './quota-usage.ts'
@@ -24,6 +31,8 @@ const resyncMs = 300_000
 /** When less is used than was said, what is just being written may be missing: a look again soon finds it. */
 const recheckMs = 5000
 const discoveryMs = 30_000
+/** The other limits of a quota do not wait longer for a resource that cannot be listed. */
+const maxSyncMs = 10_000
 
 interface Followed {
   readonly resource: Resource
@@ -55,9 +64,8 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
 
   function notice(resource: Resource, change: Change<KubernetesObject>): void {
     if (change.type === 'added') return // counted by the API server
-    const candidates = quotas.list(change.object.metadata?.namespace ?? '')
-    if (candidates.length === 0 || !changesUsage(resource, change, clock.now())) return
-    for (const quota of candidates) running.enqueue(keyOf(quota))
+    for (const quota of quotas.list(change.object.metadata?.namespace ?? ''))
+      if (changesUsage(quota, resource, change, clock.now())) running.enqueue(keyOf(quota))
   }
 
   /** The resources that hold what the quota limits. */
@@ -90,6 +98,22 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
     running.enqueue(keyOf(change.object))
   }
 
+  /** What there is in the namespace, and of which resources that cannot be known now. */
+  async function count(resources: readonly Resource[], namespace: string) {
+    const informers = resources.map((resource) => ({ resource, informer: follow(resource).informer }))
+    const abort = new AbortController()
+    const late = sleep(clock, maxSyncMs, abort.signal).catch(() => {})
+    await Promise.race([Promise.all(informers.map(({ informer }) => informer.synced)), late])
+    abort.abort()
+    const all: Counted[] = []
+    for (const { resource, informer } of informers) {
+      const evaluator = quotaEvaluatorOf(resource)
+      if (evaluator && informer.hasSynced) all.push({ evaluator, objects: informer.list(namespace) })
+    }
+    const unknown = informers.filter(({ informer }) => !informer.hasSynced).map(({ resource }) => resource)
+    return { all, unknown }
+  }
+
   const reconciler: Reconciler = {
     name: 'resourcequota',
     queueName: 'resourcequota_primary',
@@ -100,18 +124,14 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
       if (!quota) return done
       const namespace = quota.metadata?.namespace ?? ''
       const resources = await resourcesFor(quota)
-      const all: Counted[] = []
-      for (const resource of resources) {
-        const { informer } = follow(resource)
-        await informer.synced
-        const evaluator = quotaEvaluatorOf(resource)
-        if (evaluator) all.push({ evaluator, objects: informer.list(namespace) })
-      }
+      const { all, unknown } = await count(resources, namespace)
       const hard = quota.spec?.hard ?? {}
-      const used = quotaUsage(quota, all, clock.now())
       const { hard: statedHard = {}, used: statedUsed = {} } = quota.status ?? {}
+      const used = { ...stillStated(unknown, quota), ...quotaUsage(quota, all, clock.now()) }
       if (!sameResources(hard, statedHard) || !sameResources(used, statedUsed))
         await client.update(resourceQuotas, { ...quota, status: { hard, used } }, { subresource: 'status' })
+      if (unknown.length > 0)
+        throw new Error(`not yet known: how many ${unknown.map(groupResource).join(', ')} there are`)
       return again(exceedingResources(statedUsed, used).length > 0 ? recheckMs : resyncMs)
     },
   }
@@ -128,10 +148,28 @@ export function startResourceQuota(context: ComponentContext): RunningComponent 
   }
 }
 
-/** Whether what the object uses can have changed: it is gone, or its usage is another. */
-function changesUsage(resource: Resource, change: Change<KubernetesObject>, nowMs: number): boolean {
+/** Whether what the object uses of the quota can have changed: it is gone, or its usage or its scope is another. */
+function changesUsage(
+  quota: ResourceQuota,
+  resource: Resource,
+  change: Change<KubernetesObject>,
+  nowMs: number,
+): boolean {
   if (change.type !== 'updated') return true
   const evaluator = quotaEvaluatorOf(resource)
   if (!evaluator) return false
-  return !sameResources(evaluator.usage(change.previous, nowMs), evaluator.usage(change.object, nowMs))
+  const { previous, object } = change
+  return (
+    !sameResources(evaluator.usage(previous, nowMs), evaluator.usage(object, nowMs)) ||
+    scopesOf(quota).some(
+      (scope) => evaluator.matchesScope(previous, scope) !== evaluator.matchesScope(object, scope),
+    )
+  )
+}
+
+/** What was said to be used of the resources stays said. */
+function stillStated(resources: readonly Resource[], { spec, status }: ResourceQuota): ResourceList {
+  const limited = Object.keys(spec?.hard ?? {})
+  const names = resources.flatMap((resource) => quotaEvaluatorOf(resource)?.matchingResources(limited) ?? [])
+  return maskResources(status?.used ?? {}, names)
 }
