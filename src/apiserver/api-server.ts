@@ -1,7 +1,6 @@
 import type { ResourceDefinition } from '../api/definition.ts'
 import { every, type Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
-import type { GroupVersionKind } from '../machinery/meta.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Store } from '../store/store.ts'
@@ -35,7 +34,7 @@ import type { MaxInFlight } from './http/max-in-flight.ts'
 import type { PortRange } from './registry/allocators/port-allocator.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
 import type { ResourceTable } from './registry/resource-table.ts'
-import type { ServedResource } from './registry/served-resource.ts'
+import type { ServedName, ServedResource } from './registry/served-resource.ts'
 import type { Responder } from './registry/responder.ts'
 import type { CreateToken } from './registry/subresources/token.ts'
 import { createRequestPipeline, type RequestPipeline } from './request-pipeline.ts'
@@ -106,7 +105,7 @@ export interface SecurityParts {
   readonly metrics: Metrics
   readonly log: Logger
   /** Who serves a kind, built-in or custom. */
-  servedKind(kind: GroupVersionKind): ServedResource | undefined
+  servedKind(name: ServedName): ServedResource | undefined
 }
 
 /** All that stands between a request and the objects. `security.ts` makes the usual one. */

@@ -1,7 +1,7 @@
 import { nodes, pods } from '../api/generated/resources.ts'
 import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
-import { groupResource } from '../machinery/resource.ts'
+import { groupResource, type Resource } from '../machinery/resource.ts'
 import { SelectorError } from '../machinery/selector-error.ts'
 import { from } from '../machinery/status-errors.ts'
 import { StatusError } from '../machinery/status.ts'
@@ -26,6 +26,7 @@ import { dispatch, resourceNotFound } from './registry/dispatch.ts'
 import { namespaceHooks } from './registry/namespace-hooks.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
 import { ResourceTable } from './registry/resource-table.ts'
+import type { ServedName } from './registry/served-resource.ts'
 import { allSubresources } from './registry/subresources/order.ts'
 import type { CreateToken } from './registry/subresources/token.ts'
 import { interpretStoreFailure } from './registry/store-failure.ts'
@@ -99,13 +100,7 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     webhooks,
     metrics,
     log,
-    servedKind: ({ group, version, kind }) =>
-      table
-        .all()
-        .find(
-          ({ resource }) =>
-            resource.group === group && resource.version === version && resource.kind === kind,
-        ),
+    servedKind: (name) => table.all().find(({ resource }) => isNamed(resource, name)),
   })
   const { authorizer, responders = [] } = security
   admission.use(security.admission)
@@ -236,4 +231,9 @@ function nameIn(fieldSelector: string | undefined): string {
     if (error instanceof SelectorError) return ''
     throw error
   }
+}
+
+function isNamed(resource: Resource, name: ServedName): boolean {
+  if (resource.group !== name.group || resource.version !== name.version) return false
+  return 'kind' in name ? resource.kind === name.kind : resource.resource === name.resource
 }

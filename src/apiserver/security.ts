@@ -7,7 +7,6 @@ import {
   tokenReviews,
 } from '../api/generated/resources.ts'
 import type { Clock } from '../machinery/clock.ts'
-import type { GroupVersionKind } from '../machinery/meta.ts'
 import type { Random } from '../machinery/random.ts'
 import { createNodeVolumesCheck } from './admission/node-restriction/node-volumes.ts'
 import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
@@ -35,6 +34,7 @@ import {
 import { reviewOwnRules } from './authorization/reviews/rules-review.ts'
 import type { Objects } from './objects.ts'
 import { responder, type Responder } from './registry/responder.ts'
+import type { ServedName } from './registry/served-resource.ts'
 
 export interface SecurityConfiguration extends Omit<AuthenticationConfiguration, 'objects' | 'clock'> {
   readonly clock: Clock
@@ -97,7 +97,7 @@ function extensionPlugins(
     metrics,
     clock,
     log,
-    servedKind: (kind: GroupVersionKind) => parts.servedKind(kind),
+    servedKind: (name: ServedName) => parts.servedKind(name),
   }
   return {
     mutatingPolicies: createMutatingPolicies(policies),

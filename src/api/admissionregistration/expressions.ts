@@ -1,11 +1,6 @@
 import {
-  boolDeclaration,
   dynDeclaration,
-  listDeclaration,
-  mapDeclaration,
-  nullableDeclaration,
   objectDeclaration,
-  stringDeclaration,
   valueDeclaration,
   type CelDeclaration,
 } from '../../machinery/cel/declaration.ts'
@@ -15,7 +10,6 @@ import {
 } from '../../machinery/cel/authorizer-declarations.ts'
 import type { CelCompilation, CelEnvironment } from '../../machinery/cel/cel.ts'
 import { createCelEnvironment } from '../../machinery/cel/environment.ts'
-import { schemaDeclaration } from '../../machinery/cel/schema-declaration.ts'
 import {
   boolType,
   dynType,
@@ -27,48 +21,13 @@ import {
 } from '../../machinery/cel/types.ts'
 import type { CelValue } from '../../machinery/cel/values/value.ts'
 import type { Variable } from '../generated/admissionregistration.v1.ts'
-import { schemaOf } from '../scheme.ts'
+import { namespaceDeclaration, requestDeclaration } from './expression-declarations.ts'
 
 /** Which variables there are beside object, oldObject, request and namespaceObject. */
 export interface ExpressionVariables {
   readonly params: boolean
   readonly authorizer: boolean
 }
-
-const groupVersionKind = {
-  group: stringDeclaration,
-  version: stringDeclaration,
-}
-const kindDeclaration = objectDeclaration('kubernetes.GroupVersionKind', {
-  ...groupVersionKind,
-  kind: stringDeclaration,
-})
-const resourceDeclaration = objectDeclaration('kubernetes.GroupVersionResource', {
-  ...groupVersionKind,
-  resource: stringDeclaration,
-})
-const userInfoDeclaration = objectDeclaration('kubernetes.UserInfo', {
-  username: stringDeclaration,
-  uid: stringDeclaration,
-  groups: listDeclaration(stringDeclaration),
-  extra: mapDeclaration(listDeclaration(stringDeclaration)),
-})
-
-/** The variable `request`: an AdmissionRequest without its objects. */
-const requestDeclaration = objectDeclaration('kubernetes.AdmissionRequest', {
-  kind: kindDeclaration,
-  resource: resourceDeclaration,
-  subResource: stringDeclaration,
-  requestKind: kindDeclaration,
-  requestResource: resourceDeclaration,
-  requestSubResource: stringDeclaration,
-  name: stringDeclaration,
-  namespace: stringDeclaration,
-  operation: stringDeclaration,
-  userInfo: userInfoDeclaration,
-  dryRun: boolDeclaration,
-  options: dynDeclaration,
-})
 
 const environments = new Map<string, CelEnvironment>()
 
@@ -86,16 +45,14 @@ export function admissionEnvironment(
   return environment
 }
 
-/** As admissionEnvironment, with the types of the objects that a policy is about, for type checking. */
-export function typedEnvironment(
-  object: CelDeclaration,
-  params: CelDeclaration | undefined,
-  mutation = false,
-): CelEnvironment {
+/**
+ * As admissionEnvironment, with the types of the objects that a policy is about, for type checking. `params`: undefined
+ * where a policy has none, dynDeclaration where their type is not known.
+ */
+export function typedEnvironment(object: CelDeclaration, params: CelDeclaration | undefined): CelEnvironment {
   const variables = declarationsOf({ params: params !== undefined, authorizer: true })
   return createCelEnvironment({
     variables: { ...variables, object, oldObject: object, ...(params && { params }) },
-    mutation,
   })
 }
 
@@ -107,9 +64,7 @@ function declarationsOf({
     object: dynDeclaration,
     oldObject: dynDeclaration,
     request: requestDeclaration,
-    namespaceObject: nullableDeclaration(
-      schemaDeclaration(schemaOf({ group: '', version: 'v1', kind: 'Namespace' })!),
-    ),
+    namespaceObject: namespaceDeclaration,
     ...(params && { params: dynDeclaration }),
     ...(authorizer && {
       authorizer: authorizerDeclaration,

@@ -38,7 +38,7 @@ export class ExpressionValidator {
   validateVariables(at: FieldPath): FieldError[] {
     if (this.#variables.length === 0) return []
     const { composeVariables, compilationFault } = loadedExpressions()
-    const { variables } = composeVariables(this.#base(true), this.#variables)
+    const { variables } = composeVariables(this.#variablesBase(), this.#variables)
     return variables.flatMap(({ name, expression, compilation }, index) => {
       const where = at.index(index)
       const errors = validateVariableName(name, where.child('name'))
@@ -67,13 +67,18 @@ export class ExpressionValidator {
     let environment = this.#environments.get(authorizer)
     if (!environment) {
       environment = loadedExpressions().composeVariables(
-        this.#base(true),
+        this.#variablesBase(),
         this.#variables,
         this.#base(authorizer),
       ).environment
       this.#environments.set(authorizer, environment)
     }
     return environment
+  }
+
+  /** Variables may not make objects and patches, not even those of mutations. */
+  #variablesBase(): CelEnvironment {
+    return loadedExpressions().admissionEnvironment({ params: this.#params, authorizer: true })
   }
 
   #base(authorizer: boolean): CelEnvironment {

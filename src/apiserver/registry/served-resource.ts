@@ -11,6 +11,12 @@ import type { StoredObject } from '../storage/stored-object.ts'
 import type { Registry } from './registry.ts'
 import { objectRules, statusRules, type UpdateRules } from './update-rules.ts'
 
+/** A version of a kind, by the name of the kind or of the resource. */
+export type ServedName = { readonly group: string; readonly version: string } & (
+  | { readonly kind: string }
+  | { readonly resource: string }
+)
+
 /**
  * One version under which the objects of a registry are served. Writes are handled in the working version: the stored
  * one for built-in kinds, the served one for custom resources, whose versions have rules of their own.

@@ -16,6 +16,8 @@ import { testUser } from './test-server.ts'
 /** Sends requests to a server as components in its process do, and gives what comes back in short. */
 export class TestRequests {
   readonly warnings: string[] = []
+  /** What is said for the audit log. */
+  readonly notes = new Map<string, string>()
   readonly #server: ApiServer
   readonly #user: User
 
@@ -42,6 +44,7 @@ export class TestRequests {
       userAgent: 'test/1.0',
       signal: new AbortController().signal,
       warn: (message) => this.warnings.push(message),
+      annotate: (key, value) => void this.notes.set(key, value),
       ...action,
     })
   }

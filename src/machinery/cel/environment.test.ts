@@ -16,7 +16,7 @@ import {
 } from './declaration.ts'
 import { createCelEnvironment } from './environment.ts'
 import { structuralDeclaration } from './structural-declaration.ts'
-import { boolType, intType, stringType, structType } from './types.ts'
+import { boolType, intType, nullType, stringType, structType } from './types.ts'
 import { CelLazyObject } from './values/lazy-object.ts'
 import { celToJson } from './values/to-json.ts'
 import type { CelValue } from './values/value.ts'
@@ -97,6 +97,8 @@ test('CelEnvironment.compile asks for exactly the type expected', () => {
   const several = empty.compile('1', { outputTypes: [boolType, stringType] })
   assert.equal(!several.ok && several.text, 'must evaluate to one of [bool string] but got int')
   assert.ok(empty.compile('1', { outputTypes: [intType] }).ok)
+  const optional = empty.compile('1', { outputTypes: [stringType, nullType] })
+  assert.equal(!optional.ok && optional.text, 'must evaluate to one of [string null_type] but got int')
 })
 
 test('CelProgram.evaluate fails with the words of cel-go', () => {

@@ -105,7 +105,11 @@ export class Environment implements CelEnvironment {
 }
 
 function mismatchText(expected: readonly CelType[], found: CelType): string {
-  const [only] = expected
-  const wanted = expected.length === 1 ? formatType(only!) : `one of [${expected.map(formatType).join(' ')}]`
-  return `must evaluate to ${wanted} but got ${formatType(found)}`
+  const names = expected.map(typeName).join(' ')
+  return `must evaluate to ${expected.length === 1 ? names : `one of [${names}]`} but got ${typeName(found)}`
+}
+
+/** Here null is called as it is declared, unlike in other messages. */
+function typeName(type: CelType): string {
+  return type.kind === 'null' ? 'null_type' : formatType(type)
 }

@@ -1,3 +1,4 @@
+import type { AdmissionReview } from '../../../api/generated/admission.v1.ts'
 import type { Namespace } from '../../../api/generated/core.v1.ts'
 import type {
   CelAuthorizationAttributes,
@@ -46,6 +47,16 @@ export function admissionVariables(input: ExpressionInput): CelVariables {
       name: request.name,
     }),
   }
+}
+
+/**
+ * The values of the variables of match conditions: these know no namespace, and `request.resource` is what was asked for
+ * whatever version matched.
+ */
+export function conditionVariables(input: ExpressionInput): CelVariables {
+  const { request, ...variables } = admissionVariables({ ...input, namespaceObject: null })
+  const shown = request as AdmissionReview['request']
+  return { ...variables, request: { ...shown, resource: shown?.requestResource } }
 }
 
 /** The cluster's authoriser, for the user of a request. */

@@ -8,8 +8,8 @@ import type { MatchCondition } from '../../../api/generated/admissionregistratio
 import { CelBudget } from '../../../machinery/cel/budget.ts'
 import { runtimeCostBudgetMatchConditions } from '../../../machinery/cel/limits.ts'
 import type { CelCompilation } from '../../../machinery/cel/cel.ts'
-import { evaluationFault } from './evaluation-fault.ts'
-import { admissionVariables, type ExpressionInput } from './admission-variables.ts'
+import { evaluationFault, outOfBudget } from './evaluation-fault.ts'
+import { conditionVariables, type ExpressionInput } from './admission-variables.ts'
 
 export type ConditionsResult =
   /** All hold, but for those that could not be evaluated. */
@@ -19,13 +19,16 @@ export type ConditionsResult =
 
 const compiled = new WeakMap<MatchCondition, CelCompilation>()
 
-/** Evaluates match conditions until one does not hold. Source: .../plugin/webhook/matchconditions/matcher.go. */
+/**
+ * Evaluates match conditions, all of them. When together they cost too much, that is the only error. Source:
+ * .../plugin/webhook/matchconditions/matcher.go.
+ */
 export async function evaluateConditions(
   conditions: readonly MatchCondition[],
   input: ExpressionInput,
   { params = false }: { readonly params?: boolean } = {},
 ): Promise<ConditionsResult> {
-  const variables = admissionVariables(input)
+  const variables = conditionVariables(input)
   const budget = new CelBudget(runtimeCostBudgetMatchConditions)
   const errors: string[] = []
   let excludedBy: string | undefined
@@ -37,6 +40,7 @@ export async function evaluateConditions(
     }
     const outcome = await compilation.program.evaluateAsync(variables, budget)
     if ('error' in outcome) {
+      if (outcome.error.reason === 'budget') return { type: 'included', errors: [outOfBudget] }
       errors.push(evaluationFault(condition.expression, outcome.error))
     } else if (outcome.value !== true) excludedBy ??= condition.name
   }
@@ -53,4 +57,10 @@ function compile(condition: MatchCondition, params: boolean): CelCompilation {
     compiled.set(condition, compilation)
   }
   return compilation
+}
+
+/** As upstream joins errors. */
+export function aggregate(errors: readonly string[]): string {
+  const different = [...new Set(errors)]
+  return different.length === 1 ? different[0]! : `[${different.join(', ')}]`
 }

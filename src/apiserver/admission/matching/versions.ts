@@ -1,6 +1,8 @@
 import { applyDefaults } from '../../../api/apply-defaults.ts'
+import { DecodeError } from '../../../api/decode-error.ts'
 import { decode } from '../../../api/decode.ts'
 import { schemaOf } from '../../../api/scheme.ts'
+import { goQuote } from '../../../machinery/go-format.ts'
 import type { GroupVersionKind, KubernetesObject, Writable } from '../../../machinery/meta.ts'
 import { apiVersionOf, type Resource } from '../../../machinery/resource.ts'
 import type { ObjectSchema } from '../../../machinery/schema.ts'
@@ -59,13 +61,26 @@ function typeOf(kind: GroupVersionKind) {
   return { apiVersion: apiVersionOf(kind), kind: kind.kind }
 }
 
-/** Reads what became of an object that was shown in a version: decoded, with defaults. Throws a DecodeError. */
-export function readShown(version: RequestVersion, value: unknown): Writable<KubernetesObject> {
+/**
+ * Reads what became of an object that was shown in a version: decoded, with defaults. Throws a DecodeError, in a strict
+ * reading also for fields that a built-in kind does not know.
+ */
+export function readShown(
+  version: RequestVersion,
+  value: unknown,
+  { strict = false }: { readonly strict?: boolean } = {},
+): Writable<KubernetesObject> {
   const schema = schemaIn(version)
   if (!schema) return value as Writable<KubernetesObject>
-  const object = decode(value, schema) as Writable<KubernetesObject>
-  applyDefaults(object, schema)
-  return object
+  const unknown: string[] = []
+  const isStrict = strict && !version.served?.isCustom
+  const object = decode(value, schema, isStrict ? { onUnknownField: (path) => void unknown.push(path) } : {})
+  if (unknown.length > 0) {
+    const fields = unknown.map((path) => `unknown field ${goQuote(path)}`)
+    throw new DecodeError(`strict decoding error: ${fields.join(', ')}`)
+  }
+  applyDefaults(object as Writable<KubernetesObject>, schema)
+  return object as Writable<KubernetesObject>
 }
 
 /** The schema of what `shownIn` gives. */

@@ -17,10 +17,12 @@ import { mergeTyped } from '../../../machinery/apply/merge.ts'
 import { TypedValueError } from '../../../machinery/apply/typed.ts'
 import { CelBudget } from '../../../machinery/cel/budget.ts'
 import type { CelCompilation } from '../../../machinery/cel/cel.ts'
+import type { Clock } from '../../../machinery/clock.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
 import type { JsonValue, KubernetesObject } from '../../../machinery/meta.ts'
 import { applyJsonPatch, parseJsonPatch } from '../../../machinery/patch/json-patch.ts'
 import { PatchError } from '../../../machinery/patch/patch-error.ts'
+import { internalError } from '../../../machinery/status-errors.ts'
 import { admissionVariables, type ExpressionInput } from '../expressions/admission-variables.ts'
 import { evaluationFault } from '../expressions/evaluation-fault.ts'
 import { withVariables } from '../expressions/policy-variables.ts'
@@ -34,8 +36,8 @@ interface CompiledMutations {
 
 export interface MutationResult {
   readonly isChanged: boolean
-  /** Why mutations were not made. */
-  readonly faults: readonly string[]
+  /** One per mutation, with why it was not made. */
+  readonly mutations: readonly { readonly fault?: string; readonly seconds: number }[]
 }
 
 const compiledPolicies = new WeakMap<MutatingAdmissionPolicySpec, CompiledMutations>()
@@ -43,36 +45,59 @@ const compiledPolicies = new WeakMap<MutatingAdmissionPolicySpec, CompiledMutati
 /** A mutation that cannot be made. */
 class MutationError extends Error {}
 
-/** Makes the mutations of a policy, each of what the one before made. */
+/**
+ * Makes the mutations of a policy, each of what the one before made. Throws a StatusError where a patch makes what is no
+ * object of the kind, whatever the policy says of failures.
+ */
 export async function applyMutations(
   { spec = {} }: MutatingAdmissionPolicy,
   input: ExpressionInput,
+  clock: Clock,
 ): Promise<MutationResult> {
   const { request, version } = input
-  const { variables, mutations } = compile(spec)
-  const faults: string[] = []
+  const compiled = compile(spec)
   const before = shownIn(version, request, 'object')
-  if (!before || request.operation === 'CONNECT') return { isChanged: false, faults }
-  for (const { mutation, compilation } of mutations) {
-    const shown = shownIn(version, request, 'object')!
-    try {
-      const mutated = await mutate(mutation, compilation, variables, shown, input)
-      if (!jsonEqual(mutated, shown)) takeShown(version, request, readShown(version, mutated))
-    } catch (error) {
-      if (error instanceof MutationError) faults.push(error.message)
-      else if (error instanceof DecodeError) faults.push(error.message)
-      else throw error
-    }
+  if (!before || request.operation === 'CONNECT') return { isChanged: false, mutations: [] }
+  const mutations: { fault?: string; seconds: number }[] = []
+  for (const { mutation, compilation } of compiled.mutations) {
+    const startedMs = clock.monotonic()
+    const fault = await applyMutation(mutation, compilation, compiled.variables, input)
+    const seconds = (clock.monotonic() - startedMs) / 1000
+    mutations.push({ seconds, ...(fault !== undefined && { fault }) })
   }
-  return { isChanged: !jsonEqual(before, shownIn(version, request, 'object')), faults }
+  return { isChanged: !jsonEqual(before, shownIn(version, request, 'object')), mutations }
+}
+
+/** Answers why the mutation was not made. */
+async function applyMutation(
+  mutation: Mutation,
+  compilation: CelCompilation,
+  variables: readonly CompiledVariable[],
+  input: ExpressionInput,
+): Promise<string | undefined> {
+  const { request, version } = input
+  const isPatch = mutation.patchType === 'JSONPatch'
+  const shown = shownIn(version, request, 'object')!
+  try {
+    const mutated = await mutate(mutation, compilation, variables, shown, input)
+    if (!jsonEqual(mutated, shown)) {
+      takeShown(version, request, readShown(version, mutated, { strict: isPatch }))
+    }
+    return undefined
+  } catch (error) {
+    if (error instanceof DecodeError && isPatch) throw internalError(error)
+    if (error instanceof MutationError || error instanceof DecodeError) return error.message
+    throw error
+  }
 }
 
 function compile(spec: MutatingAdmissionPolicySpec): CompiledMutations {
   let compiled = compiledPolicies.get(spec)
   if (!compiled) {
     const params = spec.paramKind !== undefined
-    const base = admissionEnvironment({ params, authorizer: true }, { mutation: true })
-    const { environment, variables } = composeVariables(base, spec.variables ?? [])
+    const base = admissionEnvironment({ params, authorizer: true })
+    const mutating = admissionEnvironment({ params, authorizer: true }, { mutation: true })
+    const { environment, variables } = composeVariables(base, spec.variables ?? [], mutating)
     compiled = {
       variables,
       mutations: (spec.mutations ?? []).map((mutation) => {
@@ -94,7 +119,7 @@ async function mutate(
   shown: KubernetesObject,
   input: ExpressionInput,
 ): Promise<JsonValue> {
-  if (!compilation.ok) throw new MutationError(`compilation error: ${compilationFault(compilation)}`)
+  if (!compilation.ok) throw new MutationError(compilationFault(compilation))
   const budget = new CelBudget()
   const variables = withVariables(admissionVariables(input), compiled, budget)
   const outcome = await compilation.program.evaluateAsync(variables, budget)

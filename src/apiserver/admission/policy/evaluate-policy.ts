@@ -13,21 +13,27 @@ import type {
 } from '../../../api/generated/admissionregistration.v1.ts'
 import { CelBudget } from '../../../machinery/cel/budget.ts'
 import type { CelCompilation, CelVariables } from '../../../machinery/cel/cel.ts'
+import type { Clock } from '../../../machinery/clock.ts'
 import { admissionVariables, type ExpressionInput } from '../expressions/admission-variables.ts'
-import { evaluateConditions } from '../expressions/evaluate-conditions.ts'
-import { evaluationFault } from '../expressions/evaluation-fault.ts'
+import { evaluationFault, outOfBudget } from '../expressions/evaluation-fault.ts'
 import { withVariables } from '../expressions/policy-variables.ts'
+import type { PolicyContext } from './policy-context.ts'
+import { evaluatePolicyConditions } from './policy-conditions.ts'
 
-/** What one validation says of a request. */
-export type Decision =
-  /** With a message when it could not be evaluated, and that is ignored. */
-  | { readonly type: 'allow'; readonly message: string }
-  | { readonly type: 'deny'; readonly message: string; readonly reason?: string | undefined }
+/** What one validation says of a request. `seconds`: how long it took. */
+export type Decision = { readonly seconds: number } & (
+  | { readonly type: 'allow' }
+  /** It could not be evaluated, and that is ignored. */
+  | { readonly type: 'ignored'; readonly message: string }
+  | { readonly type: 'deny'; readonly message: string; readonly reason?: string }
+)
 
 export interface PolicyResult {
   readonly decisions: readonly Decision[]
   /** Audit annotations by key. */
   readonly annotations: readonly (readonly [string, string])[]
+  /** Why annotations could not be made, where that may not be ignored: refusals, whatever the binding would do. */
+  readonly annotationFaults: readonly { readonly message: string; readonly seconds: number }[]
 }
 
 interface CompiledPolicy {
@@ -39,7 +45,6 @@ interface CompiledPolicy {
   }[]
   readonly annotations: readonly {
     readonly key: string
-    readonly valueExpression: string
     readonly compilation: CelCompilation
   }[]
 }
@@ -50,49 +55,64 @@ const maxAnnotationLength = 10 * 1024
 
 /** Evaluates a policy for one set of parameters. Source: .../plugin/policy/validating/validator.go. */
 export async function evaluatePolicy(
-  { spec = {} }: ValidatingAdmissionPolicy,
+  policy: ValidatingAdmissionPolicy,
   input: ExpressionInput,
+  context: Pick<PolicyContext, 'clock' | 'metrics'>,
 ): Promise<PolicyResult> {
-  const failed = (message: string): Decision => ({
-    type: spec.failurePolicy === 'Ignore' ? 'allow' : 'deny',
-    message,
-  })
-  const params = spec.paramKind !== undefined
-  const conditions = await evaluateConditions(spec.matchConditions ?? [], input, { params })
-  if (conditions.type === 'excluded') return { decisions: [], annotations: [] }
-  if (conditions.errors.length > 0) {
-    if (spec.failurePolicy === 'Ignore') return { decisions: [], annotations: [] }
-    return { decisions: [failed(joined(conditions.errors))], annotations: [] }
+  const { spec = {} } = policy
+  const failed = (message: string, seconds = 0): Decision =>
+    spec.failurePolicy === 'Ignore'
+      ? { type: 'ignored', message, seconds }
+      : { type: 'deny', message, seconds }
+  const only = (...decisions: readonly Decision[]) => ({ decisions, annotations: [], annotationFaults: [] })
+  const conditions = await evaluatePolicyConditions(policy, input, context)
+  if (conditions.type === 'excluded') return only()
+  if (conditions.type === 'failed') {
+    return spec.failurePolicy === 'Ignore' ? only() : only(failed(conditions.message))
   }
   const compiled = compile(spec)
+  const all = admissionVariables(input)
+  // Upstream binds no authorizer outside of validations, though expressions that name it compile.
+  const silent = { ...all, authorizer: undefined, 'authorizer.requestResource': undefined }
   const budget = new CelBudget()
-  const variables = withVariables(admissionVariables(input), compiled.variables, budget)
-  const decisions: Decision[] = []
-  for (const { validation, expression, message } of compiled.validations) {
-    const { value, fault } = await evaluate(expression, variables, budget)
-    if (fault !== undefined) decisions.push(failed(fault))
-    else if (value === true) decisions.push({ type: 'allow', message: '' })
-    else {
-      const text = await messageOf(validation, message, variables, budget)
-      decisions.push({ type: 'deny', message: text, reason: validation.reason ?? 'Invalid' })
-    }
-  }
+  const { clock } = context
+  const evaluations = new Evaluations(withVariables(all, compiled.variables, budget), budget, clock)
+  const results = await evaluations.of(compiled.validations.map(({ expression }) => expression))
+  if (results.type === 'exhausted') return only(failed(outOfBudget))
+  const wording = new Evaluations(withVariables(silent, compiled.variables, budget), budget, clock)
+  const messages = await wording.of(compiled.validations.map(({ message }) => message))
+  const decisions = results.outcomes.map((result, index): Decision => {
+    const { seconds = 0 } = result ?? {}
+    if (result?.fault !== undefined) return failed(result.fault, seconds)
+    if (messages.type === 'exhausted') return failed(`failed messageExpression: ${outOfBudget}`, seconds)
+    if (result?.value === true) return { type: 'allow', seconds }
+    const { validation } = compiled.validations[index]!
+    const { reason = 'Invalid' } = validation
+    return { type: 'deny', message: messageOf(validation, messages.outcomes[index]), reason, seconds }
+  })
+  const noteBudget = new CelBudget()
+  const noting = new Evaluations(withVariables(silent, compiled.variables, noteBudget), noteBudget, clock)
+  const notes = await noting.of(compiled.annotations.map(({ compilation }) => compilation))
+  if (notes.type === 'exhausted') return only(failed(outOfBudget))
+  return { decisions, ...annotationsOf(spec, compiled, notes.outcomes) }
+}
+
+function annotationsOf(
+  { failurePolicy }: ValidatingAdmissionPolicySpec,
+  compiled: CompiledPolicy,
+  outcomes: readonly (Evaluated | undefined)[],
+): Pick<PolicyResult, 'annotations' | 'annotationFaults'> {
   const annotations: [string, string][] = []
-  const annotationBudget = new CelBudget()
-  for (const { key, compilation } of compiled.annotations) {
-    const { value, fault } = await evaluate(compilation, variables, annotationBudget)
+  const annotationFaults: { message: string; seconds: number }[] = []
+  for (const [index, { key }] of compiled.annotations.entries()) {
+    const { value, fault, seconds = 0 } = outcomes[index] ?? {}
     if (fault !== undefined) {
-      if (spec.failurePolicy !== 'Ignore') decisions.push({ type: 'deny', message: fault })
+      if (failurePolicy !== 'Ignore') annotationFaults.push({ message: fault, seconds })
     } else if (typeof value === 'string' && value.trim() !== '') {
       annotations.push([key, value.trim().slice(0, maxAnnotationLength)])
     }
   }
-  return { decisions, annotations }
-}
-
-function joined(errors: readonly string[]): string {
-  const different = [...new Set(errors)]
-  return different.length === 1 ? different[0]! : `[${different.join(', ')}]`
+  return { annotations, annotationFaults }
 }
 
 function compile(spec: ValidatingAdmissionPolicySpec): CompiledPolicy {
@@ -108,14 +128,13 @@ function compile(spec: ValidatingAdmissionPolicySpec): CompiledPolicy {
       validations: (spec.validations ?? []).map((validation) => ({
         validation,
         expression: compileExpression(environment, validation.expression, expressionTypes.condition),
-        message: validation.messageExpression?.trim()
+        message: validation.messageExpression
           ? compileExpression(messages, validation.messageExpression, expressionTypes.message)
           : undefined,
       })),
       annotations: (spec.auditAnnotations ?? []).map(({ key, valueExpression }) => ({
         key,
-        valueExpression,
-        compilation: compileExpression(environment, valueExpression.trim(), expressionTypes.auditAnnotation),
+        compilation: compileExpression(environment, valueExpression, expressionTypes.auditAnnotation),
       })),
     }
     compiledPolicies.set(spec, compiled)
@@ -123,28 +142,56 @@ function compile(spec: ValidatingAdmissionPolicySpec): CompiledPolicy {
   return compiled
 }
 
-async function evaluate(
-  compilation: CelCompilation,
-  variables: CelVariables,
-  budget: CelBudget,
-): Promise<{ readonly value?: unknown; readonly fault?: string }> {
-  if (!compilation.ok) return { fault: `compilation error: ${compilationFault(compilation)}` }
-  const outcome = await compilation.program.evaluateAsync(variables, budget)
-  if ('error' in outcome) return { fault: evaluationFault(compilation.program.expression, outcome.error) }
-  return { value: outcome.value }
+interface Evaluated {
+  readonly value?: unknown
+  readonly fault?: string
+  readonly seconds: number
+}
+
+/** Evaluates expressions one after the other at the cost of one budget. */
+class Evaluations {
+  readonly #variables: CelVariables
+  readonly #budget: CelBudget
+  readonly #clock: Clock
+
+  constructor(variables: CelVariables, budget: CelBudget, clock: Clock) {
+    this.#variables = variables
+    this.#budget = budget
+    this.#clock = clock
+  }
+
+  /** By their places; undefined where there is none. Once the budget is spent nothing that was found counts. */
+  async of(
+    compilations: readonly (CelCompilation | undefined)[],
+  ): Promise<
+    | { readonly type: 'evaluated'; readonly outcomes: readonly (Evaluated | undefined)[] }
+    | { readonly type: 'exhausted' }
+  > {
+    const outcomes: (Evaluated | undefined)[] = []
+    for (const compilation of compilations) {
+      const outcome = compilation && (await this.#evaluate(compilation))
+      if (outcome === 'exhausted') return { type: 'exhausted' }
+      outcomes.push(outcome)
+    }
+    return { type: 'evaluated', outcomes }
+  }
+
+  async #evaluate(compilation: CelCompilation): Promise<Evaluated | 'exhausted'> {
+    if (!compilation.ok) {
+      return { fault: `compilation error: ${compilationFault(compilation)}`, seconds: 0 }
+    }
+    const startedMs = this.#clock.monotonic()
+    const outcome = await compilation.program.evaluateAsync(this.#variables, this.#budget)
+    const seconds = (this.#clock.monotonic() - startedMs) / 1000
+    if (!('error' in outcome)) return { value: outcome.value, seconds }
+    if (outcome.error.reason === 'budget') return 'exhausted'
+    return { fault: evaluationFault(compilation.program.expression, outcome.error), seconds }
+  }
 }
 
 /** A message expression that fails, or says nothing that can be shown, counts as none. */
-async function messageOf(
-  { message = '', expression }: Validation,
-  compilation: CelCompilation | undefined,
-  variables: CelVariables,
-  budget: CelBudget,
-): Promise<string> {
-  if (compilation) {
-    const { value } = await evaluate(compilation, variables, budget)
-    const text = typeof value === 'string' ? value.trim() : ''
-    if (text !== '' && Buffer.byteLength(text) <= maxMessageBytes && !text.includes('\n')) return text
-  }
+function messageOf({ message = '', expression }: Validation, computed: Evaluated | undefined): string {
+  const text = typeof computed?.value === 'string' ? computed.value.trim() : ''
+  if (text !== '' && Buffer.byteLength(text) <= maxMessageBytes && !text.includes('\n')) return text
   return message.trim() || `failed expression: ${expression.trim()}`
 }

@@ -7,15 +7,15 @@ import { jsonEqual } from '../../../machinery/equal.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import type { KubernetesObject } from '../../../machinery/meta.ts'
 import { StatusError } from '../../../machinery/status.ts'
-import { evaluateConditions } from '../expressions/evaluate-conditions.ts'
 import { matchingVersion } from '../matching/match-resources.ts'
 import type { RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest, MutationRound } from '../plugin.ts'
 import { refused } from '../refuse.ts'
 import { collectParams, paramResource } from './collect-params.ts'
 import { applyMutations } from './apply-mutations.ts'
+import { evaluatePolicyConditions } from './policy-conditions.ts'
 import type { PolicyContext } from './policy-context.ts'
-import { observeCheck } from './policy-metrics.ts'
+import { errorTypeOf, observeCheck } from './policy-metrics.ts'
 import type { BoundPolicy } from './policy-source.ts'
 import { namespaceFor } from './validate-with-policies.ts'
 
@@ -103,30 +103,35 @@ async function invokeAll(
   const reinvocation = reinvocationOf(round)
   if (round.isReinvocation && !jsonEqual(reinvocation.lastOutput, request.object)) wantAll(reinvocation)
   const namespaceObject = await namespaceFor(request, context)
+  let isWritten = false
   for (const invocation of invocations) {
     const { policy, version, params } = invocation
     const input = { request, version, authorizer: context.authorizer, params, namespaceObject }
-    const conditions = await evaluateConditions(policy.spec?.matchConditions ?? [], input, {
-      params: policy.spec?.paramKind !== undefined,
-    })
+    const conditions = await evaluatePolicyConditions(policy, input, context)
     if (conditions.type === 'excluded') continue
-    if (conditions.errors.length > 0) {
-      faults.push({ ...invocation, message: conditions.errors.join(', '), reason: 'Invalid' })
+    if (conditions.type === 'failed') {
+      faults.push({ ...invocation, message: conditions.message, reason: 'Invalid' })
       continue
     }
     const key = keyOf(invocation)
     if (round.isReinvocation && !reinvocation.wanted.has(key)) continue
-    const started = context.clock.monotonic()
-    const result = await applyMutations(policy, input)
-    const seconds = (context.clock.monotonic() - started) / 1000
-    for (const message of result.faults) faults.push({ ...invocation, message, reason: 'Invalid' })
-    const errorType = result.faults.length > 0 ? 'invalid_error' : 'no_error'
-    observeCheck(context.metrics, 'mutating', { ...invocation, errorType }, seconds)
+    const result = await applyMutations(policy, input, context.clock)
+    for (const { fault, seconds } of result.mutations) {
+      if (fault !== undefined) faults.push({ ...invocation, message: fault, reason: 'Invalid' })
+      const errorType = fault === undefined ? 'no_error' : errorTypeOf(fault)
+      observeCheck(context.metrics, 'mutating', { ...invocation, errorType }, seconds)
+    }
     if (result.isChanged) {
       wantAll(reinvocation)
       round.reinvoke()
     }
+    isWritten ||= result.mutations.some(({ fault }) => fault === undefined)
     if (policy.spec?.reinvocationPolicy === 'IfNeeded') reinvocation.invoked.add(key)
+  }
+  // Upstream asks for a second round, and all that want it again, when a policy has written, changed or not.
+  if (isWritten) {
+    wantAll(reinvocation)
+    round.reinvoke()
   }
   reinvocation.lastOutput = request.object && writableCopy<KubernetesObject>(request.object)
 }

@@ -62,7 +62,10 @@ function firstFault(faults: readonly (string | undefined)[]): string | undefined
   return faults.find((fault) => fault !== undefined)
 }
 
-/** Lists, maps and structs in a value that would be replaced as a whole: `.spec.template.nodeSelector`. */
+/**
+ * Lists, maps and structs in a value that would be replaced as a whole: `.spec.template.nodeSelector`. What the values of
+ * maps are is not asked. Source: .../plugin/policy/mutating/patch/smd.go.
+ */
 export function atomicPaths(value: JsonValue, schema: Schema, at = ''): readonly string[] {
   if (typeof value !== 'object' || value === null) return []
   const isComposite = schema.type === 'list' || schema.type === 'map' || schema.type === 'object'
@@ -80,7 +83,7 @@ export function atomicPaths(value: JsonValue, schema: Schema, at = ''): readonly
   return [
     ...own,
     ...Object.entries(value).flatMap(([key, child]) =>
-      schema.type === 'map' || fieldOf(schema, key)
+      schema.type === 'object' && fieldOf(schema, key)
         ? atomicPaths(child, schemaOfKey(schema, key), `${at}.${key}`)
         : [],
     ),

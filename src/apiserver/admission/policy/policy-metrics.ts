@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../../../machinery/meta.ts'
 import type { Metrics } from '../../../machinery/metrics.ts'
+import { outOfBudget } from '../expressions/evaluation-fault.ts'
 
 export interface PolicyCheck {
   readonly policy: KubernetesObject
@@ -7,6 +8,12 @@ export interface PolicyCheck {
   readonly errorType: string
   /** Of validating policies: `allow`, `deny`, `warn`, `audit`. */
   readonly action?: string
+}
+
+/** The kind of a failure, by how it is worded. */
+export function errorTypeOf(message: string): string {
+  if (message.startsWith('compilation')) return 'compile_error'
+  return message.startsWith(outOfBudget) ? 'out_of_budget' : 'invalid_error'
 }
 
 const buckets = [0.000_000_5, 0.001, 0.01, 0.1, 1]
@@ -26,8 +33,9 @@ export function observeCheck(
   }
   const names = Object.keys(labels) as (keyof typeof labels)[]
   const prefix = `apiserver_${type}_admission_policy_check`
+  const stability = type === 'validating' ? 'BETA' : 'ALPHA'
   metrics
-    .counter({ name: `${prefix}_total`, help: 'Evaluations of policies.', labels: names, stability: 'BETA' })
+    .counter({ name: `${prefix}_total`, help: 'Evaluations of policies.', labels: names, stability })
     .with(labels as Required<typeof labels>)
     .add()
   metrics
@@ -36,7 +44,7 @@ export function observeCheck(
       help: 'How long evaluations of policies took.',
       labels: names,
       buckets,
-      stability: 'BETA',
+      stability,
     })
     .with(labels as Required<typeof labels>)
     .observe(seconds)

@@ -6,7 +6,7 @@ import {
 } from '../../../api/generated/resources.ts'
 import type { ValidatingAdmissionPolicy } from '../../../api/generated/admissionregistration.v1.ts'
 import { isNotFound } from '../../../machinery/status-errors.ts'
-import { isExempt } from '../matching/exempt.ts'
+import { isExemptFromPolicies } from '../matching/exempt.ts'
 import type { AdmissionPlugin } from '../plugin.ts'
 import type { PolicyContext } from './policy-context.ts'
 import { PolicySource } from './policy-source.ts'
@@ -20,7 +20,7 @@ export function createValidatingPolicies(context: PolicyContext): AdmissionPlugi
   })
   return {
     name: 'ValidatingAdmissionPolicy',
-    handles: (request) => source.bound.length > 0 && !isExempt(request),
+    handles: (request) => source.bound.length > 0 && !isExemptFromPolicies(request),
     async validate(request) {
       const { validateWithPolicies } = await import('./validate-with-policies.ts')
       await validateWithPolicies(source.bound, request, context)
@@ -34,7 +34,7 @@ export function createMutatingPolicies(context: PolicyContext): AdmissionPlugin 
   const source = new PolicySource(objects, mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings)
   return {
     name: 'MutatingAdmissionPolicy',
-    handles: (request) => source.bound.length > 0 && !isExempt(request),
+    handles: (request) => source.bound.length > 0 && !isExemptFromPolicies(request),
     async mutate(request, round) {
       const { mutateWithPolicies } = await import('./mutate-with-policies.ts')
       const only = { isReinvocation: false, memory: new Map<string, unknown>(), reinvoke: () => {} }

@@ -1,16 +1,13 @@
-import {
-  compilationFault,
-  composeVariables,
-  typedEnvironment,
-} from '../../../api/admissionregistration/expressions.ts'
+import { composeVariables, typedEnvironment } from '../../../api/admissionregistration/expressions.ts'
 import type {
   ExpressionWarning,
   RuleWithOperations,
   ValidatingAdmissionPolicy,
 } from '../../../api/generated/admissionregistration.v1.ts'
-import { findResource } from '../../../api/scheme.ts'
+import { dynDeclaration } from '../../../machinery/cel/declaration.ts'
 import { schemaDeclaration } from '../../../machinery/cel/schema-declaration.ts'
 import type { CelEnvironment } from '../../../machinery/cel/cel.ts'
+import { compareGoStrings } from '../../../machinery/go-format.ts'
 import { apiVersionOf, parseApiVersion } from '../../../machinery/resource.ts'
 import type { ServedResource } from '../../registry/served-resource.ts'
 import type { PolicyContext } from './policy-context.ts'
@@ -31,8 +28,8 @@ export function checkTypes(
   }))
   const check = (expression: string) =>
     environments.flatMap(({ kind, environment }) => {
-      const fault = compilationFault(environment.compile(expression))
-      return fault === undefined ? [] : [`${kind}: ${fault}\n`]
+      const compilation = environment.compile(expression)
+      return compilation.ok ? [] : [`${kind}: ${compilation.text}\n`]
     })
   return (spec.validations ?? []).flatMap(({ expression, messageExpression }, index) => [
     ...warningOf(`spec.validations[${index}].expression`, check(expression)),
@@ -53,26 +50,40 @@ function environmentOf(
 ): CelEnvironment {
   const { group = '', version = '' } = parseApiVersion(paramKind?.apiVersion ?? '') ?? {}
   const params = paramKind && servedKind({ group, version, kind: paramKind.kind ?? '' })
-  const base = typedEnvironment(schemaDeclaration(schema), params && schemaDeclaration(params.schema))
-  return composeVariables(base, variables).environment
+  const paramType = params ? schemaDeclaration(params.schema) : paramKind && dynDeclaration
+  return composeVariables(typedEnvironment(schemaDeclaration(schema), paramType), variables).environment
 }
 
+/** In the order of their names. Where one rule alone has too many, the ones that were found by then. */
 function typesOf(
   rules: readonly RuleWithOperations[],
-  { servedKind }: Pick<PolicyContext, 'servedKind'>,
+  context: Pick<PolicyContext, 'servedKind'>,
 ): readonly ServedResource[] {
   const types = new Set<ServedResource>()
-  for (const { apiGroups = [], apiVersions = [], resources = [] } of rules) {
-    if ([apiGroups, apiVersions, resources].some((list) => list.includes('*'))) continue
-    for (const group of apiGroups.toSorted()) {
-      for (const version of apiVersions.toSorted()) {
-        for (const resource of resources.filter((name) => !name.includes('/')).toSorted()) {
-          const found = findResource({ group, version, resource })
-          const served = found && servedKind(found)
-          if (served && types.size < maxTypes) types.add(served)
-        }
-      }
-    }
+  for (const rule of rules) {
+    const found = typesOfRule(rule, context)
+    for (const served of found.slice(0, maxTypes)) types.add(served)
+    if (found.length >= maxTypes) break
   }
-  return [...types]
+  return [...types].toSorted((a, b) => compareGoStrings(sortKey(a), sortKey(b)))
+}
+
+function typesOfRule(
+  { apiGroups = [], apiVersions = [], resources = [] }: RuleWithOperations,
+  { servedKind }: Pick<PolicyContext, 'servedKind'>,
+): readonly ServedResource[] {
+  if ([...apiGroups, ...apiVersions].some((name) => name.includes('*'))) return []
+  const names = resources.filter((name) => !/[*/]/.test(name)).toSorted(compareGoStrings)
+  return apiGroups
+    .toSorted(compareGoStrings)
+    .flatMap((group) =>
+      apiVersions
+        .toSorted(compareGoStrings)
+        .flatMap((version) => names.flatMap((resource) => servedKind({ group, version, resource }) ?? [])),
+    )
+}
+
+/** Of group, version and kind, one after the other. */
+function sortKey({ resource: { group, version, kind } }: ServedResource): string {
+  return [group, version, kind].join('\0')
 }

@@ -12,7 +12,7 @@ import { refused } from '../refuse.ts'
 import { collectParams, paramResource } from './collect-params.ts'
 import { evaluatePolicy, type Decision } from './evaluate-policy.ts'
 import type { PolicyContext } from './policy-context.ts'
-import { observeCheck } from './policy-metrics.ts'
+import { errorTypeOf, observeCheck } from './policy-metrics.ts'
 import type { BoundPolicy } from './policy-source.ts'
 
 type Policy = ValidatingAdmissionPolicy
@@ -76,14 +76,16 @@ async function validateWithPolicy(
     const namespaceObject = await namespaceFor(request, context)
     for (const value of values) {
       const input = { request, version, authorizer: context.authorizer, params: value, namespaceObject }
-      const started = context.clock.monotonic()
-      const result = await evaluatePolicy(policy, input)
-      const seconds = (context.clock.monotonic() - started) / 1000
+      const result = await evaluatePolicy(policy, input, context)
       for (const [index, decision] of result.decisions.entries()) {
-        enforce(decision, index, { policy, binding, seconds }, request, context, denials)
+        enforce(decision, index, { policy, binding }, request, context, denials)
       }
       for (const [key, text] of result.annotations)
         annotations.set(key, [...(annotations.get(key) ?? []), text])
+      for (const { message, seconds } of result.annotationFaults) {
+        denials.push({ policy, binding, message })
+        observeDecision(context, { policy, binding }, { message, seconds }, 'deny')
+      }
     }
   }
   for (const [key, texts] of annotations) {
@@ -101,22 +103,30 @@ export async function namespaceFor(request: AdmissionRequest, { objects }: Polic
 interface Subject {
   readonly policy: Policy
   readonly binding: Binding
-  readonly seconds: number
 }
 
+function observeDecision(
+  { metrics }: Pick<PolicyContext, 'metrics'>,
+  subject: Subject,
+  { message, seconds }: { readonly message: string; readonly seconds: number },
+  action: 'allow' | 'deny' | 'warn' | 'audit',
+): void {
+  observeCheck(metrics, 'validating', { ...subject, errorType: errorTypeOf(message), action }, seconds)
+}
+
+/** What is allowed is not counted, unless because a failure is ignored. */
 function enforce(
   decision: Decision,
   index: number,
-  { policy, binding, seconds }: Subject,
+  { policy, binding }: Subject,
   request: AdmissionRequest,
-  { metrics }: PolicyContext,
+  context: PolicyContext,
   denials: Denial[],
 ): void {
-  const observe = (action: string) => {
-    const errorType = decision.type === 'allow' && !decision.message ? 'no_error' : errorTypeOf(decision)
-    observeCheck(metrics, 'validating', { policy, binding, errorType, action }, seconds)
-  }
-  if (decision.type === 'allow') {
+  if (decision.type === 'allow') return
+  const observe = (action: 'allow' | 'deny' | 'warn' | 'audit') =>
+    observeDecision(context, { policy, binding }, decision, action)
+  if (decision.type === 'ignored') {
     observe('allow')
     return
   }
@@ -148,12 +158,6 @@ function enforce(
       }
     }
   }
-}
-
-function errorTypeOf({ message }: Decision): string {
-  if (message.startsWith('compilation')) return 'compile_error'
-  if (message.startsWith('validation failed due to running out of cost budget')) return 'out_of_budget'
-  return 'invalid_error'
 }
 
 const codes: Readonly<Record<string, number>> = {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../machinery/clock.ts'
 import type { Logger } from '../../../machinery/log.ts'
+import { forbidden } from '../../../machinery/status-errors.ts'
 import type { StatusError } from '../../../machinery/status.ts'
 import type { Authorizer } from '../../authorization/authorizer.ts'
 import type { Objects } from '../../objects.ts'
@@ -8,7 +9,6 @@ import { matchesRule } from '../matching/rules.ts'
 import { matchesNamespaceSelector, matchesObjectSelector } from '../matching/selectors.ts'
 import { equivalentVersions, requestedVersion, type RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest } from '../plugin.ts'
-import { refused } from '../refuse.ts'
 import type { WebhookMetrics, WebhookType } from './webhook-metrics.ts'
 import type { ConfiguredWebhook, Webhook } from './webhook-source.ts'
 
@@ -67,24 +67,18 @@ async function meetsConditions(
   { authorizer, metrics, clock, log }: WebhookContext,
   type: WebhookType,
 ): Promise<boolean> {
-  const { evaluateConditions } = await import('../expressions/evaluate-conditions.ts')
+  const { aggregate, evaluateConditions } = await import('../expressions/evaluate-conditions.ts')
   const started = clock.monotonic()
   const result = await evaluateConditions(matchConditions, { request, version, authorizer })
   const subject = { name, kind: 'webhook', type, operation: request.operation } as const
   metrics.evaluated(subject, (clock.monotonic() - started) / 1000, {
     errors: result.errors.length,
-    excluded: result.type === 'excluded',
+    excluded: result.type === 'excluded' || (result.errors.length > 0 && failurePolicy === 'Ignore'),
   })
   if (result.type === 'excluded') return false
   if (result.errors.length === 0) return true
   const message = aggregate(result.errors)
   if (failurePolicy === 'Ignore') return false
   log.warn('match conditions of a webhook could not be evaluated', { webhook: name, error: message })
-  throw refused(request, message)
-}
-
-/** As upstream joins errors. */
-export function aggregate(errors: readonly string[]): string {
-  const different = [...new Set(errors)]
-  return different.length === 1 ? different[0]! : `[${different.join(', ')}]`
+  throw forbidden(request.resource, request.name, message)
 }

@@ -1,4 +1,5 @@
 import type { Metrics } from '../../../machinery/metrics.ts'
+import { countExclusion, observeConditions, type ConditionSubject } from '../expressions/condition-metrics.ts'
 import type { Operation } from '../plugin.ts'
 
 /** Step of admission, in upstream's words: mutation is `admit`. */
@@ -12,9 +13,7 @@ export class WebhookMetrics {
   readonly #requests
   readonly #rejections
   readonly #failOpen
-  readonly #evaluationErrors
-  readonly #exclusions
-  readonly #evaluationSeconds
+  readonly #metrics: Metrics
 
   constructor(metrics: Metrics) {
     this.#duration = metrics.histogram({
@@ -39,22 +38,7 @@ export class WebhookMetrics {
       help: 'Failed calls of admission webhooks that were ignored.',
       labels: ['name', 'type'],
     })
-    this.#evaluationErrors = metrics.counter({
-      name: 'apiserver_admission_match_condition_evaluation_errors_total',
-      help: 'Match conditions that could not be evaluated.',
-      labels: ['name', 'kind', 'type', 'operation'],
-    })
-    this.#exclusions = metrics.counter({
-      name: 'apiserver_admission_match_condition_exclusions_total',
-      help: 'Requests that a match condition kept from a webhook or a policy.',
-      labels: ['name', 'kind', 'type', 'operation'],
-    })
-    this.#evaluationSeconds = metrics.histogram({
-      name: 'apiserver_admission_match_condition_evaluation_seconds',
-      help: 'How long the match conditions of a webhook or a policy took.',
-      labels: ['name', 'kind', 'type', 'operation'],
-      buckets: [0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25],
-    })
+    this.#metrics = metrics
   }
 
   called(name: string, type: WebhookType, operation: Operation, outcome: CallOutcome): void {
@@ -77,9 +61,8 @@ export class WebhookMetrics {
     seconds: number,
     result: { readonly errors: number; readonly excluded: boolean },
   ) {
-    this.#evaluationSeconds.with({ ...subject }).observe(seconds)
-    if (result.errors > 0) this.#evaluationErrors.with({ ...subject }).add(result.errors)
-    if (result.excluded) this.#exclusions.with({ ...subject }).add()
+    observeConditions(this.#metrics, subject, seconds, result.errors)
+    if (result.excluded) countExclusion(this.#metrics, subject)
   }
 }
 
@@ -88,14 +71,6 @@ export interface CallOutcome {
   readonly seconds: number
   /** Absent when the request may go on. */
   readonly rejection?: RejectionType
-}
-
-/** Whose match conditions. */
-export interface ConditionSubject {
-  readonly name: string
-  readonly kind: 'webhook' | 'policy'
-  readonly type: string
-  readonly operation: Operation
 }
 
 /** Codes beyond HTTP's are one, so that nobody can make series without end. */

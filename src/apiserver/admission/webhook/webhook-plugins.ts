@@ -2,7 +2,7 @@ import {
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
 } from '../../../api/generated/resources.ts'
-import { isExempt } from '../matching/exempt.ts'
+import { isExemptFromWebhooks } from '../matching/exempt.ts'
 import type { AdmissionPlugin } from '../plugin.ts'
 import type { WebhookContext } from './webhook-invocation.ts'
 import { WebhookSource } from './webhook-source.ts'
@@ -12,7 +12,7 @@ export function createMutatingWebhooks(context: WebhookContext): AdmissionPlugin
   const source = new WebhookSource(context.objects, mutatingWebhookConfigurations)
   return {
     name: 'MutatingAdmissionWebhook',
-    handles: (request) => source.webhooks.length > 0 && !isExempt(request),
+    handles: (request) => source.webhooks.length > 0 && !isExemptFromWebhooks(request),
     async mutate(request, round) {
       const { mutateWithWebhooks } = await import('./mutate-with-webhooks.ts')
       const only = { isReinvocation: false, memory: new Map<string, unknown>(), reinvoke: () => {} }
@@ -26,7 +26,7 @@ export function createValidatingWebhooks(context: WebhookContext): AdmissionPlug
   const source = new WebhookSource(context.objects, validatingWebhookConfigurations)
   return {
     name: 'ValidatingAdmissionWebhook',
-    handles: (request) => source.webhooks.length > 0 && !isExempt(request),
+    handles: (request) => source.webhooks.length > 0 && !isExemptFromWebhooks(request),
     async validate(request) {
       const { validateWithWebhooks } = await import('./validate-with-webhooks.ts')
       await validateWithWebhooks(source.webhooks, request, context)
