@@ -1,8 +1,7 @@
 import type { Random } from '../machinery/random.ts'
-import type { NodeFilter, Refusal } from './framework.ts'
-import type { NodeTable } from './nodes/node-table.ts'
-import type { NominatedPods } from './nominated-pods.ts'
-import { pluginsAt, type Profile } from './profile.ts'
+import type { Failure, NodeRefusals, Refusal } from './framework.ts'
+import { createChecker, nameOf, type CheckerInput, type NodeChecker } from './node-checker.ts'
+import type { NodeVerdicts, Verdict } from './nodes/node-verdicts.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** Where a pod goes, or why it cannot go anywhere. */
@@ -13,19 +12,15 @@ export type Decision =
 /** Why no node fits. */
 export interface Diagnosis {
   readonly nodeCount: number
-  /** Per node that was refused. */
-  readonly refusals: ReadonlyMap<number, Refusal>
+  readonly refusals: NodeRefusals
   /** Set when the pod itself was refused, before any node was looked at. */
   readonly podRefusal?: Refusal
   /** Plugins that refused some node, or the pod. */
   readonly plugins: ReadonlySet<string>
 }
 
-export interface DecisionInput {
-  readonly nodes: NodeTable
-  readonly profile: Profile
+export interface DecisionInput extends CheckerInput {
   readonly random: Random
-  readonly nominated: NominatedPods
   /** Where the search for fitting nodes starts; moves on so that all nodes get their turn. */
   readonly cursor: { position: number }
 }
@@ -35,9 +30,15 @@ export type Search =
   | {
       readonly type: 'found'
       readonly feasible: readonly number[]
-      readonly refusals: ReadonlyMap<number, Refusal>
+      readonly refusals: NodeRefusals
+      readonly checker: NodeChecker
     }
-  | { readonly type: 'refused'; readonly diagnosis: Diagnosis }
+  | {
+      readonly type: 'refused'
+      readonly diagnosis: Diagnosis
+      /** Undefined when the pod itself was refused. */
+      readonly checker: NodeChecker | undefined
+    }
 
 const enoughNodes = 100
 const leastPercentage = 5
@@ -50,96 +51,18 @@ export function decide(pod: PodInfo, input: DecisionInput): Decision {
   return { type: 'placed', node, nodeName: nameOf(node, input.nodes) }
 }
 
-/** Asks of single nodes what a pod's filters say, nominated pods considered. */
-export interface NodeChecker {
-  check(node: number): { readonly plugin: string; readonly refusal: Refusal } | undefined
-  /** When set, only these nodes can fit, by the word of this plugin. */
-  readonly restriction?: {
-    readonly plugin: string
-    readonly filter: NodeFilter
-    readonly only: readonly number[]
-  }
-}
-
-interface ActiveFilter {
-  readonly plugin: string
-  readonly filter: NodeFilter
-}
-
-type Compiled = readonly ActiveFilter[] | { readonly plugin: string; readonly refusal: Refusal }
-
-/** What each plugin asks of a node for this pod, or the first refusal of the pod itself. */
-function compile(pod: PodInfo, { nodes, profile }: DecisionInput): Compiled {
-  const filters: ActiveFilter[] = []
-  for (const plugin of pluginsAt(profile, 'filter')) {
-    const filter = plugin.filter?.(pod, nodes)
-    if (!filter) continue
-    if ('refusesPod' in filter) return { plugin: plugin.name, refusal: filter.refusesPod }
-    filters.push({ plugin: plugin.name, filter })
-  }
-  return filters
-}
-
-/** A checker of nodes as the table is now; checkers of changed tables are made by `recheck`. */
-export function createChecker(
+/** What post-filters are told of a pod that no node fits. `checker` is the search's own. */
+export function failureOf(
   pod: PodInfo,
-  input: DecisionInput,
-): NodeChecker | { readonly plugin: string; readonly refusal: Refusal } {
-  const { nodes, nominated } = input
-  const compiled = compile(pod, input)
-  if ('refusal' in compiled) return compiled
-  const filters = compiled
-  const restricting = filters.find(({ filter }) => filter.only)
-  const isSnapshot = filters.some(({ filter }) => filter.isSnapshot)
-
-  /** A node must do both with the nominated pods and without them: they may never arrive. */
-  function withNominated(node: number, nodeName: string) {
-    const coming = nominated.before(pod, nodeName)
-    if (coming.length === 0) return undefined
-    for (const other of coming) nodes.addPod(other, nodeName)
-    try {
-      const now = isSnapshot ? compile(pod, input) : filters
-      return 'refusal' in now ? now : firstRefusal(now, node)
-    } finally {
-      for (const { key } of coming) nodes.removePod(key)
-    }
+  { refusals, nodeCount }: Pick<Diagnosis, 'refusals' | 'nodeCount'>,
+  checker: NodeChecker | undefined,
+  input: CheckerInput,
+): Failure {
+  const check = (node: number) => {
+    const current = checker ?? createChecker(pod, input)
+    return 'refusal' in current ? current.refusal : current.recheck(node)?.refusal
   }
-
-  return {
-    check(node) {
-      const refused = nominated.size > 0 ? withNominated(node, nameOf(node, nodes)) : undefined
-      return refused ?? firstRefusal(filters, node)
-    },
-    ...(restricting && { restriction: { ...restricting, only: restricting.filter.only! } }),
-  }
-}
-
-/** A function that checks nodes of a table whose pods change between its calls. */
-export function createRechecker(pod: PodInfo, input: DecisionInput): (node: number) => Refusal | undefined {
-  const first = compile(pod, input)
-  const isSnapshot = 'refusal' in first || first.some(({ filter }) => filter.isSnapshot)
-  const refusalOf = (compiled: Compiled, node: number) =>
-    'refusal' in compiled ? compiled.refusal : firstRefusal(compiled, node)?.refusal
-  return (node) => {
-    const nodeName = nameOf(node, input.nodes)
-    const coming = input.nominated.size > 0 ? input.nominated.before(pod, nodeName) : []
-    for (const other of coming) input.nodes.addPod(other, nodeName)
-    try {
-      return refusalOf(isSnapshot ? compile(pod, input) : first, node)
-    } finally {
-      for (const { key } of coming) input.nodes.removePod(key)
-    }
-  }
-}
-
-function firstRefusal(
-  filters: readonly ActiveFilter[],
-  node: number,
-): { readonly plugin: string; readonly refusal: Refusal } | undefined {
-  for (const { plugin, filter } of filters) {
-    if (!filter.fits(node)) return { plugin, refusal: filter.refusal(node) }
-  }
-  return undefined
+  return { refusals, nodeCount, check, ...(checker?.findings && { findings: checker.findings }) }
 }
 
 /** Looks at nodes from the cursor on, until enough fit. */
@@ -149,47 +72,73 @@ export function findNodes(pod: PodInfo, input: DecisionInput): Search {
   const checker = createChecker(pod, input)
   if ('refusal' in checker) {
     const { plugin, refusal } = checker
-    const refusals = new Map(nodes.indexes.map((node) => [node, refusal]))
-    return {
-      type: 'refused',
-      diagnosis: { nodeCount, refusals, podRefusal: refusal, plugins: new Set([plugin]) },
-    }
+    const refusals = { of: () => refusal, counts: () => [[refusal, nodeCount] as const] }
+    const diagnosis = { nodeCount, refusals, podRefusal: refusal, plugins: new Set([plugin]) }
+    return { type: 'refused', diagnosis, checker: undefined }
   }
-  const nominatedNode = nominatedNodeOf(pod, nodes)
+  const nominatedNode = nominatedNodeOf(pod, input)
   if (nominatedNode !== undefined && !checker.check(nominatedNode)) {
-    return { type: 'found', feasible: [nominatedNode], refusals: new Map() }
+    return { type: 'found', feasible: [nominatedNode], refusals: new SearchRefusals(undefined), checker }
   }
+  const { restriction, verdicts } = checker
   const feasible: number[] = []
-  const refusals = new Map<number, Refusal>()
-  const plugins = new Set<string>()
-  const { restriction } = checker
-  const candidates = restriction?.only ?? nodes.indexes
-  const wanted = nodesWanted(candidates.length, profile.percentageOfNodesToScore)
+  const closed: number[] = []
+  const refusals = new SearchRefusals(verdicts)
+  const candidates = restriction?.only ?? verdicts?.open ?? nodes.indexes
+  const wanted = nodesWanted(restriction ? candidates.length : nodeCount, profile.percentageOfNodesToScore)
   let looked = 0
   for (; looked < candidates.length && feasible.length < wanted; looked++) {
     const node = candidates[(cursor.position + looked) % candidates.length]!
     const refused = checker.check(node)
-    if (!refused) {
-      feasible.push(node)
-      continue
-    }
-    refusals.set(node, refused.refusal)
-    plugins.add(refused.plugin)
+    if (!refused) feasible.push(node)
+    else if (verdicts?.known(node) === refused) closed.push(node)
+    else refusals.add(node, refused)
   }
   if (candidates.length > 0) cursor.position = (cursor.position + looked) % candidates.length
-  if (feasible.length > 0) return { type: 'found', feasible, refusals }
+  verdicts?.close(closed)
+  if (feasible.length > 0) return { type: 'found', feasible, refusals, checker }
   if (restriction) {
-    plugins.add(restriction.plugin)
+    const { plugin, filter } = restriction
     for (const node of nodes.indexes) {
-      if (!refusals.has(node)) refusals.set(node, restriction.filter.refusal(node))
+      if (!refusals.of(node)) refusals.add(node, { plugin, refusal: filter.refusal(node) })
     }
   }
-  return { type: 'refused', diagnosis: { nodeCount, refusals, plugins } }
+  return { type: 'refused', diagnosis: { nodeCount, refusals, plugins: refusals.plugins() }, checker }
+}
+
+/** What is known of nodes beforehand, and what one search found beside it. */
+class SearchRefusals implements NodeRefusals {
+  readonly #known: NodeVerdicts | undefined
+  readonly #found = new Map<number, Verdict>()
+
+  constructor(known: NodeVerdicts | undefined) {
+    this.#known = known
+  }
+
+  add(node: number, verdict: Verdict): void {
+    this.#found.set(node, verdict)
+  }
+
+  of(node: number): Refusal | undefined {
+    return this.#found.get(node)?.refusal ?? this.#known?.of(node)
+  }
+
+  counts(): ReadonlyMap<Refusal, number> {
+    const counts = new Map(this.#known?.counts())
+    for (const { refusal } of this.#found.values()) counts.set(refusal, (counts.get(refusal) ?? 0) + 1)
+    return counts
+  }
+
+  plugins(): Set<string> {
+    const plugins = new Set(this.#known?.plugins())
+    for (const { plugin } of this.#found.values()) plugins.add(plugin)
+    return plugins
+  }
 }
 
 /** Where room was made for the pod: that node is taken when it fits, whatever others may offer. */
-function nominatedNodeOf({ pod }: PodInfo, nodes: NodeTable): number | undefined {
-  const name = pod.status?.nominatedNodeName
+function nominatedNodeOf({ pod, key }: PodInfo, { nodes, nominated }: DecisionInput): number | undefined {
+  const name = nominated.nodeOf(key) ?? pod.status?.nominatedNodeName
   return name ? nodes.indexOf(name) : undefined
 }
 
@@ -232,8 +181,4 @@ export function chooseNode(
     }
   }
   return feasible[chosen]!
-}
-
-export function nameOf(node: number, nodes: NodeTable): string {
-  return nodes.nodes[node]!.metadata?.name ?? ''
 }

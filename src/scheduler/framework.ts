@@ -77,6 +77,11 @@ export interface NodeFilter {
   /** When set, only these nodes can fit; the others are not looked at. */
   readonly only?: readonly number[]
   /**
+   * When set, what it says of a node depends on that node and the pods on it alone, and filters of the plugin with the
+   * same key say the same.
+   */
+  readonly localKey?: string
+  /**
    * It holds counts taken when it was made, so that it must be made anew after pods have been added to nodes or taken
    * away. Others read the table each time.
    */
@@ -91,13 +96,29 @@ export interface NodeScore {
   finish?(scores: Float64Array, nodes: readonly number[]): void
 }
 
+/** Why nodes were refused. Good until the table changes. */
+export interface NodeRefusals {
+  of(node: number): Refusal | undefined
+  /** How many nodes were refused so. */
+  counts(): Iterable<readonly [Refusal, number]>
+}
+
 /** A pod that fits nowhere, as post-filters see it. */
 export interface Failure {
-  /** Of each node that was refused. */
-  readonly refusals: ReadonlyMap<number, Refusal>
+  readonly refusals: NodeRefusals
   readonly nodeCount: number
   /** The first refusal of the node's filters with the table as it is now; undefined when the pod fits. */
   check(node: number): Refusal | undefined
+  /**
+   * What a post-filter found out about nodes for pods like this one, of the same priority: forgotten when something changes
+   * on the node. Absent when it may also depend on other nodes.
+   */
+  readonly findings?: NodeFindings
+}
+
+export interface NodeFindings {
+  get(node: number): unknown
+  set(node: number, finding: unknown): void
 }
 
 export type Remedy =

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../machinery/random.ts'
-import { chooseNode, createRechecker, findNodes } from './decide.ts'
+import { chooseNode, failureOf, findNodes, type Search } from './decide.ts'
+import type { NodeTable } from './nodes/node-table.ts'
+import { VerdictCache } from './nodes/node-verdicts.ts'
 import { defaultPreemptionArgs, preempt } from './plugins/default-preemption.ts'
 import { podInfo } from './pod-info.ts'
 import { anInput, aTable } from './testing/builders.ts'
@@ -50,6 +52,49 @@ test('findNodes and chooseNode agree with the plain rules as pods come and go', 
   }
 })
 
+test('findNodes says with what it remembers of nodes what it says without', () => {
+  for (let seed = 1; seed <= clusters; seed++) {
+    const random = seededRandom(seed)
+    const nodes = Array.from({ length: 2 + Math.floor(random.next() * 7) }, (_, index) =>
+      aRandomNode(random, index),
+    )
+    const table = aTable(nodes)
+    const input = anInput(table, { seed })
+    const shapes = Array.from({ length: 4 }, (_, index) => aRandomPod(random, `shape-${index}`, index % 3))
+    for (let step = 0; step < 60; step++) {
+      const shape = pick(random, shapes)
+      const pod = podInfo({ ...shape, metadata: { ...shape.metadata, name: `pod-${step}` } })
+      const scene = () => JSON.stringify({ seed, step, pod: pod.pod, nodes }, undefined, 1)
+      const said = sayingsOf(findNodes(pod, input), table)
+      const anew = { ...input, verdicts: new VerdictCache(table), cursor: { position: 0 } }
+      assert.deepEqual(said, sayingsOf(findNodes(pod, anew), table), scene())
+      const nodeName = nameOf(pick(random, nodes))
+      const what = random.next()
+      if (what < 0.4) table.addPod(pod, nodeName)
+      else if (what < 0.6) input.nominated.set(pod, nodeName)
+      else if (what < 0.7) input.nominated.delete(`default/pod-${Math.floor(random.next() * step)}`)
+      else if (what < 0.8) table.removePod(`default/pod-${Math.floor(random.next() * step)}`)
+      else if (what < 0.9) table.removeNode(nodeName)
+      else table.setNode(pick(random, nodes))
+    }
+  }
+})
+
+function sayingsOf(search: Search, table: NodeTable): unknown {
+  if (search.type === 'found') return search.feasible.map((node) => nameOf(table.nodes[node]!)).toSorted()
+  const { refusals, plugins } = search.diagnosis
+  const counts = new Map<string, number>()
+  for (const [{ reasons }, count] of refusals.counts()) {
+    const key = reasons.join()
+    counts.set(key, (counts.get(key) ?? 0) + count)
+  }
+  return [
+    [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    [...plugins].toSorted(),
+    table.indexes.map((node) => refusals.of(node)?.reasons),
+  ]
+}
+
 test('preempt takes only pods of lower priority, and only where that makes room', () => {
   let victimsSeen = 0
   for (let seed = 1; seed <= clusters; seed++) {
@@ -69,8 +114,7 @@ test('preempt takes only pods of lower priority, and only where that makes room'
         placed.push({ pod, nodeName })
         continue
       }
-      const { refusals, nodeCount } = search.diagnosis
-      const failure = { refusals, nodeCount, check: createRechecker(podInfo(pod), input) }
+      const failure = failureOf(podInfo(pod), search.diagnosis, search.checker, input)
       const given = { nodes: table, budgets: [], args: defaultPreemptionArgs, random }
       const result = preempt(podInfo(pod), failure, given)
       const scene = () => JSON.stringify({ seed, step, pod, nodes, placed, result }, undefined, 1)

@@ -2,8 +2,14 @@ import type { PodInfo } from './pod-info.ts'
 
 /** Pods that wait for room made for them: they count on their node, for pods of no higher priority, as if they were there. */
 export class NominatedPods {
+  readonly #onChange: (nodeName: string) => void
   readonly #places = new Map<string, { readonly pod: PodInfo; readonly nodeName: string }>()
   readonly #byNode = new Map<string, Map<string, PodInfo>>()
+
+  /** `onChange` is told of each node whose nominated pods change. */
+  constructor(onChange: (nodeName: string) => void) {
+    this.#onChange = onChange
+  }
 
   get size(): number {
     return this.#places.size
@@ -19,6 +25,7 @@ export class NominatedPods {
     let there = this.#byNode.get(nodeName)
     if (!there) this.#byNode.set(nodeName, (there = new Map()))
     there.set(pod.key, pod)
+    this.#onChange(nodeName)
   }
 
   delete(key: string): void {
@@ -28,6 +35,7 @@ export class NominatedPods {
     const there = this.#byNode.get(place.nodeName)!
     there.delete(key)
     if (there.size === 0) this.#byNode.delete(place.nodeName)
+    this.#onChange(place.nodeName)
   }
 
   /** Those that `pod` must leave room for on a node. */

@@ -3,15 +3,17 @@ import { isNotFound } from '../machinery/status-errors.ts'
 import type { ClusterChange } from './cluster-change.ts'
 import {
   chooseNode,
-  createRechecker,
+  failureOf,
   findNodes,
-  nameOf,
   type DecisionInput,
   type Diagnosis,
+  type Search,
 } from './decide.ts'
-import { diagnosisMessage } from './diagnosis.ts'
+import { diagnosisMessage, withRefusals } from './diagnosis.ts'
 import type { Extenders } from './extenders/extenders.ts'
-import type { Failure, PluginHandle } from './framework.ts'
+import type { Failure, PluginHandle, Refusal } from './framework.ts'
+import { createChecker, nameOf, type NodeChecker } from './node-checker.ts'
+import { VerdictCache } from './nodes/node-verdicts.ts'
 import type { NominatedPods } from './nominated-pods.ts'
 import { patchPodStatus, reportWaiting } from './pod-status.ts'
 import { pluginsAt, type Profile } from './profile.ts'
@@ -51,11 +53,12 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
   const binding = new Set<Promise<void>>()
   const abort = new AbortController()
   const cursor = { position: 0 }
+  const verdicts = new VerdictCache(nodes)
 
   /** Chooses a node for a pod; a promise only where extenders are asked. */
   function run(queued: QueuedPod, profile: Profile): Promise<void> | void {
     const startedAtMs = clock.monotonic()
-    const input: DecisionInput = { nodes, profile, random, nominated, cursor }
+    const input: DecisionInput = { nodes, profile, random, nominated, cursor, verdicts }
     const failed = (error: unknown) => {
       counts.attempt(profile.schedulerName, 'error', clock.monotonic() - startedAtMs)
       log.error('a decision failed', { pod: queued.pod.key, error })
@@ -65,7 +68,8 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     try {
       const { pod } = queued
       const search = findNodes(pod, input)
-      if (search.type === 'refused') return refuse(queued, search.diagnosis, input, startedAtMs)
+      if (search.type === 'refused')
+        return refuse(queued, search.diagnosis, search.checker, input, startedAtMs)
       if (!extenders.concern(pod)) {
         return assume(queued, profile, nameOf(chooseNode(pod, search.feasible, input), nodes), startedAtMs)
       }
@@ -77,10 +81,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
 
   async function runExtenders(
     queued: QueuedPod,
-    {
-      feasible,
-      refusals,
-    }: { readonly feasible: readonly number[]; readonly refusals: Diagnosis['refusals'] },
+    { feasible, refusals, checker }: Extract<Search, { readonly type: 'found' }>,
     input: DecisionInput,
     startedAtMs: number,
   ): Promise<void> {
@@ -89,21 +90,23 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     const answer = await extenders.filter(pod, names)
     const indexes = answer.nodeNames.flatMap((name) => nodes.indexOf(name) ?? [])
     if (indexes.length === 0) {
-      const all = new Map(refusals)
+      const further = new Map<number, Refusal>()
       for (const [name, refusal] of answer.refusals) {
         const node = nodes.indexOf(name)
-        if (node !== undefined) all.set(node, refusal)
+        if (node !== undefined) further.set(node, refusal)
       }
+      const all = withRefusals(refusals, further)
       const diagnosis = { nodeCount: nodes.size, refusals: all, plugins: new Set<string>() }
-      return refuse(queued, diagnosis, input, startedAtMs)
+      return refuse(queued, diagnosis, checker, input, startedAtMs)
     }
     const scores = await extenders.prioritize(
       pod,
       indexes.map((node) => nameOf(node, nodes)),
     )
     // The cluster may have changed while extenders were asked: only nodes that still fit are chosen from.
-    const check = createRechecker(pod, input)
-    const fitting = indexes.filter((node) => nodes.nodes[node] && check(node) === undefined)
+    const current = createChecker(pod, input)
+    const fits = (node: number) => nodes.nodes[node] && !('refusal' in current) && !current.check(node)
+    const fitting = indexes.filter(fits)
     if (fitting.length === 0) return queue.retry(queued)
     const extra = Float64Array.from(fitting, (node) => scores.get(nameOf(node, nodes)) ?? 0)
     assume(queued, input.profile, nameOf(chooseNode(pod, fitting, input, extra), nodes), startedAtMs)
@@ -192,7 +195,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     )
     if (refused) {
       queue.refuse(queued, new Set([error.plugin]))
-      const message = diagnosisMessage(nodes.size, [{ reasons: [error.message] }])
+      const message = diagnosisMessage(nodes.size, [[{ reasons: [error.message] }, 1]])
       return report(pod, 'Unschedulable', message)
     }
     log.warn('binding failed', { pod: pod.key, node: nodeName, error })
@@ -210,13 +213,18 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     notice({ type: 'podRemoved', pod })
   }
 
-  function refuse(queued: QueuedPod, diagnosis: Diagnosis, input: DecisionInput, startedAtMs: number): void {
+  function refuse(
+    queued: QueuedPod,
+    diagnosis: Diagnosis,
+    checker: NodeChecker | undefined,
+    input: DecisionInput,
+    startedAtMs: number,
+  ): void {
     const { pod } = queued
     const { nodeCount, refusals, podRefusal, plugins } = diagnosis
     counts.attempt(input.profile.schedulerName, 'unschedulable', clock.monotonic() - startedAtMs)
-    let message = diagnosisMessage(nodeCount, refusals.values(), podRefusal)
-    if (nodeCount > 0)
-      message += remedy(pod, { refusals, nodeCount, check: createRechecker(pod, input) }, input)
+    let message = diagnosisMessage(nodeCount, refusals.counts(), podRefusal)
+    if (nodeCount > 0) message += remedy(pod, failureOf(pod, diagnosis, checker, input), input)
     queue.refuse(queued, plugins)
     void report(pod, 'Unschedulable', message)
   }

@@ -65,7 +65,7 @@ export function startScheduler(
     onReady: wake,
   })
   const stopCollecting = metrics.onCollect(() => counts.pending(queue.counts))
-  const nominated = new NominatedPods()
+  const nominated = new NominatedPods((nodeName) => table.touch(nodeName))
   const podCache = informers.informer(pods)
   const cycle = createSchedulingCycle({
     handle,

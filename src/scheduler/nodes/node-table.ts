@@ -4,6 +4,9 @@ import type { HostPort, PodInfo } from '../pod-info.ts'
 import { createPodCounts, type PodCounts } from './pod-counts.ts'
 import { createTopology, type Topology } from './topology.ts'
 
+/** Who looks for changes less often looks at all nodes anew. */
+const changesKept = 4096
+
 /**
  * All nodes and the pods on them, kept up to date change by change, in flat arrays that filters and scores read by node
  * index. An index stays a node's own until the node is removed and no pod is left on it. Amounts are those of
@@ -34,6 +37,10 @@ export class NodeTable {
   readonly #nodesWithImage = new Map<string, number>()
   readonly #free: number[] = []
   readonly #positions: number[] = []
+  /** The last nodes that something changed about, in a ring. */
+  readonly #changed = new Int32Array(changesKept)
+  #changeCount = 0
+  #isTrial = false
   #capacity = 0
 
   constructor(namespaceLabels: (name: string) => Readonly<Record<string, string>>) {
@@ -47,6 +54,36 @@ export class NodeTable {
 
   get capacity(): number {
     return this.#capacity
+  }
+
+  /** How many changes of nodes, and of the pods on them, there have been. */
+  get changeCount(): number {
+    return this.#changeCount
+  }
+
+  /** Calls back with each node changed since there were `count` changes, maybe repeatedly; false when that is too long ago. */
+  changedSince(count: number, onNode: (index: number) => void): boolean {
+    if (this.#changeCount - count > changesKept) return false
+    for (let change = count; change < this.#changeCount; change++)
+      onNode(this.#changed[change % changesKept]!)
+    return true
+  }
+
+  /** Something else that decisions about a node depend on changed. */
+  touch(nodeName: string): void {
+    const index = this.#indexByName.get(nodeName)
+    if (index !== undefined) this.#noteChange(index)
+  }
+
+  /** Runs what adds pods to a node, or takes some away, and leaves the node as it was: that is no change. */
+  trial<Result>(run: () => Result): Result {
+    const isOuter = !this.#isTrial
+    this.#isTrial = true
+    try {
+      return run()
+    } finally {
+      if (isOuter) this.#isTrial = false
+    }
   }
 
   indexOf(nodeName: string): number | undefined {
@@ -76,6 +113,7 @@ export class NodeTable {
     for (const name in amounts) this.#column(this.allocatable, name)[index] = amounts[name]!
     this.#setImages(index, node)
     this.topology.update(index, node.metadata?.labels ?? {})
+    this.#noteChange(index)
   }
 
   removeNode(name: string): void {
@@ -91,6 +129,7 @@ export class NodeTable {
     for (const column of this.allocatable.values()) column[index] = 0
     this.#setImages(index, undefined)
     this.topology.update(index, {})
+    this.#noteChange(index)
     this.#releaseIfUnused(index)
   }
 
@@ -145,7 +184,12 @@ export class NodeTable {
     return this.#nodesWithImage.get(name) ?? 0
   }
 
+  #noteChange(index: number): void {
+    if (!this.#isTrial) this.#changed[this.#changeCount++ % changesKept] = index
+  }
+
   #account(pod: PodInfo, index: number, sign: 1 | -1): void {
+    this.#noteChange(index)
     for (const name in pod.requests) this.#column(this.requested, name)[index]! += sign * pod.requests[name]!
     this.#column(this.requested, 'pods')[index]! += sign
     this.scoredCpu[index]! += sign * pod.scoredCpu

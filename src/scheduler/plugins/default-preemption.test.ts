@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '../../api/generated/core.v1.ts'
-import { createRechecker, decide } from '../decide.ts'
+import { failureOf, findNodes } from '../decide.ts'
 import { seededRandom } from '../../machinery/random.ts'
 import { podInfo } from '../pod-info.ts'
 import { defaultPreemptionArgs, preempt } from './default-preemption.ts'
@@ -10,10 +10,9 @@ import { aNode, aPod, anInput, aTable } from '../testing/builders.ts'
 function preemptionOf(pod: Pod, placed: readonly (readonly [Pod, string])[], cpu = '2') {
   const table = aTable([aNode('a', { cpu }), aNode('b', { cpu })], placed)
   const input = anInput(table)
-  const decision = decide(podInfo(pod), input)
-  assert.equal(decision.type, 'refused')
-  const { refusals, nodeCount } = decision.diagnosis
-  const failure = { refusals, nodeCount, check: createRechecker(podInfo(pod), input) }
+  const search = findNodes(podInfo(pod), input)
+  assert.equal(search.type, 'refused')
+  const failure = failureOf(podInfo(pod), search.diagnosis, search.checker, input)
   const args = defaultPreemptionArgs
   const result = preempt(podInfo(pod), failure, { nodes: table, budgets: [], args, random: seededRandom(1) })
   for (const [victim, node] of placed)

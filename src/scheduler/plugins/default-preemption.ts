@@ -3,9 +3,9 @@ import type { PodDisruptionBudget } from '../../api/generated/policy.v1.ts'
 import { podDisruptionBudgets } from '../../api/generated/resources.ts'
 import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
 import type { Random } from '../../machinery/random.ts'
-import { nameOf } from '../decide.ts'
 import { diagnosisMessage } from '../diagnosis.ts'
 import type { Failure, Plugin, PluginHandle, Refusal } from '../framework.ts'
+import { nameOf } from '../node-checker.ts'
 import type { NodeTable } from '../nodes/node-table.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { createEvictor } from './evict-victims.ts'
@@ -23,14 +23,17 @@ export const defaultPreemptionArgs: DefaultPreemptionArgs = {
 
 /** Makes room for a pod that fits nowhere by deleting pods of lower priority. */
 export function createDefaultPreemption(handle: PluginHandle, args: DefaultPreemptionArgs): Plugin {
-  const budgets = handle.cache(podDisruptionBudgets)
+  const budgetCache = handle.cache(podDisruptionBudgets)
+  let budgets: readonly PodDisruptionBudget[] | undefined
+  budgetCache.onChange(() => (budgets = undefined))
   const evict = createEvictor(handle)
   const { preempted } = schedulerMetrics(handle.metrics)
   return {
     name: 'DefaultPreemption',
     postFilter(pod, failure) {
       const { nodes, random } = handle
-      const result = preempt(pod, failure, { nodes, budgets: budgets.list(), args, random })
+      budgets ??= budgetCache.list()
+      const result = preempt(pod, failure, { nodes, budgets, args, random })
       if (result.type === 'noUse') {
         const { message, isIneligible } = result
         return {
@@ -52,14 +55,24 @@ export type Preemption =
   | { readonly type: 'victims'; readonly nodeName: string; readonly victims: readonly PodInfo[] }
   | { readonly type: 'noUse'; readonly message: string; readonly isIneligible?: true }
 
+/** Room that could be made on a node, with what it costs. */
 interface Candidate {
   readonly node: number
+  /** The most important first. */
   readonly victims: readonly PodInfo[]
-  readonly violations: number
+  /** The less, the better; the first that differs decides. */
+  readonly costs: readonly number[]
+}
+
+/** What is known of a node as long as nothing changes there, nor any budget. */
+interface Finding {
+  readonly budgets: readonly PodDisruptionBudget[]
+  readonly outcome: Candidate | Refusal
 }
 
 export interface PreemptionInput {
   readonly nodes: NodeTable
+  /** The same array as long as none of them changes. */
   readonly budgets: readonly PodDisruptionBudget[]
   readonly args: DefaultPreemptionArgs
   readonly random: Random
@@ -71,24 +84,45 @@ export interface PreemptionInput {
  */
 export function preempt(pod: PodInfo, failure: Failure, input: PreemptionInput): Preemption {
   const { args, random, nodes: table } = input
-  const ineligible = whyIneligible(pod, table)
+  const ineligible = whyIneligible(pod, failure, table)
   if (ineligible) return { type: 'noUse', message: ineligible, isIneligible: true }
-  const refusals = new Map<number, Refusal>()
-  const candidates: Candidate[] = []
-  const nodes: number[] = []
-  for (const [node, { unresolvable }] of failure.refusals) if (!unresolvable) nodes.push(node)
-  const share = Math.floor((nodes.length * args.minCandidateNodesPercentage) / 100)
+  let resolvableCount = 0
+  for (const [{ unresolvable }, count] of failure.refusals.counts())
+    if (!unresolvable) resolvableCount += count
+  const share = Math.floor((resolvableCount * args.minCandidateNodesPercentage) / 100)
   const wanted = Math.max(args.minCandidateNodesAbsolute, share)
-  const start = Math.floor(random.next() * nodes.length)
-  for (let offset = 0; offset < nodes.length && candidates.length < wanted; offset++) {
-    const node = nodes[(start + offset) % nodes.length]!
-    const outcome = victimsOn(node, pod, failure, input)
-    if ('reasons' in outcome) refusals.set(node, outcome)
-    else candidates.push(outcome)
+  const triedInVain = new Map<Refusal, number>()
+  const { indexes } = table
+  const start = Math.floor(random.next() * indexes.length)
+  let chosen: Candidate | undefined
+  let candidateCount = 0
+  for (let offset = 0; offset < indexes.length && candidateCount < wanted; offset++) {
+    const node = indexes[(start + offset) % indexes.length]!
+    const refusal = failure.refusals.of(node)
+    if (!refusal || refusal.unresolvable) continue
+    const outcome = outcomeOn(node, pod, failure, input)
+    if ('reasons' in outcome) {
+      triedInVain.set(outcome, (triedInVain.get(outcome) ?? 0) + 1)
+      continue
+    }
+    candidateCount++
+    if (!chosen || isCheaper(outcome, chosen)) chosen = outcome
   }
-  const chosen = cheapest(candidates)
-  if (!chosen) return { type: 'noUse', message: noUseMessage(refusals, failure) }
+  if (!chosen) return { type: 'noUse', message: noUseMessage(triedInVain, failure) }
   return { type: 'victims', nodeName: nameOf(chosen.node, table), victims: chosen.victims }
+}
+
+function outcomeOn(
+  node: number,
+  pod: PodInfo,
+  failure: Failure,
+  { nodes, budgets }: PreemptionInput,
+): Candidate | Refusal {
+  const known = failure.findings?.get(node) as Finding | undefined
+  if (known?.budgets === budgets) return known.outcome
+  const outcome = nodes.trial(() => victimsOn(node, pod, failure, nodes, budgets))
+  failure.findings?.set(node, { budgets, outcome } satisfies Finding)
+  return outcome
 }
 
 const notHelpful: Refusal = { reasons: ['Preemption is not helpful for scheduling'] }
@@ -97,21 +131,34 @@ const noVictims: Refusal = {
   unresolvable: true,
 }
 
-function noUseMessage(refusals: ReadonlyMap<number, Refusal>, { nodeCount }: Failure): string {
-  const others = Array.from({ length: nodeCount - refusals.size }, () => notHelpful)
-  return diagnosisMessage(nodeCount, [...refusals.values(), ...others])
+function noUseMessage(triedInVain: ReadonlyMap<Refusal, number>, { nodeCount }: Failure): string {
+  let tried = 0
+  for (const count of triedInVain.values()) tried += count
+  const others: readonly (readonly [Refusal, number])[] =
+    tried < nodeCount ? [[notHelpful, nodeCount - tried]] : []
+  return diagnosisMessage(nodeCount, [...triedInVain, ...others])
 }
 
-function whyIneligible({ pod, priority }: PodInfo, nodes: NodeTable): string | undefined {
+function whyIneligible(
+  { pod, priority }: PodInfo,
+  { refusals }: Failure,
+  nodes: NodeTable,
+): string | undefined {
   if (pod.spec?.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.'
-  const nominated = pod.status?.nominatedNodeName && nodes.indexOf(pod.status.nominatedNodeName)
-  if (typeof nominated !== 'number') return undefined
+  const nominated = nodes.indexOf(pod.status?.nominatedNodeName ?? '')
+  // Where no removal helps any more, room is to be made elsewhere.
+  if (nominated === undefined || refusals.of(nominated)?.unresolvable) return undefined
   for (const other of nodes.pods[nominated]!.values()) {
-    if (other.priority < priority && other.pod.metadata?.deletionTimestamp) {
+    if (other.priority < priority && isBeingPreempted(other.pod))
       return 'not eligible due to a terminating pod on the nominated node.'
-    }
   }
   return undefined
+}
+
+function isBeingPreempted({ metadata, status }: Pod): boolean {
+  if (!metadata?.deletionTimestamp) return false
+  const target = status?.conditions?.find(({ type }) => type === 'DisruptionTarget')
+  return target?.status === 'True' && target.reason === 'PreemptionByScheduler'
 }
 
 /** The fewest pods whose removal makes room on a node; the most important are spared first. */
@@ -119,7 +166,8 @@ function victimsOn(
   node: number,
   pod: PodInfo,
   { check }: Failure,
-  { nodes, budgets }: PreemptionInput,
+  nodes: NodeTable,
+  budgets: readonly PodDisruptionBudget[],
 ): Candidate | Refusal {
   const nodeName = nameOf(node, nodes)
   const lower: PodInfo[] = []
@@ -145,7 +193,8 @@ function victimsOn(
     }
     for (const candidate of violating) if (!spare(candidate)) violations++
     for (const candidate of others) spare(candidate)
-    return { node, victims: victims.sort(mostImportantFirst), violations }
+    victims.sort(mostImportantFirst)
+    return { node, victims, costs: [violations, ...costsOf(victims)] }
   } finally {
     for (const other of removed) nodes.addPod(other, nodeName)
   }
@@ -162,6 +211,7 @@ function startOf({ status }: Pod): number {
 
 /** Which pods' removal would break a budget, taken in order: each budget allows only so many. */
 function byBudget(pods: readonly PodInfo[], budgets: readonly PodDisruptionBudget[]) {
+  if (budgets.length === 0) return { violating: [], others: pods }
   const allowed = new Map(budgets.map((budget) => [budget, budget.status?.disruptionsAllowed ?? 0]))
   const violating: PodInfo[] = []
   const others: PodInfo[] = []
@@ -177,31 +227,29 @@ function byBudget(pods: readonly PodInfo[], budgets: readonly PodDisruptionBudge
 
 function covers({ metadata, spec, status }: PodDisruptionBudget, pod: PodInfo): boolean {
   if (metadata?.namespace !== pod.namespace || !spec?.selector) return false
+  // An empty selector covers every pod for the eviction API, but none here: so it is upstream.
+  const { matchLabels = {}, matchExpressions = [] } = spec.selector
+  if (Object.keys(matchLabels).length === 0 && matchExpressions.length === 0) return false
   // Already being deleted with the budget's leave.
   if (status?.disruptedPods?.[pod.pod.metadata?.name ?? ''] !== undefined) return false
   return matchesLabels(fromLabelSelector(spec.selector), pod.labels)
 }
 
-/** Fewest budget violations, then least important victims, then least priority in sum, then fewest, then youngest. */
-function cheapest(candidates: readonly Candidate[]): Candidate | undefined {
-  const costs: ((candidate: Candidate) => number)[] = [
-    ({ violations }) => violations,
-    ({ victims }) => victims[0]?.priority ?? -Infinity,
-    ({ victims }) => victims.reduce((sum, { priority }) => sum + priority + 2 ** 31, 0),
-    ({ victims }) => victims.length,
-    ({ victims }) => -earliestStart(victims),
-  ]
-  let left = candidates
-  for (const cost of costs) {
-    if (left.length <= 1) break
-    const least = Math.min(...left.map(cost))
-    left = left.filter((candidate) => cost(candidate) === least)
+/** Beside budget violations: the least important victims, then the least priority in sum, the fewest, the youngest. */
+function costsOf(victims: readonly PodInfo[]): number[] {
+  const highest = victims[0]?.priority ?? -Infinity
+  let sum = 0
+  let earliestStart = Infinity
+  for (const { priority, pod } of victims) {
+    sum += priority + 2 ** 31
+    if (priority === highest) earliestStart = Math.min(earliestStart, startOf(pod))
   }
-  return left[0]
+  return [highest, sum, victims.length, -earliestStart]
 }
 
-/** When the longest-running of the most important victims started. */
-function earliestStart(victims: readonly PodInfo[]): number {
-  const highest = victims[0]?.priority
-  return Math.min(...victims.filter(({ priority }) => priority === highest).map(({ pod }) => startOf(pod)))
+function isCheaper(a: Candidate, b: Candidate): boolean {
+  for (let index = 0; index < a.costs.length; index++) {
+    if (a.costs[index] !== b.costs[index]) return a.costs[index]! < b.costs[index]!
+  }
+  return false
 }

@@ -28,6 +28,7 @@ export function createNodeAffinity({ addedAffinity }: NodeAffinityArgs): Plugin 
       if (!pod.spec?.nodeSelector && !required && !added) return undefined
       const only = required && namedNodes(required, nodes)
       return {
+        localKey: JSON.stringify([pod.spec?.nodeSelector, required]),
         fits: (node) => isEnforced(nodes.nodes[node]!) && matchesNodeAffinity(pod, nodes.nodes[node]!),
         refusal: (node) => ({
           reasons: [

@@ -7,6 +7,7 @@ export const nodeName: Plugin = {
     const wanted = pod.spec?.nodeName
     if (!wanted) return undefined
     return {
+      localKey: wanted,
       fits: (node) => nodes.nodes[node]!.metadata?.name === wanted,
       refusal: () => ({ reasons: ["node(s) didn't match the requested node name"], unresolvable: true }),
     }

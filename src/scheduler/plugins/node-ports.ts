@@ -7,6 +7,7 @@ export const nodePorts: Plugin = {
   filter({ hostPorts }, nodes) {
     if (hostPorts.length === 0) return undefined
     return {
+      localKey: JSON.stringify(hostPorts),
       fits: (node) => !hostPorts.some((port) => nodes.hasHostPort(node, port)),
       refusal: () => ({ reasons: ["node(s) didn't have free ports for the requested pod ports"] }),
     }

@@ -62,6 +62,9 @@ export function createNodeResourcesFit(
       const isFull = (node: number) => podsPlaced[node]! + 1 > podsAllowed[node]!
       const refusals = new Map<number, Refusal>()
       return {
+        localKey: asked
+          .map(({ name, amount, isServedByDevices }) => `${name} ${amount} ${isServedByDevices}`)
+          .join(),
         fits(node) {
           if (isFull(node)) return false
           for (const each of asked) if (lacks(each, node)) return false

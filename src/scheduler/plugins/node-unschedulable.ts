@@ -10,6 +10,7 @@ export const nodeUnschedulable: Plugin = {
   filter({ pod }, { unschedulable }) {
     if (!findUntolerated([unschedulableTaint], pod.spec?.tolerations ?? [])) return undefined
     return {
+      localKey: '',
       fits: (node) => unschedulable[node] === 0,
       refusal: () => ({ reasons: ['node(s) were unschedulable'], unresolvable: true }),
     }

@@ -12,6 +12,7 @@ export const taintToleration: Plugin = {
       return taints && findUntolerated(taints.filter(isHard), tolerations)
     }
     return {
+      localKey: JSON.stringify(tolerations),
       fits: (node) => tainted[node] === 0 || untolerated(node) === undefined,
       refusal(node) {
         const { key, value = '' } = untolerated(node)!

@@ -7,6 +7,7 @@ import { createMemoryClient } from '../../client/testing/memory-client.ts'
 import { WaitingPods } from '../waiting-pods.ts'
 import type { DecisionInput } from '../decide.ts'
 import { NodeTable } from '../nodes/node-table.ts'
+import { VerdictCache } from '../nodes/node-verdicts.ts'
 import { createInformerCache, type InformerCache } from '../../client/informers/cache.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
@@ -123,7 +124,8 @@ export function anInput(nodes: NodeTable, shape: InputShape = {}): DecisionInput
     nodes,
     profile,
     random: seededRandom(seed),
-    nominated: new NominatedPods(),
+    nominated: new NominatedPods((nodeName) => nodes.touch(nodeName)),
+    verdicts: new VerdictCache(nodes),
     cursor: { position: 0 },
   }
 }

@@ -132,7 +132,7 @@ for (const { name, objects, placed = [], result } of rows) {
     const text =
       decision.type === 'placed'
         ? decision.nodeName
-        : diagnosisMessage(2, decision.diagnosis.refusals.values(), decision.diagnosis.podRefusal)
+        : diagnosisMessage(2, decision.diagnosis.refusals.counts(), decision.diagnosis.podRefusal)
     assert.equal(text, result)
   })
 }
