@@ -11,6 +11,7 @@ import {
 } from '../api/generated/resources.ts'
 import { systemClock } from '../machinery/clock.ts'
 import { silentLogger } from '../machinery/log.ts'
+import { fakeClock } from '../machinery/testing/fake-clock.ts'
 import { MemoryStore } from '../store/memory/memory-store.ts'
 import type { AdmissionPlugin } from './admission/plugin.ts'
 import { HttpsClient } from './testing/https-client.ts'
@@ -84,6 +85,17 @@ test('servers over one store are the endpoints of the Service kubernetes, as lon
   assert.deepEqual(addresses(), ['10.1.1.1', '10.1.1.2'])
   await two.server.stop()
   assert.deepEqual(addresses(), ['10.1.1.1'])
+})
+
+test('stop waits for a store that does not answer, but not for ever', async () => {
+  const clock = fakeClock()
+  const store = aStore()
+  const testServer = await startTestServer({ store, clock, advertiseAddress: '10.1.1.1' })
+  store.delete = () => new Promise(() => {})
+  const stopped = testServer.server.stop()
+  await clock.advance(20_000)
+  await stopped
+  await store.close()
 })
 
 test('stop ends watches, lets requests finish, and closes the port', async () => {

@@ -1,5 +1,5 @@
 import type { ResourceDefinition } from '../api/definition.ts'
-import { every, type Clock } from '../machinery/clock.ts'
+import { every, sleep, type Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
@@ -312,8 +312,16 @@ function keepPresent(
     },
     async end(): Promise<void> {
       if (!leases) return
-      await leases.drop(own)
-      if (leases.addresses.length > 0) await tell()
+      const { clock, log } = options
+      const leave = async () => {
+        await leases.drop(own)
+        if (leases.addresses.length > 0) await tell()
+      }
+      const left = leave().catch((error: unknown) => {
+        log.warn('this server could not be taken off the service kubernetes', { error: String(error) })
+      })
+      // A store that does not answer keeps nobody from stopping: what the lease says ends by itself.
+      await Promise.race([left, sleep(clock, 2 * kubernetesServicePeriodMs)])
       leases.close()
     },
   }

@@ -130,11 +130,7 @@ const loadedPod = {
     {
       name: 'app',
       image: testImage,
-      command: [
-        'sh',
-        '-c',
-        'trap exit TERM; while [ ! -e /tmp/idle ]; do :; done; while :; do sleep 0.2; done',
-      ],
+      command: ['sh', '-c', 'trap exit TERM; while [ ! -e /tmp/idle ]; do :; done; sleep 10000 & wait'],
       resources: { requests: { cpu: '50m' }, limits: { cpu: '100m' } },
     },
   ],

@@ -197,7 +197,8 @@ const emptyDirRows: readonly PodRow[] = emptyDirs.flatMap(([user, medium, emptyD
       container,
       spec: { volumes, ...spec },
       script: `stat -c %a /volume; ${isTmpfs}`,
-      prints: `777\n${medium}\n`,
+      // The kernel makes the root of a tmpfs sticky.
+      prints: `${medium === 'memory' ? '1777' : '777'}\n${medium}\n`,
     },
   ]
 })
