@@ -87,7 +87,7 @@ const threeEndpoints = (service: number, last = 3) =>
   [1, 2, last].map((host) => `10.244.${(service >> 6) & 255}.${((service & 63) << 2) | (host & 3)}`)
 
 async function measureRules(bench: Bench, count: number): Promise<void> {
-  const table = createProxyTable(dialects.IPv4, ['10.244.0.0/16'])
+  const table = createProxyTable(dialects.IPv4, { podNetworks: ['10.244.0.0/16'] })
   const all = new Map(
     Array.from({ length: count }, (_, index) => [
       `default/service-${index}`,
@@ -106,14 +106,14 @@ async function measureRules(bench: Bench, count: number): Promise<void> {
   })
 }
 
-function change(table: ProxyTable, index: number): Promise<void> {
+function change(table: ProxyTable, index: number): Promise<string> {
   const service = 500 + (index >> 1)
   const addresses = threeEndpoints(service, index % 2 === 0 ? 0 : 3)
   return apply(table.plan(new Map([[`default/service-${service}`, [aFrontend(service + 1, addresses)]]])))
 }
 
 async function measureTraffic(bench: Bench): Promise<void> {
-  const table = createProxyTable(dialects.IPv4, ['10.244.0.0/16'])
+  const table = createProxyTable(dialects.IPv4, { podNetworks: ['10.244.0.0/16'] })
   await apply(table.plan(new Map([['default/web', [aFrontend(1, [serverAddress])]]])))
   const server = start(serverNode, serverProgram)
   bench.defer(() => void server.kill())

@@ -1,5 +1,6 @@
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
-import type { Family, ProxyNode } from './frontends.ts'
+import { canonicalAddress, type Family } from './addresses.ts'
+import type { ProxyNode } from './frontends.ts'
 
 /** One address and port that may answer for a Service port. */
 export interface Endpoint {
@@ -18,32 +19,44 @@ export interface Endpoint {
   readonly zones?: readonly string[]
 }
 
-/** All endpoints of the port named `portName`, each once, in a stable order. */
+/** What a Service port and a port of an EndpointSlice have in common. */
+export interface PortIdentity {
+  readonly name?: string
+  /** Default TCP. */
+  readonly protocol?: string
+}
+
+/** All endpoints of the port, each once, in a stable order. Where slices disagree, the word of this node's counts. */
 export function endpointsOfPort(
   slices: readonly EndpointSlice[],
-  portName: string,
+  { name: portName = '', protocol: portProtocol = 'TCP' }: PortIdentity,
   family: Family,
   node: ProxyNode,
 ): Endpoint[] {
   const endpoints = new Map<string, Endpoint>()
   for (const slice of slices) {
     if (slice.addressType !== family) continue
-    const port = (slice.ports ?? []).find(({ name = '' }) => name === portName)?.port
-    if (port === undefined) continue
+    const port = (slice.ports ?? []).find(
+      ({ name = '', protocol = 'TCP' }) => name === portName && protocol === portProtocol,
+    )?.port
+    if (!port) continue
     for (const { addresses, conditions, nodeName, hints } of slice.endpoints ?? []) {
-      const isReady = conditions?.ready !== false
-      const endpoint: Endpoint = {
-        address: addresses[0]!,
+      const found = canonicalAddress(addresses[0] ?? '')
+      if (found?.family !== family) continue
+      const isLocal = nodeName === node.name
+      const key = `${found.address}:${port}`
+      if (endpoints.has(key) && !isLocal) continue
+      endpoints.set(key, {
+        address: found.address,
         port,
-        isLocal: nodeName === node.name,
+        isLocal,
         isElsewhere: nodeName !== undefined && nodeName !== node.name,
-        isReady,
-        isServing: conditions?.serving ?? isReady,
+        isReady: conditions?.ready !== false,
+        isServing: conditions?.serving !== false,
         isTerminating: conditions?.terminating === true,
         ...(hints?.forNodes && { nodes: hints.forNodes.map(({ name }) => name) }),
         ...(hints?.forZones && { zones: hints.forZones.map(({ name }) => name) }),
-      }
-      endpoints.set(`${endpoint.address}:${port}`, endpoint)
+      })
     }
   }
   return [...endpoints.values()].sort((a, b) =>
@@ -51,26 +64,27 @@ export function endpointsOfPort(
   )
 }
 
-/** Policy Cluster: the ready ones, near ones first; while none is ready, those that still serve while they terminate. */
+/**
+ * Policy Cluster: the ready ones, near ones first; while none is ready, those that still serve while they terminate,
+ * wherever they are.
+ */
 export function pickCluster(endpoints: readonly Endpoint[], node: ProxyNode): readonly Endpoint[] {
-  const usable = readyOrLeaving(endpoints)
+  const ready = endpoints.filter(({ isReady }) => isReady)
+  if (ready.length === 0) return leaving(endpoints)
   return (
-    nearby(usable, ({ nodes }) => nodes, node.name) ??
-    nearby(usable, ({ zones }) => zones, node.zone) ??
-    usable
+    nearby(ready, ({ nodes }) => nodes, node.name) ?? nearby(ready, ({ zones }) => zones, node.zone) ?? ready
   )
 }
 
 /** Policy Local: the same among those on this node. */
 export function pickLocal(endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  return readyOrLeaving(endpoints.filter(({ isLocal }) => isLocal))
+  const local = endpoints.filter(({ isLocal }) => isLocal)
+  const ready = local.filter(({ isReady }) => isReady)
+  return ready.length > 0 ? ready : leaving(local)
 }
 
-function readyOrLeaving(endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  const ready = endpoints.filter(({ isReady }) => isReady)
-  return ready.length > 0
-    ? ready
-    : endpoints.filter(({ isServing, isTerminating }) => isServing && isTerminating)
+function leaving(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  return endpoints.filter(({ isServing, isTerminating }) => isServing && isTerminating)
 }
 
 /** Hints count only when every endpoint has one and one names this place; otherwise endpoints would get no traffic. */

@@ -1,9 +1,12 @@
-import { createServer, type Server } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Service } from '../api/generated/core.v1.ts'
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
 import type { EventRecorder } from '../client/event-recorder.ts'
+import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import { isProxied } from './frontends.ts'
+import { keepServing, type SteadyServer } from './steady-server.ts'
 
 /** What load balancers ask a node before they send it traffic of a Service that is to stay on the node. */
 export interface HealthCheck {
@@ -32,7 +35,10 @@ export function healthCheckOf(
 export interface HealthChecksOptions {
   readonly nodeName: string
   readonly isHealthy: () => boolean
+  /** Where it listens: the node port addresses; at all of the machine when undefined. */
+  readonly addresses?: () => readonly string[] | undefined
   readonly events: EventRecorder
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -47,8 +53,7 @@ export function createHealthChecks(options: HealthChecksOptions): HealthChecks {
   const servers = new Map<string, Serving>()
 
   function close(key: string): void {
-    servers.get(key)?.server.close()
-    servers.get(key)?.server.closeAllConnections()
+    for (const server of servers.get(key)?.servers ?? []) server.close()
     servers.delete(key)
   }
 
@@ -68,21 +73,43 @@ export function createHealthChecks(options: HealthChecksOptions): HealthChecks {
 }
 
 interface Serving {
-  readonly server: Server
+  readonly servers: readonly SteadyServer[]
   /** What it answers from now on. */
   check: HealthCheck
 }
 
+const retryMs = 30_000
+
 function startServing(check: HealthCheck, options: HealthChecksOptions): Serving {
+  const { nodeName, addresses = () => undefined, clock, log, events } = options
+  const { service, port } = check
+  const name = `${service.metadata?.namespace}/${service.metadata?.name}`
   const serving: { check: HealthCheck } = { check }
-  return Object.assign(serving, { server: serve(() => serving.check, options) })
+  const answer = answerer(() => serving.check, options.isHealthy)
+  const chosen = addresses()
+  const servers = (chosen?.length ? chosen : [undefined]).map((address) =>
+    keepServing({
+      clock,
+      log: log.with({ port }),
+      what: `health checks of ${name}`,
+      retryMs,
+      async start() {
+        const server: Server = createServer(answer)
+        server.listen(port, address)
+        await once(server, 'listening')
+        return server
+      },
+      onFailure({ message }) {
+        const text = `node ${nodeName} failed to start healthcheck "${name}" on port ${port}: ${message}`
+        events.event(service, 'Warning', 'FailedToStartServiceHealthcheck', text, { action: 'Listen' })
+      },
+    }),
+  )
+  return Object.assign(serving, { servers })
 }
 
-function serve(
-  current: () => HealthCheck,
-  { nodeName, isHealthy, events, log }: HealthChecksOptions,
-): Server {
-  const server = createServer((_request, response) => {
+function answerer(current: () => HealthCheck, isHealthy: () => boolean) {
+  return (_request: IncomingMessage, response: ServerResponse) => {
     const { service, localEndpoints } = current()
     const { namespace, name } = service.metadata ?? {}
     const serviceProxyHealthy = isHealthy()
@@ -92,18 +119,5 @@ function serve(
       'x-load-balancing-endpoint-weight': String(localEndpoints),
     })
     response.end(JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy }))
-  })
-  server.on('error', (error) => {
-    const { service, port } = current()
-    const { namespace, name } = service.metadata ?? {}
-    const message = `node ${nodeName} failed to start healthcheck "${namespace}/${name}" on port ${port}: ${error.message}`
-    events.event(service, 'Warning', 'FailedToStartServiceHealthcheck', message, { action: 'Listen' })
-    log.error('health checks of a service cannot be answered', {
-      service: `${namespace}/${name}`,
-      port,
-      error,
-    })
-  })
-  server.listen(current().port)
-  return server
+  }
 }

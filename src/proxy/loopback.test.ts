@@ -49,5 +49,8 @@ test('what listens on the loopback is reached by neighbours without the rules', 
 })
 
 test('what listens on the loopback is reached by the node alone', { skip }, () => {
-  assert.deepEqual(reached(baseRuleset(dialects.IPv4, ['10.244.0.0/16'])), ['secret', 'nothing'])
+  assert.deepEqual(reached(baseRuleset(dialects.IPv4, { podNetworks: ['10.244.0.0/16'] })), [
+    'secret',
+    'nothing',
+  ])
 })

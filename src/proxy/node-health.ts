@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http'
 import type { Node } from '../api/generated/core.v1.ts'
 import type { Clock } from '../machinery/clock.ts'
 import { metricsContentType, type Metrics } from '../machinery/metrics.ts'
+import type { ProxyMetrics } from './proxy-metrics.ts'
+import type { SyncHealth } from './sync-health.ts'
 
 /** An address and a port to listen at; port 0 takes a free one. */
 export interface ListenAddress {
@@ -11,65 +13,69 @@ export interface ListenAddress {
 }
 
 export interface NodeHealthOptions {
-  readonly listen: ListenAddress
   readonly clock: Clock
-  /** Whether rules have been written, and nothing has been waiting for long to be. */
-  readonly isHealthy: () => boolean
-  /** When the rules were last as they should be; milliseconds since the epoch. */
-  readonly lastUpdated: () => number
+  readonly health: SyncHealth
   readonly node: () => Node | undefined
+  readonly numbers: Pick<ProxyMetrics, 'healthz' | 'livez'>
 }
 
 /** A deleted node, or one that the autoscaler is about to take, gets no new traffic from load balancers. */
 const goingTaint = 'ToBeDeletedByClusterAutoscaler'
 
+/** How a server answers a path; undefined: there is no such path. */
+export type Answerer = (path: string) => Answer | undefined
+
+export interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+}
+
 /**
  * `/healthz`: whether load balancers should send traffic through this node, `/livez`: whether the proxy works. Source:
  * kubernetes/pkg/proxy/healthcheck, proxy_health.go.
  */
-export async function serveNodeHealth(options: NodeHealthOptions): Promise<Server> {
-  const { listen, clock, isHealthy, lastUpdated, node } = options
-  return startServer(listen, (path) => {
+export function nodeHealth({ clock, health, node, numbers }: NodeHealthOptions): Answerer {
+  return (path) => {
     if (path !== '/healthz' && path !== '/livez') return undefined
-    const { metadata, spec } = node() ?? {}
-    const nodeEligible =
-      metadata?.deletionTimestamp === undefined && !spec?.taints?.some(({ key }) => key === goingTaint)
+    const healthy = health.isHealthy()
+    const nodeEligible = isEligible(node())
+    const isFine = healthy && (path === '/livez' || nodeEligible)
+    const status = isFine ? 200 : 503
+    numbers[path === '/livez' ? 'livez' : 'healthz'](status)
     const now = clock.now()
-    const updated = isHealthy() ? now : lastUpdated()
-    return {
-      status: isHealthy() && (nodeEligible || path === '/livez') ? 200 : 503,
-      type: 'application/json',
-      text: `{"lastUpdated": "${timeText(updated)}","currentTime": "${timeText(now)}", "nodeEligible": ${nodeEligible}}`,
+    const updated = health.lastUpdated()
+    const ofFamily = { lastUpdated: timeText(updated), healthy }
+    const said = {
+      lastUpdated: timeText(isFine ? now : updated),
+      currentTime: timeText(now),
+      ...(path === '/healthz' && { nodeEligible }),
+      healthy,
+      ...(updated !== undefined && { status: { IPv4: ofFamily, IPv6: ofFamily } }),
     }
-  })
+    return { status, type: 'application/json', text: JSON.stringify(said) }
+  }
+}
+
+function isEligible(node: Node | undefined): boolean {
+  if (!node || node.metadata?.deletionTimestamp !== undefined) return false
+  return !node.spec?.taints?.some(({ key }) => key === goingTaint)
 }
 
 /** `/metrics`, `/healthz` and `/proxyMode`, for programs on the node. Source: kubernetes/cmd/kube-proxy, metrics server. */
-export async function serveProxyMetrics(
-  listen: ListenAddress,
-  metrics: Metrics,
-  isHealthy: () => boolean,
-): Promise<Server> {
-  return startServer(listen, (path) => {
+export function proxyInformation(metrics: Metrics, isHealthy: () => boolean): Answerer {
+  return (path) => {
     if (path === '/metrics') return { status: 200, type: metricsContentType, text: metrics.text() }
     if (path === '/proxyMode') return { status: 200, type: 'text/plain; charset=utf-8', text: 'nftables' }
     if (path !== '/healthz') return undefined
     return isHealthy()
       ? { status: 200, type: 'text/plain; charset=utf-8', text: 'ok' }
       : { status: 500, type: 'text/plain; charset=utf-8', text: 'internal server error: not healthy' }
-  })
+  }
 }
 
-interface Answer {
-  readonly status: number
-  readonly type: string
-  readonly text: string
-}
-
-async function startServer(
-  { address, port }: ListenAddress,
-  answer: (path: string) => Answer | undefined,
-): Promise<Server> {
+/** Listens until it is closed. Throws when it cannot. */
+export async function serve({ address, port }: ListenAddress, answer: Answerer): Promise<Server> {
   const server = createServer((request, response) => {
     const found = answer((request.url ?? '/').split('?')[0]!)
     const { status, type, text } = found ?? { status: 404, type: 'text/plain', text: '404 page not found\n' }
@@ -81,7 +87,7 @@ async function startServer(
   return server
 }
 
-/** As Go writes a time: `2026-01-01 00:00:00 +0000 UTC`. */
-function timeText(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().replace('T', ' ').replace('Z', '')} +0000 UTC`
+/** As Go writes a time; the zero time where there is none. */
+function timeText(milliseconds: number | undefined): string {
+  return milliseconds === undefined ? '0001-01-01T00:00:00Z' : new Date(milliseconds).toISOString()
 }

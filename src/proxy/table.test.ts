@@ -3,8 +3,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
 import { seededRandom } from '../machinery/random.ts'
+import type { Service } from '../api/generated/core.v1.ts'
 import { endpointsOfPort } from './endpoints.ts'
-import type { Frontend } from './frontends.ts'
+import { frontendsOf, type Frontend } from './frontends.ts'
 import { dialects } from './nftables/ruleset.ts'
 import { createClaims, createProxyTable } from './table.ts'
 
@@ -36,7 +37,7 @@ function anEndpoint(host: number, isLocal = false) {
   }
 }
 
-const newTable = () => createProxyTable(dialects.IPv4, ['10.244.0.0/16'])
+const newTable = () => createProxyTable(dialects.IPv4, { podNetworks: ['10.244.0.0/16'] })
 
 /** The commands for a change after the table was first filled. */
 function changed(before: readonly Frontend[], after: readonly Frontend[]): string[] {
@@ -77,7 +78,7 @@ test('pods may reach themselves through a Service, unless they are on another no
       { addresses: ['10.244.0.9'], nodeName: 'here' },
     ],
   }
-  const endpoints = endpointsOfPort([slice], 'http', 'IPv4', { name: 'here' })
+  const endpoints = endpointsOfPort([slice], { name: 'http' }, 'IPv4', { name: 'here' })
   const hairpins = changed([], [aFrontend({ endpoints })]).filter((line) => line.includes('hairpins'))
   assert.deepEqual(hairpins, [
     'add element ip kube-proxy hairpins { 10.244.0.7 . 10.244.0.7, 10.244.0.9 . 10.244.0.9 }',
@@ -91,6 +92,53 @@ test('createClaims gives a place to the first, and to the next when it is free',
   assert.equal(claims.settle('default/b', [frontend]).granted.length, 0)
   assert.deepEqual([...claims.settle('default/a', []).freed], ['default/b'])
   assert.equal(claims.settle('default/b', [frontend]).granted.length, 1)
+})
+
+test('plan writes cluster addresses once for all ports, and places when they changed', () => {
+  const table = newTable()
+  const frontends = [80, 443].map((port) => aFrontend({ port, isClusterAddress: true }))
+  const places = { nodePortAddresses: ['192.0.2.1'], serviceNetworks: ['10.96.0.0/16'] }
+  const script = table.plan(new Map([['default/web', frontends]]), places)
+  assert.match(script, /add element ip kube-proxy cluster-addresses \{ 10\.96\.0\.20 \}\n/)
+  assert.match(script, /add element ip kube-proxy node-port-addresses \{ 192\.0\.2\.1 \}\n/)
+  assert.match(script, /add element ip kube-proxy service-networks \{ 10\.96\.0\.0\/16 \}\n/)
+  assert.equal(table.plan(new Map(), places), '')
+  assert.match(
+    table.plan(new Map(), { ...places, nodePortAddresses: [] }),
+    /^flush set ip kube-proxy node-port-addr/,
+  )
+})
+
+test('frontends of sloppy addresses and networks that overlap are no trouble for the kernel', () => {
+  const port = { name: 'http', port: 80, nodePort: 30_080 }
+  const service = (name: string, spec: Service['spec'], ip: string): Service => ({
+    metadata: { namespace: 'default', name },
+    spec: { type: 'LoadBalancer', ports: [port], ...spec },
+    status: { loadBalancer: { ingress: [{ ip }] } },
+  })
+  const services = [
+    service(
+      'a',
+      {
+        clusterIP: '10.96.0.1',
+        externalIPs: ['010.0.0.1', '10.0.0.1'],
+        loadBalancerSourceRanges: ['10.0.0.0/8', ' 10.1.0.0/16', '10.0.0.5/8', 'fd00::/8'],
+      },
+      '192.0.2.1',
+    ),
+    service('b', { clusterIP: '10.96.0.2', externalIPs: ['10.0.0.1'] }, '192.0.2.001'),
+  ]
+  const claims = createClaims()
+  const granted = services.map((one) => {
+    const key = one.metadata!.name!
+    const all = frontendsOf(one, [], { name: 'here', addresses: ['10.1.2.3'] })
+    return [key, claims.settle(key, all).granted] as const
+  })
+  const places = granted.map(([, frontends]) => frontends.map(({ address, port: at }) => address ?? `${at}`))
+  assert.deepEqual(places, [['10.96.0.1', '10.0.0.1', '192.0.2.1', '30080'], ['10.96.0.2']])
+  const balanced = granted[0]![1].find(({ sourceRanges }) => sourceRanges)
+  // The node is among those that may come; its packets to an address of its own have that as source.
+  assert.deepEqual(balanced?.sourceRanges, ['10.0.0.0/8', '192.0.2.1/32'])
 })
 
 const noNamespaces = spawnSync('unshare', ['--net', 'nft', 'list', 'tables']).status !== 0

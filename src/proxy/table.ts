@@ -1,5 +1,12 @@
 import { frontendKey, contributionOf, type Contribution } from './nftables/elements.ts'
-import { baseRuleset, countRuleset, type Dialect } from './nftables/ruleset.ts'
+import {
+  baseRuleset,
+  countRuleset,
+  placesRuleset,
+  type Dialect,
+  type TablePlaces,
+  type TableSettings,
+} from './nftables/ruleset.ts'
 import { emptyContribution, transaction, type ContributionChange } from './nftables/transaction.ts'
 import type { Frontend } from './frontends.ts'
 
@@ -9,17 +16,20 @@ import type { Frontend } from './frontends.ts'
  */
 export interface ProxyTable {
   /** Commands that replace what the Services in `frontends` had by what they have now; empty without a difference. */
-  plan(frontends: ReadonlyMap<string, readonly Frontend[]>): string
+  plan(frontends: ReadonlyMap<string, readonly Frontend[]>, places?: TablePlaces): string
 }
 
-export function createProxyTable(dialect: Dialect, podNetworks: readonly string[]): ProxyTable {
+const noPlaces: TablePlaces = { nodePortAddresses: [], serviceNetworks: [] }
+
+export function createProxyTable(dialect: Dialect, settings: TableSettings): ProxyTable {
   const contributions = new Map<string, Contribution>()
   const elementCounts = new Map<string, number>()
   const counts = new Set<number>()
   let isNew = true
+  let knownPlaces = placesRuleset(dialect, noPlaces)
 
   return {
-    plan(frontends) {
+    plan(frontends, places = noPlaces) {
       const changes: ContributionChange[] = []
       const newCounts = new Set<number>()
       for (const [service, list] of frontends) {
@@ -30,11 +40,15 @@ export function createProxyTable(dialect: Dialect, podNetworks: readonly string[
         if (list.length === 0) contributions.delete(service)
         else contributions.set(service, after)
       }
-      const base = isNew ? baseRuleset(dialect, podNetworks) : ''
+      const base = isNew ? baseRuleset(dialect, settings) : ''
       isNew = false
+      const wantedPlaces = placesRuleset(dialect, places)
+      const placed = wantedPlaces === knownPlaces ? '' : wantedPlaces
+      knownPlaces = wantedPlaces
       for (const count of newCounts) counts.add(count)
       return [
         base,
+        placed,
         ...[...newCounts].map((count) => countRuleset(dialect, count)),
         transaction(changes, dialect, elementCounts),
       ].join('')

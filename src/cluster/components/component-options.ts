@@ -94,6 +94,7 @@ export const schedulerOptions: Readonly<Record<string, Option>> = {
 
 export const proxyOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
+  config: { description: 'A KubeProxyConfiguration; the options here win over it', value: 'FILE' },
   'node-name': { description: 'Whose packets it directs (default: the name of the machine)', value: 'NAME' },
   'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
   'node-routes': {

@@ -36,15 +36,16 @@ export function processLog(): Logger {
 
 /**
  * Runs one component, over HTTPS as the kubeconfig says, until a signal ends the process. `configuration` is what /configz
- * shows: by name of its API group, as upstream's components do.
+ * shows: by name of its API group, as upstream's components do. `configuredKubeconfig` is used where --kubeconfig is not given.
  */
 export async function runComponent(
   input: CommandInput,
   name: string,
   start: (process: ComponentProcess) => Promise<RunningComponent>,
   configuration?: Readonly<Record<string, unknown>>,
+  configuredKubeconfig?: string,
 ): Promise<ExitCode> {
-  const file = input.text('kubeconfig')
+  const file = input.text('kubeconfig') ?? configuredKubeconfig
   if (file === undefined) throw new CliError('--kubeconfig is missing', exitCodes.usage)
   const stop = stopSignals()
   const log = processLog()

@@ -12,6 +12,7 @@ import {
   text,
 } from '../../api/configuration/configuration-schema.ts'
 import type { Taint } from '../../api/generated/core.v1.ts'
+import type { FixedFields } from '../../api/configuration/fixed-fields.ts'
 import type { ConfigurationKind } from '../../api/configuration/decode-configuration.ts'
 import type { ShutdownPeriod } from '../shutdown/shutdown-groups.ts'
 import type { Field, Schema } from '../../machinery/schema.ts'
@@ -120,11 +121,8 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   imageServiceEndpoint: text,
 }
 
-/**
- * Fields that this kubelet does not act on, with the one value each may have: what it does anyhow. Any other value would
- * be ignored, and is refused.
- */
-export const fixedFields: Readonly<Record<string, readonly [Schema | Field, unknown]>> = {
+/** Fields that this kubelet does not act on, with what it does anyhow. */
+export const fixedFields: FixedFields = {
   syncFrequency: [duration, '1m0s'],
   fileCheckFrequency: [duration, '20s'],
   httpCheckFrequency: [duration, '20s'],

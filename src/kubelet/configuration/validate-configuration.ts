@@ -1,4 +1,4 @@
-import { jsonEqual } from '../../machinery/equal.ts'
+import { fixedFieldErrors, isUnset } from '../../api/configuration/fixed-fields.ts'
 import { forbidden, invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
 import { parseDuration } from '../../machinery/duration.ts'
 import { isSignal, parseAmount } from '../eviction/threshold.ts'
@@ -15,7 +15,7 @@ export function validateConfiguration(
   refusals: FieldRefusals = {},
 ): string[] {
   const errors: FieldError[] = [
-    ...unsupported(configuration as Readonly<Record<string, unknown>>),
+    ...fixedFieldErrors(configuration as Readonly<Record<string, unknown>>, fixedFields),
     ...refused(configuration as Readonly<Record<string, unknown>>, refusals),
     ...evictionErrors(configuration),
     ...imageErrors(configuration),
@@ -53,34 +53,10 @@ export function validateConfiguration(
   return errors.map(({ field, message }) => `${field}: ${message}`)
 }
 
-/** A field that would have no effect is a mistake, where it says something else than what is done anyhow. */
-function unsupported(configuration: Readonly<Record<string, unknown>>): FieldError[] {
-  return Object.entries(fixedFields).flatMap(([name, [, value]]) => {
-    const given = configuration[name]
-    if (isUnset(given) || jsonEqual(given, value) || isSameDuration(given, value)) return []
-    return [forbidden(name, `not supported; may only be ${JSON.stringify(value)}`)]
-  })
-}
-
 function refused(configuration: Readonly<Record<string, unknown>>, refusals: FieldRefusals): FieldError[] {
   return Object.entries(refusals).flatMap(([name, why = '']) =>
     isUnset(configuration[name]) ? [] : [forbidden(name, why)],
   )
-}
-
-/** As upstream's defaulting sees it: files that programs write are full of these. */
-function isUnset(given: unknown): boolean {
-  if (given === undefined || given === null || given === '' || given === '0s') return true
-  return typeof given === 'object' && Object.keys(given).length === 0
-}
-
-function isSameDuration(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'string' || typeof b !== 'string' || !/^\d/.test(b) || !/^\d/.test(a)) return false
-  try {
-    return parseDuration(a) === parseDuration(b)
-  } catch {
-    return false
-  }
 }
 
 function evictionErrors(configuration: KubeletConfiguration): FieldError[] {

@@ -40,6 +40,7 @@ export function contributionOf(frontends: readonly Frontend[], dialect: Dialect)
     const key = place.slice(lookup.length + 1)
     for (const { address, isElsewhere } of endpoints)
       if (!isElsewhere) elements.set(`hairpins ${address} . ${address}`, '')
+    if (frontend.isClusterAddress) elements.set(`cluster-addresses ${frontend.address}`, '')
     for (const range of frontend.sourceRanges ?? []) {
       elements.set(`guarded ${key}`, '')
       elements.set(`allowed-sources ${key} . ${range}`, '')
