@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Node, Pod, PodStatus } from '../api/generated/core.v1.ts'
+import type { Pod, PodStatus } from '../api/generated/core.v1.ts'
 import {
   configMaps,
   nodes,
@@ -16,54 +15,40 @@ import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
 import { keyOf } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
-import { quantityValue } from '../machinery/quantity.ts'
-import type { RunningDevices } from './devices/start-devices.ts'
+import { kubeletConfiguration } from './configuration/describe-options.ts'
 import { noPodResources } from './devices/pod-resources.ts'
-import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
+import type { RunningDevices } from './devices/start-devices.ts'
 import type { EvictionManager } from './eviction/eviction-manager.ts'
 import { guardNode } from './eviction/guard-node.ts'
 import { createImagePuller } from './images/image-puller.ts'
-import { removeStrayLogs } from './logs/remove-logs.ts'
 import { createLogRotator } from './logs/log-rotation.ts'
-import { writeCNIConfig } from './network/cni-config.ts'
 import { parseResolvConf } from './network/dns.ts'
+import { followPodCIDRs } from './network/pod-cidrs.ts'
+import { describeNode, openRuntime, pathsOf, readResolvConf, setUpCgroups } from './node-environment.ts'
 import { inspectMachine, primaryAddress } from './node/machine.ts'
 import { keepNodeLease } from './node/node-lease.ts'
-import { resourcesOf, type NodeDescription } from './node/node-object.ts'
+import { resourcesOf } from './node/node-object.ts'
 import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
-import { kubeletConfiguration } from './configuration/describe-options.ts'
-import type {
-  KubeletOptions,
-  KubeletServerOptions,
-  RuntimeChoice,
-  ServingCertificate,
-  ShutdownSettings,
-} from './options.ts'
+import type { KubeletOptions, KubeletServerOptions, ServingCertificate } from './options.ts'
 import { startPlugins } from './plugins/start-plugins.ts'
+import { openComponentPods } from './pods/component-pods.ts'
+import { removePodLeftovers } from './pods/leftovers.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
 import { isStaticPod } from './pods/pod.ts'
-import type { KubeletPaths, PodServices } from './pods/services.ts'
+import type { PodServices } from './pods/services.ts'
 import { createStatusWriter } from './pods/status-writer.ts'
-import { openComponentRuntime } from './runtime/component/component-runtime.ts'
-import { instrumentedRuntime } from './runtime/instrumented-runtime.ts'
+import { createProbeMetrics } from './probes/probe-metrics.ts'
 import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
-import type { ContainerRuntime } from './runtime/runtime.ts'
-import {
-  createSimulatedRuntime,
-  type SimulatedRuntimeOptions,
-} from './runtime/simulated/simulated-runtime.ts'
 import { startKubeletServer } from './server/kubelet-server.ts'
 import { observePods } from './server/pod-metrics.ts'
-import { createProbeMetrics } from './probes/probe-metrics.ts'
 import type { ShutdownManager } from './shutdown/shutdown-manager.ts'
 import { shutdownRefusal } from './shutdown/shutdown-refusal.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
-import { leftoverPods } from './volumes/leftover-pods.ts'
-import { systemMounter } from './volumes/mounts.ts'
 import type { RunningCsi } from './volumes/csi/start-csi.ts'
+import { systemMounter } from './volumes/mounts.ts'
 import type { PayloadSources } from './volumes/payload.ts'
 import type { ClaimSource } from './volumes/persistent-volume.ts'
 import { makeRootDirectory } from './volumes/root-directory.ts'
@@ -95,20 +80,12 @@ export async function startKubelet(
   /** Nothing looks after the node before it is registered: until then it has no pods. */
   let guard: EvictionManager | undefined
   const server = options.server && (await startServer(options.server))
-  const description: NodeDescription = {
+  const description = describeNode(options, {
     name: nodeName,
     addresses: nodeIPs,
-    labels: options.registerLabels ?? {},
-    taints: options.registerTaints ?? [],
-    maxPods: options.maxPods ?? 110,
     port: server?.port ?? 0,
-    ...(options.providerID !== undefined && { providerID: options.providerID }),
-    reserved: {
-      milliCPU: options.reserved?.milliCPU ?? 0,
-      memoryBytes: options.reserved?.memoryBytes ?? 0,
-    },
     machine,
-  }
+  })
   const { allocatable } = resourcesOf(description)
   const cgroups = await setUpCgroups(runtime, options, description)
   const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
@@ -272,34 +249,19 @@ export async function startKubelet(
     }
   }
 
-  const componentRuntime = await openComponentRuntime({
-    clock,
+  const components = await openComponentPods({
+    services,
+    sources,
+    nodeAddress: () => nodeIPs[0] ?? '',
     ...(options.staticPodDirectory !== undefined && {
       stateDirectory: join(paths.rootDirectory, 'components'),
     }),
-    nodeAddress: () => nodeIPs[0] ?? '',
-  })
-  const componentObserver = createObserver({
-    runtime: componentRuntime,
-    clock,
-    log,
     onChange: (uid) => manager.observed(uid),
   })
-  const components: PodServices = {
-    ...services,
-    runtime: componentRuntime,
-    observer: componentObserver,
-    volumes: createSimulatedVolumeManager(sources),
-    images: createImagePuller(componentRuntime, clock),
-    cgroups: noCgroups,
-    resources: noPodResources,
-    networkReady: async () => {},
-    services: async () => [],
-  }
 
   const manager = createPodManager({
     services,
-    components,
+    components: components.services,
     informer: podInformer,
     log,
     node: () => reporter.node,
@@ -347,7 +309,7 @@ export async function startKubelet(
         find: (namespace, name) => manager.find(namespace, name),
         servicesOf: (pod) => manager.servicesOf(pod),
         get runtimes() {
-          return [services, components]
+          return [services, components.services]
         },
         health: () => monitor.runtimeProblem ?? observer.health(),
         configuration: () => kubeletConfiguration(options),
@@ -357,9 +319,9 @@ export async function startKubelet(
     )
   }
 
-  await Promise.all([monitor.check(), observer.relist(), componentObserver.relist()])
+  await Promise.all([monitor.check(), observer.relist(), components.look()])
   observer.start(() => !manager.isEmpty)
-  componentObserver.start(() => componentObserver.podUIDs().length > 0)
+  components.start()
   let staticSource: StaticPodSource | undefined
   if (options.staticPodDirectory !== undefined) {
     staticSource = await watchStaticPods({
@@ -374,46 +336,24 @@ export async function startKubelet(
     })
   }
 
-  const applyPodCIDRs = podCIDRApplier()
-  if (options.podCIDRs) await applyPodCIDRs(options.podCIDRs)
-  const unsubscribe = nodeInformer.onChange(({ type, object }) => {
-    if (type !== 'deleted') onNode(object)
+  const podCIDRs = await followPodCIDRs({
+    nodes: nodeInformer,
+    fixed: options.podCIDRs,
+    cni: options.cni,
+    runtime,
+    monitor,
+    log,
   })
-  function onNode(node: Node): void {
-    const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = node.spec ?? {}
-    if (podCIDRs.length === 0 || options.podCIDRs) return
-    applyPodCIDRs(podCIDRs).catch((error: unknown) => log.error('setting the pod CIDR failed', { error }))
-  }
-
-  /** Tells the runtime and its network where pods' addresses come from, once for each answer. */
-  function podCIDRApplier(): (podCIDRs: readonly string[]) => Promise<void> {
-    let applied = ''
-    return async (podCIDRs) => {
-      const text = podCIDRs.join(',')
-      if (text === applied) return
-      applied = text
-      if (options.cni) await writeCNIConfig(podCIDRs, options.cni)
-      await runtime.updatePodCIDR(text)
-      await monitor.check()
-    }
-  }
-
   started.resolve()
-  /** Volumes, cgroups and logs of pods that have gone while no kubelet ran, and whose containers had gone before. */
-  async function removeLeftovers(): Promise<void> {
-    for (const uid of await leftoverPods(paths, (uid) => manager.findByUID(uid) !== undefined)) {
-      log.info('removing what a pod has left', { uid })
-      await volumes.remove(uid).catch((error: unknown) => log.warn('removing volumes failed', { uid, error }))
-      await cgroups.remove(uid).catch((error: unknown) => log.warn('removing cgroups failed', { uid, error }))
-    }
-    for (const uid of devices?.podUIDs() ?? []) {
-      if (manager.findByUID(uid)) continue
-      await services.resources
-        .release(uid)
-        .catch((error: unknown) => log.warn('taking devices back failed', { uid, error }))
-    }
-    await removeStrayLogs(paths.podLogsDirectory, (uid) => manager.findByUID(uid) !== undefined)
-  }
+  const removeLeftovers = () =>
+    removePodLeftovers({
+      paths,
+      volumes,
+      cgroups,
+      log,
+      devices,
+      isKnown: (uid) => manager.findByUID(uid) !== undefined,
+    })
 
   const plugins =
     csi &&
@@ -427,24 +367,20 @@ export async function startKubelet(
       clock,
       log,
     })
-  if (options.shutdown) shutdown = await openShutdown(options.shutdown)
-  const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
-  async function openShutdown({ periods, inhibitor }: ShutdownSettings): Promise<ShutdownManager> {
-    const { createShutdownManager } = await import('./shutdown/shutdown-manager.ts')
-    return createShutdownManager({
-      inhibitor: inhibitor ?? (await import('./shutdown/logind-inhibitor.ts')).logindInhibitor(),
-      periods,
+  if (options.shutdown) {
+    const { openShutdown } = await import('./shutdown/open-shutdown.ts')
+    shutdown = openShutdown({
+      settings: options.shutdown,
+      manager,
       clock,
       log,
       metrics: context.metrics,
       // The machine ends its own processes itself.
-      pods: () => manager.active().filter((pod) => manager.servicesOf(pod) === services),
-      end: ({ metadata }, failure) => manager.end(metadata?.uid ?? '', failure),
-      hasEnded: ({ metadata }) => manager.isReleased(metadata?.uid ?? ''),
+      isOurs: (pod) => manager.servicesOf(pod) === services,
       onChange: () => reporter.changed(),
     })
   }
-
+  const lease = keepNodeLease({ client, clock, random, log, nodeName, node: () => reporter.node })
   let stopping = false
   const ready = (async () => {
     await podInformer.synced
@@ -479,14 +415,13 @@ export async function startKubelet(
     async stop() {
       stopping = true
       await server?.stop()
-      unsubscribe()
+      podCIDRs.stop()
       staticSource?.stop()
       rotator.stop()
       guard?.stop()
       shutdown?.stop()
       monitor.stop()
       observer.stop()
-      componentObserver.stop()
       await plugins?.stop()
       csi?.stop()
       await devices?.stop()
@@ -495,57 +430,9 @@ export async function startKubelet(
       secretTracker.stop()
       await statusWriter.stop()
       await recorder.stop()
-      await componentRuntime.close()
+      await components.close()
       if (options.runtime.type !== 'given') await runtime.close()
       if (options.runtime.type === 'cri') await manager.idle()
     },
   }
-}
-
-/** A path of '' means that pods get nothing from the node, as upstream's --resolv-conf. */
-async function readResolvConf(path = '/etc/resolv.conf'): Promise<string> {
-  return path === '' ? '' : await readFile(path, 'utf8').catch(() => '')
-}
-
-/** gRPC and CRI's messages are loaded only where they are used. */
-async function openRuntime(
-  choice: RuntimeChoice,
-  { clock, metrics }: ComponentContext,
-  annotationsOf: NonNullable<SimulatedRuntimeOptions['annotationsOf']>,
-): Promise<ContainerRuntime> {
-  switch (choice.type) {
-    case 'given':
-      return choice.runtime
-    case 'simulated':
-      return createSimulatedRuntime({ annotationsOf, ...choice, clock })
-    case 'cri': {
-      const { openCriRuntime } = await import('./runtime/cri/cri-runtime.ts')
-      return instrumentedRuntime(await openCriRuntime(choice), metrics, clock)
-    }
-  }
-}
-
-function pathsOf(options: KubeletOptions): KubeletPaths {
-  const rootDirectory = options.rootDirectory ?? '/var/lib/kubelet'
-  const containerLogs = options.containerLogsDirectory ?? '/var/log/containers'
-  return {
-    rootDirectory,
-    podLogsDirectory: options.podLogsDirectory ?? '/var/log/pods',
-    ...(containerLogs !== '' && { containerLogsDirectory: containerLogs }),
-    seccompDirectory: options.seccompDirectory ?? join(rootDirectory, 'seccomp'),
-  }
-}
-
-async function setUpCgroups(
-  runtime: ContainerRuntime,
-  options: KubeletOptions,
-  description: NodeDescription,
-): Promise<CgroupManager> {
-  if (!runtime.usesHost) return noCgroups
-  const cgroups = await openCgroups(options.cgroupRoot ?? '/', options.podPidsLimit)
-  await cgroups.setUp({
-    milliCPU: description.machine.cpus * 1000 - description.reserved.milliCPU,
-    memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - description.reserved.memoryBytes,
-  })
-  return cgroups
 }

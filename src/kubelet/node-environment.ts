@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ComponentContext } from '../client/component.ts'
+import { quantityValue } from '../machinery/quantity.ts'
+import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
+import { resourcesOf, type NodeDescription } from './node/node-object.ts'
+import type { KubeletOptions, RuntimeChoice } from './options.ts'
+import type { KubeletPaths } from './pods/services.ts'
+import { instrumentedRuntime } from './runtime/instrumented-runtime.ts'
+import type { ContainerRuntime } from './runtime/runtime.ts'
+import {
+  createSimulatedRuntime,
+  type SimulatedRuntimeOptions,
+} from './runtime/simulated/simulated-runtime.ts'
+
+/** The node as its options and its machine make it. */
+export function describeNode(
+  { registerLabels, registerTaints, maxPods, providerID, reserved }: KubeletOptions,
+  found: Pick<NodeDescription, 'name' | 'addresses' | 'port' | 'machine'>,
+): NodeDescription {
+  return {
+    ...found,
+    labels: registerLabels ?? {},
+    taints: registerTaints ?? [],
+    maxPods: maxPods ?? 110,
+    ...(providerID !== undefined && { providerID }),
+    reserved: { milliCPU: reserved?.milliCPU ?? 0, memoryBytes: reserved?.memoryBytes ?? 0 },
+  }
+}
+
+/** A path of '' means that pods get nothing from the node, as upstream's --resolv-conf. */
+export async function readResolvConf(path = '/etc/resolv.conf'): Promise<string> {
+  return path === '' ? '' : await readFile(path, 'utf8').catch(() => '')
+}
+
+/** gRPC and CRI's messages are loaded only where they are used. */
+export async function openRuntime(
+  choice: RuntimeChoice,
+  { clock, metrics }: ComponentContext,
+  annotationsOf: NonNullable<SimulatedRuntimeOptions['annotationsOf']>,
+): Promise<ContainerRuntime> {
+  switch (choice.type) {
+    case 'given':
+      return choice.runtime
+    case 'simulated':
+      return createSimulatedRuntime({ annotationsOf, ...choice, clock })
+    case 'cri': {
+      const { openCriRuntime } = await import('./runtime/cri/cri-runtime.ts')
+      return instrumentedRuntime(await openCriRuntime(choice), metrics, clock)
+    }
+  }
+}
+
+export function pathsOf(options: KubeletOptions): KubeletPaths {
+  const rootDirectory = options.rootDirectory ?? '/var/lib/kubelet'
+  const containerLogs = options.containerLogsDirectory ?? '/var/log/containers'
+  return {
+    rootDirectory,
+    podLogsDirectory: options.podLogsDirectory ?? '/var/log/pods',
+    ...(containerLogs !== '' && { containerLogsDirectory: containerLogs }),
+    seccompDirectory: options.seccompDirectory ?? join(rootDirectory, 'seccomp'),
+  }
+}
+
+export async function setUpCgroups(
+  runtime: ContainerRuntime,
+  options: KubeletOptions,
+  description: NodeDescription,
+): Promise<CgroupManager> {
+  if (!runtime.usesHost) return noCgroups
+  const cgroups = await openCgroups(options.cgroupRoot ?? '/', options.podPidsLimit)
+  await cgroups.setUp({
+    milliCPU: description.machine.cpus * 1000 - description.reserved.milliCPU,
+    memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - description.reserved.memoryBytes,
+  })
+  return cgroups
+}
