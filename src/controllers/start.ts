@@ -115,7 +115,7 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
     daemonSetReconciler(),
     endpointsReconciler(),
     endpointSliceReconciler(),
-    endpointSliceMirroringReconciler,
+    endpointSliceMirroringReconciler(),
     ...(loadBalancers === undefined ? [] : [loadBalancersReconciler(loadBalancers)]),
     disruptionReconciler,
     stalePodDisruptionReconciler,

@@ -237,7 +237,7 @@ void describe('endpointsReconciler', () => {
 
 void describe('endpointSliceMirroringReconciler', () => {
   void it('mirrors Endpoints of a service without a selector, and takes the copy back', async () => {
-    const harness = await runReconcilers([endpointSliceMirroringReconciler], ({ client }) => {
+    const harness = await runReconcilers([endpointSliceMirroringReconciler()], ({ client }) => {
       client.seed(services, { metadata: { namespace: 'default', name: 'manual' }, spec: {} })
       const subsets = [
         {
@@ -266,6 +266,33 @@ void describe('endpointSliceMirroringReconciler', () => {
     await harness.edit(endpoints, 'default/manual', (object) => ({ ...object, subsets: [] }))
     await harness.settle()
     assert.deepEqual(await harness.all(endpointSlices), [])
+    await harness.stop()
+  })
+
+  void it('mirrors a thousand addresses of a subset, in one slice, and says what it left out', async () => {
+    const address = (index: number) => ({ ip: `10.0.${index >> 8}.${index & 255}` })
+    const addresses = [{ ip: 'nowhere' }, ...Array.from({ length: 1005 }, (_, index) => address(index))]
+    const metadata = { namespace: 'default', name: 'manual' }
+    const harness = await runReconcilers([endpointSliceMirroringReconciler()], ({ client }) => {
+      client.seed(services, { metadata, spec: {} })
+      client.seed(endpoints, { metadata, subsets: [{ addresses, ports: [{ port: 80 }] }] })
+    })
+    const slices = await harness.all(endpointSlices)
+    assert.deepEqual(
+      slices.map(({ endpoints: held }) => held!.length),
+      [1000],
+    )
+    assert.deepEqual(await harness.events(), [
+      'InvalidIPAddress: Skipped 1 invalid IP addresses when mirroring to EndpointSlices',
+      'TooManyAddressesToMirror: A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. ' +
+        '6 addresses were skipped',
+    ])
+    const text = harness.metrics.text()
+    for (const series of ['changes{operation="create"} 1', 'endpoints_desired 1000', 'num_endpoint_slices 1'])
+      assert.ok(text.includes(`\nendpoint_slice_mirroring_controller_${series}\n`), series)
+    await harness.client.delete(endpoints, { namespace: 'default', name: 'manual' })
+    await harness.settle()
+    assert.ok(harness.metrics.text().includes('\nendpoint_slice_mirroring_controller_endpoints_desired 0\n'))
     await harness.stop()
   })
 })

@@ -92,6 +92,22 @@ void describe('endpointSliceReconciler', () => {
     assert.equal((await hints()).split(' ').sort().join(' '), 'a a b b b b')
   })
 
+  void it('follows the pods of a service that is on its way out, but makes no new slices', async () => {
+    const leaving = (service: Service): Service => ({
+      ...service,
+      metadata: { ...service.metadata, finalizers: ['e.com/hold'] },
+    })
+    await start(leaving(aService()), [aBackend(1, 'a1')])
+    await harness.client.delete(services, { namespace: 'default', name: 'web' })
+    await harness.client.create(pods, aBackend(2, 'b1'))
+    await harness.settle()
+    const [slice] = await harness.all(endpointSlices)
+    assert.equal(slice!.endpoints!.length, 2)
+    await harness.client.delete(endpointSlices, { namespace: 'default', name: slice!.metadata!.name! })
+    await harness.settle()
+    assert.deepEqual(await harness.all(endpointSlices), [])
+  })
+
   void it('replaces slices of a service of the same name that is gone', async () => {
     const slice = {
       metadata: {

@@ -66,8 +66,7 @@ export function endpointSliceReconciler(): Reconciler {
         hints.forget(key)
         measured.forget(key)
       }
-      if (!service || isDeleting(service) || !service.spec?.selector || service.spec.type === 'ExternalName')
-        return done
+      if (!service?.spec?.selector || service.spec.type === 'ExternalName') return done
 
       const selected = cache(pods)
         .list(service.metadata?.namespace)
@@ -141,7 +140,8 @@ async function writeSlices(
     const hinted = hints.assign(service, family, endpoints, existing, context)
     const items = found.map(({ ports }, index) => ({ ports, endpoint: hinted[index]! }))
     const groups = groupByPorts(items)
-    const plan = planSlices(existing, groups)
+    // The slices of a service that is on its way out go with it; one that is made now could outlive it.
+    const plan = { ...planSlices(existing, groups), ...(isDeleting(service) && { create: [] }) }
     let changed = plan.create.length + plan.update.length + plan.delete.length
     const written = new Set([...plan.update.map(({ slice }) => slice), ...plan.delete])
     for (const content of plan.create) {

@@ -172,22 +172,27 @@ export function slicesOfFamily(
   return slices.filter(({ addressType }) => addressType === family)
 }
 
-/** How many endpoints of the groups' ports the slices lack, and how many they have too many. */
+/** How many endpoints of the groups' ports the slices lack, have too many, and hold otherwise than they should. */
 export function compareEndpoints(
   existing: readonly EndpointSlice[],
   groups: readonly PortGroup[],
-): { readonly added: number; readonly removed: number } {
-  let [added, removed] = [0, 0]
+): { readonly added: number; readonly removed: number; readonly updated: number } {
+  let [added, removed, updated] = [0, 0, 0]
   for (const { ports, endpoints } of groups) {
     const key = portsKey(ports)
-    const held = new Set(
-      existing
-        .filter((slice) => portsKey(slice.ports ?? []) === key)
-        .flatMap((slice) => (slice.endpoints ?? []).map(endpointIdentity)),
-    )
-    const wanted = new Set(endpoints.map(endpointIdentity))
-    added += [...wanted].filter((endpoint) => !held.has(endpoint)).length
-    removed += [...held].filter((endpoint) => !wanted.has(endpoint)).length
+    const slices = existing.filter((slice) => portsKey(slice.ports ?? []) === key)
+    const held = byIdentity(slices.flatMap((slice) => slice.endpoints ?? []))
+    const wanted = byIdentity(endpoints)
+    removed += [...held.keys()].filter((identity) => !wanted.has(identity)).length
+    for (const [identity, endpoint] of wanted) {
+      const now = held.get(identity)
+      if (!now) added++
+      else if (!jsonEqual(now, endpoint)) updated++
+    }
   }
-  return { added, removed }
+  return { added, removed, updated }
+}
+
+function byIdentity(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoint> {
+  return new Map(endpoints.map((endpoint) => [endpointIdentity(endpoint), endpoint]))
 }

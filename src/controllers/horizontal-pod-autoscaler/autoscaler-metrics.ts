@@ -8,7 +8,11 @@ export interface AutoscalerMetrics {
   /** A look at an autoscaler begins; what is returned ends it. */
   started(clock: Clock): (action: Action, fault: Fault) => void
   /** The same, for one metric of it. */
-  metricStarted(metricType: string, clock: Clock): (fault: Fault) => void
+  metricStarted(metricType: string, clock: Clock): (action: Action, fault: Fault) => void
+  /** How many replicas an autoscaler wants; undefined when it is gone. */
+  tellDesired(namespace: string, name: string, replicas: number | undefined): void
+  /** How many autoscalers there are. */
+  tellCount(count: number): void
 }
 
 const buckets = exponentialBuckets(0.001, 2, 15)
@@ -38,7 +42,21 @@ export function createAutoscalerMetrics(metrics: Metrics): AutoscalerMetrics {
     labels: ['action', 'error', 'metric_type'],
     buckets,
   })
+  const desired = metrics.gauge({
+    name: `${prefix}_desired_replicas`,
+    help: 'Current desired replica count for HPA objects.',
+    labels: ['namespace', 'hpa_name'],
+  })
+  const count = metrics.gauge({
+    name: `${prefix}_num_horizontal_pod_autoscalers`,
+    help: 'Current number of controlled HPA objects.',
+  })
   return {
+    tellDesired(namespace, hpa_name, replicas) {
+      if (replicas === undefined) desired.remove({ namespace, hpa_name })
+      else desired.with({ namespace, hpa_name }).set(replicas)
+    },
+    tellCount: (number) => count.with({}).set(number),
     started(clock) {
       const startMs = clock.monotonic()
       return (action, error) => {
@@ -48,8 +66,8 @@ export function createAutoscalerMetrics(metrics: Metrics): AutoscalerMetrics {
     },
     metricStarted(metricType, clock) {
       const startMs = clock.monotonic()
-      return (error) => {
-        const labels = { action: 'none', error, metric_type: metricType }
+      return (action, error) => {
+        const labels = { action, error, metric_type: metricType }
         computations.with(labels).add()
         computationSeconds.with(labels).observe((clock.monotonic() - startMs) / 1000)
       }

@@ -37,11 +37,14 @@ export interface MetricProposal {
 export class MetricError extends Error {
   readonly reason: string
   readonly detail: string
-  constructor(reason: string, detail: string, message: string) {
+  /** Whether the spec is at fault, not what it asks for. */
+  readonly isOfSpec: boolean
+  constructor(reason: string, detail: string, message: string, isOfSpec = false) {
     super(message)
     this.name = 'MetricError'
     this.reason = reason
     this.detail = detail
+    this.isOfSpec = isOfSpec
   }
 }
 
@@ -81,7 +84,7 @@ export async function evaluateMetric(
     }
     default: {
       const message = `unknown metric source type ${JSON.stringify(spec.type)}`
-      throw new MetricError('InvalidMetricSourceType', message, message)
+      throw new MetricError('InvalidMetricSourceType', message, message, true)
     }
   }
 }
@@ -101,7 +104,8 @@ async function told(
     return await evaluate()
   } catch (error) {
     const detail = messageOf(error)
-    throw new MetricError(reason, detail, `failed to get ${what} value: ${detail}`)
+    const isOfSpec = error instanceof TargetError
+    throw new MetricError(reason, detail, `failed to get ${what} value: ${detail}`, isOfSpec)
   }
 }
 
@@ -252,8 +256,11 @@ function replicasForScaled(
   return replicasForValue(usage, milliValue, quantityMilliValue(target), options)
 }
 
-function neitherTarget(source: string, which: string): Error {
-  return new Error(`invalid ${source} metric source: neither ${which} target was set`)
+/** The spec does not say what the metric should be. */
+class TargetError extends Error {}
+
+function neitherTarget(source: string, which: string): TargetError {
+  return new TargetError(`invalid ${source} metric source: neither ${which} target was set`)
 }
 
 function milli(value: number): Quantity {

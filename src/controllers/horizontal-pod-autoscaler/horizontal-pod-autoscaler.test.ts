@@ -10,6 +10,7 @@ import {
 } from '../../api/generated/resources.ts'
 import type { TestContext } from '../../client/testing/test-context.ts'
 import { forbidden } from '../../machinery/status-errors.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
 import { aPod } from '../testing/a-pod.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { horizontalPodAutoscalerReconciler } from './horizontal-pod-autoscaler.ts'
@@ -76,6 +77,7 @@ const hits: MetricSpec = {
 
 void describe('horizontalPodAutoscalerReconciler', () => {
   let harness: ReconcilerHarness
+  let measured: () => string
   afterEach(() => harness.stop())
 
   const status = async (name = 'web') =>
@@ -88,7 +90,9 @@ void describe('horizontalPodAutoscalerReconciler', () => {
     autoscaler: HorizontalPodAutoscaler,
     seed: (context: TestContext) => void = () => {},
   ): Promise<void> {
-    harness = await runReconcilers([horizontalPodAutoscalerReconciler()], (context) => {
+    const metrics = createMetrics()
+    measured = metrics.text
+    harness = await runReconcilers([horizontalPodAutoscalerReconciler({ metrics })], (context) => {
       context.client.served.set(
         '/apis/custom.metrics.k8s.io',
         JSON.stringify({ versions: [{ version: 'v1beta2' }] }),
@@ -210,6 +214,19 @@ void describe('horizontalPodAutoscalerReconciler', () => {
     assert.equal(await replicas(), 4)
     assert.deepEqual((await conditions())[1], 'ScalingActive=True ValidMetricFound')
     assert.ok(!(await harness.events()).some((event) => event.startsWith('FailedComputeMetricsReplicas')))
+    const prefix = 'horizontal_pod_autoscaler_controller'
+    for (const series of [
+      'reconciliations_total{action="scale_up",error="internal"} 1',
+      'metric_computation_total{action="scale_up",error="none",metric_type="Resource"} 1',
+      'metric_computation_total{action="none",error="internal",metric_type="Object"} 1',
+      'desired_replicas{namespace="default",hpa_name="web"} 4',
+      'num_horizontal_pod_autoscalers 1',
+    ])
+      assert.ok(measured().includes(`\n${prefix}_${series}\n`), series)
+    await harness.client.delete(horizontalPodAutoscalers, { namespace: 'default', name: 'web' })
+    await harness.settle()
+    assert.ok(measured().includes(`\n${prefix}_num_horizontal_pod_autoscalers 0\n`))
+    assert.ok(!measured().includes('hpa_name="web"'))
   })
 
   void it('follows the metric that asks for most', async () => {

@@ -11,11 +11,16 @@ import { jsonEqual } from '../../machinery/equal.ts'
 import { matchesLabels, parseLabelSelector } from '../../machinery/label-selector.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
 import { quantityToFloat } from '../../machinery/quantity.ts'
-import { keyOf } from '../../machinery/resource.ts'
+import { keyOf, parseKey } from '../../machinery/resource.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { messageOf } from '../pods/pod-control.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
-import { createAutoscalerMetrics, type AutoscalerMetrics } from './autoscaler-metrics.ts'
+import {
+  createAutoscalerMetrics,
+  type Action,
+  type AutoscalerMetrics,
+  type Fault,
+} from './autoscaler-metrics.ts'
 import { evaluateMetric, MetricError, type MetricProposal, type Scaled } from './evaluate-metric.ts'
 import { limitChange, remember, type ScaleHistory } from './limit-change.ts'
 import { createMetricsClient, type MetricsClient } from './metrics-client.ts'
@@ -50,6 +55,8 @@ interface Sync {
   readonly metrics: MetricsClient
   readonly context: ReconcileContext
   status: HorizontalPodAutoscalerStatus
+  /** Of the first thing that failed. */
+  fault: Fault
 }
 
 /** Nothing more can be done this time; told already by conditions and events. */
@@ -146,10 +153,7 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
   }
 
   /** What the metric asks for that asks for most. Metrics that fail stand in the way of scaling down only. */
-  async function wantedOf(
-    sync: Sync,
-    scaled: Scaled,
-  ): Promise<MetricProposal & { readonly failure?: string }> {
+  async function wantedOf(sync: Sync, scaled: Scaled): Promise<MetricProposal> {
     const { autoscaler, context } = sync
     const specs = autoscaler.spec.metrics ?? []
     const calculator = calculatorOptions(autoscaler, context.clock.now())
@@ -163,10 +167,12 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
         const proposal = await evaluateMetric(spec, scaled, sync.metrics, calculator)
         found.push(proposal)
         currentMetrics.push(proposal.status)
-        finished?.('none')
+        finished?.(actionOf(scaled.specReplicas, proposal.replicas), 'none')
       } catch (error) {
         if (!(error instanceof MetricError)) throw error
-        finished?.('internal')
+        const fault = error.isOfSpec ? 'spec' : 'internal'
+        if (sync.fault === 'none') sync.fault = fault
+        finished?.('none', fault)
         context.events.event(autoscaler, 'Warning', error.reason, error.detail)
         failures.push(error)
         currentMetrics.push({ type: '' })
@@ -174,9 +180,6 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
     }
     sync.status = { ...sync.status, currentMetrics }
     const [first] = failures
-    const failure =
-      first &&
-      `invalid metrics (${failures.length} invalid out of ${specs.length}), first error is: ${first.message}`
     const most = found.reduce<MetricProposal | undefined>(
       (best, next) => (best && best.replicas >= next.replicas ? best : next),
       undefined,
@@ -184,11 +187,12 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
     if (!most || (first && most.replicas < scaled.specReplicas)) {
       const detail = `the HPA was unable to compute the replica count: ${first?.detail ?? ''}`
       tell(sync, 'ScalingActive', 'False', first?.reason ?? '', detail)
-      throw new NoReplicaCountError(failure ?? '')
+      const invalid = `invalid metrics (${failures.length} invalid out of ${specs.length})`
+      throw new NoReplicaCountError(first ? `${invalid}, first error is: ${first.message}` : '')
     }
     const message = `the HPA was able to successfully calculate a replica count from ${most.metricName}`
     tell(sync, 'ScalingActive', 'True', 'ValidMetricFound', message)
-    return { ...most, ...(failure !== undefined && { failure }) }
+    return most
   }
 
   /** How many replicas there should be, and why. */
@@ -272,8 +276,9 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
       const { replicas, reason } = await desiredOf(sync, target)
       if (replicas !== currentReplicas) await rescale(sync, target, replicas, reason)
       sync.status = { ...sync.status, desiredReplicas: replicas }
-      const action = replicas > currentReplicas ? 'scale_up' : 'scale_down'
-      finished?.(replicas === currentReplicas ? 'none' : action, 'none')
+      finished?.(actionOf(currentReplicas, replicas), sync.fault)
+      const { namespace = '', name = '' } = sync.autoscaler.metadata ?? {}
+      measured?.tellDesired(namespace, name, replicas)
     } catch (error) {
       if (!(error instanceof SyncError)) throw error
       if (error instanceof NoReplicaCountError) {
@@ -295,9 +300,13 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
       const autoscaler = context.cache(horizontalPodAutoscalers).get(key)
       if (!autoscaler) {
         memories.delete(key)
+        const { namespace = '', name } = parseKey(key)
+        measured?.tellDesired(namespace, name, undefined)
+        measured?.tellCount(memories.size)
         return done
       }
       const memory = memoryOf(key, autoscaler)
+      measured?.tellCount(memories.size)
       const waitMs = memory.dueMs - context.clock.monotonic()
       // Its own status is no reason to look again.
       if (waitMs > 0 && jsonEqual(memory.spec, autoscaler.spec)) return again(waitMs)
@@ -306,10 +315,11 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
       const metrics = createMetricsClient(context.client, (kind) => resourcesOfKind(context.client, kind))
       const status = autoscaler.status ?? { desiredReplicas: 0 }
       const finished = measured?.started(context.clock)
+      const sync: Sync = { autoscaler, memory, metrics, context, status, fault: 'none' }
       try {
-        await syncNow({ autoscaler, memory, metrics, context, status }, finished)
+        await syncNow(sync, finished)
       } catch (error) {
-        finished?.('none', 'internal')
+        finished?.('none', sync.fault === 'none' ? 'internal' : sync.fault)
         if (!(error instanceof SyncError)) {
           memory.dueMs = 0
           throw error
@@ -319,6 +329,11 @@ export function horizontalPodAutoscalerReconciler(options: HorizontalPodAutoscal
       return again(syncPeriodMs)
     },
   }
+}
+
+function actionOf(before: number, after: number): Action {
+  if (after === before) return 'none'
+  return after > before ? 'scale_up' : 'scale_down'
 }
 
 function tell(sync: Sync, type: string, status: string, reason: string, message: string): void {

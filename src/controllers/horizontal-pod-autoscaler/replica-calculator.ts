@@ -253,5 +253,5 @@ function requestOf({ metadata, spec }: Pod, resource: string, container: string 
 }
 
 function noReadyMetrics(): CalculationError {
-  return new CalculationError('did not receive metrics for any ready pods')
+  return new CalculationError('did not receive metrics for targeted pods (pods might be unready)')
 }
