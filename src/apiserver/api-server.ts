@@ -186,12 +186,13 @@ export async function startApiServer(given: ApiServerOptions): Promise<ApiServer
     pipeline.close()
   }
 
+  const { auditor } = service
   return {
     objects: pipeline.parts.objects,
     resources: pipeline.table,
     address: service.address,
     port: service.port,
-    handle: (request) => pipeline.handle(request),
+    handle: (request) => pipeline.handle(request, auditor),
     raw: service.raw,
     present: service.present,
     stop,

@@ -8,6 +8,7 @@ import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions, Security, ServerParts } from './api-server.ts'
 import { Aggregator } from './aggregation/aggregator.ts'
 import type { ProxyContext } from './aggregation/proxy-endpoint.ts'
+import type { Auditor, AuditRecord } from './audit/auditor.ts'
 import type { Attributes } from './authorization/authorizer.ts'
 import { flowSchemas, priorityLevelConfigurations } from '../api/generated/resources.ts'
 import { FlowControl } from './flowcontrol/flow-control.ts'
@@ -50,7 +51,7 @@ export interface RequestPipeline {
   /** Absent where requests are limited by their number alone. */
   readonly flowControl: FlowControl | undefined
   /** Authorises and carries out. */
-  handle(request: ResourceRequest): Promise<Answer>
+  handle(request: ResourceRequest, auditor?: Auditor): Promise<Answer>
   /** Carries out what has been authorised. */
   carryOut(request: ResourceRequest): Promise<Answer>
   close(): void
@@ -138,6 +139,14 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     return from(error)
   }
 
+  async function carryOutAuthorized(request: ResourceRequest, record?: AuditRecord): Promise<Answer> {
+    await authorize(authorizer, attributesOf(request), record)
+    const api = aggregator.apis.find(request.group, request.version)
+    if (!api) return carryOut(request)
+    const { carryOutRemotely } = await import('./aggregation/carry-out.ts')
+    return carryOutRemotely(request, api, proxy)
+  }
+
   return {
     parts: { objects, authorizer, webhooks, clock, random, log },
     security,
@@ -150,13 +159,11 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     proxy,
     flowControl: createFlowControl(options, table, objects, metrics),
     carryOut,
-    async handle(request) {
+    async handle(request, auditor) {
       const normal = inItsNamespace(request)
-      await authorize(authorizer, attributesOf(normal))
-      const api = aggregator.apis.find(normal.group, normal.version)
-      if (!api) return carryOut(normal)
-      const { carryOutRemotely } = await import('./aggregation/carry-out.ts')
-      return carryOutRemotely(normal, api, proxy)
+      if (!auditor) return carryOutAuthorized(normal)
+      const { recordRequest } = await import('./audit/record-requests.ts')
+      return recordRequest(auditor, normal, attributesOf(normal), carryOutAuthorized)
     },
     close() {
       security.close?.()

@@ -34,6 +34,8 @@ import type { RequestPipeline } from './request-pipeline.ts'
 export interface Service {
   readonly address: string
   readonly port: number
+  /** Absent where nothing is recorded. */
+  readonly auditor?: Auditor
   /** Runs a part of start-up, until which the server does not count as ready. Rejects when it fails. */
   started(name: string, run: () => Promise<void>): Promise<void>
   /** The body of a GET of any path, for somebody who is known. */
@@ -121,6 +123,7 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   return {
     address: listener.address,
     port: listener.port,
+    ...(auditor && { auditor }),
     async started(name, run) {
       hooks.set(name, false)
       await run()

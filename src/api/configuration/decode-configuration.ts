@@ -9,9 +9,13 @@ export interface ConfigurationKind extends GroupVersionKind {
 
 /**
  * Reads a configuration file, YAML or JSON, of one of these kinds. Throws an Error that says what is wrong, also of
- * unknown and duplicate fields.
+ * unknown and duplicate fields, unless these are only to be told to `onStrictError`.
  */
-export function decodeConfiguration(text: string, kinds: readonly ConfigurationKind[]): KubernetesObject {
+export function decodeConfiguration(
+  text: string,
+  kinds: readonly ConfigurationKind[],
+  onStrictError: (message: string) => void = refuse,
+): KubernetesObject {
   const schemaOf = ({ group, version, kind }: GroupVersionKind) =>
     kinds.find((known) => known.group === group && known.version === version && known.kind === kind)?.schema
   try {
@@ -19,10 +23,14 @@ export function decodeConfiguration(text: string, kinds: readonly ConfigurationK
       strict: true,
       schemaOf,
     })
-    if (strictErrors.length > 0) throw new Error(strictErrorMessage(strictErrors))
+    if (strictErrors.length > 0) onStrictError(strictErrorMessage(strictErrors))
     return object
   } catch (error) {
     if (error instanceof BodyError) throw new Error(error.message, { cause: error })
     throw error
   }
+}
+
+function refuse(message: string): never {
+  throw new Error(message)
 }

@@ -1,4 +1,5 @@
 import type { GroupVersionKind, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type { Annotate } from '../registry/request.ts'
 import type { ServedResource } from '../registry/served-resource.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import type { User } from '../authentication/authenticator.ts'
@@ -33,7 +34,7 @@ export interface AdmissionRequest {
   /** Adds a Warning header to the answer. */
   warn(message: string): void
   /** Adds an annotation to the audit event, where events are kept. */
-  annotate?(key: string, value: string): void
+  readonly annotate?: Annotate
 }
 
 /** An object in the form of another kind. */

@@ -57,10 +57,13 @@ const schema = file({
   omitManagedFields: flag,
 })
 
-/** Reads a policy file; throws an Error that says what is wrong. */
-export function decodeAuditPolicy(given: string): AuditPolicy {
+/**
+ * Reads a policy file; throws an Error that says what is wrong. Unknown and duplicate fields are only told to `warn`, as
+ * upstream has it.
+ */
+export function decodeAuditPolicy(given: string, warn: (message: string) => void = () => {}): AuditPolicy {
   const kind = { group: 'audit.k8s.io', version: 'v1', kind: 'Policy', schema }
-  const policy = decodeConfiguration(given, [kind]) as Partial<AuditPolicy>
+  const policy = decodeConfiguration(given, [kind], warn) as Partial<AuditPolicy>
   if (!policy.rules?.length) throw new Error('the audit policy has no rules')
   for (const [index, rule] of policy.rules.entries()) {
     const at = `rules[${index}]`

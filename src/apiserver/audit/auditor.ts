@@ -1,18 +1,22 @@
-import { constants, gunzipSync } from 'node:zlib'
-import { decodeProtobufBody, decodeYamlBody } from '../../api/decode-body.ts'
-import { schemaOf } from '../../api/scheme.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { KubernetesObject, Status } from '../../machinery/meta.ts'
 import { formatMicroTime } from '../../machinery/time.ts'
 import { attributesOf } from '../authorization/attributes.ts'
-import type { Decision } from '../authorization/authorizer.ts'
+import type { Attributes, Decision } from '../authorization/authorizer.ts'
 import type { User } from '../authentication/authenticator.ts'
-import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
-import { bodyMediaType } from '../http/negotiate.ts'
+import type { HttpReply, HttpRequest } from '../http/http-exchange.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { AuditBackend, AuditEvent, AuditUser, ObjectReference } from './audit-event.ts'
 import type { AuditMetrics } from './audit-metrics.ts'
-import { levels, recordingOf, type AuditPolicy, type Recording, type Stage } from './audit-policy.ts'
+import { httpOrigin, httpOutcome, type AuditOrigin, type AuditOutcome } from './audit-origin.ts'
+import {
+  levels,
+  recordingOf,
+  type AuditPolicy,
+  type Level,
+  type Recording,
+  type Stage,
+} from './audit-policy.ts'
 
 export interface AuditOptions {
   readonly policy: AuditPolicy
@@ -21,7 +25,6 @@ export interface AuditOptions {
 
 /** Who a request comes from whose user is not known. */
 const nobody: User = { name: '', groups: [] }
-const maxUserAgentLength = 1024
 
 /** Records requests as the policy says. Source: k8s.io/apiserver/pkg/audit, pkg/endpoints/filters/audit.go. */
 export class Auditor {
@@ -39,35 +42,43 @@ export class Auditor {
    * The record of a request whose user is known; undefined where nothing of it is recorded. `unrecordable`: it had to be
    * recorded, could not be, and must not go on.
    */
-  async begin(
-    request: HttpRequest,
-    info: RequestInfo,
-    user: User,
-    auditId: string,
-  ): Promise<AuditRecord | undefined | 'unrecordable'> {
-    const record = this.#recordOf(request, info, user, auditId)
-    if (!record || (await record.received())) return record
-    this.#metrics.rejectedRequests.add()
-    return 'unrecordable'
+  begin(request: HttpRequest, info: RequestInfo, user: User, auditId: string): Promise<Begun> {
+    return this.#begin(this.#recordOfHttp(request, info, user, auditId))
+  }
+
+  /** As begin, for a request that did not come over HTTP. */
+  beginFrom(origin: AuditOrigin, attributes: Attributes, auditId: string): Promise<Begun> {
+    return this.#begin(this.#recordOf(() => origin, attributes, auditId))
   }
 
   /** A request that is answered before anybody knows, or has to know, whose it is. */
   async refused(request: HttpRequest, info: RequestInfo, auditId: string, reply: HttpReply): Promise<void> {
-    await this.#recordOf(request, info, nobody, auditId)?.started(reply)
+    await this.#recordOfHttp(request, info, nobody, auditId)?.started(reply)
   }
 
   async close(): Promise<void> {
     for (const backend of this.#options.backends) await backend.close()
   }
 
-  #recordOf(request: HttpRequest, info: RequestInfo, user: User, auditId: string): AuditRecord | undefined {
-    const recording = recordingOf(this.#options.policy, attributesOf(info, user))
+  async #begin(record: AuditRecord | undefined): Promise<Begun> {
+    if (!record || (await record.received())) return record
+    this.#metrics.rejectedRequests.add()
+    return 'unrecordable'
+  }
+
+  #recordOfHttp(request: HttpRequest, info: RequestInfo, user: User, auditId: string) {
+    // What an object is called is metadata, too.
+    const origin = () => httpOrigin(request, info.isResourceRequest)
+    return this.#recordOf(origin, attributesOf(info, user), auditId)
+  }
+
+  #recordOf(origin: () => AuditOrigin, attributes: Attributes, auditId: string): AuditRecord | undefined {
+    const recording = recordingOf(this.#options.policy, attributes)
     this.#metrics.observeLevel(recording.level)
     if (recording.level === 'None') return undefined
     return new AuditRecord({
-      request,
-      info,
-      user,
+      origin: origin(),
+      attributes,
       auditId,
       recording,
       clock: this.#clock,
@@ -85,10 +96,12 @@ export class Auditor {
   }
 }
 
+/** What beginning to record came to. */
+type Begun = AuditRecord | undefined | 'unrecordable'
+
 interface Recorded {
-  readonly request: HttpRequest
-  readonly info: RequestInfo
-  readonly user: User
+  readonly origin: AuditOrigin
+  readonly attributes: Attributes
   readonly auditId: string
   readonly recording: Recording
   readonly clock: Clock
@@ -101,13 +114,10 @@ export class AuditRecord {
   readonly #receivedMs: number
   readonly #annotations: Record<string, string> = {}
   #impersonated: Pick<AuditEvent, 'impersonatedUser' | 'authenticationMetadata'> = {}
-  #requestBody: Buffer | undefined
 
   constructor(recorded: Recorded) {
     this.#recorded = recorded
     this.#receivedMs = recorded.clock.now()
-    // What an object is called is metadata, too.
-    if (recorded.info.isResourceRequest) this.#keepBody(recorded.request)
   }
 
   impersonated(user: User, constraint: string): void {
@@ -125,9 +135,9 @@ export class AuditRecord {
     this.annotate('authorization.k8s.io/reason', reason)
   }
 
-  /** What was said first stays. */
-  annotate(key: string, value: string): void {
-    this.#annotations[key] ??= value
+  /** What was said first stays. `level`: from which on it is recorded. */
+  annotate(key: string, value: string, level: Level = 'Metadata'): void {
+    if (this.#records(level)) this.#annotations[key] ??= value
   }
 
   /** False where the event could not be recorded and must be. */
@@ -137,11 +147,19 @@ export class AuditRecord {
 
   /** The answer to a watch or a connection begins, or a request is refused at the door. */
   started(reply: HttpReply): boolean | Promise<boolean> {
-    return this.#emit('ResponseStarted', this.#answered(reply))
+    return this.begun(httpOutcome(reply))
   }
 
   completed(reply: HttpReply): boolean | Promise<boolean> {
-    return this.#emit('ResponseComplete', this.#answered(reply))
+    return this.ended(httpOutcome(reply))
+  }
+
+  begun(outcome: AuditOutcome): boolean | Promise<boolean> {
+    return this.#emit('ResponseStarted', this.#answered(outcome))
+  }
+
+  ended(outcome: AuditOutcome): boolean | Promise<boolean> {
+    return this.#emit('ResponseComplete', this.#answered(outcome))
   }
 
   /** The server has made a mistake in serving the request. */
@@ -154,18 +172,16 @@ export class AuditRecord {
 
   /** Whether the object that is answered is recorded. */
   get wantsAnswer(): boolean {
-    return this.#records('RequestResponse') && this.#recorded.info.isResourceRequest
+    return this.#records('RequestResponse') && this.#recorded.attributes.isResourceRequest
   }
 
-  #answered(reply: HttpReply): Pick<AuditEvent, 'responseStatus' | 'responseObject'> {
-    const object = this.#objectIn(
-      unpackedBody(reply),
-      String(reply.headers['content-type'] ?? ''),
-      reply.status,
-    )
+  #answered(outcome: AuditOutcome): Pick<AuditEvent, 'responseStatus' | 'responseObject'> {
+    const { code } = outcome
+    // Of failures always, of others where they are recorded.
+    const object = code >= 400 || this.#records('RequestResponse') ? outcome.object() : undefined
     const status = object?.kind === 'Status' ? statusIn(object) : undefined
     return {
-      responseStatus: { metadata: {}, ...status, code: reply.status },
+      responseStatus: { metadata: {}, ...status, code },
       ...(this.wantsAnswer && object && { responseObject: this.#shown(object) }),
     }
   }
@@ -174,48 +190,36 @@ export class AuditRecord {
     return levels.indexOf(this.#recorded.recording.level) >= levels.indexOf(level)
   }
 
-  /** Has the request's body kept when it is read: it is read once. */
-  #keepBody(request: HttpRequest): void {
-    const read = (maxBytes: number) =>
-      Object.getPrototypeOf(request).body.call(request, maxBytes) as Promise<Buffer>
-    Object.defineProperty(request, 'body', {
-      value: async (maxBytes: number) => (this.#requestBody = await read(maxBytes)),
-    })
-  }
-
-  /** Of failures always, of others where they are recorded. */
-  #objectIn(body: Buffer | undefined, mediaType: string, code: number): KubernetesObject | undefined {
-    if (!body?.length || (code < 400 && !this.#records('RequestResponse'))) return undefined
-    return decode(body, mediaType)
-  }
-
   #shown(object: KubernetesObject): KubernetesObject {
     if (!this.#recorded.recording.omitManagedFields) return object
-    const { items } = object as { items?: readonly KubernetesObject[] }
-    return { ...withoutManagedFields(object), ...(items && { items: items.map(withoutManagedFields) }) }
+    const { items, rows } = object as { items?: readonly KubernetesObject[]; rows?: readonly TableRow[] }
+    return {
+      ...withoutManagedFields(object),
+      ...(items && { items: items.map(withoutManagedFields) }),
+      ...(rows && { rows: rows.map((row) => ({ ...row, object: withoutManagedFields(row.object) })) }),
+    }
   }
 
   #emit(
     stage: Stage,
     more: Pick<AuditEvent, 'responseStatus' | 'responseObject'> = {},
   ): boolean | Promise<boolean> {
-    const { request, info, user, auditId, recording, clock } = this.#recorded
+    const { origin, attributes, auditId, recording, clock } = this.#recorded
     if (recording.omitStages.includes(stage)) return true
-    const body = this.#requestBody
-    const sent = body && stage !== 'RequestReceived' ? decode(body, bodyMediaType(request)) : undefined
-    const objectRef = info.isResourceRequest ? referenceOf(info, sent) : undefined
-    const userAgent = shortened(headerOf(request.headers, 'user-agent'))
+    const { requestURI, userAgent, sourceIPs } = origin
+    const sent = stage === 'RequestReceived' ? undefined : origin.sent()
+    const objectRef = attributes.isResourceRequest ? referenceOf(attributes, sent) : undefined
     const event: AuditEvent = {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level: recording.level,
       auditID: auditId,
       stage,
-      requestURI: request.url,
-      verb: info.verb,
-      user: auditUser(user),
+      requestURI,
+      verb: attributes.verb,
+      user: auditUser(attributes.user),
       ...this.#impersonated,
-      sourceIPs: sourcesOf(request),
+      sourceIPs,
       ...(userAgent && { userAgent }),
       ...(objectRef && { objectRef }),
       ...(more.responseStatus && { responseStatus: more.responseStatus }),
@@ -229,18 +233,6 @@ export class AuditRecord {
   }
 }
 
-function unpackedBody({ body, headers }: HttpReply): Buffer | undefined {
-  if (!Buffer.isBuffer(body)) return undefined
-  return headers['content-encoding'] === 'gzip'
-    ? gunzipSync(body, { finishFlush: constants.Z_SYNC_FLUSH })
-    : body
-}
-
-function shortened(userAgent: string | undefined): string | undefined {
-  if (userAgent === undefined || userAgent.length <= maxUserAgentLength) return userAgent
-  return `${userAgent.slice(0, maxUserAgentLength)}...TRUNCATED`
-}
-
 function auditUser({ name, uid, groups, extra }: User): AuditUser {
   return {
     ...(name && { username: name }),
@@ -250,7 +242,7 @@ function auditUser({ name, uid, groups, extra }: User): AuditUser {
   }
 }
 
-function referenceOf(info: RequestInfo, sent: KubernetesObject | undefined): ObjectReference {
+function referenceOf(info: Attributes, sent: KubernetesObject | undefined): ObjectReference {
   const { resource, namespace, group, version, subresource } = info
   // A patch says what is to become of an object, and not which one it is.
   const { uid, resourceVersion, name: sentName } = (info.verb === 'patch' ? undefined : sent?.metadata) ?? {}
@@ -267,32 +259,12 @@ function referenceOf(info: RequestInfo, sent: KubernetesObject | undefined): Obj
   }
 }
 
-function sourcesOf({ headers, remoteAddress }: HttpRequest): readonly string[] {
-  const forwarded = headerOf(headers, 'x-forwarded-for')?.split(',') ?? []
-  const sources = [...forwarded.map((address) => address.trim()), remoteAddress].filter(Boolean)
-  return sources.filter((address, index) => sources.indexOf(address) === index)
+interface TableRow {
+  readonly object?: KubernetesObject
 }
 
-/** Undefined for what is no object: a body of another kind is not recorded. */
-function decode(body: Buffer, mediaType: string): KubernetesObject | undefined {
-  const type = mediaType.split(';')[0]!.trim()
-  try {
-    // Patches are recorded as they are, whatever they patch.
-    if (type.endsWith('json')) return JSON.parse(body.toString()) as KubernetesObject
-    if (type === 'application/yaml' || type === 'application/apply-patch+yaml') {
-      return decodeYamlBody(body, { schemaOf }).object
-    }
-    return type.startsWith('application/vnd.kubernetes.protobuf')
-      ? decodeProtobufBody(body, { schemaOf }).object
-      : undefined
-  } catch {
-    // What the server could not read either; it has said so.
-    return undefined
-  }
-}
-
-function withoutManagedFields(object: KubernetesObject): KubernetesObject {
-  if (!object.metadata || !('managedFields' in object.metadata)) return object
+function withoutManagedFields<T extends KubernetesObject | undefined>(object: T): T {
+  if (!object?.metadata || !('managedFields' in object.metadata)) return object
   const { managedFields: _, ...metadata } = object.metadata
   return { ...object, metadata }
 }

@@ -11,6 +11,7 @@ import type { RequestAuthenticator } from '../authentication/union.ts'
 import { attributesOf } from '../authorization/attributes.ts'
 import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
 import { forbidden } from '../authorization/forbidden.ts'
+import type { Annotate } from '../registry/request.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { AccessMetrics } from './access-metrics.ts'
 import { defaultTimeoutMs, timeoutOf, type Deadlines } from './deadlines.ts'
@@ -32,7 +33,7 @@ export interface ApiCall {
   readonly deadlineMs?: number
   warn(message: string): void
   /** Adds an annotation to the audit event, where there is one. */
-  readonly annotate?: (key: string, value: string) => void
+  readonly annotate?: Annotate
 }
 
 /** Serves some paths; undefined for paths that are not its own. */
@@ -187,9 +188,7 @@ export class ApiHandler {
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
     progress.isKnown = true
-    const record = known
-      ? undefined
-      : await this.#options.auditor?.begin(request, info, requestor, progress.auditId)
+    const record = await this.#options.auditor?.begin(request, info, requestor, progress.auditId)
     if (record === 'unrecordable') return unrecordableReply(request)
     progress.record = record
     for (const [key, value] of progress.notes) record?.annotate(key, value)
@@ -202,7 +201,7 @@ export class ApiHandler {
       user,
       ...(progress.deadlineMs !== undefined && { deadlineMs: progress.deadlineMs }),
       warn: (message) => progress.warnings.add(message),
-      ...(record && { annotate: (key: string, value: string) => record.annotate(key, value) }),
+      ...(record && { annotate: (...note: Parameters<Annotate>) => record.annotate(...note) }),
     }
     const asked = wanted ? { ...attributes, user } : attributes
     // To refuse costs less than to wait for one's turn, and whoever is refused takes nobody's. Where others have to be

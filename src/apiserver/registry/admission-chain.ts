@@ -137,7 +137,7 @@ export function admissionRequest(
       return scope.signal
     },
     warn: (message) => scope.warn(message),
-    ...(scope.annotate && { annotate: (key: string, value: string) => scope.annotate!(key, value) }),
+    ...(scope.annotate && { annotate: scope.annotate }),
   }
 }
 

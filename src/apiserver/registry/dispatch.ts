@@ -49,7 +49,7 @@ export async function dispatch(
     },
     ...(request.deadlineMs !== undefined && { deadlineMs: request.deadlineMs }),
     warn: (message) => request.warn(message),
-    ...(request.annotate && { annotate: (key: string, value: string) => request.annotate!(key, value) }),
+    ...(request.annotate && { annotate: request.annotate }),
     authorizeCreate,
   }
   checkScope(served, request)

@@ -11,6 +11,9 @@ import type { ServedResource } from './served-resource.ts'
  */
 export type ResourceRequest = RequestBase & RequestAction
 
+/** Adds an annotation to the audit event; with a level, only where so much is recorded. What was said first stays. */
+export type Annotate = (key: string, value: string, level?: 'Metadata' | 'Request') => void
+
 export interface RequestBase {
   readonly user: User
   readonly group: string
@@ -32,7 +35,7 @@ export interface RequestBase {
   /** Adds a Warning header to the answer. */
   warn(message: string): void
   /** Adds an annotation to the audit event, where there is one. */
-  annotate?(key: string, value: string): void
+  readonly annotate?: Annotate
 }
 
 export type RequestAction =
@@ -120,7 +123,7 @@ export interface RequestScope {
   readonly signal: AbortSignal
   readonly deadlineMs?: number
   warn(message: string): void
-  annotate?(key: string, value: string): void
+  readonly annotate?: Annotate
   /** Throws Forbidden unless the user may also create the object that an update or an apply would create. */
   authorizeCreate(name: string): Promise<void>
 }

@@ -36,7 +36,7 @@ export async function openAudit(
     context.log.info('No audit policy file provided, no events will be recorded')
     return undefined
   }
-  const policy = await readPolicy(policyFile)
+  const policy = await readPolicy(policyFile, context.log)
   const parts = { ...context, metrics: createAuditMetrics(metrics) }
   const backends: AuditBackend[] = []
   if (logPath !== undefined) {
@@ -54,9 +54,11 @@ export async function openAudit(
   return { policy, backends }
 }
 
-async function readPolicy(path: string) {
+async function readPolicy(path: string, log: Logger) {
+  const warn = (detail: string) =>
+    log.warn('Audit policy contains errors, going on without them', { path, detail })
   try {
-    return decodeAuditPolicy(await readFile(path, 'utf8'))
+    return decodeAuditPolicy(await readFile(path, 'utf8'), warn)
   } catch (error) {
     throw new CliError(`loading audit policy file: ${path}: ${(error as Error).message}`)
   }

@@ -107,7 +107,7 @@ async function mutateWith(
     if (patch.length > 0) {
       isChanged = applyPatch(webhook, patch, version, request)
       const annotation = { configuration, webhook: name, patch, patchType: 'JSONPatch' }
-      request.annotate?.(`${patchPrefix}${at}`, JSON.stringify(annotation))
+      request.annotate?.(`${patchPrefix}${at}`, JSON.stringify(annotation), 'Request')
     }
     const seconds = (clock.monotonic() - startedMs) / 1000
     metrics.called(name, 'admit', request.operation, { code: 200, seconds })

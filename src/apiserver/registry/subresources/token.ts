@@ -36,7 +36,7 @@ export function tokenSubresource(createToken: CreateToken): Subresource {
       const account = { namespace: scope.namespace, name }
       const object = await createToken(account, wanted, {
         warn: (message) => scope.warn(message),
-        ...(scope.annotate && { annotate: (key: string, value: string) => scope.annotate!(key, value) }),
+        ...(scope.annotate && { annotate: scope.annotate }),
       })
       const { apiVersion = 'authentication.k8s.io/v1', kind = 'TokenRequest', ...rest } = object
       return { type: 'object', code: 201, object: { kind, apiVersion, ...rest } }
