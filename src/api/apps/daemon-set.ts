@@ -20,6 +20,7 @@ import {
   validateCounts,
   validateRunningTemplate,
   validateSelector,
+  workloadWarnings,
 } from './workload.ts'
 
 export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
@@ -43,6 +44,7 @@ export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
       }
     },
     validate: ({ spec }) => validateDaemonSet(spec),
+    warnings: (daemonSet, previous) => workloadWarnings(daemonSet, previous, { isNameUsed: false }),
     validateUpdate: ({ spec }, previous) =>
       jsonEqual(spec?.selector, previous.spec?.selector)
         ? []

@@ -23,6 +23,7 @@ import {
   validateCounts,
   validateRunningTemplate,
   validateSelector,
+  workloadWarnings,
 } from './workload.ts'
 
 export const deploymentDefinition: ResourceDefinition<Deployment> = {
@@ -39,6 +40,7 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
       jsonEqual(spec?.selector, previous.spec?.selector)
         ? []
         : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+    warnings: (deployment, previous) => workloadWarnings(deployment, previous),
     status: { validateUpdate: validateStatus },
     scale: scaleOfReplicas<Deployment>(),
   },

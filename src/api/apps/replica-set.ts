@@ -12,6 +12,7 @@ import {
   validateCounts,
   validateRunningTemplate,
   validateSelector,
+  workloadWarnings,
 } from './workload.ts'
 
 export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
@@ -26,6 +27,7 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
       spec.replicas ??= 1
     },
     validate: validateReplicaSet,
+    warnings: (replicaSet, previous) => workloadWarnings(replicaSet, previous),
     validateUpdate: ({ spec }, previous) =>
       jsonEqual(spec?.selector, previous.spec?.selector)
         ? []

@@ -21,7 +21,9 @@ import {
   validateCounts,
   validateRunningTemplate,
   validateSelector,
+  workloadWarnings,
 } from './workload.ts'
+import { claimSpecWarnings } from '../core/claim-warnings.ts'
 
 export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
   resource: statefulSets,
@@ -58,6 +60,7 @@ export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
       }
     },
     validate: ({ spec }) => validateStatefulSet(spec),
+    warnings: statefulSetWarnings,
     validateUpdate: ({ spec }, previous) => validateStatefulSetUpdate(spec, previous.spec),
     status: {
       validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
@@ -84,6 +87,21 @@ const counted = [
   'availableReplicas',
   'observedGeneration',
 ]
+
+/** Where an update is at fault upstream names the field differently. */
+function statefulSetWarnings(statefulSet: StatefulSet, previous?: StatefulSet): string[] {
+  const { volumeClaimTemplates = [], revisionHistoryLimit = 0 } = statefulSet.spec ?? {}
+  const claims = path('spec', 'volumeClaimTemplates')
+  const warnings = workloadWarnings(statefulSet, previous, { isNameUsed: false })
+  for (const [index, { spec }] of volumeClaimTemplates.entries()) {
+    const at = claims.index(index)
+    warnings.push(...claimSpecWarnings(spec, previous ? at.child('Spec') : at))
+  }
+  const advice = 'a negative value retains all historical revisions; a value >= 0 is recommended'
+  if (revisionHistoryLimit < 0) warnings.push(`spec.revisionHistoryLimit: ${advice}`)
+  return warnings
+}
+
 const retention = ['Delete', 'Retain']
 
 function validateStatefulSet(spec: StatefulSetSpec | undefined): FieldError[] {

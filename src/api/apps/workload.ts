@@ -14,6 +14,7 @@ import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import type { PodTemplateSpec } from '../generated/core.v1.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { defaultPodSpec } from '../core/pod/pod-spec-defaults.ts'
+import { nameWarnings, podTemplateWarnings } from '../core/pod/pod-warnings.ts'
 import { validatePodTemplate } from '../core/pod/pod-validation.ts'
 import type { Column, Strategy } from '../definition.ts'
 import { column, wide } from '../columns.ts'
@@ -22,6 +23,32 @@ import { column, wide } from '../columns.ts'
 
 export function defaultTemplate(template: Writable<PodTemplateSpec> | undefined): void {
   if (template?.spec) defaultPodSpec(template.spec)
+}
+
+interface Workload extends KubernetesObject {
+  readonly spec?: { readonly template?: PodTemplateSpec }
+}
+
+/** Of the template, whenever what is wanted changes, and of the name where pods get theirs from it. */
+export function workloadWarnings(
+  workload: Workload,
+  previous: Workload | undefined,
+  { isNameUsed = true }: { readonly isNameUsed?: boolean } = {},
+): string[] {
+  const { metadata, spec } = workload
+  if (!isNewGeneration(workload, previous)) return []
+  return [
+    ...(isNameUsed && !previous ? nameWarnings(metadata) : []),
+    ...podTemplateWarnings(spec?.template, path('spec', 'template')),
+  ]
+}
+
+/** Whether an object is new or asks for something else than before. */
+export function isNewGeneration(
+  { metadata }: KubernetesObject,
+  previous: KubernetesObject | undefined,
+): boolean {
+  return !previous || metadata?.generation !== previous.metadata?.generation
 }
 
 /** A selector must be there, say something, and match the template's own labels. */

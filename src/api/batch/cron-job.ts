@@ -15,6 +15,7 @@ import type { CronJob } from '../generated/batch.v1.ts'
 import { cronJobs } from '../generated/resources.ts'
 import { validateJobTemplate } from './job-validation.ts'
 import { defaultJobSpec } from './job.ts'
+import { cronJobWarnings } from './job-warnings.ts'
 
 export const cronJobDefinition: ResourceDefinition<CronJob> = {
   resource: cronJobs,
@@ -30,6 +31,7 @@ export const cronJobDefinition: ResourceDefinition<CronJob> = {
       spec.failedJobsHistoryLimit ??= 1
       if (spec.jobTemplate?.spec) defaultJobSpec(spec.jobTemplate.spec)
     },
+    warnings: cronJobWarnings,
     validate: (cronJob) => [...nameErrors(cronJob), ...validateCronJob(cronJob)],
     status: {},
   },

@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
 import { jobs } from '../generated/resources.ts'
 import { validateJob, validateJobStatus, validateJobUpdate } from './job-validation.ts'
+import { jobWarnings } from './job-warnings.ts'
 
 /** Labels that tie a Job's pods to it; the old names are kept beside the new ones, as upstream does. */
 const uidLabels = ['batch.kubernetes.io/controller-uid', 'controller-uid']
@@ -22,6 +23,7 @@ export const jobDefinition: ResourceDefinition<Job> = {
     },
     prepareForCreate: generateSelector,
     validate: validateJob,
+    warnings: jobWarnings,
     validatesUpdateAlone: true,
     validateUpdate: validateJobUpdate,
     defaultPropagation: 'Orphan',

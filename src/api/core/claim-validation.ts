@@ -1,7 +1,8 @@
-import { jsonEqual } from '../../machinery/equal.ts'
+import { semanticEqual } from '../../machinery/equal.ts'
 import {
   forbidden,
   invalid,
+  invalidFor,
   notSupported,
   path,
   required,
@@ -9,10 +10,14 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import type { Writable } from '../../machinery/meta.ts'
-import { compareQuantity, quantitySign } from '../../machinery/quantity.ts'
+import { compareQuantity } from '../../machinery/quantity.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
-import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
-import { negativeMessage } from '../../machinery/validation/object-meta.ts'
+import {
+  dns1123LabelErrors,
+  dns1123SubdomainErrors,
+  qualifiedNameErrors,
+} from '../../machinery/validation/names.ts'
+import { fieldImmutableMessage, validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import type {
   PersistentVolumeClaim,
   PersistentVolumeClaimSpec,
@@ -20,18 +25,33 @@ import type {
   TypedObjectReference,
 } from '../generated/core.v1.ts'
 import { accessModesErrors } from './access-modes.ts'
-import { validatePositiveQuantity } from './quantity-validation.ts'
+import { classAnnotation } from './claim-warnings.ts'
+import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'
+import { isNativeResourceName } from './resource-names.ts'
 
 const volumeModes = ['Block', 'Filesystem']
 
-/** dataSource and dataSourceRef say the same unless the latter names another namespace. */
-export function normalizeDataSources(spec: Writable<PersistentVolumeClaimSpec>): void {
-  if (spec.dataSourceRef?.namespace) return
+/**
+ * dataSource and dataSourceRef say the same. What neither of old could say is dropped, and so is a reference into
+ * another namespace, behind a feature that is off. Source: kubernetes/pkg/api/persistentvolumeclaim.
+ */
+export function normalizeDataSources(
+  spec: Writable<PersistentVolumeClaimSpec>,
+  old?: PersistentVolumeClaimSpec,
+): void {
+  if (spec.dataSourceRef?.namespace && !old?.dataSourceRef) delete spec.dataSourceRef
+  const isNew = !old?.dataSource && !old?.dataSourceRef
+  if (isNew && !spec.dataSourceRef && !isClaimOrSnapshot(spec.dataSource)) delete spec.dataSource
   if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource }
-  else if (spec.dataSourceRef && !spec.dataSource) {
+  else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
     const { apiGroup, kind, name } = spec.dataSourceRef
     spec.dataSource = { ...(apiGroup !== undefined && { apiGroup }), kind, name }
   }
+}
+
+function isClaimOrSnapshot(source: TypedLocalObjectReference | undefined): boolean {
+  if (source?.kind === 'PersistentVolumeClaim') return !source.apiGroup
+  return source?.kind === 'VolumeSnapshot' && source.apiGroup === 'snapshot.storage.k8s.io'
 }
 
 /** Source: kubernetes/pkg/apis/core/validation, ValidatePersistentVolumeClaimSpec. */
@@ -50,11 +70,7 @@ export function validateClaimSpec(
   const storage = spec.resources?.requests?.storage
   if (storage === undefined) errors.push(required(at))
   else errors.push(...validatePositiveQuantity(storage, at))
-  for (const name of ['storageClassName', 'volumeAttributesClassName'] as const) {
-    const value = spec[name]
-    if (!value) continue
-    errors.push(...dns1123SubdomainErrors(value).map((message) => invalid(field.child(name), value, message)))
-  }
+  errors.push(...classErrors(spec, 'storageClassName', field))
   const { volumeMode, dataSource, dataSourceRef } = spec
   if (volumeMode !== undefined && !volumeModes.includes(volumeMode))
     errors.push(notSupported(field.child('volumeMode'), volumeMode, volumeModes))
@@ -65,9 +81,22 @@ export function validateClaimSpec(
       const detail = 'may not be specified when dataSourceRef.namespace is specified'
       errors.push(invalid(field, field.child('dataSource').toString(), detail))
     }
-  } else if (dataSource && dataSourceRef && !jsonEqual(dataSource, dataSourceRef))
+  } else if (dataSource && dataSourceRef && !isSameSource(dataSource, dataSourceRef))
     errors.push(invalid(field, field.child('dataSource').toString(), 'must match dataSourceRef'))
-  return errors
+  return [...errors, ...classErrors(spec, 'volumeAttributesClassName', field)]
+}
+
+function classErrors(
+  spec: PersistentVolumeClaimSpec,
+  name: 'storageClassName' | 'volumeAttributesClassName',
+  field: FieldPath,
+): FieldError[] {
+  const value = spec[name]
+  return value ? invalidFor(field.child(name), value, dns1123SubdomainErrors(value)) : []
+}
+
+function isSameSource(source: TypedLocalObjectReference, reference: TypedObjectReference): boolean {
+  return (['apiGroup', 'kind', 'name'] as const).every((key) => source[key] === reference[key])
 }
 
 function sourceErrors({ apiGroup = '', kind, name }: TypedLocalObjectReference, at: FieldPath): FieldError[] {
@@ -94,44 +123,78 @@ function referenceErrors(reference: TypedObjectReference, at: FieldPath): FieldE
 const immutable =
   'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
 
-/** Only the size may grow, and a volume be chosen, once the claim exists. */
+/** Only the size may grow, and a volume be chosen, once the claim exists. Source: ValidatePersistentVolumeClaimUpdate. */
 export function validateClaimUpdate(
-  { spec }: PersistentVolumeClaim,
+  claim: PersistentVolumeClaim,
   previous: PersistentVolumeClaim,
 ): FieldError[] {
-  const old = previous.spec
+  const [spec, old] = [claim.spec, previous.spec]
   const field = path('spec')
   const errors = validateClaimSpec(spec, field)
   if (!spec || !old) return errors
-  const isBound = previous.status?.phase === 'Bound'
-  const fixed = ({
-    resources,
-    volumeName: _volume,
-    storageClassName: _class,
-    volumeAttributesClassName: _attributes,
-    ...rest
-  }: PersistentVolumeClaimSpec) => ({ ...rest, limits: resources?.limits })
-  const [now, before] = [spec.resources?.requests?.storage, old.resources?.requests?.storage]
-  const isResized = now !== undefined && before !== undefined && compareQuantity(now, before) !== 0
-  const keepsRest =
-    jsonEqual(fixed(spec), fixed(old)) &&
-    (!old.volumeName || spec.volumeName === old.volumeName) &&
-    (spec.storageClassName === old.storageClassName || mayChooseClass(spec, previous)) &&
-    (isBound || !isResized)
-  if (!keepsRest) return [...errors, forbidden(field, immutable)]
-  if (isResized && isBound && compareQuantity(now, before) < 0) {
-    const capacity = previous.status?.capacity?.storage
-    const requestsAt = field.child('resources', 'requests', 'storage')
-    // A growth that did not work may be taken back, but not below what there is.
-    if (capacity === undefined || compareQuantity(now, capacity) <= 0)
-      errors.push(forbidden(requestsAt, 'field can not be less than status.capacity'))
+  const [given, before] = [claim, previous].map(
+    ({ metadata }) => metadata?.annotations?.[classAnnotation] ?? '',
+  )
+  if (given !== before && !takesClassFromAnnotation(claim, previous))
+    errors.push(invalid(path('metadata', 'annotations', classAnnotation), given, fieldImmutableMessage))
+  if (!semanticEqual(withAllowedChanges(claim, previous), old)) errors.push(forbidden(field, immutable))
+  return [
+    ...errors,
+    ...sizeErrors(claim, previous, field.child('resources', 'requests', 'storage')),
+    ...validateImmutableField(spec.volumeMode ?? null, old.volumeMode ?? null, path('volumeMode')),
+    ...attributesErrors(spec, old, field.child('volumeAttributesClassName')),
+  ]
+}
+
+/** The new spec, with what may have changed set back: whatever differs then may not. */
+function withAllowedChanges(claim: PersistentVolumeClaim, previous: PersistentVolumeClaim): object {
+  const [spec, old, isBound] = [claim.spec!, previous.spec!, previous.status?.phase === 'Bound']
+  const { storage } = old.resources?.requests ?? {}
+  const requests = spec.resources?.requests && { ...spec.resources.requests, storage }
+  const mayChoose = takesClassFromAnnotation(claim, previous) || mayChooseClass(spec, previous)
+  return {
+    ...spec,
+    ...(!old.volumeName && { volumeName: undefined }),
+    ...(mayChoose && { storageClassName: old.storageClassName }),
+    ...(isBound && requests && { resources: { ...spec.resources, requests } }),
+    ...(isBound &&
+      spec.volumeAttributesClassName !== undefined && {
+        volumeAttributesClassName: old.volumeAttributesClassName,
+      }),
   }
-  const attributesAt = field.child('volumeAttributesClassName')
-  if (spec.volumeAttributesClassName !== old.volumeAttributesClassName) {
-    if (!spec.volumeAttributesClassName && old.volumeAttributesClassName && isBound)
-      errors.push(forbidden(attributesAt, 'update from non-nil value to nil is forbidden'))
-  }
-  return errors
+}
+
+/** A growth that did not work may be taken back, but not below what there is. */
+function sizeErrors(
+  claim: PersistentVolumeClaim,
+  previous: PersistentVolumeClaim,
+  at: FieldPath,
+): FieldError[] {
+  const [now, before] = [claim, previous].map(({ spec }) => spec?.resources?.requests?.storage ?? '0')
+  const isLess = compareQuantity(now!, before!) < 0
+  const isTooSmall = compareQuantity(now!, previous.status?.capacity?.storage ?? '0') <= 0
+  return isLess && isTooSmall ? [forbidden(at, 'field can not be less than status.capacity')] : []
+}
+
+function attributesErrors(
+  { volumeAttributesClassName: now }: PersistentVolumeClaimSpec,
+  { volumeAttributesClassName: before }: PersistentVolumeClaimSpec,
+  at: FieldPath,
+): FieldError[] {
+  if (now === before || before === undefined) return []
+  if (now === undefined) return [forbidden(at, 'update from non-nil value to nil is forbidden')]
+  return now === '' ? [forbidden(at, 'update from non-nil value to an empty string is forbidden')] : []
+}
+
+/** The class of old stood in an annotation, from where it may move to its field. */
+function takesClassFromAnnotation(claim: PersistentVolumeClaim, previous: PersistentVolumeClaim): boolean {
+  const [given, before] = [claim, previous].map(({ metadata }) => metadata?.annotations?.[classAnnotation])
+  return (
+    before !== undefined &&
+    previous.spec?.storageClassName === undefined &&
+    claim.spec?.storageClassName === before &&
+    (given === undefined || given === before)
+  )
 }
 
 /** A claim that named no class may get one; so may one whose class stood in the annotation of old. */
@@ -140,31 +203,41 @@ function mayChooseClass(
   { spec: old, metadata }: PersistentVolumeClaim,
 ): boolean {
   if (old?.storageClassName !== undefined || spec.storageClassName === undefined) return false
-  const annotation = metadata?.annotations?.['volume.beta.kubernetes.io/storage-class']
+  const annotation = metadata?.annotations?.[classAnnotation]
   return annotation === undefined || annotation === spec.storageClassName
 }
 
 const resizeStatuses = [
   'ControllerResizeInProgress',
   'ControllerResizeInfeasible',
-  'NodeResizePending',
   'NodeResizeInProgress',
   'NodeResizeInfeasible',
-]
+  'NodeResizePending',
+].sort()
 
-export function validateClaimStatus({ status, metadata }: PersistentVolumeClaim): FieldError[] {
-  if (!metadata?.resourceVersion) return [required(path('metadata', 'resourceVersion'))]
-  const errors: FieldError[] = []
+/** Source: ValidatePersistentVolumeClaimStatusUpdate. The paths are upstream's. */
+export function validateClaimStatus({ spec, status = {} }: PersistentVolumeClaim): FieldError[] {
   const at = path('status')
-  for (const field of ['capacity', 'allocatedResources'] as const) {
-    for (const [name, quantity] of Object.entries(status?.[field] ?? {})) {
-      if (quantitySign(quantity) < 0)
-        errors.push(invalid(at.child(field).key(name), quantity, negativeMessage))
-    }
+  const errors = spec?.accessModes?.length ? [] : [required(path('Spec', 'accessModes'))]
+  for (const [name, quantity] of Object.entries(status.capacity ?? {}))
+    errors.push(...validateBasicQuantity(quantity, at.child('capacity').key(name)))
+  const statusesAt = at.child('allocatedResourceStatus')
+  for (const [name, value] of Object.entries(status.allocatedResourceStatuses ?? {})) {
+    errors.push(...resourceKeyErrors(name, statusesAt))
+    if (!resizeStatuses.includes(value)) errors.push(notSupported(statusesAt, name, resizeStatuses))
   }
-  for (const [name, value] of Object.entries(status?.allocatedResourceStatuses ?? {})) {
-    if (!resizeStatuses.includes(value))
-      errors.push(notSupported(at.child('allocatedResourceStatus').key(name), value, resizeStatuses))
+  const allocatedAt = at.child('allocatedResources')
+  for (const [name, quantity] of Object.entries(status.allocatedResources ?? {})) {
+    const malformed = resourceKeyErrors(name, allocatedAt)
+    errors.push(...malformed)
+    if (malformed.length === 0) errors.push(...validateBasicQuantity(quantity, allocatedAt.key(name)))
   }
   return errors
+}
+
+/** Of Kubernetes' own resources a claim has storage only. */
+function resourceKeyErrors(name: string, at: FieldPath): FieldError[] {
+  const malformed = invalidFor(at, name, qualifiedNameErrors(name))
+  if (malformed.length > 0 || name === 'storage' || !isNativeResourceName(name)) return malformed
+  return [notSupported(at, name, ['storage'])]
 }

@@ -14,7 +14,11 @@ import {
   portNumberErrors,
   qualifiedNameErrors,
 } from '../../machinery/validation/names.ts'
-import { validateIpForLegacyField, validateNonSpecialIp } from '../../machinery/validation/ip.ts'
+import {
+  validateIpForLegacyField,
+  validateNonSpecialIp,
+  warningsForIp,
+} from '../../machinery/validation/ip.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 
@@ -28,6 +32,7 @@ export const endpointsDefinition: ResourceDefinition<Endpoints> = {
     defaults({ subsets = [] }) {
       for (const { ports = [] } of subsets) for (const port of ports) port.protocol ??= 'TCP'
     },
+    warnings: endpointsWarnings,
     validate: ({ subsets = [] }) =>
       subsets.flatMap((subset, index) => validateSubset(subset, path('subsets').index(index))),
   },
@@ -86,4 +91,16 @@ function validateSubset(
       errors.push(...invalidFor(at.child('appProtocol'), appProtocol, qualifiedNameErrors(appProtocol)))
   }
   return errors
+}
+
+/** What the controller writes it has put right itself. */
+function endpointsWarnings({ metadata, subsets = [] }: Endpoints): string[] {
+  if (metadata?.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller') return []
+  return subsets.flatMap((subset, index) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+      (subset[list] ?? []).flatMap(({ ip }, position) =>
+        warningsForIp(path('subsets').index(index).child(list).index(position).child('ip'), ip),
+      ),
+    ),
+  )
 }

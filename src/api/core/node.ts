@@ -8,7 +8,7 @@ import {
   required,
   type FieldError,
 } from '../../machinery/field-error.ts'
-import { validateCidrForLegacyField } from '../../machinery/validation/ip.ts'
+import { validateCidrForLegacyField, warningsForCidr } from '../../machinery/validation/ip.ts'
 import { labelValueErrors } from '../../machinery/validation/names.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
@@ -32,6 +32,7 @@ export const nodeDefinition: ResourceDefinition<Node> = {
         node.status.allocatable = { ...node.status.capacity }
     },
     validate: validateNode,
+    warnings: nodeWarnings,
     validateUpdate: validateNodeUpdate,
     status: {
       isSetOnCreate: true,
@@ -169,4 +170,13 @@ function validateNodeUpdate(node: Node, previous: Node): FieldError[] {
     )
   }
   return errors
+}
+
+function nodeWarnings({ spec }: Node): string[] {
+  const ranges = path('spec', 'podCIDRs')
+  return [
+    ...(spec?.configSource ? ['spec.configSource: the spec.configSource feature is removed'] : []),
+    ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+    ...(spec?.podCIDRs ?? []).flatMap((range, index) => warningsForCidr(ranges.index(index), range)),
+  ]
 }

@@ -10,6 +10,7 @@ import {
   validateClaimStatus,
   validateClaimUpdate,
 } from './claim-validation.ts'
+import { claimWarnings } from './claim-warnings.ts'
 
 export const persistentVolumeClaimDefinition: ResourceDefinition<PersistentVolumeClaim> = {
   resource: persistentVolumeClaims,
@@ -24,11 +25,12 @@ export const persistentVolumeClaimDefinition: ResourceDefinition<PersistentVolum
       claim.status = { phase: 'Pending' }
       if (claim.spec) normalizeDataSources(claim.spec)
     },
-    prepareForUpdate({ spec }) {
-      if (spec) normalizeDataSources(spec)
+    prepareForUpdate({ spec }, previous) {
+      if (spec) normalizeDataSources(spec, previous.spec)
     },
     validate: ({ spec }) => validateClaimSpec(spec, path('spec')),
     validatesUpdateAlone: true,
+    warnings: claimWarnings,
     validateUpdate: validateClaimUpdate,
     status: { validateUpdate: validateClaimStatus },
   },

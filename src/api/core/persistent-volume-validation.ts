@@ -10,7 +10,6 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { quantityValue } from '../../machinery/quantity.ts'
 import { dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
 import { fieldImmutableMessage, validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import type {
@@ -21,7 +20,7 @@ import type {
 } from '../generated/core.v1.ts'
 import { accessModesErrors } from './access-modes.ts'
 import { validateNodeSelector } from './pod/affinity-validation.ts'
-import { validatePositiveQuantity } from './quantity-validation.ts'
+import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'
 import { surplusSource, validateVolumeSource } from './volume-sources.ts'
 
 const reclaimPolicies = ['Delete', 'Recycle', 'Retain']
@@ -81,9 +80,10 @@ function capacityErrors({ capacity = {} }: PersistentVolumeSpec, at: FieldPath):
   if (capacity['storage'] === undefined || names.length > 1)
     errors.push(notSupported(at, capacity, ['storage']))
   for (const [name, quantity] of Object.entries(capacity)) {
-    const value = quantityValue(quantity)
-    if (value < 0) errors.push(invalid(at.key(name), value, 'must be a valid resource quantity'))
-    errors.push(...validatePositiveQuantity(quantity, at.key(name)))
+    errors.push(
+      ...validateBasicQuantity(quantity, at.key(name)),
+      ...validatePositiveQuantity(quantity, at.key(name)),
+    )
   }
   return errors
 }

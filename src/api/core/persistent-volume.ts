@@ -4,6 +4,7 @@ import type { PersistentVolume } from '../generated/core.v1.ts'
 import { persistentVolumes } from '../generated/resources.ts'
 import { accessModesText } from './access-modes.ts'
 import { validatePersistentVolume, validatePersistentVolumeUpdate } from './persistent-volume-validation.ts'
+import { persistentVolumeWarnings } from './persistent-volume-warnings.ts'
 
 export const persistentVolumeDefinition: ResourceDefinition<PersistentVolume> = {
   resource: persistentVolumes,
@@ -21,6 +22,7 @@ export const persistentVolumeDefinition: ResourceDefinition<PersistentVolume> = 
       volume.status = { phase: 'Pending' }
     },
     validate: validatePersistentVolume,
+    warnings: persistentVolumeWarnings,
     validateUpdate: validatePersistentVolumeUpdate,
     status: {},
   },

@@ -1,11 +1,12 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import { path } from '../../machinery/field-error.ts'
-import { defaultTemplate } from '../apps/workload.ts'
+import { defaultTemplate, isNewGeneration } from '../apps/workload.ts'
 import { column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PodTemplate } from '../generated/core.v1.ts'
 import { podTemplates } from '../generated/resources.ts'
 import { validatePodTemplate } from './pod/pod-validation.ts'
+import { podTemplateWarnings } from './pod/pod-warnings.ts'
 
 export const podTemplateDefinition: ResourceDefinition<PodTemplate> = {
   resource: podTemplates,
@@ -13,6 +14,8 @@ export const podTemplateDefinition: ResourceDefinition<PodTemplate> = {
   strategy: {
     raisesGeneration: (object, previous) => !jsonEqual(object.template, previous.template),
     defaults: ({ template }) => defaultTemplate(template),
+    warnings: (object, previous) =>
+      isNewGeneration(object, previous) ? podTemplateWarnings(object.template, path('template')) : [],
     validate: ({ template }) => validatePodTemplate(template, path('template')),
   },
   columns: [

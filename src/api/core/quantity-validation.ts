@@ -1,6 +1,11 @@
 import { invalid, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import type { Quantity } from '../../machinery/meta.ts'
-import { canonicalQuantity, quantityMilliValue, quantitySign } from '../../machinery/quantity.ts'
+import {
+  canonicalQuantity,
+  quantityMilliValue,
+  quantitySign,
+  quantityValue,
+} from '../../machinery/quantity.ts'
 import { negativeMessage } from '../../machinery/validation/object-meta.ts'
 import { isExtendedResourceName } from './resource-names.ts'
 
@@ -34,4 +39,10 @@ export function validatePositiveQuantity(quantity: Quantity, at: FieldPath): Fie
   return quantitySign(quantity) <= 0
     ? [invalid(at, canonicalQuantity(quantity), 'must be greater than zero')]
     : []
+}
+
+/** Source: validateBasicResource. */
+export function validateBasicQuantity(quantity: Quantity, at: FieldPath): FieldError[] {
+  const value = quantityValue(quantity)
+  return value < 0 ? [invalid(at, value, 'must be a valid resource quantity')] : []
 }

@@ -1,6 +1,12 @@
 import { formatLabelSelector, fromLabels, matchesLabels } from '../../machinery/label-selector.ts'
 import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
-import { nonNegative, defaultTemplate, validateCounts, validateRunningTemplate } from '../apps/workload.ts'
+import {
+  defaultTemplate,
+  nonNegative,
+  validateCounts,
+  validateRunningTemplate,
+  workloadWarnings,
+} from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ReplicationController } from '../generated/core.v1.ts'
@@ -23,6 +29,7 @@ export const replicationControllerDefinition: ResourceDefinition<ReplicationCont
       spec.replicas ??= 1
     },
     validate: validateReplicationController,
+    warnings: (controller, previous) => workloadWarnings(controller, previous),
     status: {
       validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
     },

@@ -7,6 +7,7 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { Secret } from '../generated/core.v1.ts'
 import { secrets } from '../generated/resources.ts'
 import { maxDataBytes } from './config-map.ts'
+import { secretWarnings } from './secret-warnings.ts'
 
 export const secretDefinition: ResourceDefinition<Secret> = {
   resource: secrets,
@@ -17,6 +18,7 @@ export const secretDefinition: ResourceDefinition<Secret> = {
       takeStringData(secret)
     },
     validate: validateSecret,
+    warnings: secretWarnings,
     validateUpdate: validateSecretUpdate,
     prepareForUpdate(secret, previous) {
       // A client that does not know the field leaves it out; the type is not lost by that.

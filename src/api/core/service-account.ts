@@ -7,7 +7,7 @@ export const serviceAccountDefinition: ResourceDefinition<ServiceAccount> = {
   resource: serviceAccounts,
   singular: 'serviceaccount',
   shortNames: ['sa'],
-  strategy: {},
+  strategy: { warnings: mountableSecretsWarnings },
   columns: [
     nameColumn,
     integerColumn(
@@ -17,4 +17,14 @@ export const serviceAccountDefinition: ResourceDefinition<ServiceAccount> = {
     ),
     ageColumn,
   ],
+}
+
+const mountableSecrets = 'kubernetes.io/enforce-mountable-secrets'
+
+/** Only of whoever begins to use the annotation. */
+function mountableSecretsWarnings({ metadata }: ServiceAccount, previous?: ServiceAccount): string[] {
+  const isNew = previous?.metadata?.annotations?.[mountableSecrets] === undefined
+  if (!isNew || metadata?.annotations?.[mountableSecrets] === undefined) return []
+  const advice = 'prefer separate namespaces to isolate access to mounted secrets'
+  return [`metadata.annotations[${mountableSecrets}]: deprecated in v1.32+; ${advice}`]
 }

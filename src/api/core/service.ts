@@ -10,6 +10,7 @@ import {
   validateServiceStatus,
   validateServiceUpdate,
 } from './service-validation.ts'
+import { serviceWarnings } from './service-warnings.ts'
 
 /** Seconds a client stays with its endpoint when the Service does not say. */
 const affinitySeconds = 10_800
@@ -37,6 +38,7 @@ export const serviceDefinition: ResourceDefinition<Service> = {
       dropWhatTypeLeaves(service.spec, previous.spec)
     },
     validate: validateService,
+    warnings: serviceWarnings,
     validateUpdate: validateServiceUpdate,
     status: { validateUpdate: validateServiceStatus },
   },

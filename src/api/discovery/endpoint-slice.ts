@@ -10,7 +10,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { validateIp, validateNonSpecialIp } from '../../machinery/validation/ip.ts'
+import { validateIp, validateNonSpecialIp, warningsForIp } from '../../machinery/validation/ip.ts'
 import { validateFullyQualifiedDomainName } from '../../machinery/validation/domain-names.ts'
 import { validateLabels } from '../../machinery/validation/labels.ts'
 import {
@@ -43,6 +43,7 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
       }
     },
     validate: validateEndpointSlice,
+    warnings: endpointSliceWarnings,
     validateUpdate: (next, previous) =>
       next.addressType === previous.addressType
         ? []
@@ -176,4 +177,20 @@ function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {
     }
   }
   return errors
+}
+
+const managers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']
+
+/** What the controllers write they have put right themselves. */
+function endpointSliceWarnings(slice: EndpointSlice, previous?: EndpointSlice): string[] {
+  const { metadata, addressType, endpoints } = slice
+  const warnings: string[] = []
+  if (addressType === 'FQDN' && !previous) warnings.push('spec.addressType: FQDN endpoints are deprecated')
+  if (managers.includes(metadata?.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')) return warnings
+  for (const [index, { addresses }] of (endpoints ?? []).entries()) {
+    const at = path('endpoints').index(index).child('addresses')
+    for (const [position, address] of addresses.entries())
+      warnings.push(...warningsForIp(at.index(position), address))
+  }
+  return warnings
 }

@@ -9,6 +9,7 @@ import { validateTolerations } from '../core/pod/scheduling-validation.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { RuntimeClass } from '../generated/node.v1.ts'
 import { runtimeClasses } from '../generated/resources.ts'
+import { deprecatedNodeLabel } from '../core/node-labels.ts'
 
 export const runtimeClassDefinition: ResourceDefinition<RuntimeClass> = {
   resource: runtimeClasses,
@@ -16,6 +17,11 @@ export const runtimeClassDefinition: ResourceDefinition<RuntimeClass> = {
   strategy: {
     allowUnconditionalUpdate: false,
     validate: validateRuntimeClass,
+    warnings: ({ scheduling }) =>
+      Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+        const message = deprecatedNodeLabel(key)
+        return message ? [`scheduling.nodeSelector: ${message}`] : []
+      }),
     validateUpdate: (next, previous) =>
       validateImmutableField(next.handler, previous.handler, path('handler')),
   },

@@ -8,6 +8,7 @@ import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { CSIStorageCapacity } from '../generated/storage.v1.ts'
 import { csiStorageCapacities } from '../generated/resources.ts'
+import { nodeSelectorWarnings } from '../core/node-labels.ts'
 
 /** How much a CSI driver can still provide in one part of a cluster. */
 export const csiStorageCapacityDefinition: ResourceDefinition<CSIStorageCapacity> = {
@@ -16,6 +17,7 @@ export const csiStorageCapacityDefinition: ResourceDefinition<CSIStorageCapacity
   strategy: {
     allowUnconditionalUpdate: false,
     validate: validateCapacity,
+    warnings: ({ nodeTopology }) => nodeSelectorWarnings(nodeTopology, path('nodeTopology')),
     validateUpdate: (next, previous) =>
       (['nodeTopology', 'storageClassName'] as const)
         .filter((field) => !semanticEqual(next[field], previous[field]))

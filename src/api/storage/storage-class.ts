@@ -14,6 +14,7 @@ import type { Column, ResourceDefinition } from '../definition.ts'
 import type { StorageClass } from '../generated/storage.v1.ts'
 import { storageClasses } from '../generated/resources.ts'
 import { validateParameters, validateProvisioner } from './parameters.ts'
+import { deprecatedNodeLabel } from '../core/node-labels.ts'
 
 const defaultClass = 'storageclass.kubernetes.io/is-default-class'
 const bindingModes = ['Immediate', 'WaitForFirstConsumer']
@@ -29,6 +30,14 @@ export const storageClassDefinition: ResourceDefinition<StorageClass> = {
       storageClass.volumeBindingMode ??= 'Immediate'
     },
     validate: validateStorageClass,
+    warnings: ({ allowedTopologies = [] }) =>
+      allowedTopologies.flatMap(({ matchLabelExpressions = [] }, index) =>
+        matchLabelExpressions.flatMap(({ key }, position) => {
+          const message = deprecatedNodeLabel(key)
+          const at = path('allowedTopologies').index(index).child('matchLabelExpressions').index(position)
+          return message ? [`${String(at)}: ${message}`] : []
+        }),
+      ),
     validateUpdate: validateStorageClassUpdate,
   },
   columns: [

@@ -1,6 +1,7 @@
 import {
   duplicate,
   forbidden,
+  invalid,
   invalidFor,
   required,
   type FieldError,
@@ -32,6 +33,8 @@ export function validateVolumes(
   field: FieldPath,
 ): { readonly errors: FieldError[]; readonly volumes: Volumes } {
   const volumes = new Map<string, Volume>()
+  const made = owner.podName ? list.filter(({ ephemeral }) => ephemeral) : []
+  const madeClaims = new Set(made.map(({ name }) => `${owner.podName}-${name}`))
   const errors = list.flatMap((volume, index) => {
     const at = field.index(index)
     const { name } = volume
@@ -40,6 +43,11 @@ export function validateVolumes(
     else found.push(...invalidFor(at.child('name'), name, dns1123LabelErrors(name)))
     if (volumes.has(name)) found.push(duplicate(at.child('name'), name))
     if (found.length === 0) volumes.set(name, volume)
+    const claim = volume.persistentVolumeClaim?.claimName
+    if (claim !== undefined && madeClaims.has(claim)) {
+      const detail = 'must not reference a PVC that gets created for an ephemeral volume'
+      found.push(invalid(at.child('persistentVolumeClaim', 'claimName'), claim, detail))
+    }
     return found
   })
   return { errors, volumes }
