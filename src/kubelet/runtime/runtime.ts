@@ -38,7 +38,7 @@ export interface ContainerRuntime {
   reopenContainerLog(containerID: string): Promise<void>
   containerStats(filter?: RuntimeFilter): Promise<readonly ContainerStats[]>
   /** What the whole node uses, where that is not what this machine uses. Absent where it is. */
-  nodeUsage?(): Promise<Pick<ContainerStats, 'cpuUsageNanoseconds' | 'memoryWorkingSetBytes'>>
+  nodeUsage?(): Promise<NodeUsage>
 
   /** Runs a command to its end. `timeoutSeconds` 0 is none; when it passes, rejects with `deadlineExceeded`. */
   execSync(containerID: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>
@@ -321,6 +321,8 @@ export interface ContainerStats {
   readonly filesystemUsedBytes?: number
   readonly filesystemInodesUsed?: number
 }
+
+export type NodeUsage = Pick<ContainerStats, 'cpuUsageNanoseconds' | 'memoryWorkingSetBytes'>
 
 export interface ExecResult {
   readonly stdout: Uint8Array

@@ -1,12 +1,12 @@
-import { sleep, type Cancel, type Clock } from '../../../machinery/clock.ts'
-import { addressAt, formatIp, parseCidr } from '../../../machinery/ip.ts'
-import { isQuantity, quantityToFloat } from '../../../machinery/quantity.ts'
+import { sleep, type Clock } from '../../../machinery/clock.ts'
 import { ByteQueue } from '../../../machinery/streaming/byte-queue.ts'
 import { RuntimeError } from '../runtime-error.ts'
-import type { ByteChannel, ContainerRuntime, ContainerStats, Image, RuntimeEvent } from '../runtime.ts'
+import type { ByteChannel, ContainerRuntime, Image, RuntimeEvent } from '../runtime.ts'
 import { eventsUntil } from './events-until.ts'
-import { parseScript, type Step } from './script.ts'
+import { createPodAddresses } from './pod-addresses.ts'
+import { parseScript } from './script.ts'
 import { scriptSession } from './script-session.ts'
+import { annotationFor, healthyAnnotation } from './simulated-annotations.ts'
 import {
   matchesFilter,
   podUIDOf,
@@ -14,6 +14,8 @@ import {
   type SimulatedContainer,
   type SimulatedSandbox,
 } from './simulated-container.ts'
+import { createProcesses, killedExitCode } from './simulated-process.ts'
+import { createUsageMeter } from './simulated-usage.ts'
 
 export interface SimulatedRuntimeOptions {
   readonly clock: Clock
@@ -33,30 +35,7 @@ export interface SimulatedRuntimeOptions {
   readonly annotationsOf?: (namespace: string, name: string) => Readonly<Record<string, string>> | undefined
 }
 
-/**
- * Annotations of a pod that say how its containers behave; with `.<container>` behind, of one container. What they do
- * not say their commands do (script.ts).
- */
-export const exitAfterAnnotation = 'simulated.k8ts.io/exit-after-seconds'
-export const exitCodeAnnotation = 'simulated.k8ts.io/exit-code'
-/** `false`: network probes of the container fail. */
-export const healthyAnnotation = 'simulated.k8ts.io/healthy'
-/** `true`: it only ends when it is killed. */
-export const ignoreStopAnnotation = 'simulated.k8ts.io/ignore-stop-signal'
-/** What the container uses, as quantities: `250m`, `64Mi`. May change while it runs. */
-export const cpuUsageAnnotation = 'simulated.k8ts.io/cpu-usage'
-export const memoryUsageAnnotation = 'simulated.k8ts.io/memory-usage'
-
-const killedExitCode = 137
-const stoppedExitCode = 143
 const imageBytes = 1_000_000
-/** What a container uses that is not told to use anything. */
-const idleCores = 0.001
-const idleBytes = 1024 * 1024
-/** What a node uses beside its containers. */
-const idleNodeCores = 0.02
-const idleNodeBytes = 256 * 1024 * 1024
-
 /** A container runtime inside this process: pods start, run, log, end and take time as they are told. */
 export function createSimulatedRuntime(options: SimulatedRuntimeOptions): ContainerRuntime {
   const { clock } = options
@@ -64,28 +43,13 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
   const containers = new Map<string, SimulatedContainer>()
   const images = new Set<string>()
   const listeners = new Set<(event: RuntimeEvent) => void>()
-  const takenAddresses = new Set<string>()
-  let range = parseCidr(options.podCIDR ?? '10.88.0.0/16')!
-  let lastAddress = 1
+  const addresses = createPodAddresses(options.podCIDR ?? '10.88.0.0/16')
   let lastID = 0
-  const startedMs = clock.now()
-  /** CPU time of containers that are no more. */
-  let removedNanoseconds = 0n
 
   const newID = () => (++lastID).toString(16).padStart(12, '0').padEnd(64, '0')
   const delay = (milliseconds = 0) => (milliseconds > 0 ? sleep(clock, milliseconds) : Promise.resolve())
   const emit = (podUID: string) => {
     for (const listener of listeners) listener({ podUID })
-  }
-
-  function nextAddress(): string {
-    for (;;) {
-      const ip = formatIp(addressAt(range, ++lastAddress))
-      if (!takenAddresses.has(ip)) {
-        takenAddresses.add(ip)
-        return ip
-      }
-    }
   }
 
   function sandbox(id: string): SimulatedSandbox {
@@ -101,120 +65,29 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
     return found
   }
 
-  function setting(target: SimulatedContainer, name: string): string | undefined {
-    const annotations = sandboxes.get(target.sandboxID)?.config.annotations ?? {}
-    return annotations[`${name}.${target.config.name}`] ?? annotations[name]
-  }
+  const annotationsAtStart = ({ sandboxID }: SimulatedContainer) =>
+    sandboxes.get(sandboxID)?.config.annotations ?? {}
+  const setting = (target: SimulatedContainer, name: string) =>
+    annotationFor(target.config.name, annotationsAtStart(target), name)
+  const usage = createUsageMeter({
+    clock,
+    annotationsOf(target) {
+      const { 'io.kubernetes.pod.namespace': namespace = '', 'io.kubernetes.pod.name': name = '' } =
+        target.config.labels
+      return options.annotationsOf?.(namespace, name) ?? annotationsAtStart(target)
+    },
+  })
+  const processes = createProcesses({
+    clock,
+    stopDelayMs: options.stopDelayMs ?? 0,
+    setting,
+    onEnding: (target) => void usage.of(target),
+    onEnd: (target) => emit(podUIDOf(target)),
+  })
 
-  function usageOf(target: SimulatedContainer): ContainerStats {
-    const podName = target.config.labels['io.kubernetes.pod.name'] ?? ''
-    const podNamespace = target.config.labels['io.kubernetes.pod.namespace'] ?? ''
-    const annotations =
-      options.annotationsOf?.(podNamespace, podName) ??
-      sandboxes.get(target.sandboxID)?.config.annotations ??
-      {}
-    const amount = (annotation: string, unset: number) => {
-      const text = annotations[`${annotation}.${target.config.name}`] ?? annotations[annotation]
-      return text !== undefined && isQuantity(text) ? quantityToFloat(text) : unset
-    }
-    const now = clock.now()
-    const sinceMs = Math.max(target.cpu.atMs, target.status.startedAtMs)
-    const isRunning = target.status.state === 'running'
-    const usedNanoseconds = !isRunning
-      ? 0
-      : Math.max(0, now - sinceMs) * amount(cpuUsageAnnotation, idleCores) * 1e6
-    target.cpu = { nanoseconds: target.cpu.nanoseconds + usedNanoseconds, atMs: now }
-    const memoryBytes = Math.round(amount(memoryUsageAnnotation, idleBytes))
-    return {
-      containerID: target.status.id,
-      name: target.config.name,
-      podUID: podUIDOf(target),
-      podName,
-      podNamespace,
-      timestampMs: now,
-      cpuUsageNanoseconds: BigInt(Math.round(target.cpu.nanoseconds)),
-      memoryWorkingSetBytes: memoryBytes,
-      memoryUsageBytes: memoryBytes,
-      memoryRSSBytes: memoryBytes,
-    }
-  }
-
-  /** A container goes; what it used stays used. */
   function forget(id: string, target: SimulatedContainer): void {
     containers.delete(id)
-    removedNanoseconds += BigInt(Math.round(target.cpu.nanoseconds))
-  }
-
-  function print(target: SimulatedContainer, text: string): void {
-    const time = new Date(clock.now()).toISOString().replace('Z', '000000Z')
-    for (const line of text.split('\n')) {
-      if (line !== '') target.log.push(Buffer.from(`${time} stdout F ${line}\n`))
-    }
-    for (const watcher of target.watchers) watcher.push(Buffer.from(text))
-  }
-
-  function run(target: SimulatedContainer): void {
-    const steps = stepsOf(target)
-    let cancel: Cancel = () => {}
-    let index = 0
-    target.end = (exitCode) => {
-      cancel()
-      usageOf(target)
-      target.end = undefined
-      target.status = {
-        ...target.status,
-        state: 'exited',
-        exitCode,
-        finishedAtMs: clock.now(),
-        reason: exitCode === 0 ? 'Completed' : 'Error',
-      }
-      for (const watcher of target.watchers) watcher.close()
-      emit(podUIDOf(target))
-    }
-    const next = (): void => {
-      const step = steps[index++]
-      switch (step?.type) {
-        case 'print':
-          print(target, step.text)
-          return next()
-        case 'sleep':
-          cancel = clock.after(step.milliseconds, next)
-          return
-        case 'exit':
-          cancel = clock.after(0, () => target.end?.(step.exitCode))
-          return
-        case 'copyInput':
-        case 'forever':
-        case undefined:
-          return
-      }
-    }
-    next()
-  }
-
-  function stepsOf(target: SimulatedContainer): readonly Step[] {
-    const exitAfter = setting(target, exitAfterAnnotation)
-    const exitCode = setting(target, exitCodeAnnotation)
-    if (exitAfter !== undefined || exitCode !== undefined) {
-      return [
-        { type: 'sleep', milliseconds: Number(exitAfter ?? 0) * 1000 },
-        { type: 'exit', exitCode: Number(exitCode ?? 0) },
-      ]
-    }
-    const { command, args } = target.config
-    return parseScript([...command, ...args])
-  }
-
-  async function stop(target: SimulatedContainer, timeoutSeconds: number): Promise<void> {
-    if (target.status.state !== 'running') return
-    if (setting(target, ignoreStopAnnotation) === 'true') {
-      await delay(timeoutSeconds * 1000)
-      target.end?.(killedExitCode)
-      return
-    }
-    const stopMs = options.stopDelayMs ?? 0
-    await delay(Math.min(stopMs, timeoutSeconds * 1000))
-    target.end?.(stopMs > timeoutSeconds * 1000 ? killedExitCode : stoppedExitCode)
+    usage.keep(target)
   }
 
   return {
@@ -229,23 +102,13 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
         message: '',
       })),
     }),
-    async updatePodCIDR(podCIDR) {
-      const parsed = parseCidr(podCIDR)
-      if (!parsed) throw new RuntimeError('invalidArgument', `invalid CIDR address: ${podCIDR}`)
-      range = parsed
-      lastAddress = 1
-    },
+    updatePodCIDR: async (podCIDR) => addresses.moveTo(podCIDR),
 
     async runSandbox(config) {
-      const namesake = [...sandboxes].find(
-        ([
-          ,
-          {
-            config: { uid, attempt },
-          },
-        ]) => uid === config.uid && attempt === config.attempt,
+      const namesake = [...sandboxes.values()].find(
+        ({ config: { uid, attempt } }) => uid === config.uid && attempt === config.attempt,
       )
-      if (namesake) throw nameTaken('sandbox', config.name, namesake[0])
+      if (namesake) throw nameTaken('sandbox', config.name, namesake.status.id)
       await delay(options.sandboxDelayMs)
       const id = newID()
       const onHost = config.security.namespaces.network === 'node'
@@ -262,7 +125,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
           annotations,
           state: 'ready',
           createdAtMs: clock.now(),
-          ips: onHost ? [] : [nextAddress()],
+          ips: onHost ? [] : [addresses.next()],
           network: onHost ? 'node' : 'pod',
         },
       })
@@ -276,7 +139,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       for (const target of containers.values()) {
         if (target.sandboxID === id) target.end?.(killedExitCode)
       }
-      for (const ip of found.status.ips) takenAddresses.delete(ip)
+      addresses.release(found.status.ips)
       found.status = { ...found.status, state: 'notReady', ips: [] }
       emit(found.status.uid)
     },
@@ -289,7 +152,7 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
         target.end?.(killedExitCode)
         forget(containerID, target)
       }
-      for (const ip of found.status.ips) takenAddresses.delete(ip)
+      addresses.release(found.status.ips)
       sandboxes.delete(id)
       emit(found.status.uid)
     },
@@ -353,13 +216,13 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
         throw new RuntimeError('unknown', `container "${id}" is in ${target.status.state} state`)
       }
       target.status = { ...target.status, state: 'running', startedAtMs: clock.now() }
-      run(target)
+      processes.start(target)
       emit(podUIDOf(target))
     },
 
     async stopContainer(id, timeoutSeconds) {
       const target = containers.get(id)
-      if (target) await stop(target, timeoutSeconds)
+      if (target) await processes.stop(target, timeoutSeconds)
     },
 
     async removeContainer(id) {
@@ -388,24 +251,10 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
       return [...containers.values()]
         .filter(({ status }) => status.state === 'running')
         .filter((target) => matchesFilter(filter, target.status.id, podUIDOf(target)))
-        .map(usageOf)
+        .map(usage.of)
     },
 
-    async nodeUsage() {
-      const usages = [...containers.values()].map(usageOf)
-      const running = [...containers.values()].filter(({ status }) => status.state === 'running')
-      const ownNanoseconds = (clock.now() - startedMs) * idleNodeCores * 1e6
-      const cpuNanoseconds = usages.reduce(
-        (sum, usage) => sum + usage.cpuUsageNanoseconds,
-        removedNanoseconds,
-      )
-      return {
-        cpuUsageNanoseconds: cpuNanoseconds + BigInt(Math.round(ownNanoseconds)),
-        memoryWorkingSetBytes: running
-          .map(usageOf)
-          .reduce((sum, usage) => sum + usage.memoryWorkingSetBytes, idleNodeBytes),
-      }
-    },
+    nodeUsage: async () => usage.ofNode([...containers.values()]),
 
     async execSync(id, command) {
       const target = container(id)
