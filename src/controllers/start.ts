@@ -124,7 +124,7 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
     persistentVolumeBinder,
     ephemeralVolumeReconciler,
     expandReconciler,
-    attachDetachReconciler,
+    attachDetachReconciler(),
     pvcProtectionReconciler,
     pvProtectionReconciler,
     vacProtectionReconciler,

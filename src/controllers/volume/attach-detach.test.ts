@@ -47,7 +47,7 @@ void describe('attachDetachReconciler', () => {
   afterEach(() => harness.stop())
 
   const run = async (seed: (context: TestContext) => void, volume = aVolume()) => {
-    harness = await runReconcilers([attachDetachReconciler], (context) => {
+    harness = await runReconcilers([attachDetachReconciler()], (context) => {
       context.client.seed(persistentVolumes, volume)
       context.client.seed(persistentVolumeClaims, aClaim)
       seed(context)
@@ -115,7 +115,10 @@ void describe('attachDetachReconciler', () => {
       assert.deepEqual((await attachedTo()).toSorted(), expected)
       const events = await harness.events()
       if (mode === 'ReadWriteOnce')
-        assert.match(events[0] ?? '', /^FailedAttachVolume: Multi-Attach error for/)
+        assert.equal(
+          events[0],
+          'FailedAttachVolume: Multi-Attach error for volume "v" Volume is already used by pod(s) p',
+        )
       await harness.client.delete(pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 0 })
       await harness.settle()
       await harness.pass(10_000)
@@ -123,42 +126,83 @@ void describe('attachDetachReconciler', () => {
     })
   }
 
-  void it('takes a volume from a node that does not answer after six minutes, and from one that has gone at once', async () => {
+  const removePod = async (name = 'p') => {
+    await harness.client.delete(pods, { namespace: 'default', name }, { gracePeriodSeconds: 0 })
+    await harness.settle()
+  }
+  const forced = (reason: string) =>
+    new RegExp(`forced_detaches\\{reason="${reason}"\\} 1`).test(harness.metrics.text())
+
+  void it('takes a volume from a node that does not answer six minutes after nobody wants it there', async () => {
     await run(({ client }) => {
       client.seed(nodes, aNode('n', false, { volumesInUse: [uniqueName] }))
       client.seed(pods, aUser('p', 'n'))
     })
-    await harness.edit(
-      nodes,
-      'n',
-      (node) => ({
-        ...node,
-        status: {
-          ...node.status,
-          conditions: [
-            {
-              type: 'Ready',
-              status: 'Unknown',
-              lastTransitionTime: new Date(harness.clock.now()).toISOString().replace(/\.\d+/, ''),
-            },
-          ],
-        },
-      }),
-      'status',
-    )
-    await harness.client.delete(pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 0 })
-    await harness.settle()
-    assert.deepEqual(await attachedTo(), ['n'])
+    await harness.pass(60 * 60_000)
+    await removePod()
     await harness.pass(5 * 60_000)
     assert.deepEqual(await attachedTo(), ['n'])
     await harness.pass(61_000)
     assert.deepEqual(await attachedTo(), [])
+    assert.ok(forced('timeout'))
+  })
+
+  void it('counts the six minutes anew when the volume was wanted again', async () => {
+    await run(({ client }) => {
+      client.seed(nodes, aNode('n', false, { volumesInUse: [uniqueName] }))
+      client.seed(pods, aUser('p', 'n'))
+    })
+    await removePod()
+    await harness.pass(5 * 60_000)
     await harness.client.create(pods, aUser('q', 'n'))
     await harness.settle()
+    await removePod('q')
+    await harness.pass(5 * 60_000)
     assert.deepEqual(await attachedTo(), ['n'])
-    await harness.client.delete(pods, { namespace: 'default', name: 'q' }, { gracePeriodSeconds: 0 })
-    await harness.client.delete(nodes, { name: 'n' })
-    await harness.settle()
+    await harness.pass(61_000)
     assert.deepEqual(await attachedTo(), [])
+  })
+
+  void it('takes a volume from a node that is out of service at once', async () => {
+    await run(({ client }) => {
+      const node = aNode('n', false, { volumesInUse: [uniqueName] })
+      const taints = [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' as const }]
+      client.seed(nodes, { ...node, spec: { taints } })
+      client.seed(pods, aUser('p', 'n'))
+    })
+    await removePod()
+    assert.deepEqual(await attachedTo(), [])
+    assert.ok(forced('out-of-service'))
+  })
+
+  for (const [what, volumesInUse, waits] of [
+    ['had let go of it', [], false],
+    ['used it', [uniqueName], true],
+  ] as const)
+    void it(`takes a volume from a node that has gone and ${what} ${waits ? 'after six minutes' : 'at once'}`, async () => {
+      await run(({ client }) => {
+        client.seed(nodes, aNode('n', true, { volumesInUse }))
+        client.seed(pods, aUser('p', 'n'))
+      })
+      await harness.client.delete(nodes, { name: 'n' })
+      await removePod()
+      assert.deepEqual(await attachedTo(), waits ? ['n'] : [])
+      await harness.pass(6 * 60_000)
+      assert.deepEqual(await attachedTo(), [])
+    })
+
+  void it('counts in metrics what is to be attached and what is', async () => {
+    await run(({ client }) => {
+      client.seed(nodes, aNode('n'))
+      client.seed(pods, aUser('p', 'n'))
+    })
+    const text = harness.metrics.text()
+    const volumes = 'attachdetach_controller_total_volumes{plugin_name="kubernetes.io/csi:d",state='
+    for (const series of [
+      `${volumes}"actual_state_of_world"} 1`,
+      `${volumes}"desired_state_of_world"} 1`,
+      'storage_count_attachable_volumes_in_use{node="n",volume_plugin="kubernetes.io/csi"} 1',
+    ])
+      assert.ok(text.includes(`\n${series}\n`), series)
   })
 })

@@ -2,7 +2,6 @@ import type { Node, PersistentVolume, Pod } from '../../api/generated/core.v1.ts
 import type { VolumeAttachment } from '../../api/generated/storage.v1.ts'
 import { volumeAttachmentName } from '../../api/storage/volume-attachment-name.ts'
 import { isDeleting } from '../../machinery/owner.ts'
-import { parseTime } from '../../machinery/time.ts'
 
 /** A volume that pods on the node use, and that has to be attached for it. */
 export interface WantedVolume {
@@ -20,12 +19,18 @@ export interface NodeView {
   volume(name: string): PersistentVolume | undefined
   /** Attachments of a volume to other nodes. */
   elsewhere(volumeName: string): readonly VolumeAttachment[]
+  /** Pods that use a volume on other nodes. */
+  usersElsewhere(volume: PersistentVolume): readonly Pod[]
+  /** Since when the attachment is wanted no more. */
+  unwantedSinceMs(attachment: VolumeAttachment): number
+  /** What a node that is gone said last of the volumes it uses, by unique name; undefined when that is not known. */
+  readonly lastInUse: readonly string[] | undefined
   readonly now: number
 }
 
 export interface AttachmentsPlan {
   readonly attach: readonly VolumeAttachment[]
-  readonly detach: readonly VolumeAttachment[]
+  readonly detach: readonly Detachment[]
   /** Volumes that the node may use, by the names that node statuses have for them; undefined when there is no node. */
   readonly attached: readonly { readonly name: string; readonly devicePath: string }[] | undefined
   readonly events: readonly {
@@ -38,6 +43,12 @@ export interface AttachmentsPlan {
   readonly againAtMs: number
 }
 
+export interface Detachment {
+  readonly attachment: VolumeAttachment
+  /** Why it goes although the node has not said that it let go of it; undefined when it has. */
+  readonly forced: 'timeout' | 'out-of-service' | undefined
+}
+
 /** How long a node that is not ready may take to say that it has let go of a volume. As upstream. */
 const maximumUnmountMs = 6 * 60_000
 const outOfService = 'node.kubernetes.io/out-of-service'
@@ -46,7 +57,7 @@ const outOfService = 'node.kubernetes.io/out-of-service'
 export function planAttachments(view: NodeView): AttachmentsPlan {
   const { name: nodeName, node, wanted, attachments } = view
   const attach: VolumeAttachment[] = []
-  const detach: VolumeAttachment[] = []
+  const detach: Detachment[] = []
   const attached: { name: string; devicePath: string }[] = []
   const events: AttachmentsPlan['events'][number][] = []
   let againAtMs = Infinity
@@ -59,12 +70,12 @@ export function planAttachments(view: NodeView): AttachmentsPlan {
     const volume = view.volume(volumeName)
     const name = volume && uniqueNameOf(volume)
     if (!wantedNames.has(volumeName)) {
-      const detachAtMs = whenToDetach(node, name, view.now)
-      if (detachAtMs <= view.now) {
-        detach.push(attachment)
+      const { atMs, forced } = whenToDetach(view, name, view.unwantedSinceMs(attachment))
+      if (atMs <= view.now) {
+        detach.push({ attachment, forced })
         continue
       }
-      againAtMs = Math.min(againAtMs, detachAtMs)
+      againAtMs = Math.min(againAtMs, atMs)
     }
     if (attachment.status?.attached && name) attached.push({ name, devicePath: '' })
   }
@@ -86,11 +97,11 @@ export function planAttachments(view: NodeView): AttachmentsPlan {
           `AttachVolume.Attach failed for volume "${volumeName}" : ${fault}`,
         )
     } else if (isExclusive(volume) && view.elsewhere(volumeName).length > 0) {
-      say(
-        'Warning',
-        'FailedAttachVolume',
-        `Multi-Attach error for volume "${volumeName}" Volume is already exclusively attached to one node and can't be attached to another`,
-      )
+      const users = view.usersElsewhere(volume)
+      for (const pod of pods) {
+        const message = `Multi-Attach error for volume "${volumeName}" ${describeUsers(users, pod)}`
+        events.push({ pod, type: 'Warning', reason: 'FailedAttachVolume', message })
+      }
     } else attach.push(attachmentOf(volume, nodeName))
   }
   attached.sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -103,12 +114,29 @@ export function uniqueNameOf({ spec }: PersistentVolume): string {
 }
 
 /** At once when the node has let go of it, or never will; later when that is not known. */
-function whenToDetach(node: Node | undefined, name: string | undefined, now: number): number {
-  if (!node || name === undefined || !node.status?.volumesInUse?.includes(name)) return now
-  if (node.spec?.taints?.some(({ key }) => key === outOfService)) return now
-  const ready = node.status.conditions?.find(({ type }) => type === 'Ready')
-  if (ready?.status === 'True') return Infinity
-  return (parseTime(ready?.lastTransitionTime) ?? now) + maximumUnmountMs
+function whenToDetach(
+  { node, lastInUse, now }: NodeView,
+  name: string | undefined,
+  unwantedSinceMs: number,
+): { readonly atMs: number; readonly forced: Detachment['forced'] } {
+  const inUse = node ? (node.status?.volumesInUse ?? []) : lastInUse
+  if (name === undefined || (inUse && !inUse.includes(name))) return { atMs: now, forced: undefined }
+  if (node?.spec?.taints?.some(({ key }) => key === outOfService))
+    return { atMs: now, forced: 'out-of-service' }
+  const isReady = node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
+  return { atMs: isReady ? Infinity : unwantedSinceMs + maximumUnmountMs, forced: 'timeout' }
+}
+
+/** Names no pods of other namespaces to the reader of the pod's events. */
+function describeUsers(users: readonly Pod[], { metadata }: Pod): string {
+  if (users.length === 0)
+    return "Volume is already exclusively attached to one node and can't be attached to another"
+  const local = users.filter((user) => user.metadata?.namespace === metadata?.namespace)
+  const others = `${users.length - local.length} pod(s) in different namespaces`
+  if (local.length === 0) return `Volume is already used by ${others}`
+  const names = local.map((user) => user.metadata?.name).join(', ')
+  const and = local.length < users.length ? ` and ${others}` : ''
+  return `Volume is already used by pod(s) ${names}${and}`
 }
 
 /** No two nodes may have it at the same time. */
