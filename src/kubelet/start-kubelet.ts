@@ -21,6 +21,7 @@ import type { RunningDevices } from './devices/start-devices.ts'
 import type { EvictionManager } from './eviction/eviction-manager.ts'
 import { guardNode } from './eviction/guard-node.ts'
 import { createImagePuller } from './images/image-puller.ts'
+import { imageVolumeProblem } from './images/image-volume-support.ts'
 import { createLogRotator } from './logs/log-rotation.ts'
 import { parseResolvConf } from './network/dns.ts'
 import { followPodCIDRs } from './network/pod-cidrs.ts'
@@ -99,13 +100,14 @@ export async function startKubelet(
   let shutdown: ShutdownManager | undefined
   /** All pods are known: what belongs to none of them is a leftover. */
   let knowsPods = false
+  const version = await runtime.version()
   const reporter = createNodeReporter({
     client,
     clock,
     log,
     recorder,
     runtime,
-    version: await runtime.version(),
+    version,
     monitor,
     description,
     volumesInUse: () => csi?.inUse() ?? [],
@@ -219,6 +221,7 @@ export async function startKubelet(
       }),
       supportsRecursiveReadOnly: (handler) =>
         monitor.status?.handlers?.find(({ name }) => name === handler)?.recursiveReadOnlyMounts ?? false,
+      imageVolumeProblem: () => imageVolumeProblem(version),
     },
     configMap: sources.configMap,
     secret: sources.secret,

@@ -21,6 +21,8 @@ export interface MountsInput {
   /** Absent where the kubelet does not manage the file. */
   readonly hostsFile?: string
   readonly terminationLog?: string
+  /** References in the runtime of the images that volumes are, by the volume's name. */
+  readonly images: ReadonlyMap<string, string>
   /** The runtime can make mounts below a read-only one read-only too. */
   readonly recursiveReadOnly: boolean
 }
@@ -42,10 +44,14 @@ export async function containerMounts(input: MountsInput): Promise<readonly Moun
     }
     const subPath = subPathOf(mount, input.environment)
     const readonly = mount.readOnly === true || volume.readOnly
+    const ref = input.images.get(mount.name)
     mounts.push({
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
       hostPath:
-        subPath === '' ? volume.hostPath : await input.subPath(volume.hostPath, subPath, mount, index),
+        subPath === '' || ref !== undefined
+          ? volume.hostPath
+          : await input.subPath(volume.hostPath, subPath, mount, index),
+      ...(ref !== undefined && { image: { ref, subPath } }),
       readonly,
       recursiveReadonly: recursiveReadOnly(mount, readonly, input.recursiveReadOnly),
       selinuxRelabel: false,

@@ -1,9 +1,10 @@
-import type { Node } from '../../api/generated/core.v1.ts'
+import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import type { EventRecorder } from '../../client/event-recorder.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { defined } from '../configuration/defined.ts'
 import { createImageCollector } from '../images/image-collector.ts'
+import { namesOf } from '../images/image-reference.ts'
 import type { EvictionSettings, ImageCollectionSettings } from '../options.ts'
 import type { Observer } from '../pods/observer.ts'
 import type { PodManager } from '../pods/pod-manager.ts'
@@ -35,7 +36,7 @@ export function guardNode(options: NodeGuardOptions): EvictionManager {
     runtime,
     clock,
     log,
-    used: () => new Set(usedImages(observer)),
+    used: () => new Set([...usedImages(observer), ...volumeImages(manager.pods())]),
     async filesystem() {
       if (!isReal) return undefined
       const [first] = await runtime.imageFilesystem()
@@ -81,6 +82,13 @@ export function guardNode(options: NodeGuardOptions): EvictionManager {
       collector.stop()
     },
   }
+}
+
+/** Images that are mounted: containers do not tell of them. */
+function volumeImages(pods: readonly Pod[]): readonly string[] {
+  return pods.flatMap(({ spec }) =>
+    (spec?.volumes ?? []).flatMap(({ image }) => (image?.reference ? namesOf(image.reference) : [])),
+  )
 }
 
 function* usedImages(observer: Observer): Iterable<string> {

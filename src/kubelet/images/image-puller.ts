@@ -33,14 +33,19 @@ export class ImageError extends Error {
 
 export interface ImageRequest {
   readonly podUID: string
-  readonly named: NamedContainer
+  /** As the pod names it. */
+  readonly image: string
+  /** `Always`, `Never`, or by default `IfNotPresent`. */
+  readonly pullPolicy?: string
+  /** The container that runs it; absent for the image of a volume. */
+  readonly named?: NamedContainer
   readonly events: PodEvents
   readonly pullSecrets: () => Promise<readonly Secret[]>
   readonly sandbox: SandboxConfig
 }
 
 export interface ImagePuller {
-  /** Sees that the container's image is here, by its pull policy. Rejects with ImageError. */
+  /** Sees that the image is here, by its pull policy. Rejects with ImageError. */
   ensure(request: ImageRequest): Promise<{ readonly ref: string; readonly image: Image }>
   forget(podUID: string): void
 }
@@ -50,7 +55,7 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock): Imag
 
   async function pull(request: ImageRequest, image: string): Promise<string> {
     const { named, events, podUID, sandbox } = request
-    const asked = named.container.image ?? ''
+    const asked = request.image
     events.normal('Pulling', `Pulling image "${asked}"`, named)
     const startedAt = clock.monotonic()
     try {
@@ -108,7 +113,7 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock): Imag
   return {
     async ensure(request) {
       const { named, events } = request
-      const asked = named.container.image ?? ''
+      const asked = request.image
       const image = withDefaultTag(asked)
       if (image === undefined) {
         const message = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": invalid reference format`
@@ -123,7 +128,7 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock): Imag
         events.warning('Failed', 'Error: ImageInspectError', named)
         throw new ImageError('ImageInspectError', message)
       })
-      const policy = named.container.imagePullPolicy ?? 'IfNotPresent'
+      const policy = request.pullPolicy ?? 'IfNotPresent'
       if (present && policy !== 'Always') {
         events.normal(
           'Pulled',

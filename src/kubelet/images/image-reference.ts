@@ -31,6 +31,21 @@ export function parseImageReference(image: string): ImageReference | undefined {
   return { registry, repository, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) }
 }
 
+/** Names that a runtime may list the image under: as given, and with registry and tag in full. */
+export function namesOf(image: string): readonly string[] {
+  const tagged = withDefaultTag(image)
+  const reference = tagged === undefined ? undefined : parseImageReference(tagged)
+  if (tagged === undefined || reference === undefined) return [image]
+  const { registry, repository, tag, digest } = reference
+  const name = `${registry}/${repository}`
+  return [
+    image,
+    tagged,
+    ...(tag === undefined ? [] : [`${name}:${tag}`]),
+    ...(digest === undefined ? [] : [`${name}@${digest}`]),
+  ]
+}
+
 /** The image with `:latest` where it has neither tag nor digest; undefined for what is no image name. */
 export function withDefaultTag(image: string): string | undefined {
   const reference = parseImageReference(image)

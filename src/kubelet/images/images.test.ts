@@ -77,6 +77,8 @@ describe('createImagePuller', () => {
     const ensure = (imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never') =>
       puller.ensure({
         podUID: 'uid',
+        image: 'app',
+        pullPolicy: imagePullPolicy,
         named: { container: aContainer('app', { image: 'app', imagePullPolicy }), kind: 'main' },
         events,
         pullSecrets: async () => [],

@@ -60,4 +60,6 @@ export interface NodeFacts {
   dns(): DNSSettings
   /** Whether the runtime's handler can make mounts recursively read-only. */
   supportsRecursiveReadOnly(handler: string): boolean
+  /** Why the runtime cannot mount images; undefined when it can. */
+  imageVolumeProblem(): string | undefined
 }

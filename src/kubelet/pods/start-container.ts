@@ -12,7 +12,7 @@ import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { containerSecurity } from '../containers/security.ts'
 import { readFileKey } from '../containers/file-key.ts'
 import { hostsFile } from '../network/hosts-file.ts'
-import { ImageError } from '../images/image-puller.ts'
+import { ImageError, type ImageRequest } from '../images/image-puller.ts'
 import type { ContainerConfig, Image, SandboxConfig, SandboxStatus } from '../runtime/runtime.ts'
 import { podDirectory } from '../volumes/pod-directory.ts'
 import { mountSubPath } from '../volumes/sub-path.ts'
@@ -80,13 +80,17 @@ async function createContainer(input: StartInput, found: NamedContainer): Promis
   const sandboxConfig = await makeSandboxConfig(services, pod, sandbox.attempt).catch((error: unknown) => {
     throw new StartError('CreateContainerConfigError', wordsOf(error))
   })
+  const { image: asked = '', imagePullPolicy: pullPolicy } = found.container
+  const wanted = { image: asked, ...(pullPolicy && { pullPolicy }), named: found }
   const [{ ref, image }, volumes] = await Promise.all([
-    ensureImage(input, found, sandboxConfig),
+    ensureImage(input, wanted, sandboxConfig),
     abortable(input.volumes, signal),
   ])
+  const images = await ensureVolumeImages(input, found, volumes, sandboxConfig)
   signal.throwIfAborted()
 
-  const config = await makeConfig(input, found, ref, image, volumes).catch((error: unknown) => {
+  const made = { ref, image, images, volumes, runtimeHandler: sandboxConfig.runtimeHandler }
+  const config = await makeConfig(input, found, made).catch((error: unknown) => {
     const words = wordsOf(error)
     events.warning('Failed', `Error: ${words}`, found)
     throw new StartError(error instanceof ConfigError ? error.reason : 'CreateContainerConfigError', words)
@@ -102,12 +106,16 @@ async function createContainer(input: StartInput, found: NamedContainer): Promis
   return containerID
 }
 
-async function ensureImage(input: StartInput, named: NamedContainer, sandbox: SandboxConfig) {
+async function ensureImage(
+  input: StartInput,
+  wanted: Pick<ImageRequest, 'image' | 'pullPolicy' | 'named'>,
+  sandbox: SandboxConfig,
+) {
   const { services, pod, events } = input
   try {
     return await services.images.ensure({
       podUID: pod.metadata?.uid ?? '',
-      named,
+      ...wanted,
       events,
       sandbox,
       pullSecrets: () => pullSecrets(services, pod, events),
@@ -116,6 +124,29 @@ async function ensureImage(input: StartInput, named: NamedContainer, sandbox: Sa
     if (error instanceof ImageError) throw new StartError(error.reason, error.message, error)
     throw new StartError('ImageInspectError', wordsOf(error))
   }
+}
+
+/** References of the images that volumes of the container are, by the volume's name. */
+async function ensureVolumeImages(
+  input: StartInput,
+  found: NamedContainer,
+  volumes: PreparedVolumes,
+  sandbox: SandboxConfig,
+): Promise<ReadonlyMap<string, string>> {
+  const refs = new Map<string, string>()
+  for (const { name } of found.container.volumeMounts ?? []) {
+    const source = volumes.get(name)?.image
+    if (!source || refs.has(name)) continue
+    const problem = input.services.node.imageVolumeProblem()
+    if (problem !== undefined) {
+      input.events.warning('Failed', `Error: ${problem}`, found)
+      throw new StartError('CreateContainerConfigError', problem)
+    }
+    const { reference = '', pullPolicy } = source
+    const { ref } = await ensureImage(input, { image: reference, ...(pullPolicy && { pullPolicy }) }, sandbox)
+    refs.set(name, ref)
+  }
+  return refs
 }
 
 /** Secrets that are missing are left out, and told of: the registry may not ask for them. */
@@ -141,12 +172,20 @@ async function pullSecrets(services: PodServices, pod: Pod, events: PodEvents): 
   return secrets
 }
 
+/** What a container is made of that has been had ready. */
+interface MadeReady {
+  readonly ref: string
+  readonly image: Image
+  /** Of volumes. */
+  readonly images: ReadonlyMap<string, string>
+  readonly volumes: PreparedVolumes
+  readonly runtimeHandler: string
+}
+
 async function makeConfig(
   input: StartInput,
   { container }: NamedContainer,
-  imageRef: string,
-  image: Image,
-  volumes: PreparedVolumes,
+  { ref: imageRef, image, images, volumes, runtimeHandler }: MadeReady,
 ): Promise<ContainerConfig> {
   const { services, pod, sandbox, action, events } = input
   const { node, paths, runtime, observer } = services
@@ -180,10 +219,11 @@ async function makeConfig(
       pod,
       container,
       volumes,
+      images,
       environment,
       ...(runtime.usesHost && { hostsFile: directory.hostsFile }),
       ...(runtime.usesHost && { terminationLog }),
-      recursiveReadOnly: node.supportsRecursiveReadOnly(''),
+      recursiveReadOnly: node.supportsRecursiveReadOnly(runtimeHandler),
       async subPath(volumePath, subPath, mount, index) {
         const path = directory.subPath(mount.name, container.name, index)
         if (!runtime.usesHost) return path

@@ -250,7 +250,10 @@ export interface ContainerSecurity {
 
 export interface Mount {
   readonly containerPath: string
+  /** `''` for an image. */
   readonly hostPath: string
+  /** An image whose files are mounted, by its reference in the runtime, and the path in it; `''` for all of it. */
+  readonly image?: { readonly ref: string; readonly subPath: string }
   readonly readonly: boolean
   readonly recursiveReadonly: boolean
   readonly selinuxRelabel: boolean

@@ -1,5 +1,5 @@
 import { chmod, mkdir, realpath, stat } from 'node:fs/promises'
-import type { NFSVolumeSource, Pod, Volume } from '../../api/generated/core.v1.ts'
+import type { ImageVolumeSource, NFSVolumeSource, Pod, Volume } from '../../api/generated/core.v1.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { emptyDirOf } from './empty-dir.ts'
@@ -21,6 +21,8 @@ export interface PreparedVolume {
   readonly readOnly: boolean
   /** A block device: containers get it as a device, not as a mount. */
   readonly isDevice?: boolean
+  /** The runtime mounts the files of an image, which is pulled with the containers that have it. */
+  readonly image?: ImageVolumeSource
   /** What it holds; absent, or undefined, where nobody can tell: host paths, devices. */
   readonly measure?: () => Promise<VolumeUsage | undefined>
 }
@@ -97,6 +99,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       const readOnly = volume.persistentVolumeClaim?.readOnly === true
       return await prepareClaimed(pod, claim.claimName, readOnly)
     }
+    if (volume.image) return { hostPath: '', readOnly: true, image: volume.image }
     if (volume.nfs) return await mountNfs(directory.volume('nfs', name), volume.nfs, [])
     if (volume.csi && options.csi) return await options.csi.prepareInline(pod, volume)
     throw new VolumeError(`no volume plugin matched: ${Object.keys(volume).find((key) => key !== 'name')}`)
@@ -238,7 +241,11 @@ export function createSimulatedVolumeManager(sources: PayloadSources, claims?: C
               cause: error,
             })
           }
-          return [volume.name, { hostPath: `/simulated/${volume.name}`, readOnly: false }] as const
+          const { image } = volume
+          const prepared: PreparedVolume = image
+            ? { hostPath: '', readOnly: true, image }
+            : { hostPath: `/simulated/${volume.name}`, readOnly: false }
+          return [volume.name, prepared] as const
         }),
       )
       return new Map(prepared)

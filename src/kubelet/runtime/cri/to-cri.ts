@@ -182,6 +182,7 @@ function mountToCri(mount: Mount): MessageInitShape<typeof MountSchema> {
     recursiveReadOnly: mount.recursiveReadonly,
     selinuxRelabel: mount.selinuxRelabel,
     propagation: propagations[mount.propagation],
+    ...(mount.image && { image: { image: mount.image.ref }, imageSubPath: mount.image.subPath }),
   }
 }
 
