@@ -19,6 +19,8 @@ export interface AdmissionRequest {
   readonly namespace: string
   /** `''` for a create with generateName. */
   readonly name: string
+  /** Of a CREATE: it comes of an update or an apply to a name under which there was nothing. */
+  readonly isUpsert?: boolean
   /** The object about to be stored; plugins that mutate edit it in place. Absent for DELETE. */
   readonly object?: Writable<KubernetesObject>
   /** What is stored now, for UPDATE and DELETE. */

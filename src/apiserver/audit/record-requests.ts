@@ -70,7 +70,7 @@ function sentIn(request: ResourceRequest): KubernetesObject | undefined {
       return 'value' in request.patch ? (request.patch.value as KubernetesObject) : undefined
     case 'delete':
     case 'deletecollection':
-      return { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...request.options } as KubernetesObject
+      return { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...request.options }
     case 'get':
     case 'list':
     case 'watch':

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ConversionReview, CustomResourceDefinition } from '../../api/generated/apiextensions.v1.ts'
+import { jsonEqual } from '../../machinery/equal.ts'
 import { aggregateFieldErrors, path } from '../../machinery/field-error.ts'
 import { goQuote } from '../../machinery/go-format.ts'
 import type { KubernetesObject, ObjectMeta, Status } from '../../machinery/meta.ts'
@@ -54,7 +55,11 @@ export function convertByWebhook(
         throw new ConversionError(`returned ${results.length} objects, expected ${foreign.length}`)
       }
       const byOriginal = new Map(
-        foreign.map((object, index) => [object, accepted(object, results[index]!, apiVersion, index)]),
+        foreign.map((object, index) => {
+          // Of one object alone upstream speaks otherwise.
+          const place = foreign.length === 1 ? undefined : index
+          return [object, accepted(object, results[index]!, apiVersion, place)]
+        }),
       )
       return objects.map((object) => byOriginal.get(object) ?? object)
     } catch (error) {
@@ -89,21 +94,23 @@ function convertedObjects({ response }: ConversionReview): readonly KubernetesOb
   return (response.convertedObjects ?? []) as unknown as readonly KubernetesObject[]
 }
 
-/** The object that the webhook made of `original`, as far as it may. */
+/** The object that the webhook made of `original`, as far as it may. `index`: absent where it is the only one. */
 function accepted(
   original: KubernetesObject,
   converted: KubernetesObject,
   apiVersion: string,
-  index: number,
+  index: number | undefined,
 ): KubernetesObject {
-  const refuse = (detail: string) =>
-    new ConversionError(`returned invalid converted object at index ${index}: ${detail}`)
+  const invalidObject = index === undefined ? 'invalid object' : `invalid converted object at index ${index}`
+  const refuse = (detail: string, place = '') =>
+    new ConversionError(`returned ${invalidObject}${place}: ${detail}`)
+  const first = index === undefined ? ' at index 0' : ''
   if (converted?.apiVersion !== apiVersion) {
     const found = converted?.apiVersion ?? ''
-    throw refuse(`invalid groupVersion (expected ${apiVersion}, received ${found})`)
+    throw refuse(`invalid groupVersion (expected ${apiVersion}, received ${found})`, first)
   }
   if (converted.kind !== original.kind) {
-    throw refuse(`invalid kind (expected ${original.kind}, received ${converted.kind ?? ''})`)
+    throw refuse(`invalid kind (expected ${original.kind}, received ${converted.kind ?? ''})`, first)
   }
   for (const [name, key] of identity) {
     const [before, after] = [original.metadata?.[key] ?? '', converted.metadata?.[key] ?? '']
@@ -118,22 +125,57 @@ const identity = [
   ['UID', 'uid'],
 ] as const
 
-function metadataOf(original: KubernetesObject, converted: KubernetesObject, index: number): ObjectMeta {
-  const refuse = (detail: string) =>
-    new ConversionError(`returned invalid metadata in object at index ${index}: ${detail}`)
-  if (!converted.metadata) throw refuse('missing metadata in converted object')
-  const { labels: _labels, annotations: _annotations, ...kept } = original.metadata ?? {}
+function metadataOf(
+  original: KubernetesObject,
+  converted: KubernetesObject,
+  index: number | undefined,
+): ObjectMeta {
+  const place = index === undefined ? '' : ` in object at index ${index}`
+  const refuse = (detail: string) => new ConversionError(`returned invalid metadata${place}: ${detail}`)
+  if (converted.metadata === undefined) throw refuse('missing metadata in converted object')
+  if (!isMap(converted.metadata)) {
+    throw refuse(`invalid metadata of type ${goType(converted.metadata)} in converted object`)
+  }
+  const { labels: hadLabels, annotations: hadAnnotations, ...kept } = original.metadata ?? {}
   const { labels, annotations } = converted.metadata
   for (const [field, values] of Object.entries({ labels, annotations })) {
+    if (values && !isMap(values)) {
+      throw refuse(`invalid metadata.${field} of type ${goType(values)} in converted object`)
+    }
     for (const [key, value] of Object.entries(values ?? {})) {
       if (typeof value === 'string') continue
-      throw refuse(`metadata.${field}[${key}] must be a string, but is ${typeof value} in converted object`)
+      throw refuse(`metadata.${field}[${key}] must be a string, but is ${goType(value)} in converted object`)
     }
   }
   const errors = [
-    ...validateLabels(labels ?? {}, path('metadata', 'labels')),
-    ...validateAnnotations(annotations, path('metadata', 'annotation')),
+    // What was there before is not looked at again.
+    ...(jsonEqual(labels, hadLabels) ? [] : validateLabels(labels ?? {}, path('metadata', 'labels'))),
+    ...(jsonEqual(annotations, hadAnnotations)
+      ? []
+      : validateAnnotations(annotations, path('metadata', 'annotation'))),
   ]
   if (errors.length > 0) throw refuse(aggregateFieldErrors(errors))
   return { ...kept, ...(labels && { labels }), ...(annotations && { annotations }) }
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** How Go calls the type of a value of JSON. */
+function goType(value: unknown): string {
+  if (value === null) return '<nil>'
+  if (Array.isArray(value)) return '[]interface {}'
+  switch (typeof value) {
+    case 'number':
+      return Number.isInteger(value) ? 'int64' : 'float64'
+    case 'bigint':
+      return 'int64'
+    case 'boolean':
+      return 'bool'
+    case 'string':
+      return 'string'
+    default:
+      return 'map[string]interface {}'
+  }
 }

@@ -110,6 +110,7 @@ async function releaseAll(plugins: readonly AdmissionPlugin[], request: Admissio
 
 export interface AdmissionSubject {
   readonly operation: Operation
+  readonly isUpsert?: boolean
   readonly name: string
   readonly object?: Writable<KubernetesObject>
   readonly oldObject?: KubernetesObject

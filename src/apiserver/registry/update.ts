@@ -112,6 +112,7 @@ async function createMissing(
   const object = await update.make(undefined)
   const admission = admissionRequest(scope, {
     operation: 'CREATE',
+    isUpsert: true,
     name,
     object,
     options: optionsObject('CreateOptions', options),

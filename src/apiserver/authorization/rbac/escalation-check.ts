@@ -13,13 +13,13 @@ export function createEscalationCheck(context: EscalationContext): AdmissionPlug
     name: 'RBACEscalation',
     handles: ({ resource, operation, subresource }) =>
       resource.group === group && subresource === '' && (operation === 'CREATE' || operation === 'UPDATE'),
-    async validate({ resource: { resource }, object, oldObject, user }) {
+    async validate({ resource: { resource }, object, oldObject, user, isUpsert }) {
       switch (resource) {
         case 'roles':
         case 'clusterroles': {
           const role = object as unknown as Role | ClusterRole
           const previous: Role | ClusterRole | undefined = oldObject
-          return checkRoleEscalation(context, user, role, previous, resource)
+          return checkRoleEscalation(context, user, role, previous, resource, { isUpsert })
         }
         case 'rolebindings':
         case 'clusterrolebindings': {

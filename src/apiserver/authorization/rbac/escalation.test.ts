@@ -102,6 +102,13 @@ describe('checkRoleEscalation', () => {
     await checkRoleEscalation(escalating, jane, wanted, undefined, 'roles')
   })
 
+  it('lets those who may escalate this role where the request names it', async () => {
+    const wanted = role([rule('*', '*', '*')])
+    const context = setUp([rule('escalate', apiGroup, 'roles', wanted.metadata.name)])
+    await checkRoleEscalation(context, jane, wanted, undefined, 'roles', { isUpsert: true })
+    await assert.rejects(checkRoleEscalation(context, jane, wanted, undefined, 'roles'), /not currently held/)
+  })
+
   it('minds an update of anything but what the garbage collector changes', async () => {
     const same = role([rule('*', '*', '*')])
     const freed = { ...same, metadata: { ...same.metadata, finalizers: [], ownerReferences: [] } }

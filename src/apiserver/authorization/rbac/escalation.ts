@@ -37,12 +37,13 @@ export async function checkRoleEscalation(
   role: Role | ClusterRole,
   previous: Role | ClusterRole | undefined,
   resource: 'roles' | 'clusterroles',
+  { isUpsert = false }: { readonly isUpsert?: boolean | undefined } = {},
 ): Promise<void> {
   if (isMaster(user)) return
   if (previous && onlyLetsGo(role, previous)) return
   const { name = '', namespace = '' } = role.metadata ?? {}
-  // As upstream: a create has no name yet that rights could be limited to.
-  if (await mayUse(context, user, 'escalate', resource, namespace, previous ? name : '')) return
+  // As upstream: a create has no name yet that rights could be limited to, unless its path has.
+  if (await mayUse(context, user, 'escalate', resource, namespace, previous || isUpsert ? name : '')) return
   const fault = escalationFault(context.rules, user, namespace, role.rules ?? [])
   if (fault !== undefined) throw forbidden({ group, resource }, name, fault)
   if (!aggregates(role) && !aggregates(previous)) return
