@@ -1,5 +1,15 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { clearEarlierMachines } from '../test/e2e/harness/machines.ts'
 import type { RunCounts } from './summary-reporter.ts'
@@ -18,6 +28,17 @@ const simulatedSeeds = '1-300'
 
 /** A test that hangs must fail, not stop the run. */
 const longestTestMs = 10 * 60_000
+
+/** After which whatever still runs is cut off, since who started everything is told nothing by a run without an end. */
+const endMs = 85 * 60_000
+
+interface TestOptions {
+  readonly flags?: readonly string[]
+  /** Among which the files are divided. */
+  readonly processes?: number
+  readonly withinMinutes: number
+}
+const together = { flags: ['--test-isolation=none'] }
 
 interface Counts {
   passed: number
@@ -43,17 +64,44 @@ function check(name: string, program: string, args: readonly string[]): void {
   say(`${passed ? '✔' : '✖'} ${name} (${seconds} s)${error ? `: ${error.message}` : ''}`)
 }
 
-/** Runs test files in a process of their own, so that one that hangs is cut off and counts as failed. */
-function tests(
-  name: string,
-  files: readonly string[],
-  options: readonly string[],
-  withinMinutes: number,
-): void {
+/** Runs test files in processes of their own, so that what hangs is cut off and counts as failed. */
+async function tests(name: string, files: readonly string[], options: TestOptions): Promise<void> {
   if (files.length === 0) return
   say(`\n${name}: ${files.length} files`)
   mkdirSync(cache, { recursive: true })
-  const summaryFile = join(cache, 'test-summary.json')
+  const { processes = 1 } = options
+  const parts = Array.from({ length: processes }, (_, part) =>
+    files.filter((_file, index) => index % processes === part),
+  )
+  const results = await Promise.all(parts.map((part, index) => testPart(part, options, index)))
+  for (const { counts, status, error } of results) {
+    if (counts === undefined) {
+      say(`✖ ${name} did not end${error === undefined ? '' : `: ${error}`}`)
+      totals.failed += 1
+      continue
+    }
+    const failed = counts.tests - counts.passed - counts.skipped
+    totals.passed += counts.passed
+    totals.skipped += counts.skipped
+    totals.failed += failed === 0 && status !== 0 ? 1 : failed
+  }
+}
+
+interface PartResult {
+  /** Undefined: the process did not come to its end. */
+  readonly counts?: RunCounts
+  readonly status: number | null
+  readonly error?: string
+}
+
+/** The first part says what it does as it does it, the others when they have ended. */
+async function testPart(
+  files: readonly string[],
+  { flags = [], withinMinutes }: TestOptions,
+  index: number,
+): Promise<PartResult> {
+  const summaryFile = join(cache, `test-summary-${index}.json`)
+  const outputFile = join(cache, `test-output-${index}.txt`)
   rmSync(summaryFile, { force: true })
   const reporters = [
     '--test-reporter=spec',
@@ -61,22 +109,31 @@ function tests(
     `--test-reporter=${join(root, 'scripts/summary-reporter.ts')}`,
     `--test-reporter-destination=${summaryFile}`,
   ]
-  const { status, error } = spawnSync(
+  const output = index === 0 ? ('inherit' as const) : openSync(outputFile, 'w')
+  const child = spawn(
     process.execPath,
-    ['--test', '--test-force-exit', `--test-timeout=${longestTestMs}`, ...options, ...reporters, ...files],
-    { stdio: 'inherit', cwd: root, timeout: withinMinutes * 60_000, killSignal: 'SIGKILL' },
+    ['--test', '--test-force-exit', `--test-timeout=${longestTestMs}`, ...flags, ...reporters, ...files],
+    {
+      stdio: ['ignore', output, output],
+      cwd: root,
+      timeout: Math.max(1, Math.min(withinMinutes * 60_000, endMs - performance.now())),
+      killSignal: 'SIGKILL',
+    },
   )
-  const summary = existsSync(summaryFile) ? readFileSync(summaryFile, 'utf8').trim() : ''
-  if (summary === '') {
-    say(`✖ ${name} did not end${error ? `: ${error.message}` : ''}`)
-    totals.failed += 1
-    return
+  const { status, error } = await new Promise<PartResult>((resolve) => {
+    child.once('error', (fault) => resolve({ status: null, error: fault.message }))
+    child.once('exit', (code, signal) => resolve({ status: code, ...(signal && { error: signal }) }))
+  })
+  if (output !== 'inherit') {
+    closeSync(output)
+    say(readFileSync(outputFile, 'utf8'))
   }
-  const counts = JSON.parse(summary) as RunCounts
-  const failed = counts.tests - counts.passed - counts.skipped
-  totals.passed += counts.passed
-  totals.skipped += counts.skipped
-  totals.failed += failed === 0 && status !== 0 ? 1 : failed
+  const summary = existsSync(summaryFile) ? readFileSync(summaryFile, 'utf8').trim() : ''
+  return {
+    status,
+    ...(error !== undefined && { error }),
+    ...(summary !== '' && { counts: JSON.parse(summary) as RunCounts }),
+  }
 }
 
 /** Clusters and machines of a run that was cut off. */
@@ -100,14 +157,14 @@ if (only !== '--e2e') {
   check('lint and import rule', 'oxlint', [])
   check('types', 'tsc', [])
   const files = globSync('src/**/*.test.ts', { cwd: root }).sort()
-  tests('unit tests', files, ['--test-isolation=none'], 10)
+  await tests('unit tests', files, { ...together, processes: availableParallelism(), withinMinutes: 20 })
   check('conformance list', process.execPath, ['scripts/conformance-coverage.ts'])
   const conformance = globSync('test/conformance/**/*.test.ts', { cwd: root }).sort()
-  tests('conformance tests', conformance, ['--test-isolation=none'], 5)
+  await tests('conformance tests', conformance, { ...together, withinMinutes: 10 })
   const safety = globSync('test/{safety,fuzz}/**/*.test.ts', { cwd: root }).sort()
-  tests('safety tests', safety, ['--test-isolation=none'], 5)
+  await tests('safety tests', safety, { ...together, withinMinutes: 10 })
   process.env['K8TS_SIMULATION_SEEDS'] ??= simulatedSeeds
-  tests('simulated faults', ['src/cluster/simulation/scenario.test.ts'], [], 15)
+  await tests('simulated faults', ['src/cluster/simulation/scenario.test.ts'], { withinMinutes: 15 })
 }
 if (only !== '--unit') {
   // One bundle for the whole run, even while somebody edits.
@@ -120,7 +177,7 @@ if (only !== '--unit') {
   process.env['K8TS_TEST_KUBECTL_OLD'] = kubectls.old ?? ''
   process.env['K8TS_TEST_KUBECTL_NEW'] = kubectls.new ?? ''
   const files = globSync('test/e2e/**/*.test.ts', { cwd: root }).filter((file) => file.includes(pattern))
-  tests('end-to-end tests', files.sort(), ['--test-concurrency=1'], 40)
+  await tests('end-to-end tests', files.sort(), { flags: ['--test-concurrency=1'], withinMinutes: 60 })
 }
 const { passed, failed, skipped } = totals
 say(`\nℹ tests ${passed + failed + skipped}\nℹ pass ${passed}\nℹ fail ${failed}\nℹ skipped ${skipped}`)
