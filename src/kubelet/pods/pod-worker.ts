@@ -1,24 +1,20 @@
-import { rm } from 'node:fs/promises'
 import type { Pod, PodStatus } from '../../api/generated/core.v1.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import { parseTime } from '../../machinery/time.ts'
-import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { createPodProber } from '../probes/pod-prober.ts'
 import { runProbe } from '../probes/run-probe.ts'
 import { podEvents } from './events.ts'
-import { PrepareError } from './create-sandbox.ts'
-import { performAction } from './perform-action.ts'
 import { knownContainersSeen, unseenContainers } from './known-containers.ts'
 import { currentSandbox } from './observation.ts'
-import { actionKey, type Action } from './plan/action.ts'
 import type { Ending, Plan, ResizeVerdict, Waiting } from './plan/input.ts'
 import { planPod } from './plan/plan-pod.ts'
 import { isResizing } from './plan/resize.ts'
+import { createPodActions } from './pod-actions.ts'
 import { nextEnding } from './pod-ending.ts'
 import { WritablePodMemory } from './pod-memory.ts'
+import { createPodTearDown } from './pod-tear-down.ts'
 import { describePod, findContainer, isStaticPod, isTerminalPhase } from './pod.ts'
 import type { PodServices } from './services.ts'
-import { StartError } from './start-container.ts'
 import { podStatus, type Failure } from './status/pod-status.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import { keepVolumes, type VolumeKeeper } from './volume-keeper.ts'
@@ -69,7 +65,6 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   const { clock, log, observer, runtime } = services
   const uid = first.metadata?.uid ?? ''
   const memory = new WritablePodMemory()
-  const aborts = new Map<string, AbortController>()
   const underWay = new Set<Promise<void>>()
   const finished = Promise.withResolvers<void>()
   let pod = first
@@ -80,9 +75,6 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let waiting: ReadonlyMap<string, Waiting> = new Map()
   let volumes: VolumeKeeper | undefined
   let isStopped = false
-  /** What has been given back: nothing, what the node lent, and, of a pod that goes, its API object. */
-  let tearDown: 'nothing' | 'running' | 'released' | 'deleted' = 'nothing'
-  let isReleased = false
   let halted = false
   let isScheduled = false
   let isLearning = false
@@ -98,6 +90,28 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     onChange: wake,
   })
   const isStarting = (name: string) => memory.inFlight.has(`start/${name}`)
+  const shared = {
+    services,
+    uid,
+    pod: () => pod,
+    volumes: () => volumes,
+    isHalted: () => halted,
+    track,
+    wake,
+  }
+  const actions = createPodActions({ ...shared, memory, events })
+  const tearDown = createPodTearDown({
+    ...shared,
+    async deleteObject() {
+      const deleting = pod.metadata?.deletionTimestamp !== undefined
+      if (!isRemoved && status && deleting && !isStaticPod(pod)) await services.deletePod(pod, status)
+    },
+  })
+
+  function track(work: Promise<void>): void {
+    const done = work.finally(() => underWay.delete(done))
+    underWay.add(done)
+  }
 
   function wake(): void {
     if (isScheduled || halted) return
@@ -137,7 +151,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     isStopped = plan.stopped && ending !== undefined
     tellWaiting(plan.waiting)
     if (status && !isRemoved) services.writeStatus(pod, status)
-    for (const action of plan.actions) launch(action)
+    for (const action of plan.actions) actions.launch(action)
     if (isStopped) tearDownNext(plan.removed)
     setTimer(plan.wakeAtMs, now)
   }
@@ -237,144 +251,33 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     waiting = now
   }
 
-  function launch(action: Action): void {
-    const key = actionKey(action)
-    aborts.get(key)?.abort(new Error('replaced'))
-    const abort = new AbortController()
-    aborts.set(key, abort)
-    const name = 'name' in action ? action.name : ''
-    memory.begin(action, findContainer(pod, name)?.container, clock.now())
-    const isCurrent = () => aborts.get(key) === abort
-    const done = act(action, abort.signal)
-      .then(
-        () => () => memory.succeeded(action, clock.now()),
-        (error: unknown) => () => conclude(action, abort.signal, error),
-      )
-      .then(async (end) => {
-        // It is under way until what came of it has been seen: else it would be done again.
-        await see()
-        if (!isCurrent()) return
-        end()
-        aborts.delete(key)
-      })
-      .finally(() => {
-        underWay.delete(done)
-        wake()
-      })
-    underWay.add(done)
-  }
-
-  /** Looks at what the runtime has of the pod now, until it answers. */
-  const see = () => untilDone(async () => (await observer.refresh(uid)) !== undefined)
-
-  /** Tries until it is done, or the worker is halted. */
-  async function untilDone(attempt: () => Promise<boolean>): Promise<void> {
-    for (let delayMs = firstSeeRetryMs; ; delayMs = Math.min(delayMs * 2, syncRetryMs)) {
-      if (halted) return
-      try {
-        if (await attempt()) return
-      } catch (error) {
-        if (halted) return
-        log.warn('asking the runtime about a pod failed', { uid, error })
-      }
-      await new Promise<void>((resolve) => clock.after(delayMs, resolve))
-    }
-  }
-
   /** What an earlier kubelet has started must be known before anything is planned: else it would be started again. */
   function learnKnown(): void {
     if (unseenContainers(first, observer.get(uid)).length === 0) return
     isLearning = true
-    const done = untilDone(() => knownContainersSeen(services, first, uid)).finally(() => {
-      isLearning = false
-      underWay.delete(done)
-      wake()
-    })
-    underWay.add(done)
+    const seen = actions.untilDone(() => knownContainersSeen(services, first, uid))
+    track(
+      seen.finally(() => {
+        isLearning = false
+        wake()
+      }),
+    )
   }
-
-  function conclude(action: Action, signal: AbortSignal, error: unknown): void {
-    const now = clock.now()
-    if (signal.aborted || halted) return memory.abandoned(action)
-    const message = error instanceof Error ? error.message : String(error)
-    if (error instanceof StartError) {
-      const { reason, retryAtMs, backoff } = error
-      const crashes = reason === 'RunContainerError' || reason === 'PostStartHookError'
-      return memory.failed(action, now, message, {
-        reason,
-        message,
-        failedAtMs: now,
-        ...(backoff && { backoff }),
-        ...(!crashes && { retryAtMs: retryAtMs ?? now + syncRetryMs }),
-      })
-    }
-    memory.failed(action, now, message)
-    if (error instanceof PrepareError) {
-      events().warning('FailedPrepareDynamicResources', `Failed to prepare dynamic resources: ${message}`)
-    } else if (action.type === 'createSandbox') {
-      events().warning('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`)
-    } else if (action.type === 'killContainer') {
-      events().warning('FailedKillPod', `error killing pod: ${message}`)
-    }
-    log.warn('an action on a pod failed', { pod: describePod(pod), action: action.type, error })
-  }
-
-  const act = (action: Action, signal: AbortSignal) =>
-    performAction({ services, pod, volumes: volumes?.ready, memory, events: events(), signal }, action)
 
   /** Gives back what the pod holds of this node beside the runtime; of a pod that goes, ends and forgets it. */
   function tearDownNext(removedFromRuntime: boolean): void {
     prober.stop()
-    if (tearDown === 'deleted' && removedFromRuntime) {
-      halted = true
-      cancelTimer()
-      observer.forget(uid)
-      services.images.forget(uid)
-      services.probeMetrics.forget(uid)
-      finished.resolve()
-      return
-    }
-    const before = tearDown
-    if (before === 'nothing') tearDownBy(release, 'released', before)
-    else if (before === 'released' && ending?.remove) tearDownBy(deleteObject, 'deleted', before)
+    if (!tearDown.isOver || !removedFromRuntime) return tearDown.next(ending?.remove ?? false)
+    halt()
+    observer.forget(uid)
+    services.images.forget(uid)
+    services.probeMetrics.forget(uid)
+    finished.resolve()
   }
 
-  function tearDownBy(step: () => Promise<void>, after: typeof tearDown, before: typeof tearDown): void {
-    tearDown = 'running'
-    const done = step()
-      .then(
-        () => {
-          tearDown = after
-          wake()
-        },
-        (error: unknown) => {
-          log.warn('tearing a pod down failed', { pod: describePod(pod), error })
-          tearDown = 'running'
-          clock.after(syncRetryMs, () => {
-            tearDown = before
-            wake()
-          })
-        },
-      )
-      .finally(() => underWay.delete(done))
-    underWay.add(done)
-  }
-
-  async function release(): Promise<void> {
-    await volumes?.stop()
-    await services.volumes.remove(uid)
-    await services.resources.release(uid)
-    if (runtime.usesHost) await services.cgroups.remove(uid)
-    isReleased = true
-  }
-
-  async function deleteObject(): Promise<void> {
-    if (runtime.usesHost) {
-      const logs = podLogDirectory(services.paths.podLogsDirectory, pod)
-      await rm(logs, { recursive: true, force: true })
-    }
-    const deleting = pod.metadata?.deletionTimestamp !== undefined
-    if (!isRemoved && status && deleting && !isStaticPod(pod)) await services.deletePod(pod, status)
+  function halt(): void {
+    halted = true
+    cancelTimer()
   }
 
   learnKnown()
@@ -390,7 +293,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       return isStopped
     },
     get released() {
-      return isStopped && isReleased
+      return isStopped && tearDown.isReleased
     },
     finished: finished.promise,
     wake,
@@ -401,31 +304,30 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
         !jsonEqual(next.metadata?.annotations, pod.metadata?.annotations)
       pod = next
       if (changed && next.metadata?.deletionTimestamp === undefined) volumes?.refresh()
-      if (next.metadata?.deletionTimestamp !== undefined) abortStarts()
+      if (next.metadata?.deletionTimestamp !== undefined) actions.abortStarts()
       wake()
     },
     removed() {
       isRemoved = true
-      abortStarts()
+      actions.abortStarts()
       wake()
     },
     fail(reason) {
       failure ??= reason
-      abortStarts()
+      actions.abortStarts()
       wake()
     },
     hold(admission) {
       isHeld = true
-      const done = admission
-        .then((refusal) => {
-          failure ??= refusal
-        })
-        .finally(() => {
+      const decided = admission.then((refusal) => {
+        failure ??= refusal
+      })
+      track(
+        decided.finally(() => {
           isHeld = false
-          underWay.delete(done)
           wake()
-        })
-      underWay.add(done)
+        }),
+      )
     },
     refreshObjects() {
       memory.forgetConfigFailures()
@@ -433,21 +335,14 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       wake()
     },
     async stop() {
-      halted = true
-      cancelTimer()
+      halt()
       prober.stop()
-      for (const abort of aborts.values()) abort.abort(new Error('the kubelet stops'))
+      actions.abortAll()
       await volumes?.stop()
     },
     async idle() {
       await Promise.all(underWay)
     },
-  }
-
-  function abortStarts(): void {
-    for (const [key, abort] of aborts) {
-      if (key.startsWith('start/') || key === 'createSandbox') abort.abort(new Error('the pod ends'))
-    }
   }
 }
 
@@ -462,7 +357,3 @@ function rejectedStatus(pod: Pod, { reason, message }: Failure): PodStatus {
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
   }
 }
-
-const firstSeeRetryMs = 200
-/** How long upstream waits before it looks at a pod again that something failed for. */
-const syncRetryMs = 10_000
