@@ -9,7 +9,8 @@ export type ClusterChange =
   | { readonly type: 'nodeUpdated'; readonly node: Node; readonly previous: Node }
   /** A pod was bound to a node, or a bound pod changed. */
   | { readonly type: 'podPlaced'; readonly pod: PodInfo; readonly previous?: PodInfo }
-  | { readonly type: 'podRemoved'; readonly pod: PodInfo }
+  /** A pod left a node, or room is no longer kept for it there. */
+  | { readonly type: 'podRemoved'; readonly pod: PodInfo; readonly nodeName: string }
   /** The waiting pod itself changed. */
   | { readonly type: 'podUpdated'; readonly pod: PodInfo }
   /** A namespace's labels changed. */

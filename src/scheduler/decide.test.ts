@@ -184,7 +184,7 @@ for (const { name, nodes, placed, pod, result } of rows) {
 
 test('decide leaves a node to a nominated pod of higher priority', () => {
   const nodes = aTable([aNode('a', { cpu: '2' }), aNode('b', { cpu: '1' })])
-  const nominated = new NominatedPods((nodeName) => nodes.touch(nodeName))
+  const nominated = new NominatedPods(nodes)
   nominated.set(podInfo(aPod('n', { cpu: '2', priority: 10 })), 'a')
   const decision = decide(podInfo(aPod('p', { cpu: '1' })), { ...anInput(nodes), nominated })
   assert.equal(decision.type === 'placed' && decision.nodeName, 'b')

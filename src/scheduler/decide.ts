@@ -129,8 +129,10 @@ class SearchRefusals implements NodeRefusals {
     return counts
   }
 
-  plugins(): Set<string> {
-    const plugins = new Set(this.#known?.plugins())
+  plugins(): ReadonlySet<string> {
+    const known = this.#known?.plugins()
+    if (known && this.#found.size === 0) return known
+    const plugins = new Set(known)
     for (const { plugin } of this.#found.values()) plugins.add(plugin)
     return plugins
   }

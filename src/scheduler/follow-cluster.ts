@@ -3,8 +3,7 @@ import type { Change, Informer } from '../client/informer.ts'
 import type { KubernetesObject } from '../machinery/meta.ts'
 import { keyOf, type Resource } from '../machinery/resource.ts'
 import type { PluginHandle } from './framework.ts'
-import type { NominatedPods } from './nominated-pods.ts'
-import { podInfo, type PodInfo } from './pod-info.ts'
+import { podInfo, sameLabels, type PodInfo } from './pod-info.ts'
 import type { SchedulingCycle } from './scheduling-cycle.ts'
 import type { SchedulingQueue } from './scheduling-queue.ts'
 
@@ -12,7 +11,6 @@ export interface FollowClusterOptions {
   readonly handle: PluginHandle
   readonly queue: SchedulingQueue
   readonly cycle: SchedulingCycle
-  readonly nominated: NominatedPods
   /** Whether pods with this spec.schedulerName are scheduled here. */
   isOurs(schedulerName: string): boolean
   readonly caches: {
@@ -26,8 +24,8 @@ export interface FollowClusterOptions {
 
 /** Keeps the node table and the queue as the cluster is, change by change. Returns what ends that. */
 export function followCluster(options: FollowClusterOptions): () => void {
-  const { queue, cycle, nominated, isOurs, caches } = options
-  const table = options.handle.nodes
+  const { handle, queue, cycle, isOurs, caches } = options
+  const { nodes: table, nominated } = handle
 
   function onPod(change: Change<Pod>): void {
     const key = keyOf(change.object)
@@ -46,7 +44,7 @@ export function followCluster(options: FollowClusterOptions): () => void {
     const place = table.placeOf(key)
     if (!place) return
     table.removePod(key)
-    queue.notice({ type: 'podRemoved', pod: place.pod })
+    queue.notice({ type: 'podRemoved', pod: place.pod, nodeName: place.nodeName })
   }
 
   function onPodPlaced(pod: PodInfo, nodeName: string): void {
@@ -113,7 +111,7 @@ function isSameForScheduling(previous: Pod, next: Pod): boolean {
   return (
     previous.metadata?.uid === next.metadata?.uid &&
     previous.metadata?.generation === next.metadata?.generation &&
-    previous.metadata?.labels === next.metadata?.labels &&
+    sameLabels(previous.metadata?.labels, next.metadata?.labels) &&
     previous.metadata?.deletionTimestamp === next.metadata?.deletionTimestamp &&
     previous.status?.containerStatuses === next.status?.containerStatuses
   )

@@ -9,6 +9,7 @@ import type { Random } from '../machinery/random.ts'
 import type { Resource } from '../machinery/resource.ts'
 import type { ClusterChange } from './cluster-change.ts'
 import type { NodeTable } from './nodes/node-table.ts'
+import type { NominatedPods } from './nominated-pods.ts'
 import type { PodInfo } from './pod-info.ts'
 import type { WaitingPods } from './waiting-pods.ts'
 
@@ -43,7 +44,8 @@ export interface Plugin {
   postBind?(pod: PodInfo, nodeName: string): void
   /**
    * Queueing hint: whether `change` may make schedulable a pod that this plugin refused. A wrong "no" would leave the pod
-   * waiting until the periodic flush; a wrong "yes" costs one attempt.
+   * waiting until the periodic flush; a wrong "yes" costs one attempt. For pods alike in priority and in the local keys of
+   * filters it must say the same of all, but for one that the changed node is kept for.
    */
   mayHelp?(change: ClusterChange, pod: PodInfo): boolean
 }
@@ -51,8 +53,8 @@ export interface Plugin {
 /** A pod in the queue. */
 export interface Candidate {
   readonly pod: PodInfo
-  /** Monotonic milliseconds: when it came. */
-  readonly addedAtMs: number
+  /** Monotonic milliseconds: when it came, or came back from its last attempt. */
+  readonly queuedAtMs: number
 }
 
 /** The verdict of a filter on one node. */
@@ -142,6 +144,7 @@ export interface PluginHandle {
   readonly log: Logger
   readonly metrics: Metrics
   readonly nodes: NodeTable
+  readonly nominated: NominatedPods
   /** Pods that plugins have had wait. */
   readonly waiting: WaitingPods
   /** Says that something came about, other than in a cache, that may help waiting pods. */

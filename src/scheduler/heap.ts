@@ -12,6 +12,10 @@ export class Heap<Item> {
     return this.#items.length
   }
 
+  has(item: Item): boolean {
+    return this.#positions.has(item)
+  }
+
   peek(): Item | undefined {
     return this.#items[0]
   }

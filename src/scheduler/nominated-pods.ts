@@ -1,14 +1,17 @@
+import type { NodeTable } from './nodes/node-table.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** Pods that wait for room made for them: they count on their node, for pods of no higher priority, as if they were there. */
 export class NominatedPods {
-  readonly #onChange: (nodeName: string) => void
+  readonly #table: NodeTable
+  readonly #onRelease: (pod: PodInfo, nodeName: string) => void
   readonly #places = new Map<string, { readonly pod: PodInfo; readonly nodeName: string }>()
   readonly #byNode = new Map<string, Map<string, PodInfo>>()
 
-  /** `onChange` is told of each node whose nominated pods change. */
-  constructor(onChange: (nodeName: string) => void) {
-    this.#onChange = onChange
+  /** `onRelease` is told of room that is no longer kept, when the pod has not come to take it. */
+  constructor(table: NodeTable, onRelease: (pod: PodInfo, nodeName: string) => void = () => undefined) {
+    this.#table = table
+    this.#onRelease = onRelease
   }
 
   get size(): number {
@@ -20,12 +23,12 @@ export class NominatedPods {
   }
 
   set(pod: PodInfo, nodeName: string): void {
-    this.delete(pod.key)
+    if (this.nodeOf(pod.key) !== nodeName) this.delete(pod.key)
     this.#places.set(pod.key, { pod, nodeName })
     let there = this.#byNode.get(nodeName)
     if (!there) this.#byNode.set(nodeName, (there = new Map()))
     there.set(pod.key, pod)
-    this.#onChange(nodeName)
+    this.#table.touch(nodeName)
   }
 
   delete(key: string): void {
@@ -35,7 +38,13 @@ export class NominatedPods {
     const there = this.#byNode.get(place.nodeName)!
     there.delete(key)
     if (there.size === 0) this.#byNode.delete(place.nodeName)
-    this.#onChange(place.nodeName)
+    this.#table.touch(place.nodeName)
+    if (this.#table.placeOf(key)?.nodeName !== place.nodeName) this.#onRelease(place.pod, place.nodeName)
+  }
+
+  /** Those of a node, by key. */
+  on(nodeName: string): ReadonlyMap<string, PodInfo> | undefined {
+    return this.#byNode.get(nodeName)
   }
 
   /** Those that `pod` must leave room for on a node. */

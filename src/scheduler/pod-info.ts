@@ -115,3 +115,17 @@ function affinityTerm(term: PodAffinityTerm, weight: number, podNamespace: strin
     weight,
   }
 }
+
+export function sameLabels(
+  a: Readonly<Record<string, string>> = {},
+  b: Readonly<Record<string, string>> = {},
+): boolean {
+  if (a === b) return true
+  let count = 0
+  for (const key in a) {
+    if (a[key] !== b[key]) return false
+    count++
+  }
+  for (const _ in b) count--
+  return count === 0
+}

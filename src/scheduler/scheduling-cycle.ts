@@ -1,6 +1,5 @@
 import type { Pod } from '../api/generated/core.v1.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
-import type { ClusterChange } from './cluster-change.ts'
 import {
   chooseNode,
   failureOf,
@@ -14,7 +13,6 @@ import type { Extenders } from './extenders/extenders.ts'
 import type { Failure, PluginHandle, Refusal } from './framework.ts'
 import { createChecker, nameOf, type NodeChecker } from './node-checker.ts'
 import { VerdictCache } from './nodes/node-verdicts.ts'
-import type { NominatedPods } from './nominated-pods.ts'
 import { patchPodStatus, reportWaiting } from './pod-status.ts'
 import { pluginsAt, type Profile } from './profile.ts'
 import type { PodInfo } from './pod-info.ts'
@@ -24,7 +22,6 @@ import type { QueuedPod, SchedulingQueue } from './scheduling-queue.ts'
 export interface SchedulingCycleOptions {
   readonly handle: PluginHandle
   readonly queue: SchedulingQueue
-  readonly nominated: NominatedPods
   readonly extenders: Extenders
   /** The newest version of a pod. */
   currentPod(key: string): Pod | undefined
@@ -45,8 +42,8 @@ class PlacementRefused extends Error {
  * waits, prepares and binds, many at a time.
  */
 export function createSchedulingCycle(options: SchedulingCycleOptions) {
-  const { handle, queue, nominated, extenders, currentPod } = options
-  const { nodes, random, clock, client, events, log, waiting } = handle
+  const { handle, queue, extenders, currentPod } = options
+  const { nodes, nominated, random, clock, client, events, log, waiting } = handle
   const counts = schedulerMetrics(handle.metrics)
   /** Pods placed by a decision whose binding the cache has not shown yet. */
   const assumed = new Set<string>()
@@ -115,6 +112,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
   /** Counts the pod on its node at once, and binds it while the next decisions are made. */
   function assume(queued: QueuedPod, profile: Profile, nodeName: string, startedAtMs: number): void {
     const { pod } = queued
+    counts.decided(clock.monotonic() - startedAtMs)
     nodes.addPod(pod, nodeName)
     assumed.add(pod.key)
     nominated.delete(pod.key)
@@ -155,16 +153,19 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
   }
 
   async function bind(
-    { pod }: QueuedPod,
+    queued: QueuedPod,
     profile: Profile,
     nodeName: string,
     permitted: Promise<void> | undefined,
     startedAtMs: number,
   ): Promise<void> {
+    const { pod } = queued
     if (permitted) await permitted
+    queue.done(queued)
     for (const plugin of pluginsAt(profile, 'preBind')) await plugin.preBind!(pod, nodeName, abort.signal)
     if (!(await extenders.bind(pod, nodeName))) await bindByPlugins(pod, profile, nodeName)
     counts.attempt(profile.schedulerName, 'scheduled', clock.monotonic() - startedAtMs)
+    counts.scheduled(queued.attempts, clock.monotonic() - queued.addedAtMs)
     const message = `Successfully assigned ${pod.key} to ${nodeName}`
     events.event(pod.pod, 'Normal', 'Scheduled', message, { action: 'Binding' })
     for (const plugin of pluginsAt(profile, 'postBind')) plugin.postBind!(pod, nodeName)
@@ -185,7 +186,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
   ): Promise<void> {
     const { pod } = queued
     for (const plugin of pluginsAt(profile, 'reserve').toReversed()) plugin.unreserve?.(pod, nodeName)
-    forget(pod)
+    forget(pod, nodeName)
     if (isNotFound(error) || abort.signal.aborted) return
     const refused = error instanceof PlacementRefused
     counts.attempt(
@@ -207,10 +208,10 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     )
   }
 
-  function forget(pod: PodInfo): void {
+  function forget(pod: PodInfo, nodeName: string): void {
     if (!assumed.delete(pod.key)) return
     nodes.removePod(pod.key)
-    notice({ type: 'podRemoved', pod })
+    queue.notice({ type: 'podRemoved', pod, nodeName })
   }
 
   function refuse(
@@ -225,7 +226,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     counts.attempt(input.profile.schedulerName, 'unschedulable', clock.monotonic() - startedAtMs)
     let message = diagnosisMessage(nodeCount, refusals.counts(), podRefusal)
     if (nodeCount > 0) message += remedy(pod, failureOf(pod, diagnosis, checker, input), input)
-    queue.refuse(queued, plugins)
+    queue.refuse(queued, plugins, checker?.findings && plugins)
     void report(pod, 'Unschedulable', message)
   }
 
@@ -267,10 +268,6 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     } catch (error) {
       if (!isNotFound(error)) log.warn('a pod could not be told why it waits', { pod: pod.key, error })
     }
-  }
-
-  function notice(change: ClusterChange): void {
-    queue.notice(change)
   }
 
   return {

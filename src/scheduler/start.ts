@@ -41,6 +41,9 @@ export function startScheduler(
     log,
     metrics,
     nodes: table,
+    nominated: new NominatedPods(table, (pod, nodeName) => {
+      queue.notice({ type: 'podRemoved', pod, nodeName })
+    }),
     waiting: new WaitingPods(clock),
     notice: (change) => queue.notice(change),
     cache<T extends KubernetesObject>(resource: Resource<T>) {
@@ -50,7 +53,8 @@ export function startScheduler(
     },
   }
   const profiles = createProfiles(configuration, handle)
-  const profileOf = ({ pod }: PodInfo) => profiles.get(pod.spec?.schedulerName ?? 'default-scheduler')
+  const schedulerNameOf = ({ pod }: PodInfo) => pod.spec?.schedulerName ?? 'default-scheduler'
+  const profileOf = (pod: PodInfo) => profiles.get(schedulerNameOf(pod))
   const { compare } = [...profiles.values()][0]!.points.queueSort[0]!.plugin
   let scheduled: Cancel | undefined
   let isReady = false
@@ -62,15 +66,19 @@ export function startScheduler(
     pluginsOf: (pod) => profileOf(pod)?.plugins ?? [],
     firstBackoffMs: configuration.podInitialBackoffSeconds * 1000,
     greatestBackoffMs: configuration.podMaxBackoffSeconds * 1000,
+    keptFor: (nodeName) => handle.nominated.on(nodeName),
     onReady: wake,
+    onIncoming: counts.incoming,
   })
-  const stopCollecting = metrics.onCollect(() => counts.pending(queue.counts))
-  const nominated = new NominatedPods((nodeName) => table.touch(nodeName))
+  const stopCollecting = metrics.onCollect(() => {
+    counts.pending(queue.counts)
+    const waiting = [...queue.waitingBecauseOf()]
+    counts.waitingBecauseOf(waiting.map(({ pod, plugin }) => ({ plugin, profile: schedulerNameOf(pod) })))
+  })
   const podCache = informers.informer(pods)
   const cycle = createSchedulingCycle({
     handle,
     queue,
-    nominated,
     extenders: createExtenders(configuration.extenders, handle),
     currentPod: (key) => podCache.get(key),
   })
@@ -80,7 +88,7 @@ export function startScheduler(
     scheduled = clock.after(0, () => {
       void runSlice().finally(() => {
         scheduled = undefined
-        if (queue.counts.active > 0) wake()
+        if (queue.isReady) wake()
       })
     })
   }
@@ -99,7 +107,6 @@ export function startScheduler(
     handle,
     queue,
     cycle,
-    nominated,
     isOurs: (name) => profiles.has(name),
     caches: { nodes: nodeCache, namespaces: namespaceCache, pods: podCache, others: caches },
   })

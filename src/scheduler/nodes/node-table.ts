@@ -92,9 +92,12 @@ export class NodeTable {
   }
 
   /** Where a pod is counted, if it is. */
-  placeOf(podKey: string): { readonly node: number; readonly pod: PodInfo } | undefined {
+  placeOf(
+    podKey: string,
+  ): { readonly node: number; readonly nodeName: string; readonly pod: PodInfo } | undefined {
     const node = this.#placeByPod.get(podKey)
-    return node === undefined ? undefined : { node, pod: this.pods[node]!.get(podKey)! }
+    if (node === undefined) return undefined
+    return { node, nodeName: this.#names[node]!, pod: this.pods[node]!.get(podKey)! }
   }
 
   setNode(node: Node): void {

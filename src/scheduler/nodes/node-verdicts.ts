@@ -27,6 +27,7 @@ export class NodeVerdicts implements NodeRefusals {
   readonly #refused: (CountedVerdict | undefined)[] = []
   readonly #verdicts = new Map<string, CountedVerdict>()
   readonly #found: unknown[] = []
+  #plugins: ReadonlySet<string> = new Set()
   #changesSeen: number
 
   constructor(table: NodeTable) {
@@ -84,8 +85,12 @@ export class NodeVerdicts implements NodeRefusals {
     for (const { refusal, nodeCount } of this.#verdicts.values()) yield [refusal, nodeCount]
   }
 
-  *plugins(): Generator<string> {
-    for (const { plugin } of this.#verdicts.values()) yield plugin
+  /** The plugins that refused some node; the same set as long as they are the same. */
+  plugins(): ReadonlySet<string> {
+    const now = new Set<string>()
+    for (const { plugin } of this.#verdicts.values()) now.add(plugin)
+    if (now.symmetricDifference(this.#plugins).size > 0) this.#plugins = now
+    return this.#plugins
   }
 
   #openAll(): void {

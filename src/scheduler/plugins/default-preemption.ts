@@ -26,12 +26,15 @@ export function createDefaultPreemption(handle: PluginHandle, args: DefaultPreem
   const budgetCache = handle.cache(podDisruptionBudgets)
   let budgets: readonly PodDisruptionBudget[] | undefined
   budgetCache.onChange(() => (budgets = undefined))
-  const evict = createEvictor(handle)
-  const { preempted } = schedulerMetrics(handle.metrics)
+  const { evict, isEvictingFor } = createEvictor(handle)
+  const { preemptionAttempt } = schedulerMetrics(handle.metrics)
   return {
     name: 'DefaultPreemption',
+    gate: (pod) =>
+      isEvictingFor(pod) ? 'waiting for the preemption for this pod to be finished' : undefined,
     postFilter(pod, failure) {
       const { nodes, random } = handle
+      preemptionAttempt()
       budgets ??= budgetCache.list()
       const result = preempt(pod, failure, { nodes, budgets, args, random })
       if (result.type === 'noUse') {
@@ -42,7 +45,6 @@ export function createDefaultPreemption(handle: PluginHandle, args: DefaultPreem
           ...(isIneligible && { keepsNomination: true }),
         }
       }
-      preempted(result.victims.length)
       const { nodeName, victims } = result
       return { type: 'nominated', nodeName, done: evict(victims, pod, nodeName) }
     },

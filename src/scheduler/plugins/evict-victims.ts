@@ -3,15 +3,35 @@ import { isNotFound } from '../../machinery/status-errors.ts'
 import type { PluginHandle } from '../framework.ts'
 import { conditionPatch, patchPodStatus } from '../pod-status.ts'
 import type { PodInfo } from '../pod-info.ts'
+import { schedulerMetrics } from '../scheduler-metrics.ts'
 
-/**
- * Deletes victims of preemption, each told in its status and by an event for whom it goes. One that waits to be bound is
- * refused instead. Rejects with the first failure, once all have been tried.
- */
-export function createEvictor({ client, clock, events, waiting }: PluginHandle) {
+/** Makes room by deleting pods, while other pods are scheduled. */
+export interface Evictor {
+  /**
+   * Deletes victims, each told in its status and by an event for whom it goes; one that waits to be bound is refused
+   * instead. Rejects with the first failure.
+   */
+  evict(victims: readonly PodInfo[], preemptor: PodInfo, nodeName: string): Promise<void>
+  /** Whether some of a pod's victims are still to be deleted. */
+  isEvictingFor(preemptor: PodInfo): boolean
+}
+
+export function createEvictor({ client, clock, events, metrics, nodes, waiting }: PluginHandle): Evictor {
+  const counts = schedulerMetrics(metrics)
+  /** By the preemptor's uid: the victim that goes last, once its turn has come. */
+  const evicting = new Map<string, PodInfo | undefined>()
+
   async function evictOne(victim: PodInfo, preemptor: PodInfo, nodeName: string): Promise<void> {
     const waitingVictim = waiting.get(victim.key)
-    if (waitingVictim) return waitingVictim.refuse('DefaultPreemption', 'preempted')
+    if (waitingVictim) waitingVictim.refuse('DefaultPreemption', 'preempted')
+    else if (!(await deletePod(victim, preemptor))) return
+    const message = `Preempted by pod ${preemptor.uid} on node ${nodeName}`
+    const related = preemptor.pod
+    events.event(victim.pod, 'Normal', 'Preempted', message, { action: 'Preempting', related })
+  }
+
+  /** False when the pod is gone already. */
+  async function deletePod(victim: PodInfo, preemptor: PodInfo): Promise<boolean> {
     const { namespace = '', name = '', uid } = victim.pod.metadata ?? {}
     try {
       const schedulerName = preemptor.pod.spec?.schedulerName ?? 'default-scheduler'
@@ -23,18 +43,46 @@ export function createEvictor({ client, clock, events, waiting }: PluginHandle) 
       })
       await patchPodStatus(client, victim.pod, { conditions: [condition] })
       await client.delete(pods, { namespace, name }, uid ? { preconditions: { uid } } : {})
+      return true
     } catch (error) {
-      if (isNotFound(error)) return
+      if (isNotFound(error)) return false
       throw error
     }
-    const message = `Preempted by pod ${preemptor.uid} on node ${nodeName}`
-    const related = preemptor.pod
-    events.event(victim.pod, 'Normal', 'Preempted', message, { action: 'Preempting', related })
   }
 
-  return async (victims: readonly PodInfo[], preemptor: PodInfo, nodeName: string): Promise<void> => {
-    const outcomes = await Promise.allSettled(victims.map((victim) => evictOne(victim, preemptor, nodeName)))
+  async function evictAll(victims: readonly PodInfo[], preemptor: PodInfo, nodeName: string): Promise<void> {
+    const others = victims.slice(0, -1)
+    const outcomes = await Promise.allSettled(others.map((victim) => evictOne(victim, preemptor, nodeName)))
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed) throw failed.reason as unknown
+    // One goes after the others: its end is what the preemptor is tried again upon.
+    const last = victims.at(-1)!
+    evicting.set(preemptor.uid, last)
+    await evictOne(last, preemptor, nodeName)
+  }
+
+  return {
+    async evict(victims, preemptor, nodeName) {
+      const left = victims.filter(({ pod }) => !pod.metadata?.deletionTimestamp)
+      if (left.length === 0) return
+      counts.preempted(victims.length)
+      evicting.set(preemptor.uid, undefined)
+      const startedAtMs = clock.monotonic()
+      let result: 'success' | 'error' = 'error'
+      try {
+        await evictAll(left, preemptor, nodeName)
+        result = 'success'
+      } finally {
+        evicting.delete(preemptor.uid)
+        counts.evicted(result, clock.monotonic() - startedAtMs)
+      }
+    },
+    isEvictingFor({ uid }) {
+      if (!evicting.has(uid)) return false
+      const last = evicting.get(uid)
+      if (!last) return true
+      const place = nodes.placeOf(last.key)
+      return place?.pod.uid === last.uid && !place.pod.pod.metadata?.deletionTimestamp
+    },
   }
 }

@@ -1,6 +1,6 @@
 import { amountsOf, type Amounts } from '../../api/core/pod-resources.ts'
 import { deviceClasses } from '../../api/generated/resources.ts'
-import type { Plugin, Refusal } from '../framework.ts'
+import type { Plugin, PluginHandle, Refusal } from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
 import type { ExtendedResourceClasses } from './devices/device-classes.ts'
 import { createResourceScore, type ScoringStrategy } from './resource-score.ts'
@@ -40,11 +40,33 @@ const unresolvable = 2
 export function createNodeResourcesFit(
   args: NodeResourcesFitArgs,
   classOfExtended: ExtendedResourceClasses = () => undefined,
+  cluster?: Pick<PluginHandle, 'nodes' | 'nominated'>,
 ): Plugin {
   const { scoringStrategy, ignoredResources = [], ignoredResourceGroups = [] } = args
   const isIgnored = (name: string) =>
     name.includes('/') &&
     (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))))
+
+  /** Whether a node has what the pod asks for, beside what it keeps for others. */
+  function hasRoom(pod: PodInfo, nodeName: string): boolean {
+    if (!cluster) return true
+    const { nodes, nominated } = cluster
+    const node = nodes.indexOf(nodeName)
+    if (node === undefined) return false
+    const coming = nominated.before(pod, nodeName)
+    if (nodes.requestedOf('pods', node) + coming.length + 1 > nodes.allocatableOf('pods', node)) return false
+    for (const name in pod.requests) {
+      const amount = pod.requests[name]!
+      if (amount === 0 || isIgnored(name)) continue
+      const allocatable = nodes.allocatableOf(name, node)
+      if (allocatable === 0 && classOfExtended(name) !== undefined) continue
+      let requested = nodes.requestedOf(name, node)
+      for (const other of coming) requested += other.requests[name] ?? 0
+      if (amount > allocatable - requested) return false
+    }
+    return true
+  }
+
   return {
     name: 'NodeResourcesFit',
     filter({ requests }, nodes) {
@@ -86,9 +108,11 @@ export function createNodeResourcesFit(
       }
     },
     score: createResourceScore(scoringStrategy),
-    mayHelp(change, { requests }) {
+    mayHelp(change, pod) {
+      const { requests } = pod
       switch (change.type) {
         case 'podRemoved':
+          return hasRoom(pod, change.nodeName)
         case 'nodeAdded':
         case 'podUpdated':
           return true

@@ -129,7 +129,7 @@ export const pluginFactories: Readonly<Record<string, PluginEntry>> = {
       }),
     }).fields,
     defaults: nodeResourcesFitArgs,
-    create: (handle, args) => createNodeResourcesFit(args, followExtendedResources(handle)),
+    create: (handle, args) => createNodeResourcesFit(args, followExtendedResources(handle), handle),
     check: ({ scoringStrategy }, at) => {
       const types = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio']
       if (types.includes(scoringStrategy.type)) return []

@@ -92,6 +92,7 @@ export function aHandle(
     log: silentLogger,
     metrics: createMetrics(),
     nodes,
+    nominated: new NominatedPods(nodes),
     waiting: new WaitingPods(clock),
     notice: () => undefined,
     cache<T extends KubernetesObject>(resource: Resource<T>) {
@@ -124,7 +125,7 @@ export function anInput(nodes: NodeTable, shape: InputShape = {}): DecisionInput
     nodes,
     profile,
     random: seededRandom(seed),
-    nominated: new NominatedPods((nodeName) => nodes.touch(nodeName)),
+    nominated: handle.nominated,
     verdicts: new VerdictCache(nodes),
     cursor: { position: 0 },
   }
