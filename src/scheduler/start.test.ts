@@ -90,6 +90,31 @@ test('startScheduler deletes pods of lower priority, and gives the room to whom 
   assert.equal(high.spec!.nodeName, status!.nominatedNodeName)
 })
 
+test('startScheduler makes room for pods whose victims are in part the same', async (t) => {
+  const { client, clock, pod } = await aScheduler(t)
+  const onBig = { nodeSelector: { 'kubernetes.io/hostname': 'big' } }
+  await client.create(nodes, aNode('big', { cpu: '10' }))
+  const low = Array.from({ length: 9 }, (_, index) => `low-${index}`)
+  for (const name of low) await client.create(pods, aPod(name, { cpu: '1', priority: 1, spec: onBig }))
+  for (const name of low) await pod(name, isBound)
+  const high = ['high-1', 'high-2']
+  for (const name of high) await client.create(pods, aPod(name, { cpu: '2', priority: 10, spec: onBig }))
+  for (let turn = 0; turn < 200; turn++) {
+    const { items } = await client.list(pods)
+    for (const { metadata } of items) {
+      if (!metadata?.deletionTimestamp) continue
+      const { namespace = '', name = '' } = metadata
+      await client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 })
+    }
+    if (items.filter(({ metadata }) => high.includes(metadata!.name!)).every(isBound)) break
+    await clock.advance(10)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (const name of high) await pod(name, isBound)
+  const left = (await client.list(pods)).items.filter(({ metadata }) => low.includes(metadata!.name!))
+  assert.equal(left.length, 6, 'no more have gone than had to')
+})
+
 test('startScheduler binds a late claim’s volume before the pod', async (t) => {
   const { client, pod, podOf, clock } = await aScheduler(t)
   await client.create(storageClasses, {

@@ -16,10 +16,10 @@ export interface Evictor {
   isEvictingFor(preemptor: PodInfo): boolean
 }
 
-export function createEvictor({ client, clock, events, metrics, nodes, waiting }: PluginHandle): Evictor {
+export function createEvictor({ client, clock, events, metrics, notice, waiting }: PluginHandle): Evictor {
   const counts = schedulerMetrics(metrics)
-  /** By the preemptor's uid: the victim that goes last, once its turn has come. */
-  const evicting = new Map<string, PodInfo | undefined>()
+  /** Uids of pods whose victims are being deleted. */
+  const evicting = new Set<string>()
 
   async function evictOne(victim: PodInfo, preemptor: PodInfo, nodeName: string): Promise<void> {
     const waitingVictim = waiting.get(victim.key)
@@ -51,14 +51,9 @@ export function createEvictor({ client, clock, events, metrics, nodes, waiting }
   }
 
   async function evictAll(victims: readonly PodInfo[], preemptor: PodInfo, nodeName: string): Promise<void> {
-    const others = victims.slice(0, -1)
-    const outcomes = await Promise.allSettled(others.map((victim) => evictOne(victim, preemptor, nodeName)))
+    const outcomes = await Promise.allSettled(victims.map((victim) => evictOne(victim, preemptor, nodeName)))
     const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed) throw failed.reason as unknown
-    // One goes after the others: its end is what the preemptor is tried again upon.
-    const last = victims.at(-1)!
-    evicting.set(preemptor.uid, last)
-    await evictOne(last, preemptor, nodeName)
   }
 
   return {
@@ -66,7 +61,7 @@ export function createEvictor({ client, clock, events, metrics, nodes, waiting }
       const left = victims.filter(({ pod }) => !pod.metadata?.deletionTimestamp)
       if (left.length === 0) return
       counts.preempted(victims.length)
-      evicting.set(preemptor.uid, undefined)
+      evicting.add(preemptor.uid)
       const startedAtMs = clock.monotonic()
       let result: 'success' | 'error' = 'error'
       try {
@@ -76,13 +71,9 @@ export function createEvictor({ client, clock, events, metrics, nodes, waiting }
         evicting.delete(preemptor.uid)
         counts.evicted(result, clock.monotonic() - startedAtMs)
       }
+      // The victims' ends may have been noticed while the preemptor was kept from being tried again.
+      notice({ type: 'podRemoved', pod: left[0]!, nodeName })
     },
-    isEvictingFor({ uid }) {
-      if (!evicting.has(uid)) return false
-      const last = evicting.get(uid)
-      if (!last) return true
-      const place = nodes.placeOf(last.key)
-      return place?.pod.uid === last.uid && !place.pod.pod.metadata?.deletionTimestamp
-    },
+    isEvictingFor: ({ uid }) => evicting.has(uid),
   }
 }
