@@ -9,7 +9,10 @@ import type { Simulation } from './simulation.ts'
 import { appOf, isActive, namespace } from './workloads.ts'
 
 /** So long must a deployment have had enough pods before everybody is taken to know what it asks for now. */
-const knownToAllMs = 60_000
+export const budgetsKnownMs = 60_000
+
+/** So long may a write that its writer has not heard of go unseen by it. */
+const unseenMs = 30_000
 
 /** What a deployment may have at most and must have at least, by all that somebody may still believe it asks for. */
 interface Budget {
@@ -27,8 +30,13 @@ interface Budget {
  * Tells of each pod that a deployment has beyond what any of its specs so far allowed, and, where nothing but controllers
  * may take pods away, of each time when a deployment has fewer available pods than its budget says.
  */
-export function watchBudgets(simulation: Simulation, tell: (fault: string) => void): AbortController {
-  const { client, clock, lostWrites, sparesNodes } = simulation
+export function watchBudgets(
+  simulation: Simulation,
+  /** Whether nothing but controllers takes pods away now. */
+  isAvailabilityOwed: () => boolean,
+  tell: (fault: string) => void,
+): AbortController {
+  const { client, clock, lostWrites } = simulation
   const abort = new AbortController()
   const budgets = new Map<string, Budget>()
   const known = new Map<string, Pod>()
@@ -76,7 +84,7 @@ export function watchBudgets(simulation: Simulation, tell: (fault: string) => vo
     else known.set(name, pod)
     if (!budget) return
     if (type === 'ADDED') checkMost(budget, app)
-    if (sparesNodes) checkLeast(budget, app)
+    if (isAvailabilityOwed()) checkLeast(budget, app)
   }).catch(stopped)
   return abort
 
@@ -89,20 +97,20 @@ export function watchBudgets(simulation: Simulation, tell: (fault: string) => vo
     const last = budget.leasts.at(-1)!
     if (available(app, budget) < last) budget.enoughSinceMs = undefined
     else budget.enoughSinceMs ??= clock.now()
-    if (budget.enoughSinceMs === undefined || clock.now() - budget.enoughSinceMs < knownToAllMs) return
+    if (budget.enoughSinceMs === undefined || clock.now() - budget.enoughSinceMs < budgetsKnownMs) return
     budget.leasts = [last]
   }
 
   function checkMost({ most }: Budget, app: string): void {
     const now = podsOf(app).filter(isActive).length
     // Who does not hear that a pod was made may make another, until the cache shows both.
-    if (now > most + lostWrites()) tell(`${app} has ${now} pods, and may have ${most}`)
+    if (now > most + lostWrites(pods, unseenMs)) tell(`${app} has ${now} pods, and may have ${most}`)
   }
 
   function checkLeast(budget: Budget, app: string): void {
     const least = Math.min(...budget.leasts)
     const now = available(app, budget)
-    const isShort = now < least - lostWrites()
+    const isShort = now < least - lostWrites(pods, unseenMs)
     if (isShort && !budget.isShort) tell(`${app} has ${now} available pods, and must have ${least}`)
     budget.isShort = isShort
   }

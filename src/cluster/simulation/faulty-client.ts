@@ -15,7 +15,7 @@ export interface FaultOptions {
   /** Crashes the component. */
   crash(): void
   /** A write was made, and its writer does not hear of it. */
-  onLostWrite(): void
+  onLostWrite(resource: Resource): void
 }
 
 /** Chances of faults, of each call, and of each event of a watch. */
@@ -39,15 +39,16 @@ export function faultyClient(client: Client, options: FaultOptions): Client {
   const happens = (chance: number) => isActive() && random.next() < chance
   const dead = () => serviceUnavailable('the component has crashed')
 
-  async function call<Answer>(isWrite: boolean, run: () => Promise<Answer>): Promise<Answer> {
+  /** `written`: the resource of a write. */
+  async function call<Answer>(written: Resource | undefined, run: () => Promise<Answer>): Promise<Answer> {
     if (happens(chances.delayedCall)) await sleep(clock, random.next() * maxCallDelayMs)
     if (isDead()) throw dead()
     if (happens(chances.refused)) throw serviceUnavailable('the API server is overloaded')
     const answer = await run()
-    if (isWrite && happens(chances.crashAfterWrite)) crash()
+    if (written && happens(chances.crashAfterWrite)) crash()
     if (isDead()) throw dead()
     if (!happens(chances.answerLost)) return answer
-    if (isWrite) onLostWrite()
+    if (written) onLostWrite(written)
     throw timeoutError('the answer was lost', 0)
   }
 
@@ -69,7 +70,8 @@ export function faultyClient(client: Client, options: FaultOptions): Client {
     isWrite: boolean,
   ): Method => {
     const faulty = (...args: Parameters<Method>) => {
-      return call(isWrite, () => Reflect.apply(method, client, args))
+      const [resource] = args as unknown as readonly [Resource]
+      return call(isWrite ? resource : undefined, () => Reflect.apply(method, client, args))
     }
     return faulty as unknown as Method
   }

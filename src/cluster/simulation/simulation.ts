@@ -8,6 +8,7 @@ import { startKubelet } from '../../kubelet/start-kubelet.ts'
 import { silentLogger, type Logger } from '../../machinery/log.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
 import { seededRandom, type Random } from '../../machinery/random.ts'
+import type { Resource } from '../../machinery/resource.ts'
 import { fakeClock, type FakeClock } from '../../machinery/testing/fake-clock.ts'
 import { startScheduler } from '../../scheduler/start.ts'
 import { startClusterApiServer } from '../cluster-api-server.ts'
@@ -82,7 +83,8 @@ export class Simulation {
   readonly #log: Logger
   readonly #components: Crashable[] = []
   #faultsAreOn = false
-  #lostWrites = 0
+  /** By resource, when each was; milliseconds on the monotonic clock. */
+  readonly #lostWrites = new Map<string, number[]>()
 
   static async start(options: SimulationOptions): Promise<Simulation> {
     const clock = fakeClock()
@@ -145,8 +147,11 @@ export class Simulation {
     return component.name
   }
 
-  /** How many writes were made whose writers do not know of it. */
-  readonly lostWrites = (): number => this.#lostWrites
+  /** How many writes of the resource were made in the last `withinMs` whose writers did not hear of it. */
+  readonly lostWrites = ({ resource }: Resource, withinMs: number): number => {
+    const sinceMs = this.clock.monotonic() - withinMs
+    return (this.#lostWrites.get(resource) ?? []).filter((atMs) => atMs >= sinceMs).length
+  }
 
   /** Every component is up. */
   get isWhole(): boolean {
@@ -216,7 +221,10 @@ export class Simulation {
           crash: () => {
             if (!isNode || !this.sparesNodes) crash(own)
           },
-          onLostWrite: () => this.#lostWrites++,
+          onLostWrite: ({ resource }) => {
+            const lost = this.#lostWrites.get(resource) ?? []
+            this.#lostWrites.set(resource, [...lost, clock.monotonic()])
+          },
         })
       const client = faulty(identity)
       const random = seededRandom(Math.floor(faults.next() * 2 ** 31))
