@@ -59,14 +59,14 @@ const prefixes = [
 ] as const
 
 /** `*int32`, `[]Container`, `{}quantity`; `()[]string` is a list that protobuf wraps into a message of its own. */
-export function parseFactType(text: string): FactType {
+function parseFactType(text: string): FactType {
   for (const [prefix, form] of prefixes) {
     if (text.startsWith(prefix)) return { form, of: parseFactType(text.slice(prefix.length)) }
   }
   return { form: 'name', name: text }
 }
 
-export function formatFactType(type: FactType): string {
+function formatFactType(type: FactType): string {
   if (type.form === 'name') return type.name
   const prefix = prefixes.find(([, form]) => form === type.form)
   return `${prefix?.[0] ?? ''}${formatFactType(type.of)}`

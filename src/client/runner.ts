@@ -113,18 +113,6 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
   }
 }
 
-/** Runs several reconcilers as one component. */
-export function startReconcilers(
-  name: string,
-  reconcilers: readonly Reconciler[],
-  context: ComponentContext,
-): RunningComponent {
-  return joinComponents(
-    name,
-    reconcilers.map((reconciler) => startReconciler(reconciler, context)),
-  )
-}
-
 /** Several running components as one: ready when all are, well when all are. */
 export function joinComponents(name: string, components: readonly RunningComponent[]): RunningComponent {
   return {

@@ -16,7 +16,7 @@ export interface FieldRequirement {
   readonly value: string
 }
 
-export const everyFieldSet: ParsedFieldSelector = { requirements: [] }
+const everyFieldSet: ParsedFieldSelector = { requirements: [] }
 
 /** Reads the text form. Throws a SelectorError. */
 export function parseFieldSelector(text: string): ParsedFieldSelector {

@@ -25,10 +25,6 @@ export function scaledValue(value: IntOrString, total: number, roundUp: boolean)
   return roundUp ? Math.ceil(scaled) : Math.floor(scaled)
 }
 
-export function isPercentage(value: IntOrString): value is string {
-  return typeof value === 'string' && /^[0-9]+%$/.test(value)
-}
-
 /** As on a command line: a number where the text is one that fits into 32 bits. */
 export function parseIntOrString(text: string): IntOrString {
   const number = /^[-+]?[0-9]+$/.test(text) ? Number(text) : Number.NaN

@@ -24,7 +24,7 @@ export interface ParsedLabelSelector {
   readonly nothing?: true
 }
 
-export const everyLabelSet: ParsedLabelSelector = { requirements: [] }
+const everyLabelSet: ParsedLabelSelector = { requirements: [] }
 export const noLabelSet: ParsedLabelSelector = { requirements: [], nothing: true }
 
 /** Reads the text form. Throws a SelectorError. */

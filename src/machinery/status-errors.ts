@@ -109,12 +109,6 @@ export function notAcceptable(accepted: readonly string[]): StatusError {
   return new StatusError(406, 'NotAcceptable', message)
 }
 
-/** 406: as notAcceptable, when the client asks for another kind (`Table.meta.k8s.io`) as well. */
-export function notAcceptableConversion(target: string, accepted: readonly string[]): StatusError {
-  const message = `only the following media types are accepted when converting to ${target}: ${accepted.join(', ')}`
-  return new StatusError(406, 'NotAcceptable', message)
-}
-
 /** 415: the body has a media type we cannot read. */
 export function unsupportedMediaType(accepted: readonly string[]): StatusError {
   const message =
@@ -252,21 +246,13 @@ export const isBadRequest = byReasonOrCode('BadRequest', 400)
 export const isUnauthorized = byReasonOrCode('Unauthorized', 401)
 export const isForbidden = byReasonOrCode('Forbidden', 403)
 export const isMethodNotSupported = byReasonOrCode('MethodNotAllowed', 405)
-export const isNotAcceptable = byReasonOrCode('NotAcceptable', 406)
-export const isUnsupportedMediaType = byReasonOrCode('UnsupportedMediaType', 415)
-export const isServerTimeout = byReason('ServerTimeout')
 export const isTimeout = byReasonOrCode('Timeout', 504)
 export const isGone = byReasonOrCode('Gone', 410)
 export const isExpired = byReason('Expired')
-export const isInternalError = byReasonOrCode('InternalError', 500)
 export const isServiceUnavailable = byReasonOrCode('ServiceUnavailable', 503)
 
 export function isTooManyRequests(error: unknown): boolean {
   return reasonOf(error) === 'TooManyRequests' || codeOf(error) === 429
-}
-
-export function isRequestEntityTooLarge(error: unknown): boolean {
-  return reasonOf(error) === 'RequestEntityTooLarge' || codeOf(error) === 413
 }
 
 /** Whether the failure has a cause of this type: `FieldManagerConflict`, `NamespaceTerminating`, ... */

@@ -153,9 +153,6 @@ export interface PluginHandle {
   cache<T extends KubernetesObject>(resource: Resource<T>): Informer<T>
 }
 
-/** Makes a plugin of a profile; `args` as in the profile's pluginConfig, checked and with defaults. */
-export type PluginFactory = (handle: PluginHandle, args: unknown) => Plugin
-
 export const maxNodeScore = 100
 
 /** Scales to 0..100 by the greatest; `reverse` makes the least the best. Upstream's DefaultNormalizeScore. */

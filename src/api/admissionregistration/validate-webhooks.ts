@@ -12,7 +12,7 @@ import { validateRule } from './validate-rules.ts'
 export type AnyWebhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>
 
 /** Versions of AdmissionReview that are spoken. */
-export const knownReviewVersions: readonly string[] = ['v1', 'v1beta1']
+const knownReviewVersions: readonly string[] = ['v1', 'v1beta1']
 export const failurePolicies = ['Fail', 'Ignore']
 export const matchPolicies = ['Equivalent', 'Exact']
 export const reinvocationPolicies = ['IfNeeded', 'Never']

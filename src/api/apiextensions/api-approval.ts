@@ -3,7 +3,7 @@ import { goQuote } from '../../machinery/go-format.ts'
 import type { CustomResourceDefinition } from '../generated/apiextensions.v1.ts'
 
 /** On definitions in groups of the Kubernetes project: where the API was approved, or why it was not. */
-export const approvalAnnotation = 'api-approved.kubernetes.io'
+const approvalAnnotation = 'api-approved.kubernetes.io'
 
 export type Approval = 'Approved' | 'Bypassed' | 'Missing' | 'Invalid'
 

@@ -16,7 +16,7 @@ import type { JSONSchemaProps, ValidationRule } from '../generated/apiextensions
 import { compileRules, type CompiledRule } from './rule-compilation.ts'
 
 /** What the rules of one version may cost together, and which contribute most. */
-export class TotalCost {
+class TotalCost {
   #total = 0
   #mostExpensive: { readonly path: FieldPath; readonly cost: number }[] = []
 

@@ -56,7 +56,7 @@ export const apiServiceDefinition: ResourceDefinition<APIService> = {
 const conditionStatuses = ['True', 'False', 'Unknown']
 
 /** The condition of an API that this server serves itself. */
-export const localCondition = {
+const localCondition = {
   type: 'Available',
   status: 'True',
   reason: 'Local',

@@ -78,7 +78,7 @@ function generatedSelectorErrors({ spec, metadata }: Job): FieldError[] {
 }
 
 /** What a Job and the template of a CronJob have in common. */
-export function validateJobSpec(spec: JobSpec | undefined, at: FieldPath): FieldError[] {
+function validateJobSpec(spec: JobSpec | undefined, at: FieldPath): FieldError[] {
   if (!spec) return [required(at)]
   return [
     ...nonNegative(spec.parallelism, at.child('parallelism')),

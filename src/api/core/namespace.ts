@@ -6,9 +6,9 @@ import { forbidden, path, type FieldError } from '../../machinery/field-error.ts
 import { jsonEqual } from '../../machinery/equal.ts'
 
 /** What keeps a namespace until its content is gone. */
-export const namespaceFinalizer = 'kubernetes'
+const namespaceFinalizer = 'kubernetes'
 /** Set on every namespace, so that selectors can name it. */
-export const namespaceNameLabel = 'kubernetes.io/metadata.name'
+const namespaceNameLabel = 'kubernetes.io/metadata.name'
 
 export const namespaceDefinition: ResourceDefinition<Namespace> = {
   resource: namespaces,

@@ -32,11 +32,6 @@ export function podRequests(pod: Pod): Amounts {
   return spec ? podAmounts(spec, (container) => requestsOf(container, pod), 'requests') : {}
 }
 
-/** The most that a pod may use; a resource is absent when some container has no limit for it only if none has. */
-export function podLimits({ spec }: Pod): Amounts {
-  return spec ? podAmounts(spec, ({ resources }) => amountsOf(resources?.limits), 'limits') : {}
-}
-
 function podAmounts(
   spec: PodSpec,
   amounts: (container: Container) => Record<string, number>,

@@ -31,7 +31,7 @@ export function validateResourceQuantity(name: string, quantity: Quantity, at: F
   return errors
 }
 
-export function validateNonnegativeQuantity(quantity: Quantity, at: FieldPath): FieldError[] {
+function validateNonnegativeQuantity(quantity: Quantity, at: FieldPath): FieldError[] {
   return quantitySign(quantity) < 0 ? [invalid(at, canonicalQuantity(quantity), negativeMessage)] : []
 }
 

@@ -59,7 +59,7 @@ const surplusNames: Partial<Readonly<Record<string, string>>> = {
 }
 
 /** Where upstream says that something of a source is wrong. */
-export function sourcePath(name: string, field: FieldPath): FieldPath {
+function sourcePath(name: string, field: FieldPath): FieldPath {
   return field.child(pathNames[name] ?? name)
 }
 

@@ -3,8 +3,6 @@ import type { JsonObject } from './input.ts'
 
 /** The media type to answer with. */
 export const openApiV2Protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
-/** As clients ask for it. It is no valid media type, so it must not stand in a response: Go's parser refuses it. */
-export const openApiV2ProtobufAsked = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
 
 /**
  * An OpenAPI v2 document as protobuf: message openapi.v2.Document of gnostic, which kubectl before 1.27 insists on.

@@ -1,9 +1,6 @@
 import { encodeDocument, isObject, type FieldKind, type Message } from './encode-document.ts'
 import type { JsonObject } from './input.ts'
 
-/** The media type to answer with; clients also ask for it with an @ in the place of the point before the version. */
-export const openApiV3Protobuf = 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf'
-
 /**
  * An OpenAPI v3 document as protobuf: message openapi.v3.Document of gnostic. Source: gnostic's
  * openapiv3/OpenAPIv3.proto.

@@ -35,6 +35,6 @@ export function objectCountEvaluator(
 }
 
 /** `count/deployments.apps`. */
-export function objectCountName(group: string, resource: string): string {
+function objectCountName(group: string, resource: string): string {
   return group === '' ? `count/${resource}` : `count/${resource}.${group}`
 }

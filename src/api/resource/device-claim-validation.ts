@@ -28,7 +28,7 @@ import {
 } from './names.ts'
 import { loadedSelectors } from './selector-loader.ts'
 
-export const maxRequests = 32
+const maxRequests = 32
 const maxConstraints = 32
 export const maxConfigurations = 32
 const maxSelectors = 32

@@ -82,7 +82,7 @@ const deviceDeclaration = objectDeclaration('kubernetes.DRADevice', {
 let environment: CelEnvironment | undefined
 
 /** What selectors of devices are compiled in: one variable, `device`. */
-export function deviceEnvironment(): CelEnvironment {
+function deviceEnvironment(): CelEnvironment {
   environment ??= createCelEnvironment({ variables: { device: deviceDeclaration } })
   return environment
 }

@@ -5,10 +5,10 @@ import type { PriorityClass } from '../generated/scheduling.v1.ts'
 import { priorityClasses } from '../generated/resources.ts'
 
 /** Greater values are for the system's own classes. */
-export const highestUserPriority = 1_000_000_000
+const highestUserPriority = 1_000_000_000
 
 /** Classes that every cluster has. */
-export const systemPriorities: Readonly<Record<string, number>> = {
+const systemPriorities: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
   'system-node-critical': 2_000_001_000,
 }

@@ -14,7 +14,7 @@ import type { ServiceResolver } from '../webhook/service-resolver.ts'
 import type { RemoteApi } from './remote-apis.ts'
 
 /** Who the aggregator is when it asks of its own accord; remote servers let it see all. */
-export const aggregatorUser: User = { name: 'system:kube-aggregator', groups: ['system:masters'] }
+const aggregatorUser: User = { name: 'system:kube-aggregator', groups: ['system:masters'] }
 
 /** Where the server of an API is at this moment. Throws when nobody is there. */
 export function backendOf(

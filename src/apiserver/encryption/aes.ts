@@ -45,7 +45,7 @@ export function aesGcm(prefix: string, key: Buffer): Transformer {
   }
 }
 
-export function sealGcm(key: Buffer, value: Uint8Array, place: string): Buffer {
+function sealGcm(key: Buffer, value: Uint8Array, place: string): Buffer {
   const nonce = randomBytes(gcmNonceBytes)
   const cipher = createCipheriv(algorithmOf(key), key, nonce)
   cipher.setAAD(Buffer.from(place))

@@ -126,7 +126,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-export function setConditions(
+function setConditions(
   definition: Writable<CustomResourceDefinition>,
   wanted: readonly WantedCondition[],
   now: number,

@@ -79,7 +79,7 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
 }
 
 /** The schemas of all versions, read when the first one is needed, and compiled one by one. */
-export class VersionSchemas {
+class VersionSchemas {
   readonly #source: DefinitionSource
   #props: ReadonlyMap<string, JSONSchemaProps | undefined> | undefined
   readonly #compiled = new Map<string, ObjectSchema>()

@@ -391,7 +391,7 @@ function unrecordableReply({ url }: HttpRequest): HttpReply {
 }
 
 /** What Go's net/http says where nothing is served. */
-export function notFoundReply(): HttpReply {
+function notFoundReply(): HttpReply {
   const body = Buffer.from('404 page not found\n')
   const headers = {
     'content-type': 'text/plain; charset=utf-8',

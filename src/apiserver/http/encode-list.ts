@@ -12,7 +12,7 @@ export interface EncodedList {
 
 const pieceSize = 256 * 1024
 
-export function listKindOf({ definition, resource }: ServedResource): string {
+function listKindOf({ definition, resource }: ServedResource): string {
   return definition.listKind ?? `${resource.kind}List`
 }
 

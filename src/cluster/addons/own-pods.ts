@@ -19,7 +19,7 @@ export interface OwnPod {
 }
 
 /** Read by the kubelet's runtime for such pods. */
-export const ownPodAnnotations = {
+const ownPodAnnotations = {
   process: 'k8ts.io/process',
   log: 'k8ts.io/log',
   address: 'k8ts.io/address',

@@ -8,7 +8,7 @@ import {
 } from '../commands/up-options.ts'
 
 /** Options of every component that is a client of the API server. */
-export const clientOptions: Readonly<Record<string, Option>> = {
+const clientOptions: Readonly<Record<string, Option>> = {
   kubeconfig: { description: 'How to reach the API server, and as whom', value: 'FILE' },
   server: {
     description:

@@ -75,7 +75,7 @@ export function toServers(connection: ConnectionOptions, servers: readonly strin
   return server === undefined ? connection : { ...connection, server, otherServers }
 }
 
-export function createContext(client: Client, log: Logger): ComponentContext {
+function createContext(client: Client, log: Logger): ComponentContext {
   const [clock, random] = [systemClock, systemRandom]
   const informers = createInformers({ client, clock, random, log })
   return { client, informers, clock, random, log, metrics: createMetrics() }

@@ -21,7 +21,7 @@ function isStatic(elf: Buffer): boolean {
 }
 
 /** The files of a small system around a static busybox: a shell, and a link for each of its tools. */
-export function busyboxSystem(busybox: string): TarEntry[] {
+function busyboxSystem(busybox: string): TarEntry[] {
   const tools = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).split('\n').filter(Boolean)
   return [
     ...['bin', 'dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'usr/bin', 'var'].map(

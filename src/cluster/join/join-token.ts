@@ -29,7 +29,7 @@ export function formatJoinToken(bootstrapToken: string, authorityPem: string): s
   return `${bootstrapToken}.${authorityHash(authorityPem)}`
 }
 
-export function authorityHash(pem: string): string {
+function authorityHash(pem: string): string {
   const spki = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' })
   return createHash('sha256').update(spki).digest('hex')
 }

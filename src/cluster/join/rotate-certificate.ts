@@ -70,7 +70,7 @@ export function rotateCertificate(options: RotationOptions): () => Promise<void>
  * When another one is due, in milliseconds since the epoch. Its life is counted from `heldSinceMs` where that is later than
  * its beginning: signers date back, and one that is good for a few minutes would be due as soon as it is issued.
  */
-export function rotationTime(certificatePem: string, heldSinceMs: number, random: Random): number {
+function rotationTime(certificatePem: string, heldSinceMs: number, random: Random): number {
   const { validFromDate, validToDate } = new X509Certificate(certificatePem)
   const from = Math.max(validFromDate.getTime(), heldSinceMs)
   return from + (validToDate.getTime() - from) * (0.7 + 0.2 * random.next())

@@ -10,7 +10,7 @@ const { switchOn, switchOff } = sharedSetting({
 })
 
 /** The name of the cluster's nftables table on the host (family ip). */
-export function hostTable(plan: AddressPlan): string {
+function hostTable(plan: AddressPlan): string {
   return bridgeName(plan)
 }
 

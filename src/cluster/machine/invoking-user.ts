@@ -1,7 +1,7 @@
 import { chownSync, existsSync } from 'node:fs'
 
 /** On whose behalf sudo runs us; undefined when it is nobody else's. */
-export function invokingUser(): { readonly uid: number; readonly gid: number } | undefined {
+function invokingUser(): { readonly uid: number; readonly gid: number } | undefined {
   const [uid, gid] = [Number(process.env['SUDO_UID']), Number(process.env['SUDO_GID'])]
   const forOther = process.getuid?.() === 0 && Number.isInteger(uid) && uid > 0 && Number.isInteger(gid)
   return forOther ? { uid, gid } : undefined

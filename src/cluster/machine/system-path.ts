@@ -1,5 +1,5 @@
 /** Where distributions put what administrators run; the PATH of ordinary users, of su and of sudo's `env` often lacks some. */
-export const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** The search path with every system folder on it, in the order of `path` first. */
 export function withSystemFolders(path: string | undefined): string {

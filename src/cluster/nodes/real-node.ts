@@ -177,7 +177,7 @@ const agentComponents = [
 ]
 
 /** How the journal calls the process of a node. */
-export function agentRole(node: string): string {
+function agentRole(node: string): string {
   return `agent ${node}`
 }
 

@@ -51,14 +51,8 @@ export function containerdIsRunning(folder: NodeFolder): boolean {
   return known !== undefined && isRunning(known)
 }
 
-/** Ends containerd alone; its containers run on. */
-export async function stopContainerd(folder: NodeFolder): Promise<void> {
-  const known = knownProcess(folder)
-  if (known) await end(known, 5_000)
-}
-
 /** The version of the containerd on this machine. */
-export async function containerdVersion(): Promise<ContainerdVersion> {
+async function containerdVersion(): Promise<ContainerdVersion> {
   const output = await run('containerd', ['--version'])
   const version = parseContainerdVersion(output)
   if (!version) throw new Error(`containerd does not tell its version: ${output.trim()}`)

@@ -6,7 +6,7 @@ import type { Random } from '../../machinery/random.ts'
 /* Workloads of generated scenarios: an application each, its pods labelled `app`. */
 
 export const namespace = 'default'
-export const greatestReplicas = 6
+const greatestReplicas = 6
 
 export function pick<T>(random: Random, values: readonly T[]): T {
   return values[Math.floor(random.next() * values.length)]!

@@ -80,7 +80,7 @@ function runPathOf(name: string, path: string): string {
 }
 
 /** The cluster folder that run state belongs to; undefined where there is none, or none that we may see. */
-export function ownerOfRunPath(runPath: string): string | undefined {
+function ownerOfRunPath(runPath: string): string | undefined {
   try {
     return readIfExists(join(runPath, 'folder'))
   } catch {

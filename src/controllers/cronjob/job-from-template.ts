@@ -5,7 +5,7 @@ import { ownerReferenceTo } from '../../machinery/owner.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { jobName } from './plan-run.ts'
 
-export const scheduledTimestampAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
+const scheduledTimestampAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
 
 /** The job for one time of the schedule. */
 export function jobFromTemplate(cronJob: CronJob, scheduledMs: number): Job {

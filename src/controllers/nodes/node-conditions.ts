@@ -4,8 +4,8 @@ import { formatTime } from '../../machinery/time.ts'
 /** What a kubelet reports; unknown when it has ceased to. */
 const reportedTypes = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
 
-export const notReadyKey = 'node.kubernetes.io/not-ready'
-export const unreachableKey = 'node.kubernetes.io/unreachable'
+const notReadyKey = 'node.kubernetes.io/not-ready'
+const unreachableKey = 'node.kubernetes.io/unreachable'
 
 export function nodeCondition({ status }: Node, type: string): NodeCondition | undefined {
   return status?.conditions?.find((condition) => condition.type === type)

@@ -28,7 +28,7 @@ export function podFromTemplate(
 }
 
 /** The owner's name and a dash, where that can begin a pod's name. */
-export function podNamePrefix(ownerName: string): string {
+function podNamePrefix(ownerName: string): string {
   return /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(ownerName) && ownerName.length < 253
     ? `${ownerName}-`
     : ownerName

@@ -109,7 +109,7 @@ export function planAttachments(view: NodeView): AttachmentsPlan {
 }
 
 /** As node statuses call it. */
-export function uniqueNameOf({ spec }: PersistentVolume): string {
+function uniqueNameOf({ spec }: PersistentVolume): string {
   return `kubernetes.io/csi/${spec?.csi?.driver}^${spec?.csi?.volumeHandle}`
 }
 

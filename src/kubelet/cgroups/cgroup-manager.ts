@@ -221,7 +221,7 @@ function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager
 }
 
 /** Version 1 shares (2 to 262144) on version 2's scale (1 to 10000), as runc does. */
-export function weightOf(shares: number): number {
+function weightOf(shares: number): number {
   return 1 + Math.floor(((shares - 2) * 9999) / 262_142)
 }
 

@@ -10,12 +10,12 @@ import { podLabels } from './sandbox-config.ts'
 import type { Variable } from './service-environment.ts'
 
 /** Annotations that let a kubelet which does not have the pod any more still end its containers well. */
-export const restartCountAnnotation = 'io.kubernetes.container.restartCount'
+const restartCountAnnotation = 'io.kubernetes.container.restartCount'
 export const terminationMessagePathAnnotation = 'io.kubernetes.container.terminationMessagePath'
 export const terminationMessagePolicyAnnotation = 'io.kubernetes.container.terminationMessagePolicy'
 export const terminationGraceAnnotation = 'io.kubernetes.pod.terminationGracePeriod'
 export const preStopAnnotation = 'io.kubernetes.container.preStopHandler'
-export const portsAnnotation = 'io.kubernetes.container.ports'
+const portsAnnotation = 'io.kubernetes.container.ports'
 
 export interface ContainerConfigInput {
   readonly pod: Pod

@@ -47,7 +47,7 @@ export function cpuQuotaOf(
 }
 
 /** Who dies first when memory runs out: best effort before burstable, and those that use more than they asked for. */
-export function oomScoreAdjustment(pod: Pod, container: AnyContainer, memoryCapacityBytes: number): number {
+function oomScoreAdjustment(pod: Pod, container: AnyContainer, memoryCapacityBytes: number): number {
   if ((pod.spec?.priority ?? 0) >= systemCriticalPriority) return -997
   switch (qosClassOf(pod)) {
     case 'Guaranteed':

@@ -32,7 +32,7 @@ const maskedPaths = [
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 /** The namespaces that a pod shares with its node, and its containers with one another. */
-export function namespacesOf(pod: Pod): Namespaces {
+function namespacesOf(pod: Pod): Namespaces {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec ?? {}
   return {
     network: hostNetwork ? 'node' : 'pod',
@@ -62,7 +62,7 @@ function isPrivileged(pod: Pod): boolean {
 }
 
 /** fsGroup counts as a supplemental group; the pod's own come with it. `extra`: what its volumes bring. */
-export function podGroups(pod: Pod): readonly number[] {
+function podGroups(pod: Pod): readonly number[] {
   const { fsGroup, supplementalGroups = [] } = pod.spec?.securityContext ?? {}
   return [...(fsGroup === undefined ? [] : [fsGroup]), ...supplementalGroups]
 }

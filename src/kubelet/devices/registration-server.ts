@@ -5,7 +5,7 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { EmptySchema, Registration, RegisterRequestSchema } from './generated/deviceplugin_pb.ts'
 import type { RegisterRequest } from './generated/deviceplugin_pb.ts'
 
-export const registrationSocket = 'kubelet.sock'
+const registrationSocket = 'kubelet.sock'
 
 export interface RegistrationServerOptions {
   /** `<kubelet root>/device-plugins`. */

@@ -21,7 +21,7 @@ export interface CNIOptions {
 const allDestinations = { 4: '0.0.0.0/0', 6: '::/0' } as const
 
 /** A network configuration list for pods with addresses of these ranges: bridge, host-local and portmap plugins. */
-export function cniConfig(podCIDRs: readonly string[], options: CNIOptions): object {
+function cniConfig(podCIDRs: readonly string[], options: CNIOptions): object {
   const families = [...new Set(podCIDRs.map((range) => (range.includes(':') ? 6 : 4)))] as (4 | 6)[]
   return {
     cniVersion: '0.4.0',

@@ -28,7 +28,7 @@ export async function probeHttp(
 }
 
 /** The body of a GET for a lifecycle hook: the caller only asks whether it succeeded. */
-export function headersOf(action: HTTPGetAction): Record<string, string | string[]> {
+function headersOf(action: HTTPGetAction): Record<string, string | string[]> {
   const headers: Record<string, string[]> = {}
   for (const { name, value } of action.httpHeaders ?? []) {
     ;(headers[name.toLowerCase()] ??= []).push(value)

@@ -29,12 +29,6 @@ const escapes: Readonly<Record<string, string>> = {
   '-': '__dash__',
   '/': '__slash__',
 }
-const unescapes: Readonly<Record<string, string>> = {
-  underscores: '__',
-  dot: '.',
-  dash: '-',
-  slash: '/',
-}
 
 /**
  * A field's name as CEL writes it: `foo-bar` is `foo__dash__bar`, `namespace` is `__namespace__`. Undefined for names
@@ -44,16 +38,4 @@ export function escapeFieldName(name: string): string | undefined {
   if (reservedWords.has(name)) return `__${name}__`
   if (!/^[a-zA-Z_./-][a-zA-Z0-9_./-]*$/.test(name)) return undefined
   return name.replace(/__|[-./]/g, (character) => escapes[character]!)
-}
-
-/** The field's own name; undefined where the text has an escape that there is not. */
-export function unescapeFieldName(escaped: string): string | undefined {
-  let known = true
-  const name = escaped.replace(/_{2}([^_]+)_{2}/g, (whole, content: string) => {
-    const character = Object.hasOwn(unescapes, content) ? unescapes[content] : undefined
-    if (character !== undefined) return character
-    known &&= reservedWords.has(content) && whole.length === escaped.length
-    return content
-  })
-  return known ? name : undefined
 }

@@ -27,11 +27,11 @@ export function goType(value: Value | undefined): string {
   return typeof value === 'boolean' ? 'bool' : 'string'
 }
 
-export function badType(expected: 'map[string]interface {}' | '[]interface {}', actual: Value): PatchError {
+function badType(expected: 'map[string]interface {}' | '[]interface {}', actual: Value): PatchError {
   return PatchError.unexpected(`expected a ${expected}, but received a ${goType(actual)}`)
 }
 
-export function noMergeKey(item: Fields, mergeKey: string): PatchError {
+function noMergeKey(item: Fields, mergeKey: string): PatchError {
   return PatchError.unexpected(`map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`)
 }
 

@@ -34,7 +34,7 @@ export function validateConditions(
   return errors
 }
 
-export function validateCondition(condition: Condition, path: FieldPath): FieldError[] {
+function validateCondition(condition: Condition, path: FieldPath): FieldError[] {
   const errors = validateLabelName(condition.type, path.child('type'))
   const statuses = ['False', 'True', 'Unknown']
   if (!statuses.includes(condition.status)) {

@@ -1,6 +1,6 @@
 import { forbidden, invalid, required, type FieldError } from '../field-error.ts'
 import type { FieldPath } from '../field-path.ts'
-import type { FieldSelectorRequirement, LabelSelector, LabelSelectorRequirement } from '../meta.ts'
+import type { LabelSelector, LabelSelectorRequirement } from '../meta.ts'
 import { labelValueErrors, qualifiedNameErrors } from './names.ts'
 
 export interface SelectorValidationOptions {
@@ -41,7 +41,7 @@ export function validateLabelSelector(
   return errors
 }
 
-export function validateLabelSelectorRequirement(
+function validateLabelSelectorRequirement(
   requirement: LabelSelectorRequirement,
   path: FieldPath,
   options: SelectorValidationOptions = {},
@@ -55,15 +55,6 @@ export function validateLabelSelectorRequirement(
     }
   })
   return errors
-}
-
-export function validateFieldSelectorRequirement(
-  requirement: FieldSelectorRequirement,
-  path: FieldPath,
-  options: SelectorValidationOptions = {},
-): FieldError[] {
-  const errors = requirement.key === '' ? [required(path.child('key'), 'must be specified')] : []
-  return [...errors, ...validateOperator(requirement, path, options)]
 }
 
 function validateOperator(

@@ -3,7 +3,7 @@ import type { FieldPath } from '../field-path.ts'
 import type { ManagedFieldsEntry } from '../meta.ts'
 import { exceedsBytes } from './text-rules.ts'
 
-export const fieldManagerMaxLength = 128
+const fieldManagerMaxLength = 128
 const subresourceMaxLength = 256
 
 const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu

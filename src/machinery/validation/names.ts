@@ -12,9 +12,9 @@ import {
  * k8s.io/apimachinery/pkg/util/validation; nothing when all is well.
  */
 
-export const dns1123LabelMaxLength = 63
+const dns1123LabelMaxLength = 63
 export const dns1123SubdomainMaxLength = 253
-export const labelValueMaxLength = 63
+const labelValueMaxLength = 63
 
 const dns1123LabelFormat = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const dns1123SubdomainFormat = `${dns1123LabelFormat}(\\.${dns1123LabelFormat})*`

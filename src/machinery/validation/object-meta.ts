@@ -149,7 +149,7 @@ export function validateAnnotations(
 const orphanFinalizer = 'orphan'
 const foregroundFinalizer = 'foregroundDeletion'
 
-export function validateFinalizers(finalizers: readonly string[] | undefined, path: FieldPath): FieldError[] {
+function validateFinalizers(finalizers: readonly string[] | undefined, path: FieldPath): FieldError[] {
   if (!finalizers) return []
   const errors = finalizers.flatMap((finalizer) => validateFinalizerName(finalizer, path))
   if (finalizers.includes(orphanFinalizer) && finalizers.includes(foregroundFinalizer)) {
@@ -159,7 +159,7 @@ export function validateFinalizers(finalizers: readonly string[] | undefined, pa
   return errors
 }
 
-export function validateFinalizerName(name: string, path: FieldPath): FieldError[] {
+function validateFinalizerName(name: string, path: FieldPath): FieldError[] {
   return qualifiedNameErrors(name).map((message) => invalid(path, name, message))
 }
 

@@ -1,10 +1,5 @@
 import { invalid, type FieldError, type FieldLocation } from '../field-error.ts'
 
-/** A path on a node that begins at its root. */
-export function validateAbsolutePath(path: FieldLocation, value: string): FieldError[] {
-  return value.startsWith('/') ? [] : [invalid(path, value, 'must be an absolute path')]
-}
-
 /** A path that does not climb: no segment is `..`. */
 export function validatePathNoBacksteps(path: FieldLocation, value: string): FieldError[] {
   return value.split('/').includes('..') ? [invalid(path, value, "must not contain '..'")] : []

@@ -4,7 +4,7 @@ import type { Family } from '../addresses.ts'
 export const tableName = 'kube-proxy'
 
 /** A packet with this bit in its mark leaves with the node's address as source. The bit that upstream uses. */
-export const defaultMasqueradeBit = 14
+const defaultMasqueradeBit = 14
 
 /** What does not change while the proxy runs. */
 export interface TableSettings {
@@ -39,17 +39,17 @@ export const dialects: Readonly<Record<Family, Dialect>> = {
 }
 
 /** How packets find their frontend. `inside` ones are tried first, by packets of pods and of the node itself. */
-export const lookups = ['services', 'node-ports', 'services-inside', 'node-ports-inside'] as const
+const lookups = ['services', 'node-ports', 'services-inside', 'node-ports-inside'] as const
 export type Lookup = (typeof lookups)[number]
 
-export const masquerades = ['always', 'outside', 'never'] as const
+const masquerades = ['always', 'outside', 'never'] as const
 export type Masquerade = (typeof masquerades)[number]
 
-export function isNodePort(lookup: Lookup): boolean {
+function isNodePort(lookup: Lookup): boolean {
   return lookup.startsWith('node-ports')
 }
 
-export function matchOf({ table }: Dialect, lookup: Lookup): string {
+function matchOf({ table }: Dialect, lookup: Lookup): string {
   return isNodePort(lookup) ? 'meta l4proto . th dport' : `${table} daddr . meta l4proto . th dport`
 }
 

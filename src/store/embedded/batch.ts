@@ -8,7 +8,7 @@ import { decodeRecords, recordHeaderBytes, type LogRecord } from './record.ts'
  *     4  u32  length of the records in bytes
  *     8       the records
  */
-export const batchHeaderBytes = 8
+const batchHeaderBytes = 8
 
 /** The batch of these encoded records, in pieces. */
 export function encodeBatch(records: readonly Buffer[]): Buffer[] {

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts'
 import { Compare_CompareResult, Compare_CompareTarget, KV } from './generated/rpc_pb.ts'
 
 /** How often history is given up, and how much of it is there at least. */
-export const compactionIntervalMs = 300_000
+const compactionIntervalMs = 300_000
 
 /** The key by which those who share an etcd agree that one of them compacts; upstream's API servers know it too. */
 const turnKey = Buffer.from('compact_rev_key')

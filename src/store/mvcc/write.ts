@@ -8,7 +8,7 @@ export type Write =
   | { readonly type: 'delete'; readonly key: string; readonly revision: bigint }
 
 /** The size of a request that etcd accepts by default, so that the same objects fit in every store. Bytes. */
-export const maxWriteBytes = 1_572_864
+const maxWriteBytes = 1_572_864
 
 /** Throws for a write that can never be made, whatever stands at the key. */
 export function checkWrite(write: Write): void {

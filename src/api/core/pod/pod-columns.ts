@@ -64,7 +64,7 @@ function countReady(pod: Pod): number {
 }
 
 /** One word for how the pod is: its phase, or what keeps it from being well. */
-export function podStatusText(pod: Pod): string {
+function podStatusText(pod: Pod): string {
   const { status = {}, metadata } = pod
   const text = initText(pod) ?? containersText(status)
   if (!metadata?.deletionTimestamp) return text

@@ -83,7 +83,3 @@ export function describeLevelVersion({ level, minorVersion }: LevelVersion): str
 export function compareLevels(a: Level, b: Level): number {
   return levels.indexOf(a) - levels.indexOf(b)
 }
-
-export function sameLevelVersion(a: LevelVersion, b: LevelVersion): boolean {
-  return a.level === b.level && (a.minorVersion === b.minorVersion || a.level === 'privileged')
-}

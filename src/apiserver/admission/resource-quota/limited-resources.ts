@@ -49,7 +49,7 @@ export interface Demand {
   readonly scopes: readonly ScopedResourceSelectorRequirement[]
 }
 
-export const nothingDemanded: Demand = { resources: [], scopes: [] }
+const nothingDemanded: Demand = { resources: [], scopes: [] }
 
 export function demandOf(
   limited: readonly LimitedResource[],

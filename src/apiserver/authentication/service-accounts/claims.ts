@@ -105,7 +105,7 @@ export function referenceTo(object: KubernetesObject): BoundReference {
 }
 
 /** A claim that may be one string or a list of them. */
-export function stringsOf(value: JsonValue | undefined): readonly string[] {
+function stringsOf(value: JsonValue | undefined): readonly string[] {
   return [value ?? []].flat().filter((item) => typeof item === 'string')
 }
 

@@ -16,5 +16,3 @@ export function createTokenMetrics(metrics: Metrics) {
     ),
   }
 }
-
-export type TokenMetrics = ReturnType<typeof createTokenMetrics>

@@ -20,7 +20,7 @@ import type {
 } from './authorization-configuration.ts'
 
 /** ABAC, which upstream has left behind, is not among them. */
-export const authorizerTypes = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC', 'Webhook'] as const
+const authorizerTypes = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC', 'Webhook'] as const
 const maxConditions = 64
 const longestTimeoutMs = 30_000
 

@@ -80,7 +80,7 @@ export async function checkBindingEscalation(
 }
 
 /** Why `user` may not give away `rules`, or undefined. */
-export function escalationFault(
+function escalationFault(
   resolver: RuleResolver,
   user: User,
   namespace: string,

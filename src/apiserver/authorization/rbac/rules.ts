@@ -5,7 +5,7 @@ import type { Attributes } from '../authorizer.ts'
  * Whether one rule allows a request.
  * Source: kubernetes/pkg/apis/rbac/v1/evaluation_helpers.go.
  */
-export function ruleAllows(rule: PolicyRule, attributes: Attributes): boolean {
+function ruleAllows(rule: PolicyRule, attributes: Attributes): boolean {
   const { verb, group, resource, subresource, name, path } = attributes
   if (!contains(rule.verbs, verb)) return false
   if (!attributes.isResourceRequest) return matchesUrl(rule.nonResourceURLs, path)

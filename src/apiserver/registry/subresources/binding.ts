@@ -8,7 +8,7 @@ import { readObject } from '../read-object.ts'
 import { isDryRun } from '../request.ts'
 import type { Subresource } from '../subresource.ts'
 
-export const bindingKind = { group: '', version: 'v1', kind: 'Binding' }
+const bindingKind = { group: '', version: 'v1', kind: 'Binding' }
 
 /** Where the scheduler says which node a pod goes to. */
 export const bindingSubresource: Subresource = {

@@ -1,4 +1,3 @@
-import { currentSandbox, isAlive, type PodObservation } from '../observation.ts'
 import { PlanDraft } from './draft.ts'
 import { planEnding } from './ending.ts'
 import { planEphemeralContainers } from './ephemeral-containers.ts'
@@ -30,9 +29,4 @@ function planRunning(input: PlanInput): Plan {
   }
   planGarbage(input, draft)
   return draft.done({ stopped: false, removed: false })
-}
-
-/** Nothing of the pod runs: no container, and no sandbox that still has its network. */
-export function isQuiet(observed: PodObservation): boolean {
-  return !observed.containers.some(isAlive) && currentSandbox(observed) === undefined
 }

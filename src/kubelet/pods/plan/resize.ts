@@ -24,7 +24,7 @@ export function appliedResources(
 }
 
 /** CPU and memory that differ between what a container has and what it should have. */
-export function resizedResources(
+function resizedResources(
   wanted: ResourceRequirements | undefined,
   applied: ResourceRequirements,
 ): readonly string[] {

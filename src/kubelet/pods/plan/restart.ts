@@ -21,7 +21,7 @@ export function isDefinitionChanged(container: AnyContainer, instance: ObservedC
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never'
 
 /** The policy of one container: its own, else the pod's. */
-export function restartPolicyOf(pod: Pod, container: AnyContainer): RestartPolicy {
+function restartPolicyOf(pod: Pod, container: AnyContainer): RestartPolicy {
   const own = container.restartPolicy
   if (own === 'Always' || own === 'OnFailure' || own === 'Never') return own
   const policy = pod.spec?.restartPolicy

@@ -18,7 +18,7 @@ import { GoUrlError, parseRequestUri } from './go-url.ts'
 
 const formatType = structType('kubernetes.NamedFormat')
 
-export class CelFormat extends CelOpaque {
+class CelFormat extends CelOpaque {
   override readonly type = formatType
   readonly name: string
   readonly errorsOf: (text: string) => readonly string[]

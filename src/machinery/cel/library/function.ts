@@ -74,7 +74,7 @@ const named: Readonly<Record<string, CelType>> = {
 }
 
 /** `map(string, list(A))`. Names that are no type of CEL's are structs. */
-export function parseType(text: string): CelType {
+function parseType(text: string): CelType {
   const open = text.indexOf('(')
   if (open < 0) {
     if (/^[A-Z]$/.test(text)) return types.typeParameter(text)

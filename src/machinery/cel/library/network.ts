@@ -21,7 +21,7 @@ import { globalFunction, memberFunction, type Library } from './function.ts'
 const ipType = opaqueType('net.IP')
 const cidrType = opaqueType('net.CIDR')
 
-export class CelIp extends CelOpaque {
+class CelIp extends CelOpaque {
   override readonly type = ipType
   readonly address: IpAddress
 
@@ -39,7 +39,7 @@ export class CelIp extends CelOpaque {
   }
 }
 
-export class CelCidr extends CelOpaque {
+class CelCidr extends CelOpaque {
   override readonly type = cidrType
   readonly cidr: Cidr
 

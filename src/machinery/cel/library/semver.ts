@@ -13,7 +13,7 @@ interface Version {
 
 const semverType = structType('kubernetes.Semver')
 
-export class CelSemver extends CelOpaque {
+class CelSemver extends CelOpaque {
   override readonly type = semverType
   readonly version: Version
 

@@ -11,7 +11,7 @@ import { GoUrlError, hostnameOf, parseRequestUri, portOf, queryOf, type GoUrl } 
 
 const urlType = structType('kubernetes.URL')
 
-export class CelUrl extends CelOpaque {
+class CelUrl extends CelOpaque {
   override readonly type = urlType
   readonly text: string
   readonly url: GoUrl

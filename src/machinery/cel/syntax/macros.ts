@@ -55,7 +55,7 @@ export function expandMacro(
 }
 
 /** Makes expressions that stand where the macro's call stands. */
-export class MacroFactory {
+class MacroFactory {
   readonly #offset: number
   nodes = 0
 

@@ -83,7 +83,7 @@ export function stringFrom(value: CelValue): CelValue {
 }
 
 /** strconv.FormatFloat with 'g' and the shortest precision. */
-export function formatDouble(value: number): string {
+function formatDouble(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
   if (Object.is(value, -0)) return '-0'
   const [digits, exponent] = value.toExponential().split('e') as [string, string]

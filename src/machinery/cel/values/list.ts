@@ -37,8 +37,6 @@ export class ArrayList extends CelList {
   }
 }
 
-export const emptyList: CelList = new ArrayList([])
-
 /** Two lists as one, without copying. */
 export class ConcatenatedList extends CelList {
   readonly #first: CelList

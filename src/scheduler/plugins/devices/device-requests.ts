@@ -81,7 +81,7 @@ export function toleratesTaints(device: Device, { tolerations = [] }: DeviceRequ
 }
 
 /** As tolerations of nodes' taints. */
-export function toleratesTaint(
+function toleratesTaint(
   { key = '', operator = 'Equal', value = '', effect }: DeviceToleration,
   taint: DeviceTaint,
 ): boolean {

@@ -42,10 +42,10 @@ export interface VolumePlan {
   readonly provisions: readonly PersistentVolumeClaim[]
 }
 
-export const notFoundToBind = "node(s) didn't find available persistent volumes to bind"
-export const affinityConflict = "node(s) didn't match PersistentVolume's node affinity"
-export const notEnoughSpace = 'node(s) did not have enough free storage'
-export const volumeMissing = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'
+const notFoundToBind = "node(s) didn't find available persistent volumes to bind"
+const affinityConflict = "node(s) didn't match PersistentVolume's node affinity"
+const notEnoughSpace = 'node(s) did not have enough free storage'
+const volumeMissing = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)'
 
 export function sortClaims(claims: readonly PersistentVolumeClaim[], state: VolumeState): SortedClaims {
   const sorted = { bound: [], delayed: [], immediate: [] } as Record<
