@@ -43,6 +43,7 @@ import { createStatusWriter } from './pods/status-writer.ts'
 import { createProbeMetrics } from './probes/probe-metrics.ts'
 import { createRuntimeMonitor } from './runtime/runtime-monitor.ts'
 import { startKubeletServer } from './server/kubelet-server.ts'
+import { systemLogsOf } from './server/system-logs/system-log-options.ts'
 import { observePods } from './server/pod-metrics.ts'
 import type { ShutdownManager } from './shutdown/shutdown-manager.ts'
 import { shutdownRefusal } from './shutdown/shutdown-refusal.ts'
@@ -316,6 +317,7 @@ export async function startKubelet(
         },
         health: () => monitor.runtimeProblem ?? observer.health(),
         configuration: () => kubeletConfiguration(options),
+        systemLogs: systemLogsOf(options, runtime.usesHost),
       },
       serverOptions,
       paths.rootDirectory,

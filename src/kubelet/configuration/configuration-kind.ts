@@ -64,6 +64,8 @@ export interface KubeletConfiguration {
   readonly shutdownGracePeriod?: string
   readonly shutdownGracePeriodCriticalPods?: string
   readonly shutdownGracePeriodByPodPriority?: readonly ShutdownPeriod[]
+  readonly enableSystemLogHandler?: boolean
+  readonly enableSystemLogQuery?: boolean
   readonly containerRuntimeEndpoint?: string
   readonly imageServiceEndpoint?: string
 }
@@ -117,6 +119,8 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   shutdownGracePeriodByPodPriority: listOf(
     struct({ priority: integer, shutdownGracePeriodSeconds: longInteger }),
   ),
+  enableSystemLogHandler: optional(flag),
+  enableSystemLogQuery: optional(flag),
   containerRuntimeEndpoint: text,
   imageServiceEndpoint: text,
 }
@@ -194,8 +198,6 @@ export const fixedFields: FixedFields = {
   volumePluginDir: [text, ''],
   kernelMemcgNotification: [flag, false],
   logging: [struct({ format: text }), { format: 'text' }],
-  enableSystemLogHandler: [optional(flag), false],
-  enableSystemLogQuery: [optional(flag), false],
   crashLoopBackOff: [struct({ maxContainerRestartPeriod: duration }), { maxContainerRestartPeriod: '5m0s' }],
   reservedMemory: [listOf(struct({ numaNode: integer, limits: mapOf(text) })), []],
   enableProfilingHandler: [optional(flag), false],

@@ -38,6 +38,8 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     containerLogMaxSize: String(options.containerLogMaxBytes ?? '10Mi'),
     containerLogMaxFiles: options.containerLogMaxFiles ?? 5,
+    enableSystemLogHandler: configuration.enableSystemLogHandler ?? true,
+    enableSystemLogQuery: configuration.enableSystemLogQuery ?? false,
     ...(options.registerTaints && { registerWithTaints: options.registerTaints }),
     ...(options.runtime.type === 'cri' && { containerRuntimeEndpoint: options.runtime.socket }),
   }

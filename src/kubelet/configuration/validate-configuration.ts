@@ -50,6 +50,10 @@ export function validateConfiguration(
       ),
     )
   }
+  if (configuration.enableSystemLogQuery && configuration.enableSystemLogHandler === false) {
+    const detail = 'enableSystemLogHandler is required for enableSystemLogQuery'
+    errors.push(forbidden('enableSystemLogQuery', detail))
+  }
   return errors.map(({ field, message }) => `${field}: ${message}`)
 }
 

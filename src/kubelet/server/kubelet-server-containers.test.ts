@@ -142,6 +142,7 @@ describe('the kubelet server on real containers', { skip: whyNoContainers() ?? f
     )
     assert.deepEqual(await get('/healthz'), { status: 200, text: 'ok' })
     assert.match((await get('/configz')).text, /"cgroupDriver":"cgroupfs"/)
+    assert.match((await get('/logs/')).text, /^<!doctype html>/)
   })
 
   it('tells what is used', async () => {

@@ -101,6 +101,11 @@ export async function startKubeletServer(
       }
       case 'probeMetrics':
         return send(response, 200, metricsContentType, context.probeMetrics.text())
+      case 'systemLogs': {
+        if (!context.systemLogs) throw new HttpError(405, 'logs endpoint is disabled.')
+        const { serveSystemLogs } = await import('./system-logs/serve-system-logs.ts')
+        return await serveSystemLogs(context.systemLogs, route.path, query, request, response)
+      }
       case 'containerLogs': {
         const gone = new AbortController()
         response.once('close', () => gone.abort())

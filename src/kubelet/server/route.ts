@@ -12,6 +12,8 @@ export type Route =
         | 'cadvisorMetrics'
         | 'probeMetrics'
     }
+  /** A path below the machine's logs, with a `/` in front. */
+  | { readonly type: 'systemLogs'; readonly path: string }
   /** Namespace, pod, container. */
   | { readonly type: 'containerLogs'; readonly parts: readonly string[] }
   | {
@@ -39,6 +41,7 @@ const fixed: Readonly<Record<string, Route>> = {
 
 /** Undefined for a path that is not served. Source: upstream's pkg/kubelet/server/server.go. */
 export function routeOf(path: string): Route | undefined {
+  if (path.startsWith('/logs/')) return { type: 'systemLogs', path: decodeURIComponent(path.slice(5)) }
   const known = fixed[path.length > 1 ? path.replace(/\/+$/, '') : path]
   if (known) return known
   const [first, ...encoded] = path.split('/').filter((part) => part !== '')

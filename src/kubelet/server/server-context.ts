@@ -4,6 +4,7 @@ import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
 import type { PodServices } from '../pods/services.ts'
+import type { SystemLogOptions } from './system-logs/system-log-options.ts'
 
 /** What the kubelet's HTTPS API serves from. */
 export interface ServerContext {
@@ -25,6 +26,8 @@ export interface ServerContext {
   /** Every runtime, the containers' first. */
   readonly runtimes: readonly PodServices[]
   health(): string | undefined
+  /** The machine's logs; undefined where they are nobody's to read. */
+  readonly systemLogs: SystemLogOptions | undefined
   /** The configuration in force, as KubeletConfiguration. */
   configuration(): object
 }

@@ -18,6 +18,9 @@ describe('routeOf', () => {
     ['/exec/ns/pod/c', { type: 'exec', namespace: 'ns', pod: 'pod', container: 'c' }],
     ['/exec/ns/pod/uid/c', { type: 'exec', namespace: 'ns', pod: 'pod', uid: 'uid', container: 'c' }],
     ['/portForward/ns/pod', { type: 'portForward', namespace: 'ns', pod: 'pod', container: '' }],
+    ['/logs/', { type: 'systemLogs', path: '/' }],
+    ['/logs/a%20b/c', { type: 'systemLogs', path: '/a b/c' }],
+    ['/logs', undefined],
     ['/none', undefined],
     ['/', undefined],
   ]
@@ -31,6 +34,7 @@ describe('subresourcesOf', () => {
     ['/pods', ['pods', 'proxy']],
     ['/healthz/ping', ['healthz', 'proxy']],
     ['/configz', ['configz', 'proxy']],
+    ['/logs/', ['log']],
     ['/exec/ns/pod/c', ['proxy']],
     ['/containerLogs/ns/pod/c', ['proxy']],
     ['/podsomething', ['proxy']],
