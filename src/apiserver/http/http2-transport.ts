@@ -87,6 +87,9 @@ function socketOf(session: Http2Session | ServerHttp2Session | undefined): TLSSo
   return session && !session.destroyed ? (session.socket as TLSSocket) : undefined
 }
 
+/** They do not exist in HTTP/2. */
+const connectionHeaders = ['connection', 'transfer-encoding', 'keep-alive']
+
 async function writeReply(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -94,12 +97,8 @@ async function writeReply(
 ): Promise<void> {
   if (stream.destroyed || stream.closed) return
   const isHead = headers[':method'] === 'HEAD'
-  const outgoing = { ...replyHeaders, [constants.HTTP2_HEADER_STATUS]: status } as Record<
-    string,
-    string | number
-  >
-  // Connection-specific headers do not exist in HTTP/2.
-  for (const name of ['connection', 'transfer-encoding', 'keep-alive']) delete outgoing[name]
+  const outgoing = { ':status': status, ...replyHeaders } as Record<string, string | number>
+  for (const name of connectionHeaders) if (name in outgoing) delete outgoing[name]
   if (body === undefined || isHead || body.length === 0) {
     stream.respond(outgoing, { endStream: typeof body !== 'function' || isHead })
     if (typeof body !== 'function' || isHead) return
@@ -119,7 +118,11 @@ function sinkOf(stream: ServerHttp2Stream): ByteSink {
     get closed() {
       return stream.destroyed || stream.closed
     },
-    close: () => stream.close(constants.NGHTTP2_CANCEL),
+    close() {
+      stream.close(constants.NGHTTP2_CANCEL)
+      // Else it would stay until its connection takes the reset, which waits behind what the client does not read.
+      stream.destroy()
+    },
     onClose(handler) {
       if (stream.destroyed || stream.closed) handler()
       else stream.once('close', handler)

@@ -23,10 +23,16 @@ export interface WatchSession {
   onSent?(bytes: number): void
 }
 
-/** Sends a watch's events until it is over or the client goes. Each write is a number of whole frames. */
+/**
+ * Sends a watch's events until it is over or the client goes. Each write is a number of whole frames. A client that has
+ * not kept up is cut off: it may never read again, and what waits for it would be kept for as long.
+ */
 export async function serveWatch(session: WatchSession, sink: ByteSink): Promise<void> {
   const { watcher, encoder } = session
   sink.onClose(() => watcher.close())
+  watcher.onEnd(() => {
+    if (watcher.endReason === 'slow') sink.close()
+  })
   try {
     for (let batch = await watcher.take(); batch; batch = await watcher.take()) {
       await session.prepare(batch)
