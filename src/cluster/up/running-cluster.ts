@@ -1,55 +1,33 @@
-import { rmSync } from 'node:fs'
-import { isIPv4 } from 'node:net'
-import { hostname, networkInterfaces } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { nodes as nodeResource } from '../../api/generated/resources.ts'
-import type { RunningComponent } from '../../client/component.ts'
-import { createInformers } from '../../client/informers/informers.ts'
 import { systemClock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
-import { createMetrics } from '../../machinery/metrics.ts'
 import { systemRandom } from '../../machinery/random.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { ensureAddons } from '../addons/ensure-addons.ts'
-import { startNodeRole } from '../addons/node-role.ts'
-import { internalAddress, startNodeRoutes } from '../agent/node-routes.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { Report } from '../cli/report.ts'
 import { startControlPlane, type ControlPlane } from '../control-plane.ts'
 import type { ClusterStatus } from '../control/control-protocol.ts'
-import { writeOwnImages } from '../images/import-missing.ts'
 import { openLogFile, type LogFile } from '../logging/json-log.ts'
-import {
-  apiServiceAddress,
-  dnsServiceAddress,
-  hostAddress,
-  ownsServiceCidr,
-} from '../machine/address-plan.ts'
-import { writeAtomically } from '../machine/atomic-file.ts'
-import { loadBridgeNetfilter } from '../machine/bridge-netfilter.ts'
-import { createCgroup } from '../machine/cgroups.ts'
+import { apiServiceAddress, dnsServiceAddress, hostAddress } from '../machine/address-plan.ts'
 import { clearMachine } from '../machine/clear-machine.ts'
-import { createHostForwarding } from '../machine/host-forwarding.ts'
 import { openJournal, type Journal } from '../machine/journal.ts'
-import { createBridge } from '../machine/network.ts'
-import { end } from '../machine/processes.ts'
 import { createNodeSet, type NodeSet } from '../nodes/node-set.ts'
-import { clusterCgroup, clusterTraces } from '../nodes/node-traces.ts'
 import { createRealNode } from '../nodes/real-node.ts'
 import { renumberNodes } from '../nodes/renumber-nodes.ts'
 import { createSimulatedNode } from '../nodes/simulated-node.ts'
-import {
-  adminIdentity,
-  apiServerNames,
-  ensureClusterPki,
-  localPathIdentity,
-  type ClusterPki,
-} from '../pki/cluster-pki.ts'
+import { adminIdentity, apiServerNames, ensureClusterPki, type ClusterPki } from '../pki/cluster-pki.ts'
 import { folderPemStore } from '../pki/pem-store.ts'
 import type { ClusterFolder } from '../state/cluster-folder.ts'
 import { kindOf, saveState, type ClusterState, type NodeRecord } from '../state/cluster-state.ts'
 import { clusterStatus } from './cluster-status.ts'
-import { recordServer, supervisedRun, supervisorState } from './supervisor.ts'
+import { endEarlierProcesses, forgetOwnProcess, leaveRunPath, recordOwnProcess } from './own-traces.ts'
+import { prepareHost } from './prepare-host.ts'
+import { advertiseAddress, machineAddresses } from './server-addresses.ts'
+import { startHelpers } from './start-helpers.ts'
+import { supervisedRun, supervisorState } from './supervisor.ts'
 
 /** A cluster that this process runs. */
 export interface RunningCluster {
@@ -170,7 +148,7 @@ async function bringUp(
   }
   await all([
     report.step(`API server on port ${initial.port}`, start),
-    isReal ? prepareMachine(folder, initial, journal, nodes, report) : Promise.resolve(),
+    isReal ? prepareHost(folder, initial, journal, nodes, report) : Promise.resolve(),
   ])
   await renumberNodes(clientOf(adminIdentity), initial.addresses.podCidr)
   await ensureAddons(clientOf(adminIdentity), {
@@ -225,83 +203,6 @@ async function bringUp(
   }
 }
 
-/** What the cluster has beside its components: add-ons, the first node's role, and the host's routes to pods. */
-async function startHelpers(nodes: NodeSet, clientOf: ControlPlane['client'], log: Logger, isReal: boolean) {
-  const { addresses: plan } = nodes.state
-  const client = clientOf(adminIdentity)
-  const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
-  const context = {
-    client,
-    informers,
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    metrics: createMetrics(),
-  }
-  const components: RunningComponent[] = []
-  const [first] = nodes.state.nodes
-  if (first) components.push(startNodeRole(context, first.name))
-  const isSimulated = (name: string) =>
-    nodes.state.nodes.some((record) => record.name === name && kindOf(nodes.state, record) === 'simulated')
-  if (nodes.state.nodes.some(({ name }) => isSimulated(name))) {
-    const { startSimulatedVolumes } = await import('../nodes/simulated-volumes.ts')
-    components.push(startSimulatedVolumes({ ...context, client: clientOf(localPathIdentity), isSimulated }))
-  }
-  if (isReal) {
-    const prefix = hostAddress(plan).replace(/\d+$/, '')
-    const reachable = (address: string) => address.startsWith(prefix)
-    components.push(
-      startNodeRoutes(context, {
-        reachable,
-        // Any node directs what is sent to a Service; the host asks the first that is ready.
-        also: (all) => {
-          const via = all
-            .filter((node) =>
-              node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
-            )
-            .map(internalAddress)
-            .find((address) => address !== undefined && reachable(address))
-          return new Map(via === undefined || !ownsServiceCidr(plan) ? [] : [[plan.serviceCidr, via]])
-        },
-      }),
-    )
-  }
-  return {
-    components,
-    async stop() {
-      for (const component of components) await component.stop()
-      await informers.stop()
-    },
-  }
-}
-
-async function prepareMachine(
-  folder: ClusterFolder,
-  state: ClusterState,
-  journal: Journal,
-  nodes: NodeSet,
-  report: Report,
-): Promise<void> {
-  const { addresses: plan } = state
-  writeOwnImages(folder)
-  for (const trace of clusterTraces(state.name, plan)) journal.record(trace)
-  createCgroup(clusterCgroup(state.name))
-  const withoutBridgeNetfilter = await loadBridgeNetfilter()
-  if (withoutBridgeNetfilter !== undefined) {
-    report.say(
-      `Pods cannot reach pods of their own node through Services: the kernel lacks br_netfilter (${withoutBridgeNetfilter}).`,
-    )
-  }
-  await report.step('bridge, addresses and forwarding', () =>
-    Promise.all([createBridge(plan), createHostForwarding(plan)]),
-  )
-  await Promise.all(
-    nodes.wanted
-      .filter(({ name }) => state.nodes.some((record) => record.name === name && record.group === 'nodes'))
-      .map((node) => report.step(`${node.name}: network, containerd and images`, () => node.prepare())),
-  )
-}
-
 function controlPlaneOptions(
   folder: ClusterFolder,
   { addresses: plan, port, store, securityFiles, apiServer }: ClusterState,
@@ -331,11 +232,6 @@ function controlPlaneOptions(
   }
 }
 
-/** Where nodes, and machines that join, reach the API server. */
-function advertiseAddress(plan: ClusterState['addresses'], isReal: boolean): string {
-  return isReal ? hostAddress(plan) : (machineAddresses().find(isIPv4) ?? '127.0.0.1')
-}
-
 function issueCertificates(
   folder: ClusterFolder,
   { addresses: plan }: ClusterState,
@@ -358,42 +254,6 @@ function openLogs(folder: ClusterFolder) {
       for (const file of files.splice(0)) file.close()
     },
   }
-}
-
-/** Processes of nodes outlive a server that was killed; a new one starts its own. Containers and containerd run on. */
-async function endEarlierProcesses(journal: Journal): Promise<void> {
-  for (const trace of journal.traces) {
-    if (trace.kind !== 'process' || trace.process.pid === process.ppid) continue
-    await end(trace.process, 5_000)
-    journal.forget(trace)
-  }
-}
-
-function recordOwnProcess(folder: ClusterFolder, journal: Journal): void {
-  writeAtomically(folder.serverPidFile, `${process.pid}\n`)
-  recordServer(journal)
-}
-
-/** Neither this process nor its supervisor, which ends after it by itself, is to be ended as something left behind. */
-function forgetOwnProcess(journal: Journal): void {
-  const own = [process.pid, process.ppid]
-  for (const trace of journal.traces) {
-    if (trace.kind === 'process' && own.includes(trace.process.pid)) journal.forget(trace)
-  }
-}
-
-/** Nothing is left on the machine: run state goes too. */
-function leaveRunPath(folder: ClusterFolder, journal: Journal): void {
-  journal.remove()
-  rmSync(folder.runPath, { recursive: true, force: true })
-}
-
-/** Under which clients on other machines may reach this one. */
-function machineAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
-    .map(({ address }) => address)
 }
 
 /** Like Promise.all, but rejects only when all have ended: what still runs could not be cleared. */
