@@ -62,6 +62,8 @@ export interface KubeletOptions {
   /** When a container's log is rotated and how many files of it are kept. */
   readonly containerLogMaxBytes?: number
   readonly containerLogMaxFiles?: number
+  /** How long containers that end again and again wait, at most; default 300,000. */
+  readonly maxContainerRestartPeriodMs?: number
   /** Ends pods in order when the machine goes down. Default: they end with it. */
   readonly shutdown?: ShutdownSettings
   /** The file that these options have been read from in part: /configz tells what it says. */

@@ -33,6 +33,7 @@ import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
 import type { KubeletOptions, KubeletServerOptions, ServingCertificate } from './options.ts'
 import { startPlugins } from './plugins/start-plugins.ts'
+import { restartBackoff } from './pods/backoff.ts'
 import { openComponentPods } from './pods/component-pods.ts'
 import { removePodLeftovers } from './pods/leftovers.ts'
 import { createObserver } from './pods/observer.ts'
@@ -210,6 +211,7 @@ export async function startKubelet(
     cgroups,
     resources: devices?.resources ?? noPodResources,
     probeMetrics,
+    restartBackoff: restartBackoff(options.maxContainerRestartPeriodMs),
     paths,
     node: {
       hostIPs: () => nodeIPs,

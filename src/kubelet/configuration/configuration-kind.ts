@@ -66,6 +66,7 @@ export interface KubeletConfiguration {
   readonly shutdownGracePeriodByPodPriority?: readonly ShutdownPeriod[]
   readonly enableSystemLogHandler?: boolean
   readonly enableSystemLogQuery?: boolean
+  readonly crashLoopBackOff?: { readonly maxContainerRestartPeriod?: string }
   readonly containerRuntimeEndpoint?: string
   readonly imageServiceEndpoint?: string
 }
@@ -121,6 +122,7 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   ),
   enableSystemLogHandler: optional(flag),
   enableSystemLogQuery: optional(flag),
+  crashLoopBackOff: struct({ maxContainerRestartPeriod: duration }),
   containerRuntimeEndpoint: text,
   imageServiceEndpoint: text,
 }
@@ -198,7 +200,6 @@ export const fixedFields: FixedFields = {
   volumePluginDir: [text, ''],
   kernelMemcgNotification: [flag, false],
   logging: [struct({ format: text }), { format: 'text' }],
-  crashLoopBackOff: [struct({ maxContainerRestartPeriod: duration }), { maxContainerRestartPeriod: '5m0s' }],
   reservedMemory: [listOf(struct({ numaNode: integer, limits: mapOf(text) })), []],
   enableProfilingHandler: [optional(flag), false],
   enableDebugFlagsHandler: [optional(flag), false],

@@ -30,6 +30,7 @@ imageMinimumGCAge: 5m
 systemReserved: {cpu: 100m, memory: 100Mi}
 kubeReserved: {cpu: 200m}
 containerLogMaxSize: 1Mi
+crashLoopBackOff: {maxContainerRestartPeriod: 30s}
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 registerWithTaints: [{key: a, effect: NoSchedule}]
 `)
@@ -49,6 +50,7 @@ registerWithTaints: [{key: a, effect: NoSchedule}]
     maxPods: 50,
     podPidsLimit: 1000,
     containerLogMaxBytes: 1_048_576,
+    maxContainerRestartPeriodMs: 30_000,
     registerTaints: [{ key: 'a', effect: 'NoSchedule' }],
     reserved: { milliCPU: 300, memoryBytes: 104_857_600 },
     eviction: {
@@ -96,6 +98,14 @@ test('readConfiguration names every mistake', () => {
     [
       'shutdownGracePeriod: 5s\nshutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 5}]',
       /^shutdownGracePeriodByPodPriority: Forbidden/,
+    ],
+    [
+      'crashLoopBackOff: {maxContainerRestartPeriod: 10m}',
+      /^crashLoopBackOff.maxContainerRestartPeriod: Invalid value: "10m": must be between 1s and 5m0s$/,
+    ],
+    [
+      'enableSystemLogHandler: false\nenableSystemLogQuery: true',
+      /^enableSystemLogQuery: Forbidden: enableSystemLogHandler is required for enableSystemLogQuery$/,
     ],
     ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
   ]

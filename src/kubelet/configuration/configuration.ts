@@ -60,6 +60,7 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     eviction: evictionOf(configuration),
     imageCollection: imageCollectionOf(configuration),
     shutdown: shutdownOf(configuration),
+    maxContainerRestartPeriodMs: durationOf(configuration.crashLoopBackOff?.maxContainerRestartPeriod),
     configuration,
     runtime: socket ? { type: 'cri' as const, socket, ...(imageSocket && { imageSocket }) } : undefined,
   })

@@ -38,6 +38,9 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     containerLogMaxSize: String(options.containerLogMaxBytes ?? '10Mi'),
     containerLogMaxFiles: options.containerLogMaxFiles ?? 5,
+    crashLoopBackOff: {
+      maxContainerRestartPeriod: formatDuration(options.maxContainerRestartPeriodMs ?? 300_000),
+    },
     enableSystemLogHandler: configuration.enableSystemLogHandler ?? true,
     enableSystemLogQuery: configuration.enableSystemLogQuery ?? false,
     ...(options.registerTaints && { registerWithTaints: options.registerTaints }),

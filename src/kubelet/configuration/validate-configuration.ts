@@ -50,6 +50,12 @@ export function validateConfiguration(
       ),
     )
   }
+  const restartPeriod = configuration.crashLoopBackOff?.maxContainerRestartPeriod
+  const restartPeriodMs = restartPeriod ? parseDuration(restartPeriod) : 0
+  if (restartPeriodMs !== 0 && (restartPeriodMs < 1000 || restartPeriodMs > 300_000)) {
+    const at = 'crashLoopBackOff.maxContainerRestartPeriod'
+    errors.push(invalid(at, restartPeriod, 'must be between 1s and 5m0s'))
+  }
   if (configuration.enableSystemLogQuery && configuration.enableSystemLogHandler === false) {
     const detail = 'enableSystemLogHandler is required for enableSystemLogQuery'
     errors.push(forbidden('enableSystemLogQuery', detail))

@@ -12,6 +12,11 @@ export interface Backoff {
 /** CrashLoopBackOff and ImagePullBackOff: 10 s doubling to 5 min, as upstream. */
 export const containerBackoff: BackoffPolicy = { initialMs: 10_000, maximumMs: 300_000 }
 
+/** CrashLoopBackOff of a node whose containers wait at most `maximumMs`. */
+export function restartBackoff(maximumMs: number = containerBackoff.maximumMs): BackoffPolicy {
+  return { initialMs: Math.min(containerBackoff.initialMs, maximumMs), maximumMs }
+}
+
 /** The back-off after one more try at `now`, of something that last failed at `failedAtMs`. */
 export function nextBackoff(
   policy: BackoffPolicy,

@@ -1,5 +1,5 @@
 import type { ResourceRequirements } from '../../api/generated/core.v1.ts'
-import { containerBackoff, nextBackoff } from './backoff.ts'
+import { containerBackoff, nextBackoff, type BackoffPolicy } from './backoff.ts'
 import { actionKey, type Action, type StartContainer } from './plan/action.ts'
 import type { ContainerBackoff, InFlight, PodMemory, StartFailure } from './plan/memory.ts'
 import { containerHash } from './plan/restart.ts'
@@ -13,6 +13,7 @@ const againMs = 5000
 
 /** A pod's memory, changed only by what happens to its actions. */
 export class WritablePodMemory implements PodMemory {
+  readonly restartBackoff: BackoffPolicy
   readonly inFlight = new Map<string, InFlight>()
   readonly backoffs = new Map<string, ContainerBackoff>()
   readonly failures = new Map<string, StartFailure>()
@@ -21,6 +22,10 @@ export class WritablePodMemory implements PodMemory {
   readonly appliedResources = new Map<string, ResourceRequirements>()
   readonly #tries = new Map<string, number>()
   #sandboxFailure: { readonly retryAtMs: number; readonly message: string } | undefined
+
+  constructor(restartBackoff: BackoffPolicy = containerBackoff) {
+    this.restartBackoff = restartBackoff
+  }
 
   get sandboxFailure() {
     return this.#sandboxFailure
@@ -37,7 +42,7 @@ export class WritablePodMemory implements PodMemory {
     const hash = containerHash(container)
     const known = this.backoffs.get(action.name)
     const backoff = nextBackoff(
-      containerBackoff,
+      this.restartBackoff,
       known?.hash === hash ? known : undefined,
       action.previousEndedAtMs,
       now,

@@ -64,7 +64,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   const { services, pod: first, orphan = false, resizeFits } = options
   const { clock, log, observer, runtime } = services
   const uid = first.metadata?.uid ?? ''
-  const memory = new WritablePodMemory()
+  const memory = new WritablePodMemory(services.restartBackoff)
   const underWay = new Set<Promise<void>>()
   const finished = Promise.withResolvers<void>()
   let pod = first

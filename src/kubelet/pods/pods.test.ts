@@ -5,7 +5,7 @@ import { pods } from '../../api/generated/resources.ts'
 import { testContext, until } from '../../client/testing/test-context.ts'
 import { aContainer, aPod } from '../testing/pod-builder.ts'
 import { admit } from './admission.ts'
-import { containerBackoff, nextBackoff, retryAt, type Backoff } from './backoff.ts'
+import { containerBackoff, nextBackoff, restartBackoff, retryAt, type Backoff } from './backoff.ts'
 import { nextEnding } from './pod-ending.ts'
 import { createStatusWriter } from './status-writer.ts'
 
@@ -114,6 +114,16 @@ describe('admit', () => {
 })
 
 describe('backoff', () => {
+  it('is as short as the node says, also at first', () => {
+    const delays = (policy = restartBackoff()) => {
+      let backoff: Backoff | undefined
+      return Array.from({ length: 7 }, () => (backoff = nextBackoff(policy, backoff, 0, 0)).delayMs / 1000)
+    }
+    assert.deepEqual(delays(), [10, 20, 40, 80, 160, 300, 300])
+    assert.deepEqual(delays(restartBackoff(30_000)), [10, 20, 30, 30, 30, 30, 30])
+    assert.deepEqual(delays(restartBackoff(2000)), [2, 2, 2, 2, 2, 2, 2])
+  })
+
   it('doubles to its longest, and is forgotten after twice that', () => {
     let backoff: Backoff | undefined
     let time = 0

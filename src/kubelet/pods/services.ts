@@ -10,6 +10,7 @@ import type { ProbeMetrics } from '../probes/probe-metrics.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
 import type { Mounter } from '../volumes/mounts.ts'
 import type { VolumeManager } from '../volumes/volume-manager.ts'
+import type { BackoffPolicy } from './backoff.ts'
 import type { Observer } from './observer.ts'
 
 /** What every pod's worker is given. */
@@ -25,6 +26,8 @@ export interface PodServices {
   readonly cgroups: CgroupManager
   readonly resources: PodResources
   readonly probeMetrics: ProbeMetrics
+  /** How long containers that end again and again wait. */
+  readonly restartBackoff: BackoffPolicy
   readonly paths: KubeletPaths
   readonly node: NodeFacts
   configMap(namespace: string, name: string): Promise<ConfigMap>

@@ -1,5 +1,5 @@
 import type { ResourceRequirements } from '../../../api/generated/core.v1.ts'
-import type { Backoff } from '../backoff.ts'
+import { containerBackoff, type Backoff, type BackoffPolicy } from '../backoff.ts'
 
 /**
  * What a pod's worker remembers between looks, because the runtime cannot tell. Lost when the kubelet restarts; the
@@ -8,6 +8,8 @@ import type { Backoff } from '../backoff.ts'
 export interface PodMemory {
   /** Actions under way, by actionKey. */
   readonly inFlight: ReadonlyMap<string, InFlight>
+  /** How long containers that end again and again wait. */
+  readonly restartBackoff: BackoffPolicy
   /** By container name. */
   readonly backoffs: ReadonlyMap<string, ContainerBackoff>
   /** Why the last start of a container failed, by container name; removed by a success. */
@@ -44,6 +46,7 @@ export interface StartFailure {
 }
 
 export const emptyMemory: PodMemory = {
+  restartBackoff: containerBackoff,
   inFlight: new Map(),
   backoffs: new Map(),
   failures: new Map(),

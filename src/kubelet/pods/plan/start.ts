@@ -1,6 +1,6 @@
 import type { SandboxStatus } from '../../runtime/runtime.ts'
 import { formatDuration } from '../../../machinery/duration.ts'
-import { containerBackoff, retryAt } from '../backoff.ts'
+import { retryAt } from '../backoff.ts'
 import { newestInstance, type ObservedContainer } from '../observation.ts'
 import { describePod, type AnyContainer, type ContainerKind } from '../pod.ts'
 import type { PlanDraft } from './draft.ts'
@@ -46,7 +46,7 @@ export function planStart(
   if (endedAtMs !== undefined) {
     const backoff = memory.backoffs.get(name)
     const known = backoff?.hash === containerHash(container) ? backoff : undefined
-    const startAtMs = retryAt(containerBackoff, known, endedAtMs)
+    const startAtMs = retryAt(memory.restartBackoff, known, endedAtMs)
     if (startAtMs > now) {
       draft.wait(name, crashLoop(input, container, known?.delayMs ?? 0, failure, draft))
       draft.wakeAt(startAtMs)
