@@ -1,14 +1,18 @@
 import type { Node } from '../../src/api/generated/core.v1.ts'
-import { decide } from '../../src/scheduler/decide.ts'
+import { chooseNode, failureOf, findNodes } from '../../src/scheduler/decide.ts'
+import { nameOf } from '../../src/scheduler/node-checker.ts'
 import type { NodeTable } from '../../src/scheduler/nodes/node-table.ts'
+import { defaultPreemptionArgs, preempt } from '../../src/scheduler/plugins/default-preemption.ts'
 import type { PodInfo } from '../../src/scheduler/pod-info.ts'
 import { aNode, anInput, aPodInfo, aTable, type PodShape } from '../../src/scheduler/testing/builders.ts'
 import type { Bench } from '../figure.ts'
+import { labels, rows, zone, type Row } from './scheduler-rows.ts'
 import { median, percentile, timed } from '../timing.ts'
 
 /** Of kube-scheduler, per pod, everything it does included. */
 const kubernetesMicroseconds: Readonly<Record<number, number>> = { 1000: 3500, 5000: 6000 }
 const podsPerNode = 10
+const noBudgets: readonly [] = []
 const wholeScheduler = 'Kubernetes: kube-scheduler with all it does'
 
 const podShapes: Readonly<Record<string, PodShape>> = {
@@ -21,7 +25,7 @@ const podShapes: Readonly<Record<string, PodShape>> = {
       topologySpreadConstraints: [
         {
           maxSkew: 5,
-          topologyKey: 'topology.kubernetes.io/zone',
+          topologyKey: zone,
           whenUnsatisfiable: 'DoNotSchedule',
           labelSelector: { matchLabels: { app: 'spread' } },
         },
@@ -58,12 +62,41 @@ export async function measureScheduler(bench: Bench): Promise<void> {
       })
     }
   }
+  for (const row of rows) await measureRow(bench, row)
   await measureTable(bench)
 }
 
-function zonedNode(index: number): Node {
-  const labels = { 'topology.kubernetes.io/zone': `zone-${index % 3}` }
-  return aNode(`node-${index}`, { cpu: '16', memory: '64Gi', labels })
+/** What a row of the figures of binding costs in decisions alone, and with many more pods in the cluster. */
+async function measureRow(bench: Bench, { name, filledBy, cpu = '10m', spec = {} }: Row): Promise<void> {
+  const count = 5000
+  const shape: PodShape = { labels, cpu, memory: '50Mi', spec, ...(filledBy && { priority: 1000 }) }
+  const nodes = Array.from({ length: count }, (_, index) => zonedNode(index, '4', '32Gi'))
+  const runsWith = (podsOnEach: number, podCpu: string) => {
+    const table = aTable(nodes)
+    for (let index = 0; index < count * podsOnEach; index++) {
+      const pod = aPodInfo(`old-${index}`, { labels: { app: `app-${index % 50}` }, cpu: podCpu })
+      table.addPod(pod, `node-${index % count}`)
+    }
+    return decisions(table, shape)
+  }
+  const runs = await runsWith(filledBy?.perNode ?? 1, filledBy?.cpu ?? '10m')
+  // Where pods of lower priority are in the way, more of them means that more have to go.
+  const more = filledBy ? undefined : median(await runsWith(20, '10m'))
+  bench.add({
+    name: `decide: ${name}, 5,000 nodes`,
+    value: median(runs),
+    unit: 'µs',
+    bar: { most: 100 },
+    also: [
+      { name: 'mean', value: runs.reduce((sum, run) => sum + run, 0) / runs.length, unit: 'µs' },
+      { name: 'p99', value: percentile(runs, 0.99), unit: 'µs' },
+      ...(more === undefined ? [] : [{ name: 'with 100,000 pods placed', value: more, unit: 'µs' } as const]),
+    ],
+  })
+}
+
+function zonedNode(index: number, cpu = '16', memory = '64Gi'): Node {
+  return aNode(`node-${index}`, { cpu, memory, labels: { [zone]: `zone-${index % 3}` } })
 }
 
 function filledTable(count: number): NodeTable {
@@ -84,10 +117,10 @@ async function decisions(table: NodeTable, shape: PodShape): Promise<number[]> {
   const input = anInput(table)
   const place = (pod: PodInfo) => {
     const start = performance.now()
-    const decision = decide(pod, input)
+    const { nodeName, victims } = placeFor(pod, input)
     const tookMs = performance.now() - start
-    if (decision.type !== 'placed') throw new Error(`${pod.key} was refused`)
-    table.addPod(pod, decision.nodeName)
+    for (const { key } of victims) table.removePod(key)
+    table.addPod(pod, nodeName)
     return tookMs * 1000
   }
   const run = (name: string, count: number, withinMs: number) => {
@@ -100,6 +133,18 @@ async function decisions(table: NodeTable, shape: PodShape): Promise<number[]> {
   }
   run('warm', 300, 500)
   return run('pod', 1000, 700)
+}
+
+/** Where the pod goes, and which others have to go for it. */
+function placeFor(pod: PodInfo, input: ReturnType<typeof anInput>) {
+  const search = findNodes(pod, input)
+  if (search.type === 'found')
+    return { nodeName: nameOf(chooseNode(pod, search.feasible, input), input.nodes), victims: [] }
+  const { nodes, random } = input
+  const failure = failureOf(pod, search.diagnosis, search.checker, input)
+  const found = preempt(pod, failure, { nodes, random, budgets: noBudgets, args: defaultPreemptionArgs })
+  if (found.type !== 'victims') throw new Error(`${pod.key} was refused: ${found.message}`)
+  return found
 }
 
 async function measureTable(bench: Bench): Promise<void> {
