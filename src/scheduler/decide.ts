@@ -78,24 +78,24 @@ export function findNodes(pod: PodInfo, input: DecisionInput): Search {
   }
   const nominatedNode = nominatedNodeOf(pod, input)
   if (nominatedNode !== undefined && !checker.check(nominatedNode)) {
-    return { type: 'found', feasible: [nominatedNode], refusals: new SearchRefusals(undefined), checker }
+    return { type: 'found', feasible: [nominatedNode], refusals: new SearchRefusals(), checker }
   }
   const { restriction, verdicts } = checker
   const feasible: number[] = []
   const closed: number[] = []
-  const refusals = new SearchRefusals(verdicts)
+  const refused: number[] = []
   const candidates = restriction?.only ?? verdicts?.open ?? nodes.indexes
   const wanted = nodesWanted(restriction ? candidates.length : nodeCount, profile.percentageOfNodesToScore)
   let looked = 0
   for (; looked < candidates.length && feasible.length < wanted; looked++) {
     const node = candidates[(cursor.position + looked) % candidates.length]!
-    const refused = checker.check(node)
-    if (!refused) feasible.push(node)
-    else if (verdicts?.known(node) === refused) closed.push(node)
-    else refusals.add(node, refused)
+    if (checker.fits(node)) feasible.push(node)
+    else if (verdicts?.of(node)) closed.push(node)
+    else refused.push(node)
   }
   if (candidates.length > 0) cursor.position = (cursor.position + looked) % candidates.length
   verdicts?.close(closed)
+  const refusals = new SearchRefusals(verdicts, refused, checker)
   if (feasible.length > 0) return { type: 'found', feasible, refusals, checker }
   if (restriction) {
     const { plugin, filter } = restriction
@@ -106,13 +106,17 @@ export function findNodes(pod: PodInfo, input: DecisionInput): Search {
   return { type: 'refused', diagnosis: { nodeCount, refusals, plugins: refusals.plugins() }, checker }
 }
 
-/** What is known of nodes beforehand, and what one search found beside it. */
+/** What is known of nodes beforehand, and what one search found beside it: seldom asked for when some node fits. */
 class SearchRefusals implements NodeRefusals {
   readonly #known: NodeVerdicts | undefined
-  readonly #found = new Map<number, Verdict>()
+  readonly #refused: readonly number[]
+  readonly #checker: NodeChecker | undefined
+  #verdicts: Map<number, Verdict> | undefined
 
-  constructor(known: NodeVerdicts | undefined) {
+  constructor(known?: NodeVerdicts, refused: readonly number[] = [], checker?: NodeChecker) {
     this.#known = known
+    this.#refused = refused
+    this.#checker = checker
   }
 
   add(node: number, verdict: Verdict): void {
@@ -135,6 +139,16 @@ class SearchRefusals implements NodeRefusals {
     const plugins = new Set(known)
     for (const { plugin } of this.#found.values()) plugins.add(plugin)
     return plugins
+  }
+
+  get #found(): Map<number, Verdict> {
+    if (this.#verdicts) return this.#verdicts
+    const verdicts = new Map<number, Verdict>()
+    for (const node of this.#refused) {
+      const verdict = this.#checker?.check(node)
+      if (verdict) verdicts.set(node, verdict)
+    }
+    return (this.#verdicts = verdicts)
   }
 }
 

@@ -71,20 +71,26 @@ function filterBy(pod: PodInfo, nodes: NodeTable, against: readonly PlacedTerm[]
   const isFirst =
     wanted.every(({ count }) => count.total === 0) &&
     wanted.every(({ term }) => nodes.counts.termMatches(term, pod))
-  const hasLabels = (node: number) => wanted.every(({ count }) => count.domains.ids[node]! >= 0)
-  const isWanted = (node: number) =>
-    hasLabels(node) && (isFirst || wanted.every(({ count }) => count.around(node) > 0))
-  const isUnwanted = (node: number) => unwanted.some(({ count }) => count.around(node) > 0)
-  const isRefused = (node: number) => against.some(({ count }) => count.around(node) > 0)
+  const isWanted = (node: number) => {
+    for (const { count } of wanted) {
+      if (count.domains.ids[node]! < 0 || (!isFirst && count.around(node) === 0)) return false
+    }
+    return true
+  }
   return {
     isSnapshot: true,
-    fits: (node) => isWanted(node) && !isUnwanted(node) && !isRefused(node),
+    fits: (node) => isWanted(node) && !isNearSome(unwanted, node) && !isNearSome(against, node),
     refusal(node) {
       if (!isWanted(node)) return { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true }
-      if (isUnwanted(node)) return { reasons: ["node(s) didn't match pod anti-affinity rules"] }
+      if (isNearSome(unwanted, node)) return { reasons: ["node(s) didn't match pod anti-affinity rules"] }
       return { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] }
     },
   }
+}
+
+function isNearSome(terms: readonly PlacedTerm[], node: number): boolean {
+  for (const { count } of terms) if (count.around(node) > 0) return true
+  return false
 }
 
 function scoreFor(

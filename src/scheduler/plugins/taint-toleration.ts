@@ -20,7 +20,9 @@ export const taintToleration: Plugin = {
       },
     }
   },
-  score({ pod }, { nodes, tainted }) {
+  score({ pod }, { nodes, tainted }, feasible) {
+    // Without taints all nodes are alike.
+    if (!feasible.some((node) => tainted[node] !== 0)) return undefined
     const tolerations = (pod.spec?.tolerations ?? []).filter(
       ({ effect }) => !effect || effect === 'PreferNoSchedule',
     )
