@@ -38,7 +38,7 @@ interface TestOptions {
   readonly processes?: number
   readonly withinMinutes: number
 }
-const together = { flags: ['--test-isolation=none'] }
+const together = { flags: ['--test-isolation=none', '--import=./scripts/seed-properties.ts'] }
 
 interface Counts {
   passed: number

@@ -1,3 +1,4 @@
+import { jsonEqual } from '../equal.ts'
 import type { JsonValue } from '../meta.ts'
 import type { ListSchema, Schema } from '../schema.ts'
 import {
@@ -26,7 +27,7 @@ function merge(live: Value, applied: Value, schema: Schema): Value {
   if (live === undefined) return applied
   switch (shapeOf(schema, applied)) {
     case 'leaf':
-      return applied
+      return jsonEqual(live, applied) ? live : applied
     case 'list':
       return mergeItems(listOf(live), listOf(applied), applied, schema as ListSchema)
     case 'map':

@@ -74,6 +74,12 @@ test('applying the same again changes neither the value nor who owns it', () => 
   })
 })
 
+test('an atomic list that is applied as it is stays the same one', () => {
+  const list = { type: 'list', items: { type: 'any' }, listType: 'atomic' } as const
+  const live = [{ a: 1 }]
+  assert.equal(mergeTyped(live, [{ a: 1 }], list), live)
+})
+
 test('an applier owns what it applies, no more and no less, and it is there', () => {
   check((scene) => {
     const live = after(scene)
