@@ -1,7 +1,8 @@
 import type { IntOrString } from '../machinery/meta.ts'
 import { canonicalQuantity, QuantityError } from '../machinery/quantity.ts'
 import { DecodeError, jsonKind } from './decode-error.ts'
-import { DurationError, formatGoDuration, parseGoDuration } from './go-duration.ts'
+import { DurationError } from '../machinery/duration.ts'
+import { formatGoDuration, parseGoDuration } from './go-duration.ts'
 import { canonicalMicroTimeOf, canonicalTimeOf, TimeError } from './go-time.ts'
 
 /*

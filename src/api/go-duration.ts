@@ -1,27 +1,9 @@
+import { DurationError, nanosecondsPerUnit } from '../machinery/duration.ts'
 import { goQuote } from '../machinery/go-format.ts'
 
-/** Durations as Go's time.ParseDuration reads them and Duration.String writes them: `1h30m0s`, `1.5ms`. */
-
-export class DurationError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'DurationError'
-  }
-}
-
-const nanosPerUnit: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1_000n,
-  µs: 1_000n,
-  μs: 1_000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
-}
 const limit = 2n ** 63n
 
-/** Nanoseconds. Throws a DurationError. */
+/** Nanoseconds of a duration as Go's time.ParseDuration reads it, exact: `1h30m`, `1.5ms`. Throws a DurationError. */
 export function parseGoDuration(text: string): bigint {
   const sign = text.startsWith('-') ? -1n : 1n
   let rest = text.replace(/^[+-]/, '')
@@ -33,7 +15,7 @@ export function parseGoDuration(text: string): bigint {
     const [all = '', whole = '', fraction = '', unit = ''] = match ?? []
     if (whole === '' && fraction === '') throw new DurationError(`time: invalid duration ${goQuote(text)}`)
     if (unit === '') throw new DurationError(`time: missing unit in duration ${goQuote(text)}`)
-    const nanos = nanosPerUnit[unit]
+    const nanos = nanosecondsPerUnit[unit]
     if (nanos === undefined) {
       throw new DurationError(`time: unknown unit ${goQuote(unit)} in duration ${goQuote(text)}`)
     }
@@ -46,6 +28,7 @@ export function parseGoDuration(text: string): bigint {
   return sign * total
 }
 
+/** As Go's Duration.String: `1h30m0s`, `1.5ms`. */
 export function formatGoDuration(nanos: bigint): string {
   if (nanos === 0n) return '0s'
   if (nanos < 0n) return `-${formatGoDuration(-nanos)}`

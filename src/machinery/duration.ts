@@ -8,6 +8,18 @@ export class DurationError extends Error {
   }
 }
 
+/** Go's units of time. */
+export const nanosecondsPerUnit: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+}
+
 const millisecondsPerUnit: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,

@@ -45,6 +45,17 @@ const jsonEscapes: Readonly<Record<string, string>> = {
   '\u2029': '\\u2029',
 }
 
+/** The characters that Go's and CEL's strings write as a letter behind a backslash. */
+export const letterEscapes: Readonly<Record<string, string>> = {
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+}
+
 /** json.Marshal: as JSON.stringify, with the characters escaped that would matter inside HTML. */
 export function goJson(value: unknown): string {
   const json = JSON.stringify(value) ?? 'null'

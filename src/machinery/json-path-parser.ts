@@ -1,3 +1,5 @@
+import { letterEscapes } from './go-format.ts'
+
 /** A template that cannot be read or evaluated; worded as upstream. */
 export class JsonPathError extends Error {
   constructor(message: string) {
@@ -243,16 +245,7 @@ function parseBound(text: string): number | undefined {
   return Number(text)
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-}
+const escapes: Readonly<Record<string, string>> = { ...letterEscapes, '\\': '\\' }
 
 /** strconv.Unquote, for single quotes too. */
 function unquote(text: string, quote: string): string {

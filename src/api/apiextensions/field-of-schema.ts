@@ -1,4 +1,5 @@
 import { type FieldPath, path as rootPath } from '../../machinery/field-error.ts'
+import { letterEscapes } from '../../machinery/go-format.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
 import { entrySchema, propertySchema } from './schema-walk.ts'
 
@@ -55,17 +56,7 @@ function tokensOf(text: string): string[] {
   return text.match(/'(?:[^'\\]|\\.)*'|[.[\]]|[^.[\]']+|'/g) ?? []
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  "'": "'",
-  '\\': '\\',
-}
+const escapes: Readonly<Record<string, string>> = { ...letterEscapes, "'": "'", '\\': '\\' }
 
 function unquoted(token: string): string {
   if (token.length < 2 || !token.startsWith("'") || !token.endsWith("'")) {

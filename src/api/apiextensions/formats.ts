@@ -1,6 +1,7 @@
 import { parseCidr, parseIp } from '../../machinery/ip.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
-import { DurationError, parseGoDuration } from '../go-duration.ts'
+import { DurationError } from '../../machinery/duration.ts'
+import { parseGoDuration } from '../go-duration.ts'
 
 /**
  * The formats of strings that custom resources are held to; a name is written with or without dashes. Others are

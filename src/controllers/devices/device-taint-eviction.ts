@@ -1,14 +1,12 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
 import type { ResourceClaim, ResourceSlice } from '../../api/generated/resource.v1.ts'
 import { pods, resourceClaims, resourceSlices } from '../../api/generated/resources.ts'
-import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import { again, done, on, type Reconciler } from '../../client/reconciler.ts'
 import type { Informer } from '../../client/informer.ts'
 import { isReservedFor } from '../../api/resource/pod-claims.ts'
 import { createMetrics, type Metrics } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
-import { isNotFound } from '../../machinery/status-errors.ts'
-import { identityOf } from '../ownership/identity.ts'
-import { withDisruptionTarget } from '../pods/disruption-target.ts'
+import { evictForTaint } from '../pods/evict-for-taint.ts'
 import { isTerminal } from '../pods/pod-state.ts'
 import { deviceEvictionMs, type TaintsOfDevice } from './plan-device-eviction.ts'
 
@@ -18,6 +16,11 @@ const claimsByPodIndex = 'reserved-pod'
 
 /** As upstream: from a millisecond to four minutes. */
 const deletionBuckets = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 120, 180, 240]
+
+const disruption = {
+  reason: 'DeletionByDeviceTaintManager',
+  message: 'Device Taint manager: deleting due to NoExecute taint',
+}
 
 /** Deletes pods whose devices have NoExecute taints that their claims do not tolerate, or not any longer. */
 export function deviceTaintEvictionReconciler(metrics: Metrics = createMetrics()): Reconciler {
@@ -74,7 +77,7 @@ export function deviceTaintEvictionReconciler(metrics: Metrics = createMetrics()
         return again(leftMs)
       }
       events.event(pod, 'Normal', 'DeviceTaintManagerEviction', 'Marking for deletion')
-      await evict(pod, context)
+      await evictForTaint(pod, disruption, context)
       deletions.with({}).add()
       latency.with({}).observe(-leftMs / 1000)
       waiting.delete(key)
@@ -111,17 +114,5 @@ function taintsIn(slices: Informer<ResourceSlice>): TaintsOfDevice {
       .filter(({ spec }) => spec.pool.generation === newest)
       .flatMap(({ spec }) => spec.devices ?? [])
       .find(({ name }) => name === device)?.taints
-  }
-}
-
-async function evict(pod: Pod, { client, clock }: ReconcileContext): Promise<void> {
-  const target = identityOf(pod)
-  const message = 'Device Taint manager: deleting due to NoExecute taint'
-  try {
-    const marked = withDisruptionTarget(pod, 'DeletionByDeviceTaintManager', message, clock.now())
-    if (marked !== pod) await client.update(pods, marked, { subresource: 'status' })
-    await client.delete(pods, target, { preconditions: { uid: target.uid } })
-  } catch (error) {
-    if (!isNotFound(error)) throw error
   }
 }

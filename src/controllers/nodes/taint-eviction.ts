@@ -1,14 +1,17 @@
-import type { Node, Pod } from '../../api/generated/core.v1.ts'
+import type { Node } from '../../api/generated/core.v1.ts'
 import { nodes, pods } from '../../api/generated/resources.ts'
-import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import { again, done, on, type Reconciler } from '../../client/reconciler.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
-import { isNotFound } from '../../machinery/status-errors.ts'
-import { identityOf } from '../ownership/identity.ts'
-import { withDisruptionTarget } from '../pods/disruption-target.ts'
+import { evictForTaint } from '../pods/evict-for-taint.ts'
 import { isTerminal } from '../pods/pod-state.ts'
 import { evictionTimeMs } from './plan-taint-eviction.ts'
 import { indexPodsByNode, podsOn } from './pods-by-node.ts'
+
+const disruption = {
+  reason: 'DeletionByTaintManager',
+  message: 'Taint manager: deleting due to NoExecute taint',
+}
 
 /** Deletes pods that do not tolerate the NoExecute taints of their node, or not any longer. */
 export function taintEvictionReconciler(): Reconciler {
@@ -53,7 +56,7 @@ export function taintEvictionReconciler(): Reconciler {
         return again(leftMs)
       }
       events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
-      await evict(pod, context)
+      await evictForTaint(pod, disruption, context)
       countEviction(context.metrics, -leftMs / 1000)
       waiting.delete(key)
       return done
@@ -81,16 +84,4 @@ function countEviction(metrics: Metrics, lateSeconds: number): void {
 
 function noExecuteTaints({ spec }: Node) {
   return spec?.taints?.filter(({ effect }) => effect === 'NoExecute') ?? []
-}
-
-async function evict(pod: Pod, { client, clock }: ReconcileContext): Promise<void> {
-  const target = identityOf(pod)
-  const message = 'Taint manager: deleting due to NoExecute taint'
-  try {
-    const marked = withDisruptionTarget(pod, 'DeletionByTaintManager', message, clock.now())
-    if (marked !== pod) await client.update(pods, marked, { subresource: 'status' })
-    await client.delete(pods, target, { preconditions: { uid: target.uid } })
-  } catch (error) {
-    if (!isNotFound(error)) throw error
-  }
 }

@@ -10,7 +10,7 @@ import {
 import { remoteCommandStreamProtocols } from '../../machinery/streaming/channels.ts'
 import { SpdyConnection, type SpdyStream } from '../../machinery/streaming/spdy.ts'
 import type { AttachOptions } from '../runtime/runtime.ts'
-import { drained } from '../runtime/drained.ts'
+import { feedSpdy, sendSpdy } from '../runtime/spdy-socket.ts'
 import { HttpError } from './http-error.ts'
 import type { RemoteCommandStreams } from './remote-command.ts'
 
@@ -50,21 +50,12 @@ export function acceptSpdy(
   socket.write(`${lines.join('\r\n')}\r\n\r\n`)
   const spdy = new SpdyConnection({
     role: 'server',
-    send: (bytes) => sendOn(socket, bytes),
+    send: (bytes) => sendSpdy(socket, bytes),
     onStream,
     onClose: () => gone.abort(),
   })
-  const receive = (chunk: Uint8Array) => {
-    const pause = spdy.receive(chunk)
-    if (pause === undefined) return
-    socket.pause()
-    void pause.then(() => socket.resume())
-  }
-  socket.on('data', receive)
-  socket.on('error', (error) => spdy.end(error))
   socket.on('end', () => socket.end())
-  socket.on('close', () => spdy.end())
-  if (head.length > 0) receive(head)
+  feedSpdy(spdy, socket, head)
   return {
     spdy,
     gone: gone.signal,
@@ -73,11 +64,6 @@ export function acceptSpdy(
       socket.end()
     },
   }
-}
-
-function sendOn(socket: Duplex, bytes: Uint8Array): void | Promise<void> {
-  if (socket.destroyed || socket.write(bytes)) return
-  return drained(socket)
 }
 
 /** Accepts the streams of exec or attach. Rejects when the client does not open them in time. */

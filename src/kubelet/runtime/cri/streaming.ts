@@ -1,12 +1,12 @@
 import { request, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { drained } from '../drained.ts'
 import { decodeRemoteCommandResult, encodeTerminalSize } from '../../../machinery/streaming/remote-command.ts'
 import { SpdyConnection, type SpdyStream } from '../../../machinery/streaming/spdy.ts'
 import { RuntimeError } from '../runtime-error.ts'
 import type { AttachOptions, ByteChannel, ContainerRuntime, ExecSession } from '../runtime.ts'
 import type { CriConnection } from './cri-connection.ts'
 import { RuntimeService } from './generated/api_pb.ts'
+import { feedSpdy, sendSpdy } from '../spdy-socket.ts'
 
 const execProtocol = 'v4.channel.k8s.io'
 const portForwardProtocol = 'portforward.k8s.io'
@@ -138,19 +138,10 @@ async function dial(url: string, protocol: string): Promise<Dialled> {
   const { socket, head } = await upgrade(url, protocol)
   const spdy = new SpdyConnection({
     role: 'client',
-    send: (bytes) => send(socket, bytes),
+    send: (bytes) => sendSpdy(socket, bytes),
     onClose: () => socket.end(),
   })
-  const receive = (chunk: Uint8Array) => {
-    const pause = spdy.receive(chunk)
-    if (pause === undefined) return
-    socket.pause()
-    void pause.then(() => socket.resume())
-  }
-  socket.on('data', receive)
-  socket.on('error', (error) => spdy.end(error))
-  socket.on('close', () => spdy.end())
-  if (head.length > 0) receive(head)
+  feedSpdy(spdy, socket, head)
   return {
     spdy,
     close() {
@@ -158,11 +149,6 @@ async function dial(url: string, protocol: string): Promise<Dialled> {
       socket.end()
     },
   }
-}
-
-function send(socket: Duplex, bytes: Uint8Array): void | Promise<void> {
-  if (socket.write(bytes)) return
-  return drained(socket)
 }
 
 function upgrade(url: string, protocol: string): Promise<{ socket: Duplex; head: Buffer }> {

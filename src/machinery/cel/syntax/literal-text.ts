@@ -1,15 +1,7 @@
+import { letterEscapes } from '../../go-format.ts'
+
 /** The text or bytes between a literal's quotes is wrong; worded as cel-go. */
 export class LiteralError extends Error {}
-
-const shortEscapes: Readonly<Record<string, string>> = {
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-}
 
 const escapes = /\\(?:([xX])([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|([^]))/g
 
@@ -20,7 +12,7 @@ export function stringLiteral(token: string): string {
   return content.replace(
     escapes,
     (_, _x, hex: string, short: string, long: string, octal: string, other: string) => {
-      if (other !== undefined) return shortEscapes[other] ?? other
+      if (other !== undefined) return letterEscapes[other] ?? other
       const code = octal === undefined ? Number.parseInt(hex ?? short ?? long, 16) : Number.parseInt(octal, 8)
       if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
         throw new LiteralError('invalid unicode code point')
@@ -41,7 +33,7 @@ export function bytesLiteral(token: string): Uint8Array {
     end = match.index + match[0].length
     const [, , hex, short, long, octal, other] = match
     if (short !== undefined || long !== undefined) throw new LiteralError('unable to unescape string')
-    if (other !== undefined) bytes.push(...Buffer.from(shortEscapes[other] ?? other))
+    if (other !== undefined) bytes.push(...Buffer.from(letterEscapes[other] ?? other))
     else bytes.push(hex === undefined ? Number.parseInt(octal!, 8) : Number.parseInt(hex, 16))
   }
   bytes.push(...Buffer.from(content.slice(end)))

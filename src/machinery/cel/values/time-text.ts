@@ -1,3 +1,4 @@
+import { nanosecondsPerUnit } from '../../duration.ts'
 import { CelDuration, CelTimestamp } from './time.ts'
 
 /** RFC 3339, or a date alone. Undefined when the text is none, or out of the years 1 to 9999. */
@@ -48,16 +49,6 @@ function fractionText(nanoseconds: bigint): string {
   return `.${String(nanoseconds).padStart(9, '0').replace(/0+$/, '')}`
 }
 
-const nanosecondsPerUnit: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1_000n,
-  µs: 1_000n,
-  μs: 1_000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
-}
 const maxInt64 = 2n ** 63n - 1n
 
 /** time.ParseDuration, exact: `1h30m`, `-1.5s`, `0`. Undefined when the text is none or beyond 64 bits. */
