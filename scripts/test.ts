@@ -24,7 +24,7 @@ const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
 /** Half a second each; `npm run ok` runs a few. */
-const simulatedSeeds = '1-300'
+const simulatedSeeds = '1-250'
 
 /** A test that hangs must fail, not stop the run. */
 const longestTestMs = 10 * 60_000

@@ -1,18 +1,23 @@
-import type { Pod } from '../../api/generated/core.v1.ts'
+import type { Event, Pod } from '../../api/generated/core.v1.ts'
 import {
+  cronJobs,
   daemonSets,
   deployments,
   endpointSlices,
   jobs,
+  namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
   statefulSets,
 } from '../../api/generated/resources.ts'
 import { builtInDefinitions } from '../../api/registry.ts'
 import type { Client } from '../../client/client.ts'
 import { keyOf } from '../../machinery/resource.ts'
+import { parseTime } from '../../machinery/time.ts'
 import type { Simulation } from './simulation.ts'
-import { appOf, namespace } from './workloads.ts'
+import { appOf, keptHistory, namespace } from './workloads.ts'
 
 /** What is not as the objects declare it. */
 export async function differences(client: Client, nodeCount: number): Promise<string[]> {
@@ -67,6 +72,17 @@ export async function differences(client: Client, nodeCount: number): Promise<st
     const tracked = of(name).filter((pod) => pod.metadata?.finalizers?.length)
     expect(`job ${name}: pods still tracked`, tracked.length, 0)
   }
+  for (const { metadata, status } of (await client.list(cronJobs, { namespace })).items) {
+    const name = metadata?.name ?? ''
+    const made = (await client.list(jobs, { namespace })).items.filter(
+      (job) => job.metadata?.ownerReferences?.[0]?.uid === metadata?.uid,
+    )
+    expect(`cron job ${name}: active`, status?.active ?? [], [])
+    if (made.length > keptHistory) found.push(`cron job ${name} keeps ${made.length} jobs`)
+  }
+  for (const { metadata } of (await client.list(namespaces)).items)
+    if (metadata?.deletionTimestamp) found.push(`namespace ${metadata.name} is still being deleted`)
+  found.push(...(await bindingFaults(client)))
   const slices = (
     await client.list(endpointSlices, { namespace, labelSelector: 'kubernetes.io/service-name=web' })
   ).items
@@ -74,6 +90,30 @@ export async function differences(client: Client, nodeCount: number): Promise<st
     (endpoints ?? []).filter(({ conditions }) => conditions?.ready).flatMap((endpoint) => endpoint.addresses),
   )
   expect('endpoints of web', addresses.toSorted(), of('web').filter(isReady).map(ipOf).toSorted())
+  return found
+}
+
+/** Claims and volumes that are not bound to each other as they should be. */
+async function bindingFaults(client: Client): Promise<readonly string[]> {
+  const found: string[] = []
+  const claims = (await client.list(persistentVolumeClaims, { namespace })).items
+  const volumes = (await client.list(persistentVolumes)).items
+  const isFree = volumes.some(({ status }) => status?.phase === 'Available')
+  for (const { metadata, spec, status } of claims) {
+    const name = metadata?.name ?? ''
+    const volume = volumes.find((candidate) => candidate.metadata?.name === spec?.volumeName)
+    if (metadata?.deletionTimestamp) found.push(`claim ${name} is still being deleted`)
+    else if (status?.phase !== 'Bound') {
+      if (isFree) found.push(`claim ${name} is ${status?.phase} although a volume is free`)
+    } else if (volume?.spec?.claimRef?.uid !== metadata?.uid || volume?.status?.phase !== 'Bound')
+      found.push(`claim ${name} is bound to a volume that is not bound to it`)
+  }
+  for (const { metadata, spec, status } of volumes) {
+    const claim = claims.find((candidate) => candidate.metadata?.uid === spec?.claimRef?.uid)
+    const phase = !spec?.claimRef ? 'Available' : claim ? 'Bound' : 'Released'
+    if (status?.phase !== phase)
+      found.push(`volume ${metadata?.name} is ${status?.phase} and should be ${phase}`)
+  }
   return found
 }
 
@@ -107,21 +147,26 @@ const heartbeats: ReadonlySet<string> = new Set(['leases', 'nodes'])
 
 /** Every write that somebody makes though nothing changes. */
 export async function writesWithin(simulation: Simulation, milliseconds: number): Promise<string[]> {
-  const { client } = simulation
-  const before = await versions(client)
+  const { client, clock } = simulation
+  const startMs = clock.now()
+  const before = await versions(client, startMs)
   await simulation.advance(milliseconds)
-  const after = await versions(client)
+  const after = await versions(client, startMs)
   return [...after].flatMap(([key, version]) =>
     before.get(key) === version ? [] : [`${key} was written though nothing changed`],
   )
 }
 
-async function versions(client: Client): Promise<Map<string, string>> {
+/** The versions of all objects; of events whose series ended before, and is written down later, none. */
+async function versions(client: Client, startMs: number): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const { resource, verbs } of builtInDefinitions) {
     if ((verbs && !verbs.includes('list')) || heartbeats.has(resource.resource)) continue
-    for (const object of (await client.list(resource)).items)
+    for (const object of (await client.list(resource)).items) {
+      const endedMs = parseTime((object as Event).series?.lastObservedTime)
+      if (endedMs !== undefined && endedMs < startMs) continue
       found.set(`${resource.resource} ${keyOf(object)}`, object.metadata?.resourceVersion ?? '')
+    }
   }
   return found
 }

@@ -1,8 +1,13 @@
 import {
+  configMaps,
+  cronJobs,
   daemonSets,
   deployments,
   jobs,
+  namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
   services,
   statefulSets,
@@ -10,16 +15,19 @@ import {
 import type { Client } from '../../client/client.ts'
 import { seededRandom, type Random } from '../../machinery/random.ts'
 import type { Resource } from '../../machinery/resource.ts'
-import { isConflict, isNotFound } from '../../machinery/status-errors.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '../../machinery/status-errors.ts'
 import { budgetsKnownMs, watchBudgets } from './budgets.ts'
 import { differences, writesWithin } from './convergence.ts'
 import { Simulation } from './simulation.ts'
 import {
+  aClaim,
+  aCronJob,
   aDaemonSet,
   aDeployment,
   aJob,
   aService,
   aStatefulSet,
+  aVolume,
   namespace,
   pick,
   someReplicas,
@@ -43,7 +51,7 @@ const quietForMs = 5 * 60_000
  * Workloads that people change and delete while everything around them fails; then the faults stop. The cluster must
  * come to what was declared, without ever having had more pods than it may, and then be quiet. Every other scenario spares
  * the nodes and the pods: there nothing excuses fewer available pods than a budget allows. Neither does anything in the
- * rollout that every scenario ends with, when nothing fails any more.
+ * rollout that every third scenario ends with, when nothing fails any more.
  */
 export async function runScenario(seed: number): Promise<ScenarioResult> {
   const random = seededRandom(seed)
@@ -69,6 +77,8 @@ export async function runScenario(seed: number): Promise<ScenarioResult> {
     }
     simulation.faults(false)
     tell('the faults stop')
+    await change(simulation.client, cronJobs, 'tick', { suspend: true }, '')
+    await removeNamespace(simulation.client)
     for (const { metadata } of (await simulation.client.list(nodes)).items)
       await uncordon(simulation.client, metadata?.name ?? '')
     faults.push(...(await converge(simulation)))
@@ -103,6 +113,9 @@ async function createWorkloads(client: Client, random: Random): Promise<void> {
   await client.create(daemonSets, aDaemonSet('agent'))
   await client.create(jobs, aJob(random, 'batch'))
   await client.create(services, aService('web'))
+  await client.create(cronJobs, aCronJob(random, 'tick'))
+  for (const name of ['disk1', 'disk2', 'disk3', 'disk4'])
+    await client.create(persistentVolumes, aVolume(name))
 }
 
 /** One thing that somebody does, or that befalls a component. */
@@ -122,6 +135,8 @@ async function act(simulation: Simulation, random: Random): Promise<string> {
     () => update(statefulSets, 'db'),
     () => update(daemonSets, 'agent'),
     ...(simulation.sparesNodes ? [] : [() => deletePod(client, random), () => cordon(client, random)]),
+    () => toggleNamespace(client, random),
+    () => toggleClaim(client, pick(random, ['data1', 'data2'])),
     () => Promise.resolve(`crash ${simulation.crashOne()}`),
     () => Promise.resolve(`crash ${simulation.crashOne()}`),
     () => Promise.resolve(`crash ${simulation.crashOne()}`),
@@ -143,6 +158,46 @@ async function change(
 ): Promise<string> {
   await client.patch(resource, { namespace, name }, { type: 'strategic', body: { spec } })
   return what
+}
+
+/** A namespace that comes and goes with all that is in it. */
+const passing = 'passing'
+
+async function toggleNamespace(client: Client, random: Random): Promise<string> {
+  if (await removeNamespace(client)) return `delete namespace ${passing}`
+  try {
+    await client.create(namespaces, { metadata: { name: passing } })
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+    return `namespace ${passing} is still being deleted`
+  }
+  await client.create(deployments, aDeployment(random, 'guest', passing))
+  await client.create(configMaps, { metadata: { namespace: passing, name: 'settings' } })
+  return `create namespace ${passing}`
+}
+
+/** Whether there was one to delete. */
+async function removeNamespace(client: Client): Promise<boolean> {
+  const { items } = await client.list(namespaces)
+  const found = items.find(({ metadata }) => metadata?.name === passing)
+  if (!found || found.metadata?.deletionTimestamp) return false
+  await client.delete(namespaces, { name: passing })
+  return true
+}
+
+async function toggleClaim(client: Client, name: string): Promise<string> {
+  try {
+    await client.create(persistentVolumeClaims, aClaim(name))
+    return `claim ${name}`
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+  try {
+    await client.delete(persistentVolumeClaims, { namespace, name })
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+  return `give up ${name}`
 }
 
 async function deletePod(client: Client, random: Random): Promise<string> {

@@ -1,6 +1,12 @@
 import type { DaemonSet, Deployment, StatefulSet } from '../../api/generated/apps.v1.ts'
-import type { Job } from '../../api/generated/batch.v1.ts'
-import type { Pod, PodTemplateSpec, Service } from '../../api/generated/core.v1.ts'
+import type { CronJob, Job } from '../../api/generated/batch.v1.ts'
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  PodTemplateSpec,
+  Service,
+} from '../../api/generated/core.v1.ts'
 import type { Random } from '../../machinery/random.ts'
 
 /* Workloads of generated scenarios: an application each, its pods labelled `app`. */
@@ -27,7 +33,7 @@ function template(
   }
 }
 
-export function aDeployment(random: Random, app: string): Deployment {
+export function aDeployment(random: Random, app: string, within = namespace): Deployment {
   const budgets = [
     { maxSurge: 1, maxUnavailable: 0 },
     { maxSurge: 0, maxUnavailable: 1 },
@@ -35,7 +41,7 @@ export function aDeployment(random: Random, app: string): Deployment {
     { maxSurge: 2, maxUnavailable: 2 },
   ]
   return {
-    metadata: { namespace, name: app },
+    metadata: { namespace: within, name: app },
     spec: {
       replicas: someReplicas(random),
       selector: { matchLabels: { app } },
@@ -83,6 +89,48 @@ export function aJob(random: Random, app: string): Job {
       backoffLimit: 100,
       completionMode: pick(random, ['Indexed', 'NonIndexed']),
       template: made,
+    },
+  }
+}
+
+export const keptHistory = 2
+
+/** Runs every minute, for longer than that now and then. */
+export function aCronJob(random: Random, app: string): CronJob {
+  const command = ['sleep', pick(random, ['5', '90'])]
+  const spec = { restartPolicy: 'Never' as const, containers: [{ name: 'main', image: 'app:1', command }] }
+  return {
+    metadata: { namespace, name: app },
+    spec: {
+      schedule: '* * * * *',
+      concurrencyPolicy: pick(random, ['Allow', 'Forbid', 'Replace']),
+      successfulJobsHistoryLimit: keptHistory,
+      failedJobsHistoryLimit: keptHistory,
+      jobTemplate: { spec: { backoffLimit: 100, template: template(app, 'app:1', spec) } },
+    },
+  }
+}
+
+export function aVolume(name: string): PersistentVolume {
+  return {
+    metadata: { name },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '1Gi' },
+      persistentVolumeReclaimPolicy: 'Retain',
+      hostPath: { path: `/${name}` },
+    },
+  }
+}
+
+/** Takes any volume that there is. */
+export function aClaim(name: string): PersistentVolumeClaim {
+  return {
+    metadata: { namespace, name },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: '',
+      resources: { requests: { storage: '1Gi' } },
     },
   }
 }
