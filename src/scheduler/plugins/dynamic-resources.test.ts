@@ -249,7 +249,7 @@ test('DynamicResources serves extended resources with devices', async (t) => {
   assert.deepEqual(claim!.spec.devices!.requests, [
     {
       name: 'container-0-request-1',
-      exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 2 },
+      exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount' as const, count: 2 },
     },
   ])
   assert.deepEqual(bound.status!.extendedResourceClaimStatus, {
@@ -258,4 +258,27 @@ test('DynamicResources serves extended resources with devices', async (t) => {
     ],
     resourceClaimName: claim!.metadata!.name,
   })
+})
+
+test('DynamicResources prefers the node whose devices a request would rather have', async (t) => {
+  const names = ['a', 'b', 'c', 'd', 'e']
+  const slices = names.map((node) => {
+    return aNodeSlice(node, [
+      { name: 'g', attributes: { size: { string: node === 'd' ? 'large' : 'small' } } },
+    ])
+  })
+  const sized = (size: string) => ({
+    name: size,
+    deviceClassName: 'gpu',
+    allocationMode: 'ExactCount' as const,
+    count: 1,
+    ...select(`device.attributes["${driver}"].size == "${size}"`),
+  })
+  const requests = [{ name: 'r', firstAvailable: [sized('large'), sized('small')] }]
+  const claims = names.map((name) => aDeviceClaim(`claim-${name}`, { requests }))
+  const { create, pod } = await aScheduler(t, { nodes: names.map((name) => aNode(name)), slices, claims })
+  await create(aUser('first', 'claim-a'))
+  assert.equal((await pod('first', isBound)).spec!.nodeName, 'd')
+  await create(aUser('second', 'claim-b'))
+  assert.notEqual((await pod('second', isBound)).spec!.nodeName, 'd')
 })

@@ -8,7 +8,15 @@ import { ownerReferenceTo } from '../../machinery/owner.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { changedTo, type ClusterChange } from '../cluster-change.ts'
-import type { NodeFilter, Plugin, PluginHandle, Refusal, Remedy } from '../framework.ts'
+import {
+  scaleByGreatest,
+  type NodeFilter,
+  type NodeScore,
+  type Plugin,
+  type PluginHandle,
+  type Refusal,
+  type Remedy,
+} from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { patchPodStatus } from '../pod-status.ts'
 import { bindingState, devicesReady } from './devices/binding-conditions.ts'
@@ -22,6 +30,7 @@ import {
   requestsForExtendedResources,
   type ExtendedResourceRequests,
 } from './devices/extended-resources.ts'
+import { hasAlternatives, scoreOfAlternatives } from './devices/prioritized-requests.ts'
 import { bindClaim, deallocateClaim, deleteClaim, unreserveClaim } from './devices/write-claims.ts'
 
 /** Both as Go writes durations. */
@@ -75,6 +84,8 @@ export function createDynamicResources(handle: PluginHandle, args: DynamicResour
   }
   let allocator: DeviceAllocator | undefined
   let loading: Promise<void> | undefined
+  /** What the filter found for a pod whose nodes are to be scored: searching them again would take long. */
+  let searched: { readonly info: PodInfo; readonly search: (node: number) => Found | Refusal } | undefined
   const slicesAllocator = whenChanged(sliceCache, (slices) => allocator!.withSlices(slices))
   const allocatedClaims = whenChanged(claimCache, (claims) =>
     claims.filter(({ status }) => status?.allocation),
@@ -202,7 +213,16 @@ export function createDynamicResources(handle: PluginHandle, args: DynamicResour
       const needs = needsOf(info, needsInput)
       if (!needs) return undefined
       if ('reason' in needs) return { refusesPod: { reasons: [needs.reason], unresolvable: true } }
-      return filterBy(searcher(info, needs))
+      const search = searcher(info, needs)
+      if (needs.pending.some(hasAlternatives)) searched = { info, search }
+      return filterBy(search)
+    },
+    score(info) {
+      const before = searched?.info === info ? searched : undefined
+      searched = undefined
+      const needs = needsOf(info, needsInput)
+      if (!needs || 'reason' in needs || !needs.claims.some(hasAlternatives)) return undefined
+      return scoreBy(needs, before?.search ?? searcher(info, needs))
     },
     postFilter(info): Remedy {
       const needs = needsOf(info, needsInput)
@@ -257,6 +277,23 @@ function filterBy(search: (node: number) => Found | Refusal): NodeFilter {
       const found = search(node)
       return 'reasons' in found ? found : { reasons: [] }
     },
+  }
+}
+
+/** Nodes where requests are served by what they would rather have are better. */
+function scoreBy({ claims, pending }: DeviceNeeds, search: (node: number) => Found | Refusal): NodeScore {
+  return {
+    raw(node) {
+      const found = search(node)
+      if ('reasons' in found) return 0
+      let score = 0
+      for (const claim of claims) {
+        const allocation = claim.status?.allocation ?? found.allocations[pending.indexOf(claim)]
+        score += scoreOfAlternatives(claim, allocation)
+      }
+      return score
+    },
+    finish: (scores) => scaleByGreatest(scores, false),
   }
 }
 
