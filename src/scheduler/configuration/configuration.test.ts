@@ -53,6 +53,7 @@ test('createProfiles merges what a profile turns off and on', () => {
         'NodeResourcesFit',
         'PodTopologySpread',
         'InterPodAffinity',
+        'DynamicResources',
         'NodeResourcesBalancedAllocation',
       ],
     ],
@@ -68,7 +69,7 @@ test('createProfiles merges what a profile turns off and on', () => {
 
 test('createProfiles makes several profiles with plugins of their own', () => {
   const body = `profiles: [{schedulerName: a}, {schedulerName: b, plugins: {preScore: {disabled: [{name: '*'}]}, score: {disabled: [{name: '*'}]}}}]`
-  assert.equal(namesAt(body, 'score', 'a').length, 7)
+  assert.equal(namesAt(body, 'score', 'a').length, 8)
   assert.deepEqual(namesAt(body, 'score', 'b'), [])
 })
 
