@@ -137,3 +137,14 @@ function parseForConversion(text: string): ParsedLabelSelector {
     throw new SelectorError(`couldn't parse the selector string "${text}": ${error.message}`)
   }
 }
+
+/** Whether fromLabelSelector takes it. */
+export function isLabelSelector(selector: LabelSelector): boolean {
+  try {
+    fromLabelSelector(selector)
+    return true
+  } catch (error) {
+    if (error instanceof SelectorError) return false
+    throw error
+  }
+}

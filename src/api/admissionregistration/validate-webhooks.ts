@@ -113,7 +113,8 @@ export function oneOf(value: string | undefined, supported: readonly string[], a
 
 function validateSideEffects(value: string | undefined, at: FieldPath, strictness: Strictness): FieldError[] {
   const allowed = strictness.noSideEffects ? noSideEffects : anySideEffects
-  if (!value) return [required(at, `must specify one of ${allowed.join(', ')}`)]
+  // Where none is said it is null, which is something else than an empty one.
+  if ((value ?? undefined) === undefined) return [required(at, `must specify one of ${allowed.join(', ')}`)]
   return oneOf(value, allowed, at)
 }
 

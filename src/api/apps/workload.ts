@@ -1,4 +1,9 @@
-import { fromLabelSelector, formatLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
+import {
+  fromLabelSelector,
+  formatLabelSelector,
+  isLabelSelector,
+  matchesLabels,
+} from '../../machinery/label-selector.ts'
 import type { LabelSelector, Writable } from '../../machinery/meta.ts'
 import {
   forbidden,
@@ -68,7 +73,7 @@ export function validateSelector(
   if (!selector) return [...(kind === 'daemonset' ? [] : [required(at)]), ...(template ? [mismatch] : [])]
   const errors = validateLabelSelector(selector, at)
   if (isEmpty(selector)) errors.push(invalid(at, selector, `empty selector is invalid for ${kind}`))
-  if (!isSelector(selector)) {
+  if (!isLabelSelector(selector)) {
     if (kind === 'deployment') errors.push(invalid(at, selector, 'invalid label selector'))
     if (kind === 'statefulset') errors.push(invalid(at, selector))
     return errors
@@ -76,16 +81,6 @@ export function validateSelector(
   if (isEmpty(selector)) return errors
   const labels = template?.metadata?.labels ?? {}
   return matchesLabels(fromLabelSelector(selector), labels) ? errors : [...errors, mismatch]
-}
-
-function isSelector(selector: LabelSelector): boolean {
-  try {
-    fromLabelSelector(selector)
-    return true
-  } catch (error) {
-    if (error instanceof SelectorError) return false
-    throw error
-  }
 }
 
 export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {

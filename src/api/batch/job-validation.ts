@@ -48,13 +48,14 @@ export function validateJob(job: Job): FieldError[] {
 }
 
 function selectorErrors({ selector, template }: JobSpec, at: FieldPath): FieldError[] {
-  if (!selector) return [required(at.child('selector'))]
+  const labels = template?.metadata?.labels ?? {}
+  const field = at.child('template', 'metadata', 'labels')
+  const mismatch = invalid(field, labels, '`selector` does not match template `labels`')
+  // No selector selects nothing.
+  if (!selector) return [required(at.child('selector')), mismatch]
   const errors = validateLabelSelector(selector, at.child('selector'))
   if (errors.length > 0) return errors
-  const labels = template?.metadata?.labels ?? {}
-  if (matchesLabels(fromLabelSelector(selector), labels)) return []
-  const field = at.child('template', 'metadata', 'labels')
-  return [invalid(field, labels, '`selector` does not match template `labels`')]
+  return matchesLabels(fromLabelSelector(selector), labels) ? [] : [mismatch]
 }
 
 /** A selector that was made is made of the Job's uid, and so are its pods' labels. */

@@ -15,7 +15,7 @@ import { timeSince } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { LimitRange, LimitRangeItem } from '../generated/core.v1.ts'
 import { limitRanges } from '../generated/resources.ts'
-import { isHugePageName } from './resource-names.ts'
+import { isHugePageName, isNativeResourceName } from './resource-names.ts'
 
 export const limitRangeDefinition: ResourceDefinition<LimitRange> = {
   resource: limitRanges,
@@ -66,66 +66,77 @@ function defaultContainerLimit(limit: {
   if (Object.keys(requests).length > 0) limit.defaultRequest = requests
 }
 
-function validateLimit(
-  {
-    type,
-    min = {},
-    max = {},
-    default: defaults = {},
-    defaultRequest = {},
-    maxLimitRequestRatio: ratios = {},
-  }: LimitRangeItem,
+/** Source: ValidateLimitRange. Where the default is at fault upstream shows the bound it is compared with. */
+function validateLimit(limit: LimitRangeItem, field: FieldPath): FieldError[] {
+  const { type, min = {}, max = {}, maxLimitRequestRatio: ratios = {} } = limit
+  const { default: defaults = {}, defaultRequest: requests = {} } = type === 'Pod' ? {} : limit
+  const errors = nameErrors({ max, min }, type, field)
+  if (type === 'Pod') {
+    for (const name of ['default', 'defaultRequest'] as const)
+      if (Object.keys(limit[name] ?? {}).length > 0)
+        errors.push(forbidden(field.child(name), "may not be specified when `type` is 'Pod'"))
+  }
+  errors.push(...nameErrors({ default: defaults, defaultRequest: requests }, type, field))
+  if (type === 'PersistentVolumeClaim' && min.storage === undefined && max.storage === undefined) {
+    const detail = 'either minimum or maximum storage value is required, but neither was provided'
+    errors.push(required(field.child('limits'), detail))
+  }
+  errors.push(...nameErrors({ maxLimitRequestRatio: ratios }, type, field))
+  const names = new Set([max, min, defaults, requests, ratios].flatMap((amounts) => Object.keys(amounts)))
+  for (const name of names) {
+    errors.push(...orderErrors(name, { min, max, default: defaults, defaultRequest: requests }, field))
+    const ratio = ratios[name]
+    const at = field.child('maxLimitRequestRatio').key(name)
+    if (ratio !== undefined) errors.push(...ratioErrors(ratio, min[name], max[name], at))
+    errors.push(...overcommitErrors(name, defaults[name], requests[name], field))
+  }
+  return errors
+}
+
+type Bound = 'min' | 'max' | 'default' | 'defaultRequest'
+
+const words: Readonly<Record<Bound, string>> = {
+  min: 'min',
+  max: 'max',
+  default: 'default',
+  defaultRequest: 'default request',
+}
+
+/** Which may not be more than which, where that is said, and which of the two is shown. */
+const bounds: readonly (readonly [less: Bound, more: Bound, at: Bound, shown: Bound, moreWords?: string])[] =
+  [
+    ['min', 'max', 'min', 'min'],
+    ['min', 'defaultRequest', 'defaultRequest', 'defaultRequest'],
+    ['defaultRequest', 'max', 'defaultRequest', 'defaultRequest'],
+    ['defaultRequest', 'default', 'defaultRequest', 'defaultRequest', 'default limit'],
+    ['min', 'default', 'default', 'min'],
+    ['default', 'max', 'default', 'max'],
+  ]
+
+function orderErrors(
+  name: string,
+  amounts: Readonly<Record<Bound, Readonly<Record<string, Quantity>>>>,
   field: FieldPath,
 ): FieldError[] {
-  const errors = nameErrors(
-    { min, max, default: defaults, defaultRequest, maxLimitRequestRatio: ratios },
-    type,
-    field,
-  )
-  if (type === 'PersistentVolumeClaim' && min.storage === undefined && max.storage === undefined)
-    errors.push(
-      required(
-        field.child('limits'),
-        'either minimum or maximum storage value is required, but neither was provided',
-      ),
-    )
-  if (type === 'Pod') {
-    if (Object.keys(defaults).length > 0)
-      errors.push(forbidden(field.child('default'), "may not be specified when `type` is 'Pod'"))
-    if (Object.keys(defaultRequest).length > 0)
-      errors.push(forbidden(field.child('defaultRequest'), "may not be specified when `type` is 'Pod'"))
-  }
-  for (const name of new Set(
-    [min, max, defaults, defaultRequest].flatMap((amounts) => Object.keys(amounts)),
-  )) {
-    const order = [
-      ['min', min[name], 'max', max[name]],
-      ['min', min[name], 'default', defaults[name]],
-      ['min', min[name], 'defaultRequest', defaultRequest[name]],
-      ['defaultRequest', defaultRequest[name], 'max', max[name]],
-      ['defaultRequest', defaultRequest[name], 'default', defaults[name]],
-      ['default', defaults[name], 'max', max[name]],
-    ] as const
-    for (const [lessName, less, moreName, more] of order) {
-      if (less === undefined || more === undefined || compareQuantity(less, more) <= 0) continue
-      const words: Readonly<Record<string, string>> = {
-        min: 'min',
-        max: 'max',
-        default: 'default',
-        defaultRequest: 'default request',
-      }
-      errors.push(
-        invalid(
-          field.child(lessName).key(name),
-          less,
-          `${words[lessName]} value ${less} is greater than ${words[moreName]} value ${more}`,
-        ),
-      )
-    }
-  }
-  for (const [name, ratio] of Object.entries(ratios))
-    errors.push(...ratioErrors(ratio, min[name], max[name], field.child('maxLimitRequestRatio').key(name)))
-  return errors
+  return bounds.flatMap(([lessName, moreName, at, shown, moreWords = words[moreName]]) => {
+    const [less, more] = [amounts[lessName][name], amounts[moreName][name]]
+    if (less === undefined || more === undefined || compareQuantity(less, more) <= 0) return []
+    const detail = `${words[lessName]} value ${less} is greater than ${moreWords} value ${more}`
+    return [invalid(field.child(at).key(name), amounts[shown][name], detail)]
+  })
+}
+
+/** What cannot be overcommitted is asked for as much as it may be used. */
+function overcommitErrors(
+  name: string,
+  limit: Quantity | undefined,
+  request: Quantity | undefined,
+  field: FieldPath,
+): FieldError[] {
+  if (isNativeResourceName(name) && !isHugePageName(name)) return []
+  if (limit === undefined || request === undefined || compareQuantity(limit, request) === 0) return []
+  const detail = `default value ${limit} must equal to defaultRequest value ${request} in ${name}`
+  return [invalid(field.child('defaultRequest').key(name), request, detail)]
 }
 
 /** A kind of thing: one of Kubernetes', or one with a domain. */
@@ -145,14 +156,16 @@ function nameErrors(
     Object.keys(amounts).flatMap((name) => {
       const at = field.child(list).key(name)
       const malformed = qualifiedNameErrors(name).map((message) => invalid(at, name, message))
-      if (malformed.length > 0 || name.includes('/')) return malformed
-      const known = type === 'Pod' || type === 'Container' ? containerResources : standardResources
-      if (known.includes(name) || isHugePageName(name)) return []
+      // One that is malformed is judged as a resource of containers all the same.
+      const isOfContainers = type === 'Pod' || type === 'Container'
+      if (name.includes('/') || (malformed.length > 0 && !isOfContainers)) return malformed
+      const known = isOfContainers ? containerResources : standardResources
+      if (known.includes(name) || isHugePageName(name)) return malformed
       const what =
         known === containerResources
           ? 'must be a standard resource for containers'
           : 'must be a standard resource type or fully qualified'
-      return [invalid(at, name, what)]
+      return [...malformed, invalid(at, name, what)]
     }),
   )
 }
@@ -167,7 +180,7 @@ function ratioErrors(
   if (compareQuantity(ratio, '1') < 0) errors.push(invalid(at, ratio, `ratio ${ratio} is less than 1`))
   if (min === undefined || max === undefined) return errors
   const [least, most] = [quantityToFloat(min), quantityToFloat(max)]
-  if (least > 0 && quantityToFloat(ratio) > most / least) {
+  if (quantityToFloat(ratio) > most / least) {
     const detail = `ratio ${ratio} is greater than max/min = ${(most / least).toFixed(6)}`
     errors.push(invalid(at, ratio, detail))
   }

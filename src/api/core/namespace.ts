@@ -2,8 +2,16 @@ import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Namespace } from '../generated/core.v1.ts'
 import { namespaces } from '../generated/resources.ts'
-import { forbidden, path, type FieldError } from '../../machinery/field-error.ts'
+import {
+  forbidden,
+  invalid,
+  invalidFor,
+  path,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
+import { qualifiedNameErrors } from '../../machinery/validation/names.ts'
 
 /** What keeps a namespace until its content is gone. */
 const namespaceFinalizer = 'kubernetes'
@@ -31,6 +39,10 @@ export const namespaceDefinition: ResourceDefinition<Namespace> = {
       // Only the finalize subresource changes them.
       namespace.spec = { ...namespace.spec, finalizers: [...(previous.spec?.finalizers ?? [])] }
     },
+    validate: ({ spec }) => {
+      const at = path('spec', 'finalizers')
+      return (spec?.finalizers ?? []).flatMap((finalizer) => finalizerErrors(finalizer, at))
+    },
     status: { validateUpdate: validateStatusUpdate },
   },
   columns: [
@@ -55,4 +67,13 @@ function validateStatusUpdate(next: Namespace, previous: Namespace): FieldError[
     return [forbidden(field, 'may only be `Active` if `deletionTimestamp` is empty')]
   }
   return []
+}
+
+const standardFinalizers = [namespaceFinalizer, 'orphan', 'foregroundDeletion']
+
+function finalizerErrors(finalizer: string, at: FieldPath): FieldError[] {
+  const errors = invalidFor(at, finalizer, qualifiedNameErrors(finalizer))
+  if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return errors
+  const detail = 'name is neither a standard finalizer name nor is it fully qualified'
+  return [...errors, invalid(at, finalizer, detail)]
 }

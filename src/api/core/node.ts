@@ -13,7 +13,8 @@ import { labelValueErrors } from '../../machinery/validation/names.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
-import type { Node } from '../generated/core.v1.ts'
+import type { Writable } from '../../machinery/meta.ts'
+import type { Node, NodeSpec } from '../generated/core.v1.ts'
 import { nodes } from '../generated/resources.ts'
 import { validateResourceQuantity } from './quantity-validation.ts'
 
@@ -27,6 +28,7 @@ export const nodeDefinition: ResourceDefinition<Node> = {
     tracksGeneration: false,
     allowCreateOnUpdate: false,
     defaults(node) {
+      if (node.spec) unitePodRanges(node.spec)
       node.status ??= {}
       if (node.status.capacity && !node.status.allocatable)
         node.status.allocatable = { ...node.status.capacity }
@@ -179,4 +181,10 @@ function nodeWarnings({ spec }: Node): string[] {
     ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
     ...(spec?.podCIDRs ?? []).flatMap((range, index) => warningsForCidr(ranges.index(index), range)),
   ]
+}
+
+/** The list and the field of old say the same; where they do not, a client knows only the field. */
+function unitePodRanges(spec: Writable<NodeSpec>): void {
+  if (spec.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR]
+  else if (spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0]
 }

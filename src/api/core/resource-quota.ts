@@ -86,12 +86,19 @@ function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
     const at = field.child('hard').key(name)
     errors.push(...validateResourceName(name, at), ...validateResourceQuantity(name, quantity, at))
   }
-  if (spec?.scopes) errors.push(...scopeErrors(spec.scopes, spec.scopes, spec.hard, field.child('scopes')))
+  if (spec?.scopes) {
+    const unknown = (at: FieldPath) => invalid(at, spec.scopes, 'unsupported scope')
+    errors.push(...scopeErrors(spec.scopes, spec.scopes, spec.hard, field.child('scopes'), unknown))
+  }
   const { matchExpressions } = spec?.scopeSelector ?? {}
   if (matchExpressions) {
     const at = field.child('scopeSelector', 'matchExpressions')
     const named = matchExpressions.map(({ scopeName }) => scopeName)
-    errors.push(...scopeErrors(named, matchExpressions, spec?.hard, at))
+    errors.push(
+      ...scopeErrors(named, spec?.scopeSelector, spec?.hard, at, (_, scope) =>
+        invalid(at.child('scopeName'), scope, 'unsupported scope'),
+      ),
+    )
     for (const { operator, scopeName, values = [] } of matchExpressions) {
       if (scopesThatExist.includes(scopeName) && operator !== 'Exists')
         errors.push(invalid(at.child('operator'), operator, mustExist))
@@ -150,10 +157,11 @@ function scopeErrors(
   value: unknown,
   hard: Readonly<Record<string, unknown>> = {},
   at: FieldPath,
+  unknown: (at: FieldPath, scope: string) => FieldError,
 ): FieldError[] {
   const errors: FieldError[] = []
   for (const scope of named) {
-    if (!scopes.includes(scope)) errors.push(invalid(at, value, 'unsupported scope'))
+    if (!scopes.includes(scope)) errors.push(unknown(at, scope))
     for (const name of Object.keys(hard)) {
       if (standardResources.has(name) && !counts(scope, name))
         errors.push(invalid(at, value, 'unsupported scope applied to resource'))

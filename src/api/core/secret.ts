@@ -3,7 +3,9 @@ import { forbidden, invalid, path, required, tooLong, type FieldError } from '..
 import type { Writable } from '../../machinery/meta.ts'
 import { configMapKeyErrors } from '../../machinery/validation/names.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
+import { DecodeError } from '../decode-error.ts'
 import type { ResourceDefinition } from '../definition.ts'
+import { JsonScanner } from '../json-scanner.ts'
 import type { Secret } from '../generated/core.v1.ts'
 import { secrets } from '../generated/resources.ts'
 import { maxDataBytes } from './config-map.ts'
@@ -64,9 +66,9 @@ function validateSecret({ data = {}, type = '', metadata }: Secret): FieldError[
     if (data[key] === undefined) errors.push(required(field.key(key)))
   for (const key of ['.dockercfg', '.dockerconfigjson']) {
     const isExpected = requiredKeys[type]?.includes(key) && data[key] !== undefined
+    const fault = isExpected ? jsonFault(Buffer.from(data[key]!, 'base64').toString()) : undefined
     // The value is a secret: not even the error shows it.
-    if (isExpected && !isJson(data[key]!))
-      errors.push(invalid(field.key(key), '<secret contents redacted>', 'invalid character'))
+    if (fault !== undefined) errors.push(invalid(field.key(key), '<secret contents redacted>', fault))
   }
   if (type === 'kubernetes.io/basic-auth' && data.username === undefined && data.password === undefined) {
     errors.push(required(field.key('username')), required(field.key('password')))
@@ -80,12 +82,14 @@ function validateSecret({ data = {}, type = '', metadata }: Secret): FieldError[
   return errors
 }
 
-function isJson(base64: string): boolean {
+/** What is wrong with a text that should be JSON, in the words of Go's encoding/json. */
+function jsonFault(text: string): string | undefined {
   try {
-    JSON.parse(Buffer.from(base64, 'base64').toString())
-    return true
-  } catch {
-    return false
+    new JsonScanner(text).document()
+    return undefined
+  } catch (error) {
+    if (error instanceof DecodeError) return error.message
+    throw error
   }
 }
 

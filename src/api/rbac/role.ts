@@ -1,8 +1,9 @@
-import { path, required } from '../../machinery/field-error.ts'
+import { invalid, path, required } from '../../machinery/field-error.ts'
 import { column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ClusterRole, Role } from '../generated/rbac.v1.ts'
 import { clusterRoles, roles } from '../generated/resources.ts'
+import { isLabelSelector } from '../../machinery/label-selector.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { validateRules } from './rules.ts'
 
@@ -32,10 +33,9 @@ export const clusterRoleDefinition: ResourceDefinition<ClusterRole> = {
         ? [required(path('aggregationRule', 'clusterRoleSelectors'), emptyAggregation)]
         : []),
       ...(aggregationRule?.clusterRoleSelectors ?? []).flatMap((selector, index) => {
-        return validateLabelSelector(
-          selector,
-          path('aggregationRule').child('clusterRoleSelectors').index(index),
-        )
+        const at = path('aggregationRule', 'clusterRoleSelectors').index(index)
+        const errors = validateLabelSelector(selector, at)
+        return isLabelSelector(selector) ? errors : [...errors, invalid(at, null, 'invalid label selector.')]
       }),
     ],
   },

@@ -1,4 +1,11 @@
-import { forbidden, invalid, notSupported, path, type FieldError } from '../../machinery/field-error.ts'
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  path,
+  type FieldError,
+  required,
+} from '../../machinery/field-error.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PriorityClass } from '../generated/scheduling.v1.ts'
@@ -79,7 +86,8 @@ function validatePriorityClass({ metadata, value = 0, preemptionPolicy }: Priori
       ),
     )
   }
-  if (preemptionPolicy !== undefined && !['PreemptLowerPriority', 'Never'].includes(preemptionPolicy)) {
+  if (preemptionPolicy !== undefined && !preemptionPolicy) errors.push(required(path('preemptionPolicy')))
+  else if (preemptionPolicy !== undefined && !['PreemptLowerPriority', 'Never'].includes(preemptionPolicy)) {
     errors.push(notSupported(path('preemptionPolicy'), preemptionPolicy, ['PreemptLowerPriority', 'Never']))
   }
   return errors

@@ -80,7 +80,7 @@ function validateStorageClass(storageClass: StorageClass): FieldError[] {
   return [...errors, ...topologyErrors(allowedTopologies, path('allowedTopologies'))]
 }
 
-/** Terms that differ, each with values to choose from. */
+/** Terms that differ, each with values to choose from; upstream takes one that says nothing for a repeated one. */
 function topologyErrors(terms: StorageClass['allowedTopologies'], at: FieldPath): FieldError[] {
   const errors: FieldError[] = []
   const seenTerms: unknown[] = []
@@ -98,7 +98,7 @@ function topologyErrors(terms: StorageClass['allowedTopologies'], at: FieldPath)
       }
       term[key] = [...new Set(values)].sort()
     }
-    if (seenTerms.some((seen) => jsonEqual(seen, term)))
+    if (matchLabelExpressions.length === 0 || seenTerms.some((seen) => jsonEqual(seen, term)))
       errors.push(duplicate(field.child('matchLabelExpressions'), ''))
     seenTerms.push(term)
   }
