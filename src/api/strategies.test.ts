@@ -1,46 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fieldErrorText } from '../machinery/field-error.ts'
-import type { KubernetesObject, Writable } from '../machinery/meta.ts'
-import { groupResource } from '../machinery/resource.ts'
 import { generateKeyPair } from '../machinery/pki/key-pair.ts'
 import { createCertificateRequest } from '../machinery/pki/certificate-request.ts'
-import { decode } from './decode.ts'
-import { builtInDefinitions } from './registry.ts'
 import { loadSelectors } from './resource/selector-loader.ts'
-import { schemaOf } from './scheme.ts'
+import { changeFaults, decoded, definitionOf, faults } from './testing/strategy-faults.ts'
 
 await loadSelectors()
 
 /*
  * What upstream says of a wrong object of each kind, in its words: one row for each rule that is worth one.
  */
-
-function definitionOf(name: string) {
-  return builtInDefinitions.find(({ resource }) => groupResource(resource) === name)!
-}
-
-function decoded(name: string, object: object): Writable<KubernetesObject> {
-  const definition = definitionOf(name)
-  const wanted = decode(object, schemaOf(definition.resource)!) as Writable<KubernetesObject>
-  definition.strategy.defaults?.(wanted)
-  return wanted
-}
-
-/** What creating `object` is refused for. */
-function faults(name: string, object: object): string[] {
-  const { strategy } = definitionOf(name)
-  return (strategy.validate?.(decoded(name, object)) ?? []).map(fieldErrorText)
-}
-
-/** What changing `before` to `after` is refused for. */
-function changeFaults(name: string, before: object, after: object): string[] {
-  const { strategy } = definitionOf(name)
-  const [next, previous] = [decoded(name, after), decoded(name, before)]
-  const errors = strategy.validateUpdate?.(next, previous) ?? []
-  const own = strategy.validatesUpdateAlone ? [] : (strategy.validate?.(next) ?? [])
-  return [...own, ...errors].map(fieldErrorText)
-}
 
 const template = {
   metadata: { labels: { a: 'b' } },
@@ -510,7 +479,7 @@ const changes: readonly (readonly [resource: string, before: object, after: obje
       'csidrivers.storage.k8s.io',
       { metadata: { name: 'd' }, spec: {} },
       { metadata: { name: 'd' }, spec: { attachRequired: false } },
-      'spec.attachRequired: Invalid value: false: field is immutable',
+      'spec.attachedRequired: Invalid value: false: field is immutable',
     ],
     [
       'volumeattributesclasses.storage.k8s.io',

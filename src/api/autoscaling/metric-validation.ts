@@ -1,13 +1,15 @@
 import {
   forbidden,
   invalid,
+  invalidFor,
   notSupported,
   required,
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { quantitySign } from '../../machinery/quantity.ts'
-import { pathSegmentNameErrors } from '../../machinery/validation/names.ts'
+import { dns1123LabelErrors, pathSegmentNameErrors } from '../../machinery/validation/names.ts'
+import { validateResourceName } from '../core/pod/resources-validation.ts'
 import type { MetricIdentifier, MetricSpec, MetricTarget } from '../generated/autoscaling.v2.ts'
 import { validateObjectReference } from './object-reference.ts'
 
@@ -90,8 +92,12 @@ function validateSource(
     case 'containerResource': {
       const { name, container, target } = metric.containerResource!
       return [
-        ...(name ? [] : [required(at.child('name'), 'must specify a resource name')]),
-        ...(container ? [] : [required(at.child('container'), 'must specify a container')]),
+        ...(name
+          ? validateResourceName(name, at.child('name'))
+          : [required(at.child('name'), 'must specify a resource name')]),
+        ...(container
+          ? invalidFor(at.child('container'), container, dns1123LabelErrors(container))
+          : [required(at.child('container'), 'must specify a container')]),
         ...validateTarget(target, at.child('target')),
         ...needsUtilization(target, at.child('target')),
       ]

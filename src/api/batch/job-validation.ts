@@ -193,7 +193,13 @@ export function validateJobUpdate(job: Job, previous: Job): FieldError[] {
   const { spec } = job
   const old = previous.spec
   if (!spec || !old) return [required(at)]
-  const errors = [...validateJobSpec(spec, at), ...selectorErrors(spec, at)]
+  // One from before a label was added to those of pods has none of it.
+  const isOfOld = generatedSelectorErrors(previous).length > 0
+  const errors = [
+    ...(isOfOld ? [] : generatedSelectorErrors(job)),
+    ...validateJobSpec(spec, at),
+    ...selectorErrors(spec, at),
+  ]
   const immutable = (name: keyof JobSpec) =>
     invalid(at.child(name), spec[name] ?? null, fieldImmutableMessage)
   if (spec.completions !== old.completions && !mayResize(spec, old)) {

@@ -171,6 +171,11 @@ function validateNodeUpdate(node: Node, previous: Node): FieldError[] {
       ),
     )
   }
+  const isKept = (name: 'podCIDRs' | 'providerID' | 'externalID') =>
+    !old[name]?.length || jsonEqual(old[name], spec?.[name])
+  const mayBeSaid = !spec?.externalID || spec.externalID === old.externalID
+  if (!mayBeSaid || !isKept('podCIDRs') || !isKept('providerID') || !isKept('externalID'))
+    errors.push(forbidden('[]', 'node updates may only change labels, taints, or capacity'))
   return errors
 }
 

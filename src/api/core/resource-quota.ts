@@ -184,6 +184,7 @@ function counts(scope: string, name: string): boolean {
 }
 
 function validateScopesKept({ spec }: ResourceQuota, previous: ResourceQuota): FieldError[] {
-  if (jsonEqual(spec?.scopes ?? [], previous.spec?.scopes ?? [])) return []
+  const [now, before] = [spec, previous.spec].map((one) => [...new Set(one?.scopes)].sort())
+  if (jsonEqual(now, before)) return []
   return [invalid(path('spec').child('scopes'), spec?.scopes, 'field is immutable')]
 }

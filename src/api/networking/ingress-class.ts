@@ -29,7 +29,11 @@ export const ingressClassDefinition: ResourceDefinition<IngressClass> = {
     },
     validate: validateIngressClass,
     validateUpdate: ({ spec }, previous) =>
-      validateImmutableField(spec?.controller, previous.spec?.controller, path('spec', 'controller')),
+      validateImmutableField(
+        spec?.controller ?? '',
+        previous.spec?.controller ?? '',
+        path('spec', 'controller'),
+      ),
   },
   columns: [
     nameColumn,

@@ -116,7 +116,8 @@ function httpErrors({ http }: IngressRule, at: FieldPath): FieldError[] {
 
 function pathErrors({ path: text = '', pathType, backend }: HTTPIngressPath, at: FieldPath): FieldError[] {
   // Where none is said it is null, which is something else than an empty one.
-  if ((pathType ?? undefined) === undefined) return [required(at.child('pathType'), 'pathType must be specified')]
+  if ((pathType ?? undefined) === undefined)
+    return [required(at.child('pathType'), 'pathType must be specified')]
   const field = at.child('path')
   const errors: FieldError[] = []
   if (pathType === 'ImplementationSpecific') {

@@ -80,11 +80,15 @@ function tokenErrors(requests: readonly TokenRequest[], at: FieldPath): FieldErr
   return errors
 }
 
+/** The name of the first field is upstream's slip. */
 export function validateCsiDriverUpdate({ spec }: CSIDriver, previous: CSIDriver): FieldError[] {
-  const fixed = ['attachRequired', 'fsGroupPolicy', 'volumeLifecycleModes'] as const
+  const fixed = [
+    ['attachRequired', 'attachedRequired'],
+    ['volumeLifecycleModes', 'volumeLifecycleModes'],
+  ] as const
   return fixed
-    .filter((field) => !jsonEqual(spec[field], previous.spec[field]))
-    .map((field) => invalid(path('spec', field), spec[field] ?? null, fieldImmutableMessage))
+    .filter(([field]) => !jsonEqual(spec[field], previous.spec[field]))
+    .map(([field, shown]) => invalid(path('spec', shown), spec[field] ?? null, fieldImmutableMessage))
 }
 
 /** Drivers that stood there before are not looked at again. */

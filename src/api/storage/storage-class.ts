@@ -8,6 +8,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { Column, ResourceDefinition } from '../definition.ts'
@@ -106,8 +107,10 @@ function topologyErrors(terms: StorageClass['allowedTopologies'], at: FieldPath)
 }
 
 function validateStorageClassUpdate(next: StorageClass, previous: StorageClass): FieldError[] {
-  const fixed = ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const
-  return fixed
+  const fixed = ['parameters', 'provisioner', 'reclaimPolicy'] as const
+  const errors = fixed
     .filter((name) => !jsonEqual(next[name], previous[name]))
     .map((name) => forbidden(path(name), `updates to ${name} are forbidden.`))
+  const [now, before] = [next.volumeBindingMode ?? null, previous.volumeBindingMode ?? null]
+  return [...errors, ...validateImmutableField(now, before, path('volumeBindingMode'))]
 }

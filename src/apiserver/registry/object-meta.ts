@@ -53,7 +53,7 @@ export function checkName(metadata: ObjectMeta, name: string, namespace: string)
 const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
 const groupsOfTheirOwn = ['apiextensions.k8s.io', 'apiregistration.k8s.io']
 
-/** New objects of Kubernetes' own kinds have finalizers that are known or have a domain. Source: core/validation. */
+/** Objects of Kubernetes' own kinds have finalizers that are known or have a domain. Source: core/validation. */
 export function finalizerErrors(
   { isCustom, resource: { group } }: ResourceDefinition,
   { finalizers = [] }: ObjectMeta,

@@ -8,7 +8,7 @@ import type { Change } from '../storage/object-storage.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import { admissionRequest, optionsObject } from './admission-chain.ts'
 import { definitionTtl, mutate, prepareNewObject } from './create.ts'
-import { ensureNamespace, metadataErrors, metadataOf } from './object-meta.ts'
+import { ensureNamespace, finalizerErrors, metadataErrors, metadataOf } from './object-meta.ts'
 import type { Registry } from './registry.ts'
 import { isDryRun, type RequestScope, type WriteOptions } from './request.ts'
 import type { UpdateRules } from './update-rules.ts'
@@ -214,6 +214,7 @@ function validateUpdate(
   const errors = [
     ...metadataErrors(registry.definition, metadata),
     ...validateObjectMetaUpdate(metadata, previous.metadata ?? {}),
+    ...finalizerErrors(registry.definition, metadata),
     ...rules.validate(object, previous),
   ]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)

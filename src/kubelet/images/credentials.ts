@@ -1,6 +1,6 @@
 import type { Secret } from '../../api/generated/core.v1.ts'
 import type { RegistryAuth } from '../runtime/runtime.ts'
-import { parseImageReference } from './image-reference.ts'
+import { parseImageReference } from '../../machinery/image-reference.ts'
 
 interface Entry {
   readonly username?: string

@@ -5,7 +5,7 @@ import { containerBackoff, nextBackoff, retryAt, type Backoff } from '../pods/ba
 import type { NamedContainer, PodEvents } from '../pods/events.ts'
 import type { ContainerRuntime, Image, SandboxConfig } from '../runtime/runtime.ts'
 import { credentialsFor } from './credentials.ts'
-import { withDefaultTag } from './image-reference.ts'
+import { withDefaultTag } from '../../machinery/image-reference.ts'
 
 /** No image to start a container from. `reason` is the waiting reason of the container's status. */
 export class ImageError extends Error {

@@ -8,7 +8,7 @@ import type { SandboxConfig } from '../runtime/runtime.ts'
 import { aContainer, aPod } from '../testing/pod-builder.ts'
 import { credentialsFor } from './credentials.ts'
 import { createImagePuller, ImageError } from './image-puller.ts'
-import { withDefaultTag } from './image-reference.ts'
+import { withDefaultTag } from '../../machinery/image-reference.ts'
 
 describe('withDefaultTag', () => {
   const digest = `sha256:${'a'.repeat(64)}`

@@ -1,3 +1,4 @@
+import { isLatestImage } from '../../../machinery/image-reference.ts'
 import type { Writable } from '../../../machinery/meta.ts'
 import type {
   Container,
@@ -39,7 +40,7 @@ export function allContainers(spec: Writable<PodSpec>): AnyContainer[] {
 function defaultContainer(container: AnyContainer): void {
   container.terminationMessagePath ||= '/dev/termination-log'
   container.terminationMessagePolicy ||= 'File'
-  container.imagePullPolicy ||= isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent'
+  container.imagePullPolicy ||= isLatestImage(container.image ?? '') ? 'Always' : 'IfNotPresent'
   container.resources ??= {}
   for (const port of container.ports ?? []) port.protocol ??= 'TCP'
   for (const { valueFrom } of container.env ?? []) {
@@ -49,14 +50,6 @@ function defaultContainer(container: AnyContainer): void {
   for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe])
     defaultProbe(probe)
   for (const hook of [container.lifecycle?.postStart, container.lifecycle?.preStop]) defaultHook(hook)
-}
-
-/** No tag and no digest means latest. */
-function isLatest(image: string): boolean {
-  if (image.includes('@')) return false
-  const name = image.slice(image.lastIndexOf('/') + 1)
-  const colon = name.indexOf(':')
-  return colon < 0 || name.slice(colon + 1) === 'latest'
 }
 
 function defaultProbe(probe: Writable<Probe> | undefined): void {
@@ -97,7 +90,7 @@ function defaultVolume(volume: Writable<Volume>): void {
     volume.rbd.keyring ||= '/etc/ceph/keyring'
   }
   if (volume.image)
-    volume.image.pullPolicy ??= isLatest(volume.image.reference ?? '') ? 'Always' : 'IfNotPresent'
+    volume.image.pullPolicy ??= isLatestImage(volume.image.reference ?? '') ? 'Always' : 'IfNotPresent'
   const claim = volume.ephemeral?.volumeClaimTemplate?.spec
   if (claim) claim.volumeMode ??= 'Filesystem'
 }

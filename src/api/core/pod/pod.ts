@@ -25,8 +25,9 @@ export const podDefinition: ResourceDefinition<Pod> = {
     warnings: podWarnings,
     status: {
       prepareForUpdate(pod, previous) {
-        // Once known, a pod's quality of service class is its own for life.
-        pod.status = { ...pod.status, qosClass: previous.status?.qosClass ?? qosClassOf(previous) }
+        // A kubelet that refuses a pod leaves the class out, which is the pod's own for life.
+        const qosClass = pod.status?.qosClass || previous.status?.qosClass
+        pod.status = { ...pod.status, ...(qosClass && { qosClass }) }
         // The kubelet's writes cannot take back a deletion that was asked for.
         delete pod.metadata?.deletionTimestamp
         if (previous.metadata?.deletionTimestamp)

@@ -13,8 +13,14 @@ const grammar = new RegExp(
   `^(?:(${domain})/)?(${component}(?:/${component})*)(?::([\\w][\\w.-]{0,127}))?(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$`,
 )
 
+/** A name of 255 characters with a tag and a digest; what is longer is not looked at. */
+const maxLength = 1024
+/** What could be taken for the identifier of an image is no name. */
+const identifier = /^[a-f0-9]{64}$/
+
 /** Parses as docker's reference package: the first part is a registry when it looks like a host. Undefined for no name. */
 export function parseImageReference(image: string): ImageReference | undefined {
+  if (image.length > maxLength || identifier.test(image)) return undefined
   const match = grammar.exec(image)
   if (!match) return undefined
   let [, registry, repository, tag, digest] = match as unknown as [string, string?, string?, string?, string?]
@@ -51,4 +57,11 @@ export function withDefaultTag(image: string): string | undefined {
   const reference = parseImageReference(image)
   if (reference === undefined) return undefined
   return reference.tag === undefined && reference.digest === undefined ? `${image}:latest` : image
+}
+
+/** Whether it means the newest image of its name: a tag that is `latest`, or neither tag nor digest. */
+export function isLatestImage(image: string): boolean {
+  const reference = parseImageReference(image)
+  if (!reference) return false
+  return reference.tag === undefined ? reference.digest === undefined : reference.tag === 'latest'
 }
