@@ -123,4 +123,12 @@ describe('machines', { skip: withoutContainers }, () => {
       pods.map(({ metadata, status }) => [metadata?.uid, status?.containerStatuses?.[0]?.restartCount])
     assert.deepEqual(restarts(now), restarts(before))
   })
+
+  it('leave the cluster when the server deletes them', async () => {
+    const forget = (name: string) => machines.run('one', ['node', 'delete', name, ...place('server')])
+    const { exitCode, stderr } = await forget('three')
+    assert.equal(exitCode, 0, stderr)
+    assert.ok(!(await readyNodes()).includes('three'))
+    assert.notEqual((await forget('three')).exitCode, 0)
+  })
 })

@@ -1,7 +1,8 @@
 import { CliError } from '../cli/cli-error.ts'
 import { clusterOption, type Command, type CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
-import { askCluster, findCluster } from './find-cluster.ts'
+import { forgetNode, isServerFolder } from '../join/forget-node.ts'
+import { askCluster, findCluster, folderOf } from './find-cluster.ts'
 
 const operands = { usage: 'NAME', least: 1, most: 1 }
 
@@ -25,8 +26,9 @@ function nodeCommand(verb: string, type: NodeRequest, summary: string, done: str
       if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(node)) {
         throw new CliError(`'${node}' cannot name a node: a-z, 0-9 and - only`, exitCodes.usage)
       }
-      const { folder } = findCluster(input)
-      await askCluster(folder, { type, node })
+      const folder = folderOf(input)
+      if (type === 'deleteNode' && isServerFolder(folder)) await forgetNode(folder, node)
+      else await askCluster(findCluster(input).folder, { type, node })
       process.stdout.write(`Node ${node} ${done}.\n`)
       return exitCodes.done
     },

@@ -1,6 +1,5 @@
 import { rmSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { secrets } from '../../api/generated/resources.ts'
 import { every, systemClock } from '../../machinery/clock.ts'
 import { systemRandom } from '../../machinery/random.ts'
@@ -24,6 +23,7 @@ import { adminIdentity, apiServerNames, ensureClusterPki, type ClusterPki } from
 import { kubeconfig } from '../pki/kubeconfig.ts'
 import { folderPemStore } from '../pki/pem-store.ts'
 import { createClusterFolder, type ClusterFolder } from '../state/cluster-folder.ts'
+import { serverTokenFile } from './forget-node.ts'
 import { bootstrapTokenSecret, formatJoinToken, newBootstrapToken } from './join-token.ts'
 
 const renewPeriodMs = 12 * 3_600_000
@@ -97,7 +97,7 @@ export async function runServer(input: CommandInput): Promise<ExitCode> {
 
 /** The server's own token, which does not expire; made once. */
 async function ensureToken(folder: ClusterFolder, controlPlane: ControlPlane): Promise<string> {
-  const file = join(folder.path, 'join-token')
+  const file = serverTokenFile(folder)
   const token = readIfExists(file)?.trim() ?? newBootstrapToken()
   writeAtomically(file, `${token}\n`, 0o600)
   try {

@@ -53,7 +53,7 @@ function aNodeSet() {
     onChange: (state) => void states.push(state),
     unregister: (name) => {
       deeds.push(`unregister ${name}`)
-      return Promise.resolve()
+      return Promise.resolve(name !== 'nobody')
     },
   })
   return { nodes, deeds, states }
@@ -98,6 +98,16 @@ describe('createNodeSet', () => {
     assert.deepEqual(deeds, ['delete node2', 'unregister node2'])
     await assert.rejects(
       nodes.start('node2'),
+      (error) => error instanceof CliError && error.exitCode === exitCodes.notFound,
+    )
+  })
+
+  it('takes a machine that joined out of the cluster, and leaves what it made itself', async () => {
+    const { nodes, deeds, states } = aNodeSet()
+    await nodes.delete('joined')
+    assert.deepEqual([deeds, states], [['unregister joined'], []])
+    await assert.rejects(
+      nodes.delete('nobody'),
       (error) => error instanceof CliError && error.exitCode === exitCodes.notFound,
     )
   })

@@ -9,8 +9,8 @@ export interface NodeSetOptions {
   readonly create: (record: NodeRecord) => ClusterNode
   /** Called with every change of which nodes there are and which are stopped, before it is carried out. */
   readonly onChange: (state: ClusterState) => void
-  /** Removes the Node object. */
-  readonly unregister: (name: string) => Promise<void>
+  /** Removes the Node object. Resolves with whether there was one. */
+  readonly unregister: (name: string) => Promise<boolean>
 }
 
 /** The nodes of a running cluster. */
@@ -22,6 +22,7 @@ export interface NodeSet {
   add(name: string): Promise<NodeStatus>
   stop(name: string): Promise<NodeStatus>
   start(name: string): Promise<NodeStatus>
+  /** Also of a machine that joined: it belongs to the cluster again when its agent is started anew. */
   delete(name: string): Promise<void>
 }
 
@@ -38,9 +39,11 @@ export function createNodeSet({ initial, create, onChange, unregister }: NodeSet
   }
   const setStopped = (name: string, stopped: boolean) =>
     change(state.nodes.map((record) => (record.name === name ? { ...record, stopped } : record)))
+  const unknown = (name: string) =>
+    new CliError(`cluster ${state.name} has no node ${name}`, exitCodes.notFound)
   const named = (name: string): ClusterNode => {
     const node = nodes.get(name)
-    if (!node) throw new CliError(`cluster ${state.name} has no node ${name}`, exitCodes.notFound)
+    if (!node) throw unknown(name)
     return node
   }
   const bringUp = async (node: ClusterNode) => {
@@ -85,7 +88,12 @@ export function createNodeSet({ initial, create, onChange, unregister }: NodeSet
       return status.state === 'running' ? status : bringUp(node)
     },
     async delete(name) {
-      const node = named(name)
+      const node = nodes.get(name)
+      // Of a machine that joined there is the Node object alone to remove: what runs there is its own.
+      if (!node) {
+        if (!(await unregister(name))) throw unknown(name)
+        return
+      }
       change(state.nodes.filter((record) => record.name !== name))
       nodes.delete(name)
       await node.delete()

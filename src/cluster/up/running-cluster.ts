@@ -97,7 +97,7 @@ async function bringUp(
     create: (record) => createNode(record),
     onChange: (state) => saveState(folder, state),
     unregister: async (name) => {
-      await ignoreNotFound(clientOf(adminIdentity).delete(nodeResource, { name }))
+      return await wasThere(clientOf(adminIdentity).delete(nodeResource, { name }))
     },
   })
   undo.push(async () => void (await Promise.all(nodes.all.map((node) => node.release()))))
@@ -262,10 +262,12 @@ async function all(work: readonly Promise<void>[]): Promise<void> {
   await Promise.all(work)
 }
 
-async function ignoreNotFound(work: Promise<unknown>): Promise<void> {
+async function wasThere(deletion: Promise<unknown>): Promise<boolean> {
   try {
-    await work
+    await deletion
+    return true
   } catch (error) {
     if (!isNotFound(error)) throw error
+    return false
   }
 }
