@@ -137,8 +137,8 @@ function kubeconfigContent(cluster: RunningCluster, name: string): KubeconfigCon
 }
 
 /**
- * Waits until every node that should run has its components at work, names resolve there, and it is Ready: both, since a node that was Ready
- * before the cluster went down still stands so in the data. Throws CliError (timeout).
+ * Waits until every node that should run has its components at work, names resolve there, and it is Ready. Ready alone
+ * is not enough: a node that was, before the cluster went down, still stands so in the data. Throws CliError (timeout).
  */
 async function untilNodesReady(cluster: RunningCluster, options: ServeOptions): Promise<void> {
   const client = cluster.controlPlane.client(adminIdentity)

@@ -15,8 +15,8 @@ export const serviceAccountReconciler: Reconciler = {
   ],
 
   async reconcile(name, { client, cache }) {
-    if (cache(namespaces).get(name)?.status?.phase === 'Terminating' || !cache(namespaces).get(name))
-      return done
+    const namespace = cache(namespaces).get(name)
+    if (!namespace || namespace.status?.phase === 'Terminating') return done
     if (cache(serviceAccounts).get(`${name}/${defaultName}`)) return done
     try {
       await client.create(serviceAccounts, { metadata: { namespace: name, name: defaultName } })

@@ -5,6 +5,7 @@ import {
   ContainerAllocateResponseSchema,
   type ContainerAllocateResponse,
 } from './generated/deviceplugin_pb.ts'
+import { ifThere } from '../if-there.ts'
 
 /** What a container has of one resource. */
 export interface Allocation {
@@ -39,10 +40,7 @@ interface Stored {
 
 /** What was given before; nothing where there is no file. Rejects where it cannot be understood. */
 export async function readCheckpoint(file: string): Promise<DeviceCheckpoint> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+  const text = await ifThere(readFile(file, 'utf8'))
   if (text === undefined) return { allocations: [], resources: [] }
   const { Data: data } = JSON.parse(text) as Stored
   return {

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { ifThere } from '../if-there.ts'
 
 /** A device that a driver has made ready. */
 export interface PreparedDevice {
@@ -22,10 +23,7 @@ export interface ClaimRecord {
 
 /** The claims that were in use; none where there is no file. Rejects where it cannot be understood. */
 export async function readClaims(file: string): Promise<readonly ClaimRecord[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+  const text = await ifThere(readFile(file, 'utf8'))
   if (text === undefined) return []
   return (JSON.parse(text) as { readonly claims: readonly ClaimRecord[] }).claims
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from '../../machinery/log.ts'
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts'
 import type { RunningDevices } from '../devices/start-devices.ts'
+import { ifThere } from '../if-there.ts'
 import { removeStrayLogs } from '../logs/remove-logs.ts'
 import type { VolumeManager } from '../volumes/volume-manager.ts'
 import type { KubeletPaths } from './services.ts'
@@ -22,7 +23,7 @@ export interface LeftoverOptions {
  */
 export async function removePodLeftovers(options: LeftoverOptions): Promise<void> {
   const { paths, volumes, cgroups, devices, log, isKnown } = options
-  const uids = await readdir(join(paths.rootDirectory, 'pods')).catch(() => [])
+  const uids = (await ifThere(readdir(join(paths.rootDirectory, 'pods')))) ?? []
   for (const uid of uids.filter((uid) => !isKnown(uid))) {
     log.info('removing what a pod has left', { uid })
     await volumes.remove(uid).catch((error: unknown) => log.warn('removing volumes failed', { uid, error }))

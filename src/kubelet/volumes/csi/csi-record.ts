@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifThere } from '../../if-there.ts'
 import { podDirectory } from '../pod-directory.ts'
 import { sha256, type CsiVolume } from './csi-volume.ts'
 
@@ -57,8 +58,8 @@ export async function recordsOf(
 ): Promise<ReadonlyMap<string, CsiRecord>> {
   const folder = podDirectory(rootDirectory, podUID).volume(pluginName, '')
   const records = new Map<string, CsiRecord>()
-  for (const name of await readdir(folder).catch(() => [])) {
-    const text = await readFile(join(folder, name, recordFile), 'utf8').catch(() => undefined)
+  for (const name of (await ifThere(readdir(folder))) ?? []) {
+    const text = await ifThere(readFile(join(folder, name, recordFile), 'utf8'))
     if (text !== undefined) records.set(join(folder, name), JSON.parse(text) as CsiRecord)
   }
   return records
