@@ -184,7 +184,7 @@ describe('components in processes of their own', { skip: withoutContainers || sk
       '-c',
       `printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' | busybox nc 127.0.0.1 10256`,
     )
-    assert.match(health, /200 OK[^]*"nodeEligible": true/)
+    assert.match(health, /200 OK[^]*"nodeEligible":true/)
   })
 
   it('go on while each is restarted, under load', async () => {
