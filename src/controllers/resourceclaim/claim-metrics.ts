@@ -14,17 +14,20 @@ export interface ClaimMetrics {
 /** Whose claims are counted, so that starting again does not count twice. */
 const followed = new WeakMap<Metrics, { claims: Informer<ResourceClaim> }>()
 
-const prefix = 'dynamic_resource_allocation'
+const prefix = 'resourceclaim_controller'
 
 export function createClaimMetrics(metrics: Metrics = createMetrics()): ClaimMetrics {
   const creates = metrics.counter({
-    name: `${prefix}_resourceclaim_creates_total`,
-    help: 'Claims that were to be created, by how that ended and whether for administration.',
+    name: `${prefix}_creates_total`,
+    help: 'Number of ResourceClaims creation requests, categorized by creation status and admin access',
     labels: ['status', 'admin_access'],
   })
   const claimCounts = metrics.gauge({
     name: `${prefix}_resource_claims`,
-    help: 'Claims by whether they are allocated, for administration, and what they were made from.',
+    help:
+      'Number of ResourceClaims, categorized by allocation status, admin access, and source. Source can be ' +
+      "'resource_claim_template' (created from a template), 'extended_resource' (extended resources), " +
+      'or empty (manually created by a user).',
     labels: ['allocated', 'admin_access', 'source'],
   })
   return {

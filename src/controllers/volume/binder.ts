@@ -12,7 +12,7 @@ import { keyOf, parseKey } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
-import { followVolumes } from './volume-metrics.ts'
+import { countAssignment, followVolumes } from './volume-metrics.ts'
 import { claimNamesOf } from './claim-names.ts'
 import {
   boundClaim,
@@ -116,7 +116,10 @@ async function reconcileClaim(key: string, context: ReconcileContext): Promise<O
       if (claim.status?.phase !== 'Lost') await leaveUnbound(claim, 'Lost', plan.event, context)
       break
     case 'assignClass':
-      await client.update(persistentVolumeClaims, withClass(claim, plan.className))
+      await countAssignment(
+        context.metrics,
+        client.update(persistentVolumeClaims, withClass(claim, plan.className)),
+      )
       break
     case 'provision':
       await askProvisioner(claim, plan.provisioner, context)

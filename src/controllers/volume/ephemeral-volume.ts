@@ -63,7 +63,7 @@ async function counted(creating: Promise<unknown>, metrics: Metrics): Promise<vo
     await creating
   } catch (error) {
     metrics
-      .counter({ name: `${prefix}_failures_total`, help: `${help} that failed` })
+      .counter({ name: `${prefix}_failures_total`, help })
       .with({})
       .add()
     throw error

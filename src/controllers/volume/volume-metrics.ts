@@ -72,6 +72,26 @@ export function followVolumes(metrics: Metrics, caches: Caches): void {
   })
 }
 
+/** Counts how it ends that a claim without a class is given the default one. */
+export async function countAssignment(metrics: Metrics, assigning: Promise<unknown>): Promise<void> {
+  const name = 'retroactive_storageclass'
+  const assignments = 'retroactive StorageClass assignments to persistent volume claim'
+  try {
+    await assigning
+  } catch (error) {
+    const help = `Total number of failed ${assignments}`
+    metrics
+      .counter({ name: `${name}_errors_total`, help })
+      .with({})
+      .add()
+    throw error
+  }
+  metrics
+    .counter({ name: `${name}_total`, help: `Total number of ${assignments}` })
+    .with({})
+    .add()
+}
+
 /** The kind of volume, with the driver for those of CSI. */
 function pluginOf({ spec }: PersistentVolume): string {
   if (spec?.csi) return `kubernetes.io/csi:${spec.csi.driver}`
