@@ -11,6 +11,11 @@ import {
 /** The networks of one size within a larger one, of which each is given out once. */
 export interface CidrPool {
   readonly family: 4 | 6
+  /** The larger network, as it was given. */
+  readonly cluster: string
+  /** How many networks there are in all, and how many of them are taken. */
+  readonly size: number
+  readonly taken: number
   /** A network that nobody has; undefined when there is none left. */
   allocate(): string | undefined
   /** Marks a network (of any size) as taken; false when it is not of this pool. */
@@ -18,8 +23,15 @@ export interface CidrPool {
   release(cidr: string): void
 }
 
+/** Told of each network that is taken and of each that is free again. */
+export interface PoolWatcher {
+  /** `tries`: how many that were taken already were looked at before it was given out; absent when it was named. */
+  taken(tries?: number): void
+  released(): void
+}
+
 /** Networks with `nodePrefixLength` out of `cluster`. Throws a RangeError when they do not fit. */
-export function createCidrPool(cluster: string, nodePrefixLength: number): CidrPool {
+export function createCidrPool(cluster: string, nodePrefixLength: number, watcher?: PoolWatcher): CidrPool {
   const range = parseCidr(cluster)
   if (!range) throw new RangeError(`${cluster} is not a network`)
   const bits = nodePrefixLength - range.prefixLength
@@ -46,20 +58,30 @@ export function createCidrPool(cluster: string, nodePrefixLength: number): CidrP
     const places = placesOf(text)
     if (!places) return false
     for (let place = places.first; place <= places.last; place++) {
-      const users = (taken.get(place) ?? 0) + by
+      const before = taken.get(place) ?? 0
+      const users = before + by
       if (users > 0) taken.set(place, users)
       else taken.delete(place)
+      if (before === 0 && users > 0) watcher?.taken()
+      if (before > 0 && users <= 0) watcher?.released()
     }
     return true
   }
 
   return {
     family,
+    cluster,
+    size,
+    get taken() {
+      return taken.size
+    },
     allocate() {
       if (taken.size >= size) return undefined
-      while (taken.has(cursor)) cursor = (cursor + 1) % size
+      let tries = 0
+      for (; taken.has(cursor); tries++) cursor = (cursor + 1) % size
       const place = cursor
       taken.set(place, 1)
+      watcher?.taken(tries)
       cursor = (cursor + 1) % size
       return formatCidr({ address: addressAt(range, BigInt(place) * step), prefixLength: nodePrefixLength })
     },

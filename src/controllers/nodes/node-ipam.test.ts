@@ -54,6 +54,15 @@ void describe('nodeIpamReconciler', () => {
     await harness.client.delete(nodes, { name: 'old' })
     await harness.pass(10_000)
     assert.equal((await harness.one(nodes, 'third')).spec!.podCIDR, '10.244.0.0/24')
+    const text = harness.metrics.text()
+    for (const [name, value] of [
+      ['cidrset_usage_cidrs', 1],
+      ['cirdset_max_cidrs', 2],
+      ['cidrset_allocation_tries_per_request_count', 2],
+    ] as const)
+      assert.ok(text.includes(`\nnode_ipam_controller_${name}{clusterCIDR="10.244.0.0/23"} ${value}\n`), name)
+    const released = text.match(/cidrset_cidrs_releases_total\{clusterCIDR="10\.244\.0\.0\/23"\} (\d+)/)
+    assert.ok(Number(released![1]) >= 1)
     await harness.stop()
   })
 

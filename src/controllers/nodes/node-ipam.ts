@@ -4,6 +4,7 @@ import { done, on, type Reconciler } from '../../client/reconciler.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { parseCidr } from '../../machinery/ip.ts'
 import { createCidrPool } from './cidr-pool.ts'
+import { createIpamMetrics, type IpamMetrics } from './ipam-metrics.ts'
 
 export interface NodeIpamOptions {
   /** Where pods have their addresses: one network, or one of each family. */
@@ -16,8 +17,13 @@ export interface NodeIpamOptions {
 /** Gives every node a network of its own for its pods. */
 export function nodeIpamReconciler(options: NodeIpamOptions): Reconciler {
   const { clusterCidrs, nodePrefixLengthIpv4 = 24, nodePrefixLengthIpv6 = 64 } = options
+  let measured: IpamMetrics | undefined
   const pools = clusterCidrs.map((cidr) =>
-    createCidrPool(cidr, parseCidr(cidr)?.address.family === 6 ? nodePrefixLengthIpv6 : nodePrefixLengthIpv4),
+    createCidrPool(
+      cidr,
+      parseCidr(cidr)?.address.family === 6 ? nodePrefixLengthIpv6 : nodePrefixLengthIpv4,
+      { taken: (tries) => measured?.taken(cidr, tries), released: () => measured?.released(cidr) },
+    ),
   )
   /** What each node has, by its uid; ahead of the cache. */
   const held = new Map<string, { readonly name: string; readonly cidrs: readonly string[] }>()
@@ -44,6 +50,13 @@ export function nodeIpamReconciler(options: NodeIpamOptions): Reconciler {
     // One at a time: two nodes must not be given the same network.
     concurrency: 1,
     watches: [on(nodes, (node) => [keyOf(node)])],
+
+    prepare({ metrics }) {
+      measured = createIpamMetrics(metrics)
+      metrics.onCollect(() => {
+        for (const { cluster, size, taken } of pools) measured?.tell(cluster, size, taken)
+      })
+    },
 
     async reconcile(key, { client, cache, events }) {
       const node = cache(nodes).get(key)
