@@ -1,7 +1,7 @@
 import { exponentialBuckets, type Metrics } from '../../machinery/metrics.ts'
 
 /** What a look at the slices of one Endpoints came to. Numbers of endpoints, but for the slices. */
-export interface MirrorSync {
+interface MirrorSync {
   readonly desired: number
   readonly desiredSlices: number
   readonly slices: number

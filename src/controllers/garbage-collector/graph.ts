@@ -27,7 +27,7 @@ export interface VirtualOrigin {
 }
 
 /** Told of a dependent that names an owner which is in another namespace. */
-export type OnMisplaced = (dependent: ObservedOrigin, reference: OwnerReference) => void
+type OnMisplaced = (dependent: ObservedOrigin, reference: OwnerReference) => void
 
 /** Something in the graph to look at: whether an object must go, or whether its dependents must be set free. */
 export interface Task {

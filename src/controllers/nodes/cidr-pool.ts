@@ -24,7 +24,7 @@ export interface CidrPool {
 }
 
 /** Told of each network that is taken and of each that is free again. */
-export interface PoolWatcher {
+interface PoolWatcher {
   /** `tries`: how many that were taken already were looked at before it was given out; absent when it was named. */
   taken(tries?: number): void
   released(): void

@@ -43,7 +43,7 @@ export interface AttachmentsPlan {
   readonly againAtMs: number
 }
 
-export interface Detachment {
+interface Detachment {
   readonly attachment: VolumeAttachment
   /** Why it goes although the node has not said that it let go of it; undefined when it has. */
   readonly forced: 'timeout' | 'out-of-service' | undefined
