@@ -87,10 +87,11 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
 function extensionPlugins(
   objects: Objects,
   authorizer: Authorizer,
-  { clock, parts }: SecurityConfiguration,
+  { clock, parts, admission }: SecurityConfiguration,
 ): AdmissionExtensions {
   const { webhooks: client, metrics, log } = parts
   const context = { objects, authorizer, client, metrics: new WebhookMetrics(metrics), clock, log }
+  const as = (plugin: string) => ({ ...context, identityFor: admission?.webhookIdentities?.[plugin] })
   const policies = {
     objects,
     authorizer,
@@ -102,8 +103,8 @@ function extensionPlugins(
   return {
     mutatingPolicies: createMutatingPolicies(policies),
     validatingPolicies: createValidatingPolicies(policies),
-    mutatingWebhooks: createMutatingWebhooks(context),
-    validatingWebhooks: createValidatingWebhooks(context),
+    mutatingWebhooks: createMutatingWebhooks(as('MutatingAdmissionWebhook')),
+    validatingWebhooks: createValidatingWebhooks(as('ValidatingAdmissionWebhook')),
   }
 }
 

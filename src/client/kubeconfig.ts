@@ -70,6 +70,36 @@ export function parseKubeconfig(
   return resolveContext(merged, options.context, options.clock ?? systemClock)
 }
 
+/** What a kubeconfig says of a user. */
+export type KubeconfigUser = Pick<
+  ConnectionOptions,
+  'certData' | 'certFile' | 'keyData' | 'keyFile' | 'token' | 'tokenFile' | 'impersonate'
+> & { readonly basic?: { readonly username: string; readonly password: string } }
+
+/** All users of one kubeconfig document, and the one of its current context, which need not be there. */
+export function parseKubeconfigUsers(
+  text: string,
+  { directory = '.', clock = systemClock }: { readonly directory?: string; readonly clock?: Clock } = {},
+): { readonly users: ReadonlyMap<string, KubeconfigUser>; readonly current: KubeconfigUser | undefined } {
+  const merged: Config = { clusters: new Map(), users: new Map(), contexts: new Map() }
+  mergeInto(merged, parse(text, 'kubeconfig'), directory)
+  const users = new Map(
+    Array.from(merged.users, ([name, { value }]): [string, KubeconfigUser] => {
+      const { username = '', password = '', ...user } = value
+      const basic = username !== '' || password !== ''
+      return [
+        name,
+        {
+          ...userOptions({ value: user, directory }, clock),
+          ...(basic && { basic: { username, password } }),
+        },
+      ]
+    }),
+  )
+  const context = merged.contexts.get(merged.currentContext ?? '')?.value
+  return { users, current: users.get(context?.user ?? '') }
+}
+
 interface RawConfig {
   readonly 'current-context'?: string
   readonly clusters?: readonly { readonly name: string; readonly cluster: RawCluster }[]
@@ -98,6 +128,7 @@ interface RawUser {
   readonly 'as-groups'?: readonly string[]
   readonly 'as-user-extra'?: Readonly<Record<string, readonly string[]>>
   readonly username?: string
+  readonly password?: string
   readonly exec?: ExecConfig
   readonly 'auth-provider'?: unknown
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../machinery/clock.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
 import type { Random } from '../../machinery/random.ts'
+import type { IdentityFor } from '../webhook/webhook-identity.ts'
 import type { Authorizer } from '../authorization/authorizer.ts'
 import type { Objects } from '../objects.ts'
 import { createCertificateApproval } from './certificates/certificate-approval.ts'
@@ -55,6 +56,8 @@ export interface AdmissionChoice {
   readonly optional?: OptionalPlugins
   readonly files?: PluginFiles
   readonly podSecurity?: PodSecurityConfiguration
+  /** As whom the webhooks of a plugin are called, by its name. */
+  readonly webhookIdentities?: Readonly<Record<string, IdentityFor>>
   readonly limitedResources?: readonly LimitedResource[]
   readonly tolerationSeconds?: TolerationSeconds
 }

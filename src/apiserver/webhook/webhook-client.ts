@@ -13,6 +13,7 @@ import type { StatusError } from '../../machinery/status.ts'
 import { describeFailure, postError, WebhookCallError } from './call-error.ts'
 import type { ServiceResolver } from './service-resolver.ts'
 import { webhookAddress, type WebhookAddress } from './webhook-address.ts'
+import type { IdentityFor, WebhookIdentity } from './webhook-identity.ts'
 
 export interface WebhookClientOptions {
   readonly resolve: ServiceResolver
@@ -25,6 +26,8 @@ export interface CallOptions {
   readonly timeoutMs?: number
   /** Aborts when nobody waits for the answer any more. */
   readonly signal?: AbortSignal
+  /** Who the webhook is told that it is who calls. Default: nobody. */
+  readonly identityFor?: IdentityFor
   /** A longer answer is a failure. Default 16 MiB. */
   readonly maxResponseBytes?: number
 }
@@ -40,6 +43,10 @@ const maxRetries = 10
 
 /** Where a webhook is, and whom it is trusted to be: of webhook configurations and CustomResourceDefinitions alike. */
 export type WebhookTarget = Pick<WebhookClientConfig, 'url' | 'service' | 'caBundle'>
+
+interface Callee extends WebhookTarget {
+  readonly identity: WebhookIdentity | undefined
+}
 
 /**
  * Calls webhooks: one POST of JSON over HTTPS, answered by JSON. Connections are kept and used again; they speak
@@ -74,7 +81,7 @@ export class WebhookClient {
    * reached or answers with something else than JSON.
    */
   async call(target: WebhookTarget, body: unknown, options: CallOptions = {}): Promise<JsonValue> {
-    const { timeoutMs = defaultTimeoutMs, signal } = options
+    const { timeoutMs = defaultTimeoutMs, signal, identityFor } = options
     const address = webhookAddress(target, Math.ceil(timeoutMs / 1000))
     const bytes = Buffer.from(JSON.stringify(body))
     const ended = new AbortController()
@@ -85,7 +92,8 @@ export class WebhookClient {
     if (signal?.aborted) onAbort()
     else signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      return await this.#callUntilAnswered(target, address, bytes, ended.signal, options)
+      const identity = await identityFor?.(targetName(address))
+      return await this.#callUntilAnswered({ ...target, identity }, address, bytes, ended.signal, options)
     } finally {
       cancelTimeout()
       signal?.removeEventListener('abort', onAbort)
@@ -97,7 +105,7 @@ export class WebhookClient {
   }
 
   async #callUntilAnswered(
-    target: WebhookTarget,
+    target: Callee,
     address: WebhookAddress,
     body: Buffer,
     signal: AbortSignal,
@@ -129,7 +137,7 @@ export class WebhookClient {
 
   /** A connection that its server closed meanwhile is replaced, once: nobody has looked at the request. */
   async #send(
-    target: WebhookTarget,
+    target: Callee,
     address: WebhookAddress,
     body: Buffer,
     signal: AbortSignal,
@@ -157,7 +165,7 @@ export class WebhookClient {
   }
 
   #sendOnce(
-    { caBundle = '' }: WebhookTarget,
+    { caBundle = '', identity }: Callee,
     { path, authority, serverName }: WebhookAddress,
     { host, port }: { readonly host: string; readonly port: number },
     body: Buffer,
@@ -176,7 +184,9 @@ export class WebhookClient {
           'content-length': body.length,
           accept: 'application/json, */*',
           'user-agent': 'kube-apiserver-admission',
+          ...identity?.headers,
         },
+        ...(identity?.certificate && { cert: identity.certificate, key: identity.key }),
         agent: this.#agent,
         ca: this.#authoritiesOf(caBundle),
         servername: serverName,
@@ -211,6 +221,12 @@ export class WebhookClient {
     }
     return pem
   }
+}
+
+/** What it is called in kubeconfigs that say who to be. */
+function targetName({ target }: WebhookAddress): string {
+  if (target.type === 'service') return `${target.name}.${target.namespace}.svc:${target.port}`
+  return `${isIP(target.host) === 6 ? `[${target.host}]` : target.host}:${target.port}`
 }
 
 function trustedByTheMachine(): string {

@@ -4,6 +4,7 @@ import {
   readAdmissionConfiguration,
   type PluginFiles,
 } from '../../apiserver/admission/configuration/admission-configuration.ts'
+import { readWebhookAdmission } from '../../apiserver/admission/configuration/webhook-admission-configuration.ts'
 import { optionalPlugins } from '../../apiserver/admission/optional/optional-plugins.ts'
 import type { AdmissionChoice } from '../../apiserver/admission/order.ts'
 import { readPodSecurityConfiguration } from '../../apiserver/admission/pod-security/pod-security-configuration.ts'
@@ -12,6 +13,7 @@ import type { Clock } from '../../machinery/clock.ts'
 import type { AdmissionFlags } from '../api-server-flags/admission-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { kubeconfigPost } from './kubeconfig-post.ts'
+import { webhookIdentities } from './webhook-identities.ts'
 
 /** Which plugins there are, made as files say. Throws a CliError that names the file, or the plugin. */
 export function loadAdmission(
@@ -22,10 +24,13 @@ export function loadAdmission(
   const base = configFile === undefined ? process.cwd() : dirname(configFile)
   const podSecurity = configured(files, 'PodSecurity', readPodSecurityConfiguration)
   const limitedResources = configured(files, 'ResourceQuota', readLimitedResources)
-  for (const name of ['MutatingAdmissionWebhook', 'ValidatingAdmissionWebhook']) {
-    if (files.has(name))
-      throw new CliError(`${configFile}: ${name}: webhooks are not called with credentials`)
-  }
+  const webhooks = ['MutatingAdmissionWebhook', 'ValidatingAdmissionWebhook'].flatMap((name) => {
+    const identityFor = configured(files, name, (content) => {
+      const path = readWebhookAdmission(content)
+      return path === '' ? undefined : webhookIdentities(path, clock)
+    })
+    return identityFor ? [[name, identityFor] as const] : []
+  })
   const optional = optionalPlugins((path) => kubeconfigPost(resolve(base, path), clock))
   return {
     ...(enable && { enable }),
@@ -39,6 +44,7 @@ export function loadAdmission(
       ...(unreachableSeconds !== undefined && { unreachable: unreachableSeconds }),
     },
     ...(podSecurity && { podSecurity }),
+    ...(webhooks.length > 0 && { webhookIdentities: Object.fromEntries(webhooks) }),
     ...(limitedResources && { limitedResources }),
   }
 }

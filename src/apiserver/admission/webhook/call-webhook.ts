@@ -1,13 +1,13 @@
-import type { Clock } from '../../../machinery/clock.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
 import { badRequest, internalError } from '../../../machinery/status-errors.ts'
 import { StatusError } from '../../../machinery/status.ts'
-import type { WebhookClient } from '../../webhook/webhook-client.ts'
+import type { CallOptions, WebhookClient } from '../../webhook/webhook-client.ts'
 import type { RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest } from '../plugin.ts'
 import { admissionReview, readVerdict, reviewVersionOf, type Verdict } from './admission-review.ts'
 import { timeLeft } from './request-lifetime.ts'
+import type { WebhookContext } from './webhook-invocation.ts'
 import type { Webhook } from './webhook-source.ts'
 
 /** A webhook was not called, or did not answer. Its failurePolicy says what becomes of the request. */
@@ -38,11 +38,11 @@ function checkSideEffects({ name, sideEffects }: Webhook, { dryRun }: AdmissionR
  * StatusError when it must not be asked.
  */
 export async function askWebhook(
-  client: WebhookClient,
+  { client, clock, identityFor }: Pick<WebhookContext, 'client' | 'clock' | 'identityFor'>,
   webhook: Webhook,
   request: AdmissionRequest,
   version: RequestVersion,
-  { isMutating, clock }: { readonly isMutating: boolean; readonly clock: Clock },
+  { isMutating }: { readonly isMutating: boolean },
 ): Promise<Verdict> {
   const { name } = webhook
   checkSideEffects(webhook, request)
@@ -54,7 +54,11 @@ export async function askWebhook(
   const review = admissionReview(request, version, reviewVersion)
   const { timeoutSeconds = 10 } = webhook
   const timeoutMs = timeLeft(request, clock, timeoutSeconds * 1000)
-  const answer = await post(client, webhook, review, timeoutMs, request.signal)
+  const answer = await post(client, webhook, review, {
+    timeoutMs,
+    ...(request.signal && { signal: request.signal }),
+    ...(identityFor && { identityFor }),
+  })
   let verdict: Verdict
   try {
     verdict = readVerdict(answer, { uid: review.request.uid, reviewVersion, isMutating })
@@ -73,11 +77,10 @@ async function post(
   client: WebhookClient,
   { name, clientConfig }: Webhook,
   review: unknown,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
+  options: CallOptions,
 ): Promise<JsonValue> {
   try {
-    return await client.call(clientConfig, review, { timeoutMs, ...(signal && { signal }) })
+    return await client.call(clientConfig, review, options)
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     const code = error instanceof StatusError ? error.status.code : 503

@@ -89,7 +89,7 @@ async function mutateWith(
   { round, index }: Turn,
   context: WebhookContext,
 ): Promise<boolean> {
-  const { clock, client, metrics } = context
+  const { clock, metrics } = context
   const { name } = webhook
   const fault = lifetimeFault(request, clock)
   if (fault) throw fault
@@ -98,7 +98,7 @@ async function mutateWith(
   let isChanged = false
   let isRefusal = false
   try {
-    const verdict = await askWebhook(client, webhook, request, version, { isMutating: true, clock })
+    const verdict = await askWebhook(context, webhook, request, version, { isMutating: true })
     if (!verdict.allowed) {
       isRefusal = true
       throw refusal(name, verdict)

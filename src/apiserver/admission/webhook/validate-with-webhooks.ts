@@ -39,12 +39,12 @@ async function validateWith(
   index: number,
   context: WebhookContext,
 ): Promise<unknown> {
-  const { clock, client, metrics } = context
+  const { clock, metrics } = context
   const { name } = webhook
   const startedMs = clock.monotonic()
   const call = { type: 'validating', startedMs } as const
   try {
-    const verdict = await askWebhook(client, webhook, request, version, { isMutating: false, clock })
+    const verdict = await askWebhook(context, webhook, request, version, { isMutating: false })
     if (!verdict.allowed) {
       return settleFailure(refusal(name, verdict), webhook, request, { ...call, isRefusal: true }, context)
     }

@@ -5,6 +5,7 @@ import type { StatusError } from '../../../machinery/status.ts'
 import type { Authorizer } from '../../authorization/authorizer.ts'
 import type { Objects } from '../../objects.ts'
 import type { WebhookClient } from '../../webhook/webhook-client.ts'
+import type { IdentityFor } from '../../webhook/webhook-identity.ts'
 import { matchesRule } from '../matching/rules.ts'
 import { matchesNamespaceSelector, matchesObjectSelector } from '../matching/selectors.ts'
 import { equivalentVersions, requestedVersion, type RequestVersion } from '../matching/versions.ts'
@@ -17,6 +18,8 @@ export interface WebhookContext {
   readonly objects: Objects
   readonly authorizer: Authorizer
   readonly client: WebhookClient
+  /** As whom webhooks are called. Default: as nobody. */
+  readonly identityFor?: IdentityFor | undefined
   readonly metrics: WebhookMetrics
   readonly clock: Clock
   readonly log: Logger
