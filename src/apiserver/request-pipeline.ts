@@ -113,8 +113,8 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
 
   async function carryOut(request: ResourceRequest): Promise<Answer> {
     try {
-      return await dispatch(table, request, (name) => {
-        return authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
+      return await dispatch(table, request, async (name) => {
+        await authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
       })
     } catch (error) {
       throw failureOf(error, request)

@@ -9,7 +9,7 @@ import { impersonate } from '../authentication/impersonation/impersonate.ts'
 import { wantedUser } from '../authentication/impersonation/wanted-user.ts'
 import type { RequestAuthenticator } from '../authentication/union.ts'
 import { attributesOf } from '../authorization/attributes.ts'
-import type { Attributes, Authorizer } from '../authorization/authorizer.ts'
+import type { Attributes, Authorizer, Decision } from '../authorization/authorizer.ts'
 import { forbidden } from '../authorization/forbidden.ts'
 import type { Annotate } from '../registry/request.ts'
 import type { RequestInfo } from '../request-info.ts'
@@ -206,7 +206,10 @@ export class ApiHandler {
     const asked = wanted ? { ...attributes, user } : attributes
     // To refuse costs less than to wait for one's turn, and whoever is refused takes nobody's. Where others have to be
     // asked, they are asked in turn.
-    if (authorizer.isLocal) await authorize(this.#authorizer, asked, record)
+    if (authorizer.isLocal) {
+      const pending = authorize(this.#authorizer, asked, record)
+      if (pending) await pending
+    }
     const serve = async () => {
       if (!authorizer.isLocal) await authorize(this.#authorizer, asked, record)
       return this.#serve(call)
@@ -363,14 +366,21 @@ function credentialsOf(
   return { headers, ...(certificate && { certificate }), remoteAddress, annotate }
 }
 
-/** Throws Forbidden unless the action is allowed; an internal error when nobody could tell. */
-export async function authorize(
+/**
+ * Throws Forbidden unless the action is allowed; an internal error when nobody could tell. At once where the authoriser
+ * answers at once: a promise that is rejected before anybody waits for it costs more than to decide.
+ */
+export function authorize(
   authorizer: Authorizer,
   attributes: Attributes,
   record?: AuditRecord,
-): Promise<void> {
+): void | Promise<void> {
   const answer = authorizer.authorize(attributes)
-  const decision = answer instanceof Promise ? await answer : answer
+  if (answer instanceof Promise) return answer.then((decision) => settle(decision, attributes, record))
+  settle(answer, attributes, record)
+}
+
+function settle(decision: Decision, attributes: Attributes, record: AuditRecord | undefined): void {
   record?.decided(decision)
   if (decision.type === 'allow') return
   if (decision.error) throw internalError(decision.error)

@@ -91,13 +91,20 @@ export async function objectReply(
 }
 
 /** A failure as a reply: a Status in the form that the client wants, or in JSON where that is none of ours. */
-export async function errorReply(request: HttpRequest, error: StatusError): Promise<HttpReply> {
+export function errorReply(request: HttpRequest, error: StatusError): HttpReply | Promise<HttpReply> {
   const { status } = error
   const retryAfter = status.details?.retryAfterSeconds
   const { reason, ...others } = status
   const told = reason === '' ? others : status
-  const reply = await objectReply(request, status.code, told, errorForm(request))
-  return retryAfter ? { ...reply, headers: { ...reply.headers, 'retry-after': retryAfter } } : reply
+  const form = errorForm(request)
+  const bytes = serialize(told, form)
+  const headers = {
+    'content-type': form.mediaType,
+    ...(retryAfter && { 'retry-after': retryAfter }),
+  }
+  // Refusals are many, and small: they wait for nothing.
+  if (bytes.length > gzipThresholdBytes) return bytesReply(request, status.code, headers, bytes)
+  return { status: status.code, headers: { ...headers, 'content-length': bytes.length }, body: bytes }
 }
 
 function errorForm(request: HttpRequest): WantedForm {
