@@ -50,7 +50,7 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
 
   /** Throws KeyExistsError. `object` belongs to the storage from here on. */
   async create(key: string, object: Writable<T>, ttlSeconds?: number): Promise<StoredObject<T>> {
-    const value = this.#encode(object)
+    const value = this.#encode(key, object)
     try {
       const entry = await this.#store.create(this.#cache.prefix + key, value, writeOptions(ttlSeconds))
       return this.#cache.settle(value, entry)
@@ -58,6 +58,8 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
       if (!isStoreConflict(error)) throw error
       const found = error.found?.fault ? undefined : error.found
       throw new KeyExistsError(found && this.#stored(found))
+    } finally {
+      this.#cache.expectNoMore(key, value)
     }
   }
 
@@ -111,18 +113,22 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
       const revision = await this.#store.delete(path, existing.revision)
       return { type: 'deleted', stored: existing.at(revision) }
     }
-    const value = this.#encode(wanted.object)
+    const value = this.#encode(key, wanted.object)
     const options = writeOptions(wanted.ttlSeconds)
-    const entry = existing
-      ? await this.#store.update(path, value, existing.revision, options)
-      : await this.#store.create(path, value, options)
-    return { type: existing ? 'written' : 'created', stored: this.#cache.settle(value, entry) }
+    try {
+      const entry = existing
+        ? await this.#store.update(path, value, existing.revision, options)
+        : await this.#store.create(path, value, options)
+      return { type: existing ? 'written' : 'created', stored: this.#cache.settle(value, entry) }
+    } finally {
+      this.#cache.expectNoMore(key, value)
+    }
   }
 
-  #encode(object: Writable<T>): Buffer {
+  #encode(key: string, object: Writable<T>): Buffer {
     const arranged = arrangeObject(this.#cache.type.resource, object as T)
     const value = encodeArranged(arranged)
-    this.#cache.expect(value, arranged)
+    this.#cache.expect(key, value, arranged)
     return value
   }
 

@@ -53,7 +53,10 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly length: number
   /** As it is sent: without resourceVersion. Undefined until it has been compared with its schema. */
   #sent: Bytes | undefined
-  /** That of a large value or of a past version may go when nobody holds it: it is made of the bytes again. */
+  /**
+   * One that was written here, and that of a large value or of a past version, may go when nobody holds it: it is made of
+   * the bytes again.
+   */
   #object: T | WeakRef<T> | undefined
   #metadata: ObjectMeta | undefined
   #position = 0
@@ -68,7 +71,8 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     this.bytes = stored
     const { raw } = this
     this.length = raw.length
-    if (object) this.#hold(withResourceVersion(object, this.resourceVersion), raw)
+    // Few objects that are written are read soon.
+    if (object) this.#object = new WeakRef(withResourceVersion(object, this.resourceVersion))
     if (!object && this.#needsNormalizing) return
     this.#position = resourceVersionPosition(raw, type.header)
     if (this.#position >= 0) {

@@ -244,6 +244,27 @@ describe('watch cache', () => {
     assert(first.frame.toString().endsWith('}\n'))
   })
 
+  test('ObjectStorage gives out what it was given, undecoded, though the store brings other bytes', async () => {
+    class CopyingStore extends MemoryStore {
+      override create(key: string, value: Uint8Array) {
+        return super.create(key, Uint8Array.from(value))
+      }
+      override update(key: string, value: Uint8Array, revision: bigint) {
+        return super.update(key, Uint8Array.from(value), revision)
+      }
+    }
+    const copying = new CopyingStore({ clock, log: silentLogger })
+    const copyingFeed = await StoreFeed.open(copying, clock, silentLogger)
+    const itsCache = new WatchCache(cache.type, prefix, copying, copyingFeed)
+    const itsStorage = new ObjectStorage(copying, itsCache)
+    for (const labels of [{ color: 'red' }, { color: 'blue' }]) {
+      await itsStorage.change('n/a', () => Promise.resolve({ type: 'write', object: object('n/a', labels) }))
+      assert.equal(itsCache.get('n/a')?.object.metadata?.labels, labels)
+    }
+    copyingFeed.close()
+    await copying.close()
+  })
+
   test('WatchCache.watch that is too old says so and ends', async () => {
     await create('n/a')
     const later = new WatchCache(

@@ -74,6 +74,8 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   readonly #subscribers = new Set<(change: CacheChange<T>) => void>()
   /** Objects written by this process, by the bytes it gave to the store: the event that brings these need not decode. */
   readonly #written = new WeakMap<Uint8Array, Writable<T> | StoredObject<T>>()
+  /** What is on its way to the store, by key: a store may bring other bytes than it was given, if they are the same. */
+  readonly #expected = new Map<string, Uint8Array>()
 
   constructor(type: StoredType<T>, prefix: string, store: Store, feed: StoreFeed) {
     this.type = type
@@ -194,9 +196,18 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     for (const watcher of this.#watchers.all()) watcher.bookmark(resourceVersion)
   }
 
-  /** `value` is about to be written; it is the encoding of `object`, which from now on belongs to the cache. */
-  expect(value: Uint8Array, object: Writable<T>): void {
+  /**
+   * `value` is about to be written at `key`; it is the encoding of `object`, which from now on belongs to the cache. To
+   * be followed by `expectNoMore`.
+   */
+  expect(key: string, value: Uint8Array, object: Writable<T>): void {
     this.#written.set(value, object)
+    this.#expected.set(key, value)
+  }
+
+  /** `value` has been written at `key`, or has not. */
+  expectNoMore(key: string, value: Uint8Array): void {
+    if (this.#expected.get(key) === value) this.#expected.delete(key)
   }
 
   /** The object that was written as `value`, now that it stands in the store as `entry`: the one the cache holds. */
@@ -304,12 +315,20 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
   /** `value`: the bytes by which it is known what was written here. */
   #storedFrom(key: string, entry: Entry, value: Uint8Array): StoredObject<T> {
     const { revision } = entry
-    const written = this.#written.get(value)
+    const given = this.#given(key, value)
+    const written = given && this.#written.get(given)
     if (written instanceof StoredObject && written.revision === revision) return written
     const object = written instanceof StoredObject ? undefined : written
     const stored = new StoredObject(this.type, key, revision, entry, object)
-    if (written) this.#written.set(value, stored)
+    if (given) this.#written.set(given, stored)
     return stored
+  }
+
+  /** The bytes that were given to the store for what it brings as `value`, if they were given here. */
+  #given(key: string, value: Uint8Array): Uint8Array | undefined {
+    if (this.#written.has(value)) return value
+    const expected = this.#expected.get(key)
+    return expected?.length === value.length && Buffer.compare(expected, value) === 0 ? expected : undefined
   }
 
   #announce(event: CacheEvent<T>): void {
