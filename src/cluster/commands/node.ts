@@ -1,7 +1,6 @@
 import { CliError } from '../cli/cli-error.ts'
 import { clusterOption, type Command, type CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
-import { forgetNode, isServerFolder } from '../join/forget-node.ts'
 import { askCluster, findCluster, folderOf } from './find-cluster.ts'
 
 const operands = { usage: 'NAME', least: 1, most: 1 }
@@ -27,7 +26,8 @@ function nodeCommand(verb: string, type: NodeRequest, summary: string, done: str
         throw new CliError(`'${node}' cannot name a node: a-z, 0-9 and - only`, exitCodes.usage)
       }
       const folder = folderOf(input)
-      if (type === 'deleteNode' && isServerFolder(folder)) await forgetNode(folder, node)
+      const joined = type === 'deleteNode' ? await import('../join/forget-node.ts') : undefined
+      if (joined?.isServerFolder(folder)) await joined.forgetNode(folder, node)
       else await askCluster(findCluster(input).folder, { type, node })
       process.stdout.write(`Node ${node} ${done}.\n`)
       return exitCodes.done
