@@ -23,8 +23,8 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
-/** Half a second each; `npm run ok` runs a few. */
-const simulatedSeeds = '1-250'
+/** A second or two each; `npm run ok` runs a few. */
+const simulatedSeeds = 250
 
 /** A test that hangs must fail, not stop the run. */
 const longestTestMs = 10 * 60_000
@@ -34,8 +34,6 @@ const endMs = 85 * 60_000
 
 interface TestOptions {
   readonly flags?: readonly string[]
-  /** Among which the files are divided. */
-  readonly processes?: number
   readonly withinMinutes: number
 }
 const together = { flags: ['--test-isolation=none', '--import=./scripts/seed-properties.ts'] }
@@ -64,15 +62,36 @@ function check(name: string, program: string, args: readonly string[]): void {
   say(`${passed ? '✔' : '✖'} ${name} (${seconds} s)${error ? `: ${error.message}` : ''}`)
 }
 
-/** Runs test files in processes of their own, so that what hangs is cut off and counts as failed. */
-async function tests(name: string, files: readonly string[], options: TestOptions): Promise<void> {
-  if (files.length === 0) return
-  say(`\n${name}: ${files.length} files`)
+/** What one process runs. */
+interface Part {
+  readonly files: readonly string[]
+  readonly environment?: NodeJS.ProcessEnv
+}
+
+/** The files divided among so many processes. */
+function divided(files: readonly string[], processes: number): Part[] {
+  return Array.from({ length: processes }, (_, part) => ({
+    files: files.filter((_file, index) => index % processes === part),
+  }))
+}
+
+/** Seeds of the simulator, those of the environment or as many as there is time for, divided among processes. */
+function simulations(processes: number): Part[] {
+  const files = ['src/cluster/simulation/scenario.test.ts']
+  if (process.env['K8TS_SIMULATION_SEEDS'] !== undefined) return [{ files }]
+  const each = Math.ceil(simulatedSeeds / processes)
+  return Array.from({ length: processes }, (_, part) => {
+    const seeds = `${part * each + 1}-${(part + 1) * each}`
+    return { files, environment: { K8TS_SIMULATION_SEEDS: seeds } }
+  })
+}
+
+/** Runs tests in processes of their own, side by side, so that what hangs is cut off and counts as failed. */
+async function tests(name: string, parts: readonly Part[], options: TestOptions): Promise<void> {
+  const count = new Set(parts.flatMap(({ files }) => files)).size
+  if (count === 0) return
+  say(`\n${name}: ${count} files`)
   mkdirSync(cache, { recursive: true })
-  const { processes = 1 } = options
-  const parts = Array.from({ length: processes }, (_, part) =>
-    files.filter((_file, index) => index % processes === part),
-  )
   const results = await Promise.all(parts.map((part, index) => testPart(part, options, index)))
   for (const { counts, status, error } of results) {
     if (counts === undefined) {
@@ -96,7 +115,7 @@ interface PartResult {
 
 /** The first part says what it does as it does it, the others when they have ended. */
 async function testPart(
-  files: readonly string[],
+  { files, environment }: Part,
   { flags = [], withinMinutes }: TestOptions,
   index: number,
 ): Promise<PartResult> {
@@ -116,6 +135,7 @@ async function testPart(
     {
       stdio: ['ignore', output, output],
       cwd: root,
+      env: { ...process.env, ...environment },
       timeout: Math.max(1, Math.min(withinMinutes * 60_000, endMs - performance.now())),
       killSignal: 'SIGKILL',
     },
@@ -157,14 +177,16 @@ if (only !== '--e2e') {
   check('lint and import rule', 'oxlint', [])
   check('types', 'tsc', [])
   const files = globSync('src/**/*.test.ts', { cwd: root }).sort()
-  await tests('unit tests', files, { ...together, processes: availableParallelism(), withinMinutes: 20 })
+  await tests('unit tests', divided(files, availableParallelism()), { ...together, withinMinutes: 20 })
   check('conformance list', process.execPath, ['scripts/conformance-coverage.ts'])
   const conformance = globSync('test/conformance/**/*.test.ts', { cwd: root }).sort()
-  await tests('conformance tests', conformance, { ...together, withinMinutes: 10 })
+  await tests('conformance tests', divided(conformance, 1), { ...together, withinMinutes: 10 })
   const safety = globSync('test/{safety,fuzz}/**/*.test.ts', { cwd: root }).sort()
-  await tests('safety tests', safety, { ...together, withinMinutes: 10 })
-  process.env['K8TS_SIMULATION_SEEDS'] ??= simulatedSeeds
-  await tests('simulated faults', ['src/cluster/simulation/scenario.test.ts'], { withinMinutes: 15 })
+  await tests('safety tests', divided(safety, 1), { ...together, withinMinutes: 10 })
+  await tests('simulated faults', simulations(availableParallelism()), {
+    flags: [`--test-timeout=${20 * 60_000}`],
+    withinMinutes: 20,
+  })
 }
 if (only !== '--unit') {
   // One bundle for the whole run, even while somebody edits.
@@ -177,7 +199,10 @@ if (only !== '--unit') {
   process.env['K8TS_TEST_KUBECTL_OLD'] = kubectls.old ?? ''
   process.env['K8TS_TEST_KUBECTL_NEW'] = kubectls.new ?? ''
   const files = globSync('test/e2e/**/*.test.ts', { cwd: root }).filter((file) => file.includes(pattern))
-  await tests('end-to-end tests', files.sort(), { flags: ['--test-concurrency=1'], withinMinutes: 60 })
+  await tests('end-to-end tests', divided(files.sort(), 1), {
+    flags: ['--test-concurrency=1'],
+    withinMinutes: 60,
+  })
 }
 const { passed, failed, skipped } = totals
 say(`\nℹ tests ${passed + failed + skipped}\nℹ pass ${passed}\nℹ fail ${failed}\nℹ skipped ${skipped}`)
