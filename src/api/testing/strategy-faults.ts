@@ -30,3 +30,15 @@ export function changeFaults(name: string, before: object, after: object): strin
   const own = strategy.validatesUpdateAlone ? [] : (strategy.validate?.(next) ?? [])
   return [...own, ...errors].map(fieldErrorText)
 }
+
+/** What upstream says of what is no qualified name. */
+export const qualifiedName =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+
+/** What upstream says of what is no DNS subdomain. */
+export const subdomain =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+
+/** What upstream says of what is no DNS label. */
+export const label =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
