@@ -12,6 +12,13 @@ import {
   createSimulatedRuntime,
   type SimulatedRuntimeOptions,
 } from './runtime/simulated/simulated-runtime.ts'
+import { checkRange, findRange, idsUnit } from './user-namespaces/id-range.ts'
+import {
+  noUserNamespaces,
+  openUserNamespaces,
+  type UserNamespaces,
+  type UserNamespacesOptions,
+} from './user-namespaces/user-namespaces.ts'
 
 /** The node as its options and its machine make it. */
 export function describeNode(
@@ -60,6 +67,20 @@ export function pathsOf(options: KubeletOptions): KubeletPaths {
     ...(containerLogs !== '' && { containerLogsDirectory: containerLogs }),
     seccompDirectory: options.seccompDirectory ?? join(rootDirectory, 'seccomp'),
   }
+}
+
+/** Users and groups for pods with their own; throws an Error where the machine has too few. */
+export async function openUsers(
+  runtime: ContainerRuntime,
+  options: KubeletOptions,
+  { rootDirectory }: KubeletPaths,
+  handlers: UserNamespacesOptions['handlers'],
+): Promise<UserNamespaces> {
+  if (!runtime.usesHost) return noUserNamespaces
+  const idsPerPod = options.userNamespaceIDsPerPod ?? idsUnit
+  const range = await findRange(idsPerPod)
+  checkRange(range, idsPerPod, options.maxPods ?? 110)
+  return await openUserNamespaces({ rootDirectory, range, idsPerPod, handlers })
 }
 
 export async function setUpCgroups(

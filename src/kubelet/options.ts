@@ -45,6 +45,8 @@ export interface KubeletOptions {
   readonly maxPods?: number
   /** Processes of one pod at most; below 1 there is no limit. Default none. */
   readonly podPidsLimit?: number
+  /** Users and groups of each pod with `hostUsers: false`; a multiple of 65,536, which is the default. */
+  readonly userNamespaceIDsPerPod?: number
   /** Sysctls that pods may set beyond the safe ones; `*` at the end stands for all that begin so. Default none. */
   readonly allowedUnsafeSysctls?: readonly string[]
   /** When pods are ended because the node runs short of something. */

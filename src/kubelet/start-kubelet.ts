@@ -25,7 +25,14 @@ import { imageVolumeProblem } from './images/image-volume-support.ts'
 import { createLogRotator } from './logs/log-rotation.ts'
 import { parseResolvConf } from './network/dns.ts'
 import { followPodCIDRs } from './network/pod-cidrs.ts'
-import { describeNode, openRuntime, pathsOf, readResolvConf, setUpCgroups } from './node-environment.ts'
+import {
+  describeNode,
+  openRuntime,
+  openUsers,
+  pathsOf,
+  readResolvConf,
+  setUpCgroups,
+} from './node-environment.ts'
 import { inspectMachine, primaryAddress } from './node/machine.ts'
 import { keepNodeLease } from './node/node-lease.ts'
 import { resourcesOf } from './node/node-object.ts'
@@ -94,6 +101,7 @@ export async function startKubelet(
   const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
   const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
+  const users = await openUsers(runtime, options, paths, () => monitor.status?.handlers)
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` })
   const serviceInformer = informers.informer(serviceResource)
@@ -209,6 +217,7 @@ export async function startKubelet(
     mounter: systemMounter,
     images: createImagePuller(runtime, clock),
     cgroups,
+    users,
     resources: devices?.resources ?? noPodResources,
     probeMetrics,
     restartBackoff: restartBackoff(options.maxContainerRestartPeriodMs),
@@ -357,6 +366,7 @@ export async function startKubelet(
       paths,
       volumes,
       cgroups,
+      users,
       log,
       devices,
       isKnown: (uid) => manager.findByUID(uid) !== undefined,

@@ -67,6 +67,7 @@ export interface KubeletConfiguration {
   readonly enableSystemLogHandler?: boolean
   readonly enableSystemLogQuery?: boolean
   readonly crashLoopBackOff?: { readonly maxContainerRestartPeriod?: string }
+  readonly userNamespaces?: { readonly idsPerPod?: number }
   readonly containerRuntimeEndpoint?: string
   readonly imageServiceEndpoint?: string
 }
@@ -123,6 +124,7 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   enableSystemLogHandler: optional(flag),
   enableSystemLogQuery: optional(flag),
   crashLoopBackOff: struct({ maxContainerRestartPeriod: duration }),
+  userNamespaces: struct({ idsPerPod: optional(longInteger) }),
   containerRuntimeEndpoint: text,
   imageServiceEndpoint: text,
 }
@@ -209,7 +211,6 @@ export const fixedFields: FixedFields = {
   tracing: [struct({ endpoint: text, samplingRatePerMillion: integer }), {}],
   localStorageCapacityIsolation: [optional(flag), true],
   failCgroupV1: [optional(flag), false],
-  userNamespaces: [struct({ idsPerPod: longInteger }), {}],
 }
 
 export const kubeletConfigurationKind: ConfigurationKind = {

@@ -50,6 +50,7 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     maxPods: configuration.maxPods,
     podCIDRs: configuration.podCIDR ? configuration.podCIDR.split(',') : undefined,
     podPidsLimit: configuration.podPidsLimit,
+    userNamespaceIDsPerPod: configuration.userNamespaces?.idsPerPod,
     resolvConf: configuration.resolvConf,
     containerLogMaxBytes: mapped(configuration.containerLogMaxSize || undefined, quantityValue),
     containerLogMaxFiles: configuration.containerLogMaxFiles,

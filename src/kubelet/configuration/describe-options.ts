@@ -1,6 +1,7 @@
 import { formatDuration } from '../../machinery/duration.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { KubeletOptions } from '../options.ts'
+import { idsUnit } from '../user-namespaces/id-range.ts'
 import { fixedFields } from './configuration-kind.ts'
 
 /** The options in force as kubelet.config.k8s.io/v1beta1 names them: what /configz answers. */
@@ -28,6 +29,7 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     cgroupRoot: options.cgroupRoot ?? '/',
     maxPods: options.maxPods ?? 110,
     podPidsLimit: options.podPidsLimit ?? -1,
+    userNamespaces: { idsPerPod: options.userNamespaceIDsPerPod ?? idsUnit },
     imageMinimumGCAge: formatDuration(images.imageMinimumGCAgeMs ?? 120_000),
     imageMaximumGCAge: formatDuration(images.imageMaximumGCAgeMs ?? 0),
     imageGCHighThresholdPercent: images.imageGCHighThresholdPercent ?? 85,

@@ -2,6 +2,7 @@ import { fixedFieldErrors, isUnset } from '../../api/configuration/fixed-fields.
 import { forbidden, invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
 import { parseDuration } from '../../machinery/duration.ts'
 import { isSignal, parseAmount } from '../eviction/threshold.ts'
+import { idsUnit } from '../user-namespaces/id-range.ts'
 import { fixedFields, type KubeletConfiguration } from './configuration-kind.ts'
 
 const reservable = ['cpu', 'memory']
@@ -49,6 +50,11 @@ export function validateConfiguration(
         'certificate and key go together',
       ),
     )
+  }
+  const idsPerPod = configuration.userNamespaces?.idsPerPod
+  if (idsPerPod !== undefined && (idsPerPod < idsUnit || idsPerPod % idsUnit !== 0 || idsPerPod >= 2 ** 32)) {
+    const detail = `must be a multiple of ${idsUnit}, not 0 and less than 4294967296`
+    errors.push(invalid('userNamespaces.idsPerPod', idsPerPod, detail))
   }
   const restartPeriod = configuration.crashLoopBackOff?.maxContainerRestartPeriod
   const restartPeriodMs = restartPeriod ? parseDuration(restartPeriod) : 0

@@ -3,7 +3,7 @@ import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { podDNS, type DNSSettings } from '../network/dns.ts'
 import { sysctlName } from '../pods/sysctls.ts'
 import { podHostname } from '../network/hostname.ts'
-import type { LinuxResources, PortMapping, SandboxConfig } from '../runtime/runtime.ts'
+import type { IDMapping, LinuxResources, PortMapping, SandboxConfig } from '../runtime/runtime.ts'
 import { cpuQuotaOf, cpuSharesOf } from './resources.ts'
 import { sandboxSecurity } from './security.ts'
 
@@ -16,6 +16,8 @@ export interface SandboxInput {
   /** `''` where the kubelet makes no cgroups. */
   readonly cgroupParent: string
   readonly runtimeHandler: string
+  /** What the pod's own users are on the node; undefined where it has none of its own. */
+  readonly users?: IDMapping | undefined
 }
 
 /** The labels by which the kubelet knows its sandboxes and containers again. */
@@ -53,7 +55,7 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
     sysctls: Object.fromEntries(
       (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value]),
     ),
-    security: sandboxSecurity(pod, input.seccompDirectory),
+    security: sandboxSecurity(pod, input.seccompDirectory, input.users),
     resources: podResources(pod),
     overhead: overheadOf(pod),
   }

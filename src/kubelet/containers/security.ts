@@ -7,6 +7,7 @@ import type {
 import { describePod, type AnyContainer } from '../pods/pod.ts'
 import type {
   ContainerSecurity,
+  IDMapping,
   Image,
   Namespaces,
   SandboxSecurity,
@@ -32,19 +33,21 @@ const maskedPaths = [
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 /** The namespaces that a pod shares with its node, and its containers with one another. */
-function namespacesOf(pod: Pod): Namespaces {
+function namespacesOf(pod: Pod, users: IDMapping | undefined): Namespaces {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec ?? {}
   return {
     network: hostNetwork ? 'node' : 'pod',
     pid: hostPID ? 'node' : shareProcessNamespace ? 'pod' : 'container',
     ipc: hostIPC ? 'node' : 'pod',
+    ...(users && { users }),
   }
 }
 
-export function sandboxSecurity(pod: Pod, seccompDirectory: string): SandboxSecurity {
+/** `users`: those that the pod's own users are on the node; undefined where it has none of its own. */
+export function sandboxSecurity(pod: Pod, seccompDirectory: string, users?: IDMapping): SandboxSecurity {
   const context = pod.spec?.securityContext
   return {
-    namespaces: namespacesOf(pod),
+    namespaces: namespacesOf(pod, users),
     ...(context?.runAsUser !== undefined && { runAsUser: context.runAsUser }),
     ...(context?.runAsGroup !== undefined &&
       context.runAsUser !== undefined && { runAsGroup: context.runAsGroup }),
@@ -81,6 +84,7 @@ export function containerSecurity(
   container: AnyContainer,
   image: Pick<Image, 'uid' | 'username'>,
   seccompDirectory: string,
+  users?: IDMapping,
 ): ContainerSecurity {
   const context = effectiveContext(pod, container)
   verifyNonRoot(pod, container, context, image)
@@ -88,7 +92,7 @@ export function containerSecurity(
   const unmasked = context.procMount === 'Unmasked'
   const appArmor = profileOf(context.appArmorProfile, '')
   return {
-    namespaces: namespacesOf(pod),
+    namespaces: namespacesOf(pod, users),
     privileged,
     addCapabilities: context.capabilities?.add ?? [],
     dropCapabilities: context.capabilities?.drop ?? [],

@@ -5,6 +5,7 @@ import { createImagePuller } from '../images/image-puller.ts'
 import type { PayloadSources } from '../volumes/payload.ts'
 import { createSimulatedVolumeManager } from '../volumes/volume-manager.ts'
 import { createObserver } from './observer.ts'
+import { noUserNamespaces } from '../user-namespaces/user-namespaces.ts'
 import type { PodServices } from './services.ts'
 
 export interface ComponentPodsOptions {
@@ -43,6 +44,7 @@ export async function openComponentPods(options: ComponentPodsOptions): Promise<
       volumes: createSimulatedVolumeManager(sources),
       images: createImagePuller(runtime, clock),
       cgroups: noCgroups,
+      users: noUserNamespaces,
       resources: noPodResources,
       networkReady: async () => {},
       services: async () => [],

@@ -10,21 +10,18 @@ export async function makeSandboxConfig(
   pod: Pod,
   attempt: number,
 ): Promise<SandboxConfig> {
-  const { runtime, paths, node, cgroups } = services
+  const { runtime, paths, node, cgroups, users } = services
   const className = pod.spec?.runtimeClassName
-  if (pod.spec?.hostUsers === false) {
-    throw new Error(
-      `can't set \`spec.hostUsers: false\`, the container runtime does not support user namespaces`,
-    )
-  }
+  const runtimeHandler = className ? await services.runtimeHandler(className) : ''
   return sandboxConfig({
     pod,
     attempt,
     dns: node.dns(),
     podLogsDirectory: paths.podLogsDirectory,
     seccompDirectory: paths.seccompDirectory,
+    users: await users.mappingOf(pod, runtimeHandler),
     cgroupParent: runtime.usesHost ? await cgroups.create(pod) : '',
-    runtimeHandler: className ? await services.runtimeHandler(className) : '',
+    runtimeHandler,
   })
 }
 

@@ -38,6 +38,7 @@ export function createPodTearDown(options: PodTearDownOptions): PodTearDown {
   async function release(): Promise<void> {
     await volumes()?.stop()
     await services.volumes.remove(uid)
+    services.users.release(uid)
     await services.resources.release(uid)
     if (runtime.usesHost) await services.cgroups.remove(uid)
   }

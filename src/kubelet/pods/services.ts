@@ -10,6 +10,7 @@ import type { ProbeMetrics } from '../probes/probe-metrics.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
 import type { Mounter } from '../volumes/mounts.ts'
 import type { VolumeManager } from '../volumes/volume-manager.ts'
+import type { UserNamespaces } from '../user-namespaces/user-namespaces.ts'
 import type { BackoffPolicy } from './backoff.ts'
 import type { Observer } from './observer.ts'
 
@@ -24,6 +25,7 @@ export interface PodServices {
   readonly mounter: Mounter
   readonly images: ImagePuller
   readonly cgroups: CgroupManager
+  readonly users: UserNamespaces
   readonly resources: PodResources
   readonly probeMetrics: ProbeMetrics
   /** How long containers that end again and again wait. */

@@ -13,7 +13,7 @@ import { containerSecurity } from '../containers/security.ts'
 import { readFileKey } from '../containers/file-key.ts'
 import { hostsFile } from '../network/hosts-file.ts'
 import { ImageError, type ImageRequest } from '../images/image-puller.ts'
-import type { ContainerConfig, Image, SandboxConfig, SandboxStatus } from '../runtime/runtime.ts'
+import type { ContainerConfig, IDMapping, Image, SandboxConfig, SandboxStatus } from '../runtime/runtime.ts'
 import { podDirectory } from '../volumes/pod-directory.ts'
 import { mountSubPath } from '../volumes/sub-path.ts'
 import type { PreparedVolumes } from '../volumes/volume-manager.ts'
@@ -89,7 +89,8 @@ async function createContainer(input: StartInput, found: NamedContainer): Promis
   const images = await ensureVolumeImages(input, found, volumes, sandboxConfig)
   signal.throwIfAborted()
 
-  const made = { ref, image, images, volumes, runtimeHandler: sandboxConfig.runtimeHandler }
+  const { runtimeHandler, security } = sandboxConfig
+  const made = { ref, image, images, volumes, runtimeHandler, users: security.namespaces.users }
   const config = await makeConfig(input, found, made).catch((error: unknown) => {
     const words = wordsOf(error)
     events.warning('Failed', `Error: ${words}`, found)
@@ -180,12 +181,14 @@ interface MadeReady {
   readonly images: ReadonlyMap<string, string>
   readonly volumes: PreparedVolumes
   readonly runtimeHandler: string
+  /** What the pod's own users are on the node. */
+  readonly users: IDMapping | undefined
 }
 
 async function makeConfig(
   input: StartInput,
   { container }: NamedContainer,
-  { ref: imageRef, image, images, volumes, runtimeHandler }: MadeReady,
+  { ref: imageRef, image, images, volumes, runtimeHandler, users }: MadeReady,
 ): Promise<ContainerConfig> {
   const { services, pod, sandbox, action, events } = input
   const { node, paths, runtime, observer } = services
@@ -242,7 +245,7 @@ async function makeConfig(
     devices: containerDevices(container, volumes),
     additions: await services.resources.additions(pod, container),
     resources: containerResources(pod, container, node.memoryCapacityBytes, services.cgroups.version),
-    security: containerSecurity(pod, container, image, paths.seccompDirectory),
+    security: containerSecurity(pod, container, image, paths.seccompDirectory, users),
     ...(targetContainerID && { targetContainerID }),
   })
 }

@@ -136,6 +136,15 @@ export interface Namespaces {
   readonly ipc: NamespaceMode
   /** Share the process namespace of this container (ephemeral containers), whatever `pid` says. */
   readonly targetContainerID?: string
+  /** The users and groups of a namespace of the pod's own; absent where they are the node's. */
+  readonly users?: IDMapping
+}
+
+/** Users and groups of the node, by number, that stand for those of a user namespace. */
+export interface IDMapping {
+  readonly hostID: number
+  readonly containerID: number
+  readonly length: number
 }
 
 export interface SandboxSecurity {

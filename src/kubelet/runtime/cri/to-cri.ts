@@ -3,6 +3,7 @@ import type {
   ContainerConfig,
   ContainerSecurity,
   DNSConfig,
+  IDMapping,
   ImageSpec,
   LinuxResources,
   Mount,
@@ -22,6 +23,7 @@ import {
   type AuthConfigSchema,
   type ContainerConfigSchema,
   type DNSConfigSchema,
+  type IDMappingSchema,
   type ImageSpecSchema,
   type LinuxContainerResourcesSchema,
   type LinuxContainerSecurityContextSchema,
@@ -29,6 +31,7 @@ import {
   type NamespaceOptionSchema,
   type PodSandboxConfigSchema,
   type SecurityProfileSchema,
+  type UserNamespaceSchema,
 } from './generated/api_pb.ts'
 
 /** Our shapes as CRI messages; nothing is decided here. */
@@ -85,7 +88,7 @@ export function containerConfigToCri(
       key: name,
       value: new TextEncoder().encode(value),
     })),
-    mounts: config.mounts.map(mountToCri),
+    mounts: config.mounts.map((mount) => mountToCri(mount, config.security.namespaces.users)),
     devices: config.devices.map((device) => ({ ...device })),
     CDIDevices: config.cdiDevices.map((name) => ({ name })),
     labels: { ...config.labels },
@@ -174,7 +177,8 @@ const propagations = {
   bidirectional: MountPropagation.PROPAGATION_BIDIRECTIONAL,
 }
 
-function mountToCri(mount: Mount): MessageInitShape<typeof MountSchema> {
+/** Files of a pod with users of its own belong to them in its containers only: the runtime maps each mount's ids. */
+function mountToCri(mount: Mount, users: IDMapping | undefined): MessageInitShape<typeof MountSchema> {
   return {
     containerPath: mount.containerPath,
     hostPath: mount.hostPath,
@@ -182,6 +186,7 @@ function mountToCri(mount: Mount): MessageInitShape<typeof MountSchema> {
     recursiveReadOnly: mount.recursiveReadonly,
     selinuxRelabel: mount.selinuxRelabel,
     propagation: propagations[mount.propagation],
+    ...(users && { uidMappings: [mappingToCri(users)], gidMappings: [mappingToCri(users)] }),
     ...(mount.image && { image: { image: mount.image.ref }, imageSubPath: mount.image.subPath }),
   }
 }
@@ -197,11 +202,21 @@ function namespacesToCri(namespaces: Namespaces): MessageInitShape<typeof Namesp
     network: namespaceModes[namespaces.network],
     ipc: namespaceModes[namespaces.ipc],
     pid: namespaceModes[namespaces.pid],
+    usernsOptions: usersToCri(namespaces.users),
     ...(namespaces.targetContainerID !== undefined && {
       pid: CriNamespaceMode.TARGET,
       targetId: namespaces.targetContainerID,
     }),
   }
+}
+
+function usersToCri(users: IDMapping | undefined): MessageInitShape<typeof UserNamespaceSchema> {
+  if (!users) return { mode: CriNamespaceMode.NODE }
+  return { mode: CriNamespaceMode.POD, uids: [mappingToCri(users)], gids: [mappingToCri(users)] }
+}
+
+function mappingToCri({ hostID, containerID, length }: IDMapping): MessageInitShape<typeof IDMappingSchema> {
+  return { hostId: hostID, containerId: containerID, length }
 }
 
 function profileToCri(profile: SecurityProfile): MessageInitShape<typeof SecurityProfileSchema> {
