@@ -158,7 +158,7 @@ function planField(name: string, field: Field, index: number, owner: string, len
     plan,
     owner,
     embeddings: embeddingsOf(field.protobuf?.within),
-    dropsZero: !lenient && !field.alwaysSerialized && !field.pointer,
+    dropsZero: !lenient && !field.alwaysSerialized && !field.pointer && !field.keepsEmpty,
     dropsNull: lenient && !field.nullable && field.default === undefined,
     zero: zeroOf(field, plan),
   }

@@ -73,6 +73,8 @@ export interface Conversion<
    * apiVersion. In place of the two above.
    */
   convert?(objects: readonly KubernetesObject[], apiVersion: string): Promise<readonly KubernetesObject[]>
+  /** What is refused in this version alone, beside what the strategy refuses. Both objects in the stored version. */
+  validate?(object: Stored, previous?: Stored): readonly FieldError[]
   /** Of custom resources, whose versions each have rules of their own: writes are handled in this version. */
   readonly own?: VersionRules<Served>
 }
@@ -96,7 +98,7 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   /** Defaults that the table cannot say as constants. Runs on every decoded object. Idempotent. */
   defaults?(object: Writable<T>): void
   /** Clears or sets what clients may not choose. Status is already removed for kinds that have the subresource. */
-  prepareForCreate?(object: Writable<T>, by: { readonly user: Requester }): void
+  prepareForCreate?(object: Writable<T>, by: Creation): void
   prepareForUpdate?(object: Writable<T>, previous: T): void
   /** Imports what validating this object takes and most clusters do without. Before `validate` and `validateUpdate`. */
   load?(object: T): Promise<void> | undefined
@@ -144,6 +146,12 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   graceSeconds?(object: T, requested: number | undefined): number
   /** Which propagation a DELETE means that names none. Default background. */
   readonly defaultPropagation?: 'Background' | 'Orphan' | 'Foreground'
+}
+
+/** Who creates an object, and how they are told what was made of it. */
+export interface Creation {
+  readonly user: Requester
+  warn(text: string): void
 }
 
 /** Who makes a request, for the few kinds that say it (CertificateSigningRequest). */

@@ -119,12 +119,17 @@ const typeMetaFields: Readonly<Record<string, Field>> = {
   apiVersion: { schema: scalars.string! },
 }
 
+/** Where upstream's defaults and validation tell an empty list from none. */
+const keepingEmpty: ReadonlySet<string> = new Set(['autoscaling.v2.HPAScalingRules.policies'])
+
 function fieldsOf(struct: FactStruct): Readonly<Record<string, Field>> {
   const fields: Record<string, Field> = struct.kind ? { ...typeMetaFields } : {}
   const [packageName] = splitName(struct.name)
   for (const fact of struct.fields) {
     if (fact.name === '~') Object.assign(fields, inlineFields(fact, packageName))
     else fields[fact.name] = fieldOf(fact, packageName)
+    if (keepingEmpty.has(`${struct.name}.${fact.name}`))
+      fields[fact.name] = { ...fields[fact.name]!, keepsEmpty: true }
   }
   return fields
 }

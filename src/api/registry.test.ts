@@ -22,7 +22,7 @@ function exercise({ strategy, columns = [], selectableFields }: ResourceDefiniti
   const defaulted = structuredClone(wanted)
   strategy.defaults?.(wanted)
   assert.deepEqual(wanted, defaulted, 'defaults are idempotent')
-  strategy.prepareForCreate?.(wanted, { user })
+  strategy.prepareForCreate?.(wanted, { user, warn: () => {} })
   strategy.validate?.(wanted)
   strategy.warnings?.(wanted)
   const next = fresh()

@@ -52,6 +52,21 @@ const refused: readonly (readonly [kind: string, object: object, ...faults: stri
     quotaOf({ scopeName: 'Mine', operator: 'Exists' }),
     'spec.scopeSelector.matchExpressions.scopeName: Invalid value: "Mine": unsupported scope',
   ],
+  ...['scaleUp', 'scaleDown'].map(
+    (direction) =>
+      [
+        'horizontalpodautoscalers.autoscaling',
+        {
+          metadata: { name: 'h' },
+          spec: {
+            maxReplicas: 1,
+            scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
+            behavior: { [direction]: { policies: [] } },
+          },
+        },
+        `spec.behavior.${direction}.policies: Required value: must specify at least one Policy`,
+      ] as const,
+  ),
   ['secrets', secretOf(''), `${redacted} unexpected end of JSON input`],
   ['secrets', secretOf('x'), `${redacted} invalid character 'x' looking for beginning of value`],
   [

@@ -379,7 +379,10 @@ test('certificate requests are checked, and say who asks', () => {
   }
   assert.deepEqual(faults(name, request), [])
   const made = decoded(name, request)
-  definitionOf(name).strategy.prepareForCreate?.(made, { user: { name: 'me', groups: ['us'] } })
+  definitionOf(name).strategy.prepareForCreate?.(made, {
+    user: { name: 'me', groups: ['us'] },
+    warn: () => {},
+  })
   const { spec } = made as { spec?: { username?: string; groups?: string[] } }
   assert.deepEqual([spec?.username, spec?.groups], ['me', ['us']])
   assert.deepEqual(

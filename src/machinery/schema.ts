@@ -88,6 +88,8 @@ export interface Field {
   readonly alwaysSerialized?: boolean
   /** The Go field is a pointer: a zero value that is set differs from an absent one. */
   readonly pointer?: boolean
+  /** An empty list that is set differs from an absent one, as Go's does from nil. */
+  readonly keepsEmpty?: boolean
   /** Strategic merge: `merge`, `replace`, `retainKeys`, or both of the last joined by a comma. */
   readonly patchStrategy?: string
   readonly patchMergeKey?: string

@@ -2,9 +2,9 @@ import type { Event } from '../generated/core.v1.ts'
 import { events } from '../generated/resources.ts'
 import type { Event as EventV1 } from '../generated/events.v1.ts'
 import { eventsV1 } from '../generated/resources.ts'
-import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
 import { column, nameColumn, timeSince, wide } from '../columns.ts'
 import type { Conversion, ResourceDefinition } from '../definition.ts'
+import { validateEvent, validateEventV1 } from './event-validation.ts'
 
 /** Events are forgotten after this long, as upstream's --event-ttl. */
 const ttlSeconds = 3600
@@ -15,7 +15,8 @@ export const eventDefinition: ResourceDefinition<Event> = {
   shortNames: ['ev'],
   ttlSeconds,
   alsoServedAs: [servedAsEventsV1()],
-  strategy: { allowCreateOnUpdate: true, validate: validateEvent, nameRule: 'dns1123Subdomain' },
+  // In the core group any name that fits into a URL will do.
+  strategy: { allowCreateOnUpdate: true, validate: validateEvent, nameRule: 'pathSegment' },
   columns: [
     column('Last Seen', 'Time since the event was last seen.', lastSeen),
     column('Type', 'Normal or Warning.', ({ type }) => type ?? ''),
@@ -79,20 +80,11 @@ function sourceText({ source, reportingComponent, reportingInstance }: Event): s
   return host ? `${component}, ${host}` : component
 }
 
-function validateEvent({ involvedObject, metadata }: Event): FieldError[] {
-  const namespace = involvedObject.namespace ?? ''
-  // Events about cluster-scoped objects live in the default namespace.
-  const expected = namespace === '' ? ['default', 'kube-system'] : [namespace]
-  const matches = expected.includes(metadata?.namespace ?? '')
-  return matches
-    ? []
-    : [invalid(path('involvedObject').child('namespace'), namespace, 'does not match event.namespace')]
-}
-
 /** The same events in events.k8s.io/v1, where some fields have other names. */
 function servedAsEventsV1(): Conversion<Event, EventV1> {
   return {
     resource: eventsV1,
+    validate: validateEventV1,
     fieldLabels: {
       reason: 'reason',
       'regarding.kind': 'involvedObject.kind',

@@ -110,7 +110,7 @@ export async function prepareNewObject(
   if (registry.tracksGeneration) metadata.generation = 1
   else delete metadata.generation
   registry.clearStatus(scope.served, object)
-  strategy.prepareForCreate?.(object, { user: scope.user })
+  strategy.prepareForCreate?.(object, { user: scope.user, warn: (text) => scope.warn(text) })
   undoing.claim(await hooks.beforeCreate?.(object, admission.dryRun))
 
   await strategy.load?.(object)
@@ -118,6 +118,7 @@ export async function prepareNewObject(
     ...metadataErrors(definition, metadata),
     ...finalizerErrors(definition, metadata),
     ...(strategy.validate?.(object) ?? []),
+    ...(scope.served.conversion?.validate?.(object) ?? []),
   ]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)
   for (const warning of strategy.warnings?.(object) ?? []) scope.warn(warning)

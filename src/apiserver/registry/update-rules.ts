@@ -24,7 +24,10 @@ export function objectRules(served: ServedResource): UpdateRules {
       raiseGeneration(served, object, previous)
     },
     validate(object, previous) {
-      const errors = strategy.validateUpdate?.(object, previous) ?? []
+      const errors = [
+        ...(strategy.validateUpdate?.(object, previous) ?? []),
+        ...(served.conversion?.validate?.(object, previous) ?? []),
+      ]
       if (strategy.validatesUpdateAlone) return errors
       return [...(strategy.validate?.(object) ?? []), ...errors]
     },

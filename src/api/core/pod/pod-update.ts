@@ -16,8 +16,7 @@ const maxInt32 = 2 ** 31 - 1
 /** What of a pod may change once it exists. Source: kubernetes pkg/apis/core/validation, ValidatePodUpdate. */
 export function validatePodUpdate(pod: Pod, previous: Pod): FieldError[] {
   const [spec, old] = [pod.spec!, previous.spec!]
-  // What was accepted by the rules of its time stays.
-  const errors = semanticEqual(spec, old) ? [] : validatePodParts(pod)
+  const errors = validatePodParts(pod)
   const annotations = path('metadata', 'annotations')
   errors.push(
     ...validatePodAnnotationsUpdate(pod.metadata?.annotations, previous.metadata?.annotations, annotations),

@@ -81,7 +81,6 @@ const cases: readonly (readonly [name: string, pod: Pod, warnings: readonly stri
       {
         'scheduler.alpha.kubernetes.io/critical-pod': '',
         'seccomp.security.alpha.kubernetes.io/pod': 'unconfined',
-        'container.apparmor.security.beta.kubernetes.io/c': 'unconfined',
       },
     ),
     [
@@ -89,8 +88,6 @@ const cases: readonly (readonly [name: string, pod: Pod, warnings: readonly stri
         '"priorityClassName" field instead',
       'metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: non-functional in v1.27+; use the ' +
         '"seccompProfile" field instead',
-      'metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the ' +
-        '"appArmorProfile" field instead',
     ],
   ],
   [
@@ -221,4 +218,18 @@ test('podTemplateWarnings says where the template stands', () => {
     'spec.template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be ' +
       'treated as 1',
   ])
+})
+
+test('podTemplateWarnings tells of AppArmor annotations in place of the field', () => {
+  const key = 'container.apparmor.security.beta.kubernetes.io/c'
+  const profile = { type: 'Unconfined' }
+  const warningsOf = (more: object) => {
+    const { spec } = aPod(more)
+    const template = { metadata: { annotations: { [key]: 'unconfined' } }, spec: spec! }
+    return podTemplateWarnings(template, path('template'))
+  }
+  assert.deepEqual(warningsOf({}), [
+    `template.metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`,
+  ])
+  assert.deepEqual(warningsOf({ securityContext: { appArmorProfile: profile } }), [])
 })

@@ -1,3 +1,4 @@
+import { appArmorAdvice, appArmorAnnotation } from './app-armor-annotations.ts'
 import { path, type FieldPath } from '../../../machinery/field-error.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import type { ObjectMeta } from '../../../machinery/meta.ts'
@@ -30,7 +31,12 @@ export function podWarnings({ metadata, spec }: Pod, previous?: Pod): string[] {
 
 export function podTemplateWarnings(template: PodTemplateSpec | undefined, at: FieldPath): string[] {
   if (!template?.spec) return []
-  return specWarnings(template.metadata, template.spec, at.child('metadata'), at.child('spec'))
+  const { metadata, spec } = template
+  const metadataAt = at.child('metadata')
+  return [
+    ...specWarnings(metadata, spec, metadataAt, at.child('spec')),
+    ...appArmorWarnings(metadata?.annotations ?? {}, spec, metadataAt.child('annotations')),
+  ]
 }
 
 /** A name that becomes part of names of hosts. */
@@ -61,7 +67,7 @@ function specWarnings(
     ...byteAmounts.flatMap((name) =>
       fractionalBytesWarnings(overhead?.[name], at.child('overhead').key(name)),
     ),
-    ...profileWarnings(metadata?.annotations ?? {}, spec, annotationsAt),
+    ...seccompWarnings(metadata?.annotations ?? {}, spec, annotationsAt),
   ]
   for (const [container, where] of visitContainers(spec, at)) {
     for (const name of byteAmounts) {
@@ -131,26 +137,28 @@ function annotationWarnings(annotations: Annotations, at: FieldPath): string[] {
 
 const seccompPod = 'seccomp.security.alpha.kubernetes.io/pod'
 const seccompContainer = 'container.seccomp.security.alpha.kubernetes.io/'
-const appArmorContainer = 'container.apparmor.security.beta.kubernetes.io/'
 
 /** Annotations in place of the fields that came after them. */
-function profileWarnings(annotations: Annotations, spec: PodSpec, at: FieldPath): string[] {
-  const seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead'
-  const appArmor = 'deprecated since v1.30; use the "appArmorProfile" field instead'
-  const { securityContext: pod } = spec
-  const tell = (key: string, message: string, isSaid: boolean) =>
+function seccompWarnings(annotations: Annotations, spec: PodSpec, at: FieldPath): string[] {
+  const message = 'non-functional in v1.27+; use the "seccompProfile" field instead'
+  const tell = (key: string, isSaid: boolean) =>
     annotations[key] === undefined || isSaid ? [] : [`${String(at.key(key))}: ${message}`]
   return [
-    ...tell(seccompPod, seccomp, pod?.seccompProfile !== undefined),
-    ...[...visitContainers(spec, at)].flatMap(([{ name, securityContext: own }]) => [
-      ...tell(seccompContainer + name, seccomp, own?.seccompProfile !== undefined),
-      ...tell(
-        appArmorContainer + name,
-        appArmor,
-        (own?.appArmorProfile ?? pod?.appArmorProfile) !== undefined,
-      ),
-    ]),
+    ...tell(seccompPod, spec.securityContext?.seccompProfile !== undefined),
+    ...[...visitContainers(spec, at)].flatMap(([{ name, securityContext }]) =>
+      tell(seccompContainer + name, securityContext?.seccompProfile !== undefined),
+    ),
   ]
+}
+
+/** Of templates; what a pod's author is told of it depends on what is made of the annotations. */
+function appArmorWarnings(annotations: Annotations, spec: PodSpec, at: FieldPath): string[] {
+  if (spec.securityContext?.appArmorProfile) return []
+  return [...visitContainers(spec, at)].flatMap(([{ name, securityContext }]) => {
+    const key = appArmorAnnotation + name
+    if (annotations[key] === undefined || securityContext?.appArmorProfile) return []
+    return [`${String(at.key(key))}: ${appArmorAdvice}`]
+  })
 }
 
 /** What stands in a list twice, or in vain. */

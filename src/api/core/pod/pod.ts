@@ -1,8 +1,10 @@
 import type { Writable } from '../../../machinery/meta.ts'
 import { formatTime } from '../../../machinery/time.ts'
-import type { ResourceDefinition } from '../../definition.ts'
-import type { Pod } from '../../generated/core.v1.ts'
+import type { Creation, ResourceDefinition } from '../../definition.ts'
+import type { Pod, PodStatus } from '../../generated/core.v1.ts'
 import { pods } from '../../generated/resources.ts'
+import { syncAppArmorAnnotations } from './app-armor-annotations.ts'
+import { mergeLabelKeys } from './label-keys.ts'
 import { podColumns } from './pod-columns.ts'
 import { defaultPod } from './pod-defaults.ts'
 import { validatePodStatusUpdate } from './pod-status-validation.ts'
@@ -28,6 +30,7 @@ export const podDefinition: ResourceDefinition<Pod> = {
         // A kubelet that refuses a pod leaves the class out, which is the pod's own for life.
         const qosClass = pod.status?.qosClass || previous.status?.qosClass
         pod.status = { ...pod.status, ...(qosClass && { qosClass }) }
+        keepObservedGenerations(pod.status, previous.status)
         // The kubelet's writes cannot take back a deletion that was asked for.
         delete pod.metadata?.deletionTimestamp
         if (previous.metadata?.deletionTimestamp)
@@ -54,7 +57,7 @@ export const podDefinition: ResourceDefinition<Pod> = {
   }),
 }
 
-function prepareForCreate(pod: Writable<Pod>): void {
+function prepareForCreate(pod: Writable<Pod>, { warn }: Creation): void {
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
   if (pod.spec?.schedulingGates?.length) {
     const lastTransitionTime = pod.metadata?.creationTimestamp ?? formatTime(0)
@@ -68,6 +71,20 @@ function prepareForCreate(pod: Writable<Pod>): void {
         lastTransitionTime,
       },
     ]
+  }
+  mergeLabelKeys(pod)
+  for (const warning of syncAppArmorAnnotations(pod)) warn(warning)
+}
+
+/** Those that do not know of observedGeneration leave what others wrote there. Of conditions of a type, in their order. */
+function keepObservedGenerations(status: Writable<PodStatus>, previous: PodStatus | undefined): void {
+  if (previous?.observedGeneration) status.observedGeneration ||= previous.observedGeneration
+  const known = new Map<string, (number | undefined)[]>()
+  for (const { type, observedGeneration } of previous?.conditions ?? [])
+    known.set(type, [...(known.get(type) ?? []), observedGeneration])
+  for (const condition of status.conditions ?? []) {
+    const before = known.get(condition.type)?.shift()
+    if (before) condition.observedGeneration ||= before
   }
 }
 

@@ -129,14 +129,13 @@ function matchLabelKeysErrors(
   if (keys.length === 0) return []
   const errors: FieldError[] = []
   if (!selector) errors.push(forbidden(at, 'must not be specified when labelSelector is not set'))
-  const selected = new Set([
-    ...Object.keys(selector?.matchLabels ?? {}),
-    ...(selector?.matchExpressions ?? []).map(({ key }) => key),
-  ])
-  for (const [index, key] of keys.entries()) {
-    errors.push(...validateLabelName(key, at.index(index)))
-    if (selected.has(key))
+  // What the keys stand for is in the selector already: a second mention is the author's own.
+  const selected = new Set(Object.keys(selector?.matchLabels ?? {}))
+  for (const { key } of selector?.matchExpressions ?? []) {
+    const index = keys.lastIndexOf(key)
+    if (index >= 0 && selected.has(key))
       errors.push(invalid(at.index(index), key, 'exists in both matchLabelKeys and labelSelector'))
+    selected.add(key)
   }
-  return errors
+  return [...keys.flatMap((key, index) => validateLabelName(key, at.index(index))), ...errors]
 }

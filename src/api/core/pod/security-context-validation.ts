@@ -139,7 +139,7 @@ function seccompErrors(profile: SeccompProfile | undefined, field: FieldPath): F
 const maxAppArmorProfileLength = 4095
 
 /** Source: ValidateAppArmorProfileField. */
-function appArmorErrors(profile: AppArmorProfile | undefined, field: FieldPath): FieldError[] {
+export function appArmorErrors(profile: AppArmorProfile | undefined, field: FieldPath): FieldError[] {
   if (!profile) return []
   const { type, localhostProfile } = profile
   const at = field.child('localhostProfile')
