@@ -75,9 +75,10 @@ export const bootstrapClusterRoles: Readonly<Record<string, BootstrapClusterRole
         write,
         'core',
         'replicationcontrollers replicationcontrollers/scale serviceaccounts services services/proxy ' +
-          'persistentvolumeclaims configmaps secrets events',
+          'persistentvolumeclaims configmaps secrets',
       ),
       rule('create', 'core', 'serviceaccounts/token'),
+      rule(write, 'core events.k8s.io', 'events'),
       rule(write, 'apps', workloads),
       rule(write, 'autoscaling', 'horizontalpodautoscalers'),
       rule(write, 'batch', 'jobs cronjobs'),
@@ -105,10 +106,11 @@ export const bootstrapClusterRoles: Readonly<Record<string, BootstrapClusterRole
       rule(
         read,
         'core',
-        'limitranges resourcequotas bindings events pods/status resourcequotas/status namespaces/status ' +
+        'limitranges resourcequotas bindings pods/status resourcequotas/status namespaces/status ' +
           'replicationcontrollers/status pods/log',
       ),
       rule(read, 'core', 'namespaces'),
+      rule(read, 'core events.k8s.io', 'events'),
       rule(read, 'discovery.k8s.io', 'endpointslices'),
       rule(
         read,
@@ -180,6 +182,7 @@ export const bootstrapClusterRoles: Readonly<Record<string, BootstrapClusterRole
       events,
       rule('create', 'coordination.k8s.io', 'leases'),
       rule('get list update watch', 'coordination.k8s.io', 'leases', 'kube-scheduler'),
+      rule(readWrite, 'coordination.k8s.io', 'leasecandidates'),
       rule(read, 'core', 'nodes'),
       rule(`${read} delete`, 'core', 'pods'),
       rule('create', 'core', 'pods/binding bindings'),

@@ -1,5 +1,5 @@
 import type { PolicyRule } from '../../../api/generated/rbac.v1.ts'
-import { read, rule } from './policy-rules.ts'
+import { events, read, rule } from './policy-rules.ts'
 
 /** What every kubelet may do, before the Node authoriser looks at pods. Also the cluster role system:node. */
 export const nodeRules: readonly PolicyRule[] = [
@@ -9,7 +9,7 @@ export const nodeRules: readonly PolicyRule[] = [
   rule(`create ${read}`, 'core', 'nodes'),
   rule('update patch', 'core', 'nodes/status'),
   rule('update patch', 'core', 'nodes'),
-  rule('create update patch', 'core', 'events'),
+  events,
   rule(read, 'core', 'pods'),
   rule('create delete', 'core', 'pods'),
   rule('update patch', 'core', 'pods/status'),

@@ -62,6 +62,26 @@ describe('reconcileBootstrapPolicy', () => {
     assert.equal(await may(job, ['system:serviceaccounts'], 'create', 'pods'), true)
   })
 
+  const rights = [
+    ['system:kube-scheduler', 'create', 'coordination.k8s.io', 'leasecandidates'],
+    ['system:aggregate-to-view', 'watch', 'events.k8s.io', 'events'],
+    ['system:aggregate-to-edit', 'patch', 'events.k8s.io', 'events'],
+    ['system:node', 'create', 'events.k8s.io', 'events'],
+    ['system:node', 'create', '', 'events'],
+  ] as const
+  for (const [name, verb, group, resource] of rights) {
+    it(`lets ${name} ${verb} ${resource} of ${group || 'core'}`, async () => {
+      const objects = memoryObjects()
+      await reconcileBootstrapPolicy(objects)
+      const rules = objects.get(clusterRoles, { name })?.rules ?? []
+      const isRight = rules.some(
+        ({ verbs, apiGroups, resources }) =>
+          verbs.includes(verb) && apiGroups?.includes(group) && resources?.includes(resource),
+      )
+      assert.ok(isRight)
+    })
+  }
+
   it('gives back what is missing and keeps what was added', async () => {
     const objects = memoryObjects()
     await reconcileBootstrapPolicy(objects)
