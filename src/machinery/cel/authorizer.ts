@@ -15,8 +15,8 @@ export type CelAuthorizationAttributes = {
   | {
       readonly isResourceRequest: true
       readonly group: string
-      /** `*`, as checks of CEL name no version. */
-      readonly version: string
+      /** Checks of CEL name no version. */
+      readonly version: '*'
       readonly resource: string
       readonly subresource: string
       readonly namespace: string
@@ -37,7 +37,6 @@ export interface CelDecision {
 /** What `authorizer.requestResource` checks. */
 export interface CelRequestResource {
   readonly group: string
-  readonly version: string
   readonly resource: string
   readonly subresource: string
   readonly namespace: string

@@ -234,7 +234,7 @@ test('CelProgram.evaluateAsync waits for the authorizer and asks it once', async
       "authorizer.requestResource.check('create').reason() == 'because'",
   )
   assert.ok(compilation.ok, compilation.ok ? '' : compilation.text)
-  const resource = { group: '', version: 'v1', resource: 'pods', subresource: '', namespace: 'b', name: 'c' }
+  const resource = { group: '', resource: 'pods', subresource: '', namespace: 'b', name: 'c' }
   const variables = { authorizer, 'authorizer.requestResource': requestResourceCheck(authorizer, resource) }
   // Three checks cost more than one call may.
   const outcome = await compilation.program.evaluateAsync(variables, new CelBudget(), {
@@ -258,7 +258,7 @@ test('CelProgram.evaluateAsync waits for the authorizer and asks it once', async
       isResourceRequest: false,
       path: '/healthz',
     },
-    { verb: 'create', isResourceRequest: true, ...resource },
+    { verb: 'create', isResourceRequest: true, version: '*', ...resource },
   ])
 })
 

@@ -30,7 +30,7 @@ export function admissionVariables(input: ExpressionInput): CelVariables {
   const { request: review } = admissionReview(request, version, 'v1')
   const { object: _object, oldObject: _oldObject, uid: _uid, ...rest } = review
   const authorizer = boundAuthorizer(input.authorizer, request.user)
-  const { group, version: apiVersion, resource } = rest.requestResource ?? {}
+  const { group, resource } = rest.requestResource ?? {}
   return {
     object: shownIn(version, request, 'object') ?? null,
     oldObject: shownIn(version, request, 'oldObject') ?? null,
@@ -40,7 +40,6 @@ export function admissionVariables(input: ExpressionInput): CelVariables {
     authorizer,
     'authorizer.requestResource': requestResourceCheck(authorizer, {
       group: group ?? '',
-      version: apiVersion ?? '',
       resource: resource ?? '',
       subresource: request.subresource,
       namespace: request.namespace,
@@ -74,8 +73,10 @@ function boundAuthorizer(authorizer: Authorizer, user: User): CelAuthorizer {
   }
 }
 
-function decisionOf({ type, reason }: Decision): CelDecision {
-  return { allowed: type === 'allow', reason }
+function decisionOf(decision: Decision): CelDecision {
+  const { type, reason } = decision
+  if (type === 'allow') return { allowed: true, reason }
+  return { allowed: false, reason, ...(decision.error && { error: decision.error.message }) }
 }
 
 function failedDecision(error: unknown): CelDecision {
@@ -94,9 +95,10 @@ function attributesOf(attributes: CelAuthorizationAttributes, requestor: User): 
   return { ...resource, user, path: '' }
 }
 
+/** As upstream makes it: an account that nobody has authenticated is not in `system:authenticated`. */
 function accountUser({ namespace, name }: { readonly namespace: string; readonly name: string }): User {
   return {
     name: `system:serviceaccount:${namespace}:${name}`,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
   }
 }

@@ -8,7 +8,6 @@ import { CelError } from '../error.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../validation/names.ts'
 import { structType } from '../types.ts'
 import { CelOpaque } from '../values/opaque.ts'
-import type { CelValue } from '../values/value.ts'
 import { memberFunction, type Library } from './function.ts'
 
 /** Source: k8s.io/apiserver/pkg/cel/library/authz.go. */
@@ -54,7 +53,14 @@ function ask(authorizer: CelAuthorizer, attributes: CelAuthorizationAttributes):
 
 type Account = CelAuthorizationAttributes['serviceAccount']
 
-abstract class Check extends CelOpaque {
+/** A value that only its functions look into. Two of them cannot even be compared. */
+abstract class FunctionsOnly extends CelOpaque {
+  override equals(): never {
+    throw new CelError('no such overload')
+  }
+}
+
+abstract class Check extends FunctionsOnly {
   readonly authorizer: CelAuthorizer
   readonly account: Account
 
@@ -62,10 +68,6 @@ abstract class Check extends CelOpaque {
     super()
     this.authorizer = authorizer
     this.account = account
-  }
-
-  override equals(other: CelValue): boolean {
-    return this === other
   }
 
   /** Of every question. */
@@ -114,17 +116,13 @@ export class ResourceCheck extends Check {
   }
 }
 
-class Decision extends CelOpaque {
+class Decision extends FunctionsOnly {
   override readonly type = decisionType
   readonly decision: CelDecision
 
   constructor(decision: CelDecision) {
     super()
     this.decision = decision
-  }
-
-  override equals(other: CelValue): boolean {
-    return this === other
   }
 }
 
@@ -138,15 +136,16 @@ function serviceAccount(
   return new CelAuthorizerValue(authorizer, { namespace, name })
 }
 
+const blank = /^\p{White_Space}*$/u
+
 function path(authorizer: CelAuthorizerValue, path: string): PathCheck {
-  if (path === '') throw new CelError('path must not be empty')
+  if (blank.test(path)) throw new CelError('path must not be empty')
   return new PathCheck(authorizer, path)
 }
 
 function resource({ authorizer, account, group }: GroupCheck, resource: string): ResourceCheck {
-  if (resource === '') throw new CelError('resource must not be empty')
-  const everything = { version: '*', subresource: '', namespace: '', name: '' }
-  return new ResourceCheck(authorizer, account, { group, resource, ...everything })
+  if (blank.test(resource)) throw new CelError('resource must not be empty')
+  return new ResourceCheck(authorizer, account, { group, resource, subresource: '', namespace: '', name: '' })
 }
 
 function checkPath(check: PathCheck, verb: string): Decision {
@@ -156,7 +155,7 @@ function checkPath(check: PathCheck, verb: string): Decision {
 
 function checkResource(check: ResourceCheck, verb: string): Decision {
   const { authorizer, who, resource } = check
-  return new Decision(ask(authorizer, { ...who, verb, isResourceRequest: true, ...resource }))
+  return new Decision(ask(authorizer, { ...who, verb, isResourceRequest: true, version: '*', ...resource }))
 }
 
 const authorizer = `${prefix}.Authorizer`
