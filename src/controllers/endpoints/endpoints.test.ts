@@ -5,6 +5,7 @@ import { endpoints, endpointSlices, nodes, pods, services } from '../../api/gene
 import { aPod } from '../testing/a-pod.ts'
 import { keys, runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { endpointsReconciler } from './endpoints.ts'
+import { truncated } from './plan-subsets.ts'
 import { endpointSliceReconciler } from './endpointslice.ts'
 import { endpointSliceMirroringReconciler } from './endpointslice-mirroring.ts'
 
@@ -175,6 +176,65 @@ void describe('endpointSliceReconciler', () => {
   })
 })
 
+void describe('truncated', () => {
+  const addresses = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ ip: `10.0.0.${index}` }))
+  const rows: readonly (readonly [
+    name: string,
+    counts: readonly (readonly [ready: number, notReady: number])[],
+    expected: readonly (readonly [ready: number, notReady: number])[],
+  ])[] = [
+    ['nothing while there is room', [[400, 600]], [[400, 600]]],
+    [
+      'ready addresses to their share, rounded up while there is room, and all that are not ready',
+      [
+        [500, 10],
+        [500, 0],
+        [500, 10],
+      ],
+      [
+        [334, 0],
+        [334, 0],
+        [332, 0],
+      ],
+    ],
+    [
+      'those alone that are not ready',
+      [
+        [700, 200],
+        [100, 400],
+      ],
+      [
+        [700, 67],
+        [100, 133],
+      ],
+    ],
+    [
+      'a subset of which nothing is left',
+      [
+        [1500, 0],
+        [0, 1],
+      ],
+      [[1000, 0]],
+    ],
+  ]
+  for (const [name, counts, expected] of rows) {
+    void it(`cuts ${name}`, () => {
+      const subsets = counts.map(([ready, notReady]) => ({
+        addresses: addresses(ready),
+        notReadyAddresses: addresses(notReady),
+      }))
+      assert.deepEqual(
+        truncated(subsets).map((subset) => [
+          subset.addresses?.length ?? 0,
+          subset.notReadyAddresses?.length ?? 0,
+        ]),
+        expected,
+      )
+    })
+  }
+})
+
 void describe('endpointsReconciler', () => {
   let harness: ReconcilerHarness
   afterEach(() => harness.stop())
@@ -224,7 +284,7 @@ void describe('endpointsReconciler', () => {
     assert.equal(metadata!.annotations!['endpoints.kubernetes.io/over-capacity'], 'truncated')
   })
 
-  void it('does not touch what users write for a service without a selector', async () => {
+  void it('does not touch what users write for a service without a selector, until that goes', async () => {
     harness = await runReconcilers([endpointsReconciler()], ({ client }) => {
       client.seed(endpoints, { metadata: { namespace: 'default', name: 'manual' }, subsets: [] })
       client.seed(endpoints, { metadata: { namespace: 'default', name: 'early' }, subsets: [] })
@@ -232,6 +292,40 @@ void describe('endpointsReconciler', () => {
     })
     assert.deepEqual(keys(await harness.all(endpoints)), ['default/early', 'default/manual'])
     assert.deepEqual(harness.client.calls, [])
+    await harness.client.delete(services, { namespace: 'default', name: 'manual' })
+    await harness.settle()
+    assert.deepEqual(keys(await harness.all(endpoints)), ['default/early'])
+  })
+
+  void it('has the first family of the service alone', async () => {
+    harness = await runReconcilers([endpointsReconciler()], ({ client }) => {
+      const onlyIpv6 = { ...aBackend('b', '10.1.0.2'), status: { ...aBackend('b', '10.1.0.2').status } }
+      client.seed(pods, aBackend('a', '10.1.0.1'), {
+        ...onlyIpv6,
+        status: { ...onlyIpv6.status, podIP: 'fd00::2', podIPs: [{ ip: 'fd00::2' }] },
+      })
+      client.seed(services, aService({ ipFamilies: ['IPv4', 'IPv6'] }))
+    })
+    const { subsets } = await harness.one(endpoints, 'default/web')
+    assert.deepEqual(
+      subsets!.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip)),
+      ['10.1.0.1'],
+    )
+  })
+
+  void it('follows the pods of a service that is on its way out', async () => {
+    const service = aService()
+    harness = await runReconcilers([endpointsReconciler()], ({ client }) => {
+      client.seed(pods, aBackend('a', '10.1.0.1'))
+      client.seed(services, {
+        ...service,
+        metadata: { ...service.metadata, finalizers: ['example.com/keep'] },
+      })
+    })
+    await harness.client.delete(services, { namespace: 'default', name: 'web' })
+    await harness.client.delete(pods, { namespace: 'default', name: 'a' }, { gracePeriodSeconds: 0 })
+    await harness.settle()
+    assert.deepEqual((await harness.one(endpoints, 'default/web')).subsets, [])
   })
 })
 

@@ -2,7 +2,6 @@ import type { Endpoints, Service } from '../../api/generated/core.v1.ts'
 import { endpoints, pods, services } from '../../api/generated/resources.ts'
 import { done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
-import { isDeleting } from '../../machinery/owner.ts'
 import { keyOf, parseKey } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { identityOf } from '../ownership/identity.ts'
@@ -38,10 +37,11 @@ export function endpointsReconciler(): Reconciler {
       const current = cache(endpoints).get(key)
       if (!service) {
         triggerTimes.forget(key)
-        if (current && isOurs(current)) await remove(key, context)
+        // What users wrote for the service goes with it, too.
+        if (current) await remove(key, context)
         return done
       }
-      if (isDeleting(service) || !service.spec?.selector || service.spec.type === 'ExternalName') return done
+      if (!service.spec?.selector || service.spec.type === 'ExternalName') return done
 
       const selected = cache(pods)
         .list(service.metadata?.namespace)

@@ -41,21 +41,28 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): readonly Endp
     }))
 }
 
-/** The subsets cut to what an Endpoints object may hold: ready addresses first, each subset its share. */
+/**
+ * The subsets cut to what an Endpoints object may hold: ready addresses first, each subset its share, rounded up while there
+ * is room.
+ */
 export function truncated(subsets: readonly EndpointSubset[]): readonly EndpointSubset[] {
   const total = (addresses: (subset: EndpointSubset) => readonly EndpointAddress[] | undefined) =>
     subsets.reduce((sum, subset) => sum + (addresses(subset)?.length ?? 0), 0)
   const ready = total(({ addresses }) => addresses)
   const notReady = total(({ notReadyAddresses }) => notReadyAddresses)
   if (ready + notReady <= maxAddresses) return subsets
-  const room = { ready: Math.min(ready, maxAddresses), notReady: Math.max(0, maxAddresses - ready) }
+  const cutsReady = ready > maxAddresses
+  const [all, room] = cutsReady ? [ready, maxAddresses] : [notReady, maxAddresses - ready]
+  let left = room
+  const take = (addresses: readonly EndpointAddress[]) => {
+    const kept = addresses.slice(0, Math.min(left, Math.ceil((addresses.length / all) * room)))
+    left -= kept.length
+    return kept
+  }
   return subsets
     .map(({ addresses = [], notReadyAddresses = [], ports }) => {
-      const keptReady = addresses.slice(0, share(addresses.length, ready, room.ready))
-      const keptNotReady = notReadyAddresses.slice(
-        0,
-        share(notReadyAddresses.length, notReady, room.notReady),
-      )
+      const keptReady = cutsReady ? take(addresses) : addresses
+      const keptNotReady = cutsReady ? [] : take(notReadyAddresses)
       return {
         ...(keptReady.length > 0 && { addresses: keptReady }),
         ...(keptNotReady.length > 0 && { notReadyAddresses: keptNotReady }),
@@ -63,10 +70,6 @@ export function truncated(subsets: readonly EndpointSubset[]): readonly Endpoint
       }
     })
     .filter(({ addresses, notReadyAddresses }) => addresses || notReadyAddresses)
-}
-
-function share(count: number, total: number, room: number): number {
-  return total === 0 ? 0 : Math.floor((count * room) / total)
 }
 
 function portsOf(pod: Pod, service: Service): readonly EndpointPort[] | undefined {
@@ -78,7 +81,11 @@ function portsOf(pod: Pod, service: Service): readonly EndpointPort[] | undefine
 }
 
 function addressOf(pod: Pod, service: Service): EndpointAddress | undefined {
-  const ip = familiesOf(service).flatMap((family) => addressesOf(pod, family))[0]
+  // Without families it is an old service: whatever the pod has will do.
+  const [family] = service.spec?.ipFamilies?.length ? familiesOf(service) : []
+  const ip = (
+    family ? addressesOf(pod, family) : familiesOf(service).flatMap((each) => addressesOf(pod, each))
+  )[0]
   if (!ip) return undefined
   const hostname = hostnameIn(pod, service)
   return {
