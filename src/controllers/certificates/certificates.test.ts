@@ -9,6 +9,7 @@ import { generateKeyPair } from '../../machinery/pki/key-pair.ts'
 import type { SubjectAlternativeNames } from '../../machinery/pki/subject-alternative-names.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { keys, runReconcilers } from '../testing/run-reconciler.ts'
+import { csrApprovingReconciler } from './csr-approving.ts'
 import { csrCleanerReconciler } from './csr-cleaner.ts'
 import { signRequest } from './sign-request.ts'
 
@@ -109,6 +110,26 @@ describe('signRequest', () => {
     const pem = signing.type === 'signed' ? signing.certificatePem : ''
     assert.equal(new X509Certificate(pem).validTo, old.certificate.validTo)
   })
+})
+
+it('csrApprovingReconciler asks again later whether who asks may be approved', async () => {
+  let isAllowed = false
+  const harness = await runReconcilers([csrApprovingReconciler], ({ client }) => {
+    client.seed(certificateSigningRequests, aRequest())
+    const create = client.create.bind(client)
+    Object.assign(client, {
+      create: async (...[resource, object, options]: Parameters<typeof create>) => ({
+        ...(await create(resource, object, options)),
+        ...(resource.resource === 'subjectaccessreviews' && { status: { allowed: isAllowed } }),
+      }),
+    })
+  })
+  const conditions = async () => (await harness.one(certificateSigningRequests, 'a')).status?.conditions
+  assert.equal(await conditions(), undefined)
+  isAllowed = true
+  await harness.pass(1000)
+  assert.equal((await conditions())?.[0]?.type, 'Approved')
+  await harness.stop()
 })
 
 it('csrCleanerReconciler deletes requests when nobody needs them any more', async () => {

@@ -40,7 +40,7 @@ export const csrApprovingReconciler: Reconciler = {
   queueName: 'certificate',
   watches: [on(certificateSigningRequests, (request) => [keyOf(request)])],
 
-  async reconcile(key, { client, cache, log }) {
+  async reconcile(key, { client, cache }) {
     const request = cache(certificateSigningRequests).get(key)
     if (!request || isIssued(request) || isDecided(request)) return done
     const content = parseCertificateRequest(requestPem(request))
@@ -54,10 +54,8 @@ export const csrApprovingReconciler: Reconciler = {
       }
     }
     if (tried.length > 0) {
-      log.warn('A certificate signing request was recognized, and its creator may not be approved', {
-        name: key,
-        recognizedAs: tried,
-      })
+      // Whoever asks may be allowed to later on.
+      throw new Error(`recognized as ${tried.join(', ')}, but its creator may not be approved`)
     }
     return done
   },

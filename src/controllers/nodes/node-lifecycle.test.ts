@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { Node, Pod, Taint, Toleration } from '../../api/generated/core.v1.ts'
 import { events, leases, nodes, pods } from '../../api/generated/resources.ts'
-import { formatMicroTime } from '../../machinery/time.ts'
+import { formatMicroTime, formatTime } from '../../machinery/time.ts'
 import { isReady } from '../pods/pod-state.ts'
 import { aPod } from '../testing/a-pod.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
@@ -159,6 +159,35 @@ void describe('nodeLifecycleReconciler', () => {
       'evictions_total{zone=":\0:z"} 1',
     ])
       assert.ok(text.includes(`node_collector_${line}`), text)
+  })
+
+  void it('counts no second eviction when the reason changes', async () => {
+    await start(aNode('a', { ready: 'False' }), aNode('b'))
+    await passWith(60, 'b')
+    assert.deepEqual(await taints('a'), ['unreachable:NoExecute', 'unreachable:NoSchedule'])
+    assert.match(harness.metrics.text(), /node_collector_evictions_total\{zone=":\0:z"\} 1\n/)
+  })
+
+  void it('gives every node time to report after all nodes seemed to fail at once', async () => {
+    await start(aNode('a', { ready: 'False' }), aNode('b', { ready: 'False' }))
+    await passWith(40, 'b')
+    await harness.edit(nodes, 'b', (node) => ({ ...node, status: aNode('b').status! }), 'status')
+    await passWith(40, 'b')
+    assert.equal((await ready('a')).status, 'False')
+    await passWith(20, 'b')
+    assert.equal((await ready('a')).status, 'Unknown')
+  })
+
+  void it('counts the minute of a node that never reported from when it was made', async () => {
+    harness = await runReconcilers([nodeLifecycleReconciler()], ({ client, clock }) => {
+      const { metadata } = aNode('a')
+      const creationTimestamp = formatTime(clock.now() - 50_000)
+      client.seed(nodes, { ...aNode('a', { ready: '' }), metadata: { ...metadata, creationTimestamp } })
+    })
+    await harness.pass(5_000)
+    assert.deepEqual((await harness.one(nodes, 'a')).status!.conditions, [])
+    await harness.pass(10_000)
+    assert.equal((await ready('a')).reason, 'NodeStatusNeverUpdated')
   })
 
   void it('gives a new node a minute to report', async () => {

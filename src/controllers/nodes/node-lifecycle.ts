@@ -4,7 +4,8 @@ import { leases, nodes, pods } from '../../api/generated/resources.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
-import { formatTime } from '../../machinery/time.ts'
+import type { Clock } from '../../machinery/clock.ts'
+import { formatTime, parseTime } from '../../machinery/time.ts'
 import { podCondition } from '../pods/pod-state.ts'
 import {
   hasNoExecute,
@@ -50,8 +51,10 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
   const healths = new Map<string, Health>()
   let measured: NodeMetrics | undefined
   let limiter: EvictionLimiter | undefined
+  let wasFullyDisrupted = false
 
-  function observe(node: Node, lease: Lease | undefined, nowMs: number): Health {
+  function observe(node: Node, lease: Lease | undefined, clock: Clock): Health {
+    const nowMs = clock.monotonic()
     const name = node.metadata?.name ?? ''
     const before = healths.get(name)
     const uid = node.metadata?.uid ?? ''
@@ -59,9 +62,17 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
     const renewal = lease?.spec?.renewTime ?? ''
     const isAlive =
       before?.uid !== uid || before.heartbeat !== heartbeat || (renewal !== '' && before.renewal !== renewal)
-    const health = { uid, heartbeat, renewal, seenMs: isAlive ? nowMs : before.seenMs }
+    const seenMs = isAlive ? nowMs - silentMs() : before.seenMs
+    const health = { uid, heartbeat, renewal, seenMs }
     healths.set(name, health)
     return health
+
+    /** A node that has never reported is silent since it was made. */
+    function silentMs(): number {
+      if (lease || nodeCondition(node, 'Ready')) return 0
+      const createdMs = parseTime(node.metadata?.creationTimestamp)
+      return createdMs === undefined ? 0 : Math.max(0, clock.now() - createdMs)
+    }
   }
 
   function deadlineMs(node: Node, { seenMs }: Health): number {
@@ -74,15 +85,25 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
     return health !== undefined && nowMs >= deadlineMs(node, health)
   }
 
-  /** Whether pods may be driven off a node that asks for it now. */
-  function mayEvict(node: Node, { cache, clock }: ReconcileContext): boolean {
+  /** The zones now, and whether all their nodes seem to fail at once; when that ends, all nodes get time to report again. */
+  function judgeZones({ cache, clock }: ReconcileContext) {
     const nowMs = clock.monotonic()
     const zones = countZones(cache(nodes).list(), zoneOf, (other) => isUnhealthy(other, nowMs))
     const states = [...zones.values()].map(({ total, unhealthy }) => zoneState(total, unhealthy))
-    if (states.length > 0 && states.every((state) => state === 'fullDisruption')) return false
+    const isFullyDisrupted = states.length > 0 && states.every((state) => state === 'fullDisruption')
+    if (wasFullyDisrupted && !isFullyDisrupted)
+      for (const [name, health] of healths) healths.set(name, { ...health, seenMs: nowMs })
+    wasFullyDisrupted = isFullyDisrupted
+    return { zones, isFullyDisrupted }
+  }
+
+  /** Whether pods may be driven off a node that asks for it now. */
+  function mayEvict(node: Node, context: ReconcileContext): boolean {
+    const { zones, isFullyDisrupted } = judgeZones(context)
+    if (isFullyDisrupted) return false
     if (hasNoExecute(node)) return true
     const { total, unhealthy } = zones.get(zoneOf(node)) ?? { total: 1, unhealthy: 1 }
-    limiter ??= createEvictionLimiter(clock)
+    limiter ??= createEvictionLimiter(context.clock)
     return limiter.tryTake(zoneOf(node), evictionRate(zoneState(total, unhealthy), total))
   }
 
@@ -126,7 +147,8 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
       }
       const labels = lackingLabels(cached)
       if (labels) await client.patch(nodes, { name }, { type: 'strategic', body: { metadata: { labels } } })
-      const health = observe(cached, cache(leases).get(`${leaseNamespace}/${name}`), clock.monotonic())
+      if (wasFullyDisrupted) judgeZones(context)
+      const health = observe(cached, cache(leases).get(`${leaseNamespace}/${name}`), clock)
       const overdue = clock.monotonic() >= deadlineMs(cached, health)
       const node = overdue ? await markUnknown(cached, context) : cached
       if (!node) return again(monitorGracePeriodMs)
@@ -140,8 +162,7 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
         const body = { metadata: { uid, resourceVersion }, spec: { taints } }
         await client.patch(nodes, { name }, { type: 'merge', body })
         const isDrivenOff = taints.some(({ effect, key }) => effect === 'NoExecute' && key === evicting)
-        const was = cached.spec?.taints?.some(({ effect, key }) => effect === 'NoExecute' && key === evicting)
-        if (isDrivenOff && !was) measured?.countEviction(zoneMetricLabel(cached))
+        if (isDrivenOff && !hasNoExecute(cached)) measured?.countEviction(zoneMetricLabel(cached))
       }
       measured?.observeUpdate((clock.monotonic() - startMs) / 1000)
       return again(isNodeReady(node) ? deadlineMs(cached, health) - clock.monotonic() : monitorPeriodMs)
@@ -154,9 +175,10 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
     const name = cached.metadata?.name ?? ''
     if (unknownConditions(cached, clock.now()) === cached.status?.conditions) return cached
     // The caches may be behind after a lost connection; a wrong verdict is worse than two requests.
+    const before = healths.get(name)
     const [node, lease] = await Promise.all([client.get(nodes, { name }), latestLease(name, context)])
-    const nowMs = clock.monotonic()
-    if (observe(node, lease, nowMs).seenMs === nowMs) return undefined
+    const { seenMs } = observe(node, lease, clock)
+    if (before && seenMs > before.seenMs) return undefined
 
     const conditions = unknownConditions(node, clock.now())
     if (conditions === node.status?.conditions) return node

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { afterEach, describe, it } from 'node:test'
+import type { ServiceAccount } from '../../api/generated/core.v1.ts'
 import { secrets, serviceAccounts } from '../../api/generated/resources.ts'
 import { parseToken, verifyToken } from '../../machinery/pki/json-web-token.ts'
 import { keys, runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
@@ -22,7 +23,7 @@ const text = (value: string | undefined) => Buffer.from(value ?? '', 'base64').t
 void describe('tokenSecretsReconciler', () => {
   let harness: ReconcilerHarness
   afterEach(() => harness.stop())
-  const start = async (secret = aSecret(), accounts = [account]) => {
+  const start = async (secret = aSecret(), accounts: readonly ServiceAccount[] = [account]) => {
     harness = await runReconcilers([tokenSecretsReconciler(sign, 'the authority')], ({ client }) => {
       for (const each of accounts) client.seed(serviceAccounts, each)
       client.seed(secrets, secret)
@@ -59,6 +60,17 @@ void describe('tokenSecretsReconciler', () => {
     const { data } = await harness.one(secrets, 'default/s')
     assert.equal(data!['token'], before)
     assert.equal(text(data!['ca.crt']), 'the authority')
+  })
+
+  void it('takes a secret that is gone off the list of its account, and no other', async () => {
+    const listed = { ...account, secrets: [{ name: 'other' }, { name: 's' }] }
+    const stranger = { metadata: { namespace: 'default', name: 'stranger' }, secrets: [{ name: 's' }] }
+    await start(aSecret(), [listed, stranger])
+    await harness.client.delete(secrets, { namespace: 'default', name: 's' })
+    await harness.settle()
+    const secretsOf = async (name: string) => (await harness.one(serviceAccounts, `default/${name}`)).secrets
+    assert.deepEqual(await secretsOf('robot'), [{ name: 'other' }])
+    assert.deepEqual(await secretsOf('stranger'), [{ name: 's' }])
   })
 
   void it('deletes a secret with its account', async () => {

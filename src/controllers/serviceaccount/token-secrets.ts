@@ -1,9 +1,10 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { Secret, ServiceAccount } from '../../api/generated/core.v1.ts'
 import { secrets, serviceAccounts } from '../../api/generated/resources.ts'
+import type { Client } from '../../client/client.ts'
 import { done, on, type Reconciler } from '../../client/reconciler.ts'
 import { signToken, tokenKeyId } from '../../machinery/pki/json-web-token.ts'
-import { keyOf } from '../../machinery/resource.ts'
+import { keyOf, parseKey, type ObjectName } from '../../machinery/resource.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
 import { identityOf } from '../ownership/identity.ts'
 
@@ -38,10 +39,13 @@ export function legacyTokenSigner(privateKeyPem: string): LegacyTokenSigner {
 }
 
 /**
- * Fills secrets of the type for service accounts' tokens, and deletes them with their account. Source:
+ * Fills secrets of the type for service accounts' tokens, deletes them with their account, and takes those that are gone off
+ * the account's list. Source:
  * kubernetes/pkg/controller/serviceaccount, tokens_controller.go.
  */
 export function tokenSecretsReconciler(sign: LegacyTokenSigner, rootCa: string | undefined): Reconciler {
+  /** The account that each secret was for: it lists the secret when that is gone. */
+  const accounts = new Map<string, { readonly name: string; readonly uid: string | undefined }>()
   return {
     name: 'serviceaccount-token',
     queueName: 'serviceaccount_tokens_secret',
@@ -61,8 +65,16 @@ export function tokenSecretsReconciler(sign: LegacyTokenSigner, rootCa: string |
 
     async reconcile(key, { cache, client }) {
       const cached = cache(secrets).get(key)
-      const name = cached?.metadata?.annotations?.[nameAnnotation]
-      if (!cached || !name || cached.metadata?.deletionTimestamp) return done
+      if (!cached) {
+        const account = accounts.get(key)
+        if (account) await removeReference(parseKey(key), account, client)
+        accounts.delete(key)
+        return done
+      }
+      const { [nameAnnotation]: name, [uidAnnotation]: uid } = cached.metadata?.annotations ?? {}
+      if (!name) return done
+      accounts.set(key, { name, uid })
+      if (cached.metadata?.deletionTimestamp) return done
       const target = identityOf(cached)
       try {
         // The cache may not know a new account yet, and its word is not enough to delete a secret.
@@ -82,6 +94,18 @@ export function tokenSecretsReconciler(sign: LegacyTokenSigner, rootCa: string |
       return done
     },
   }
+}
+
+async function removeReference(
+  { namespace = '', name }: ObjectName,
+  account: { readonly name: string; readonly uid: string | undefined },
+  client: Client,
+): Promise<void> {
+  const listing = await found(client.get(serviceAccounts, { namespace, name: account.name }))
+  if (!listing || (account.uid && account.uid !== listing.metadata?.uid)) return
+  const left = listing.secrets?.filter((secret) => secret.name !== name)
+  if (!left || left.length === listing.secrets?.length) return
+  await found(client.update(serviceAccounts, { ...listing, secrets: left }))
 }
 
 async function found<T>(reading: Promise<T>): Promise<T | undefined> {

@@ -123,6 +123,19 @@ const scenarios: readonly Scenario[] = [
     events: [/^VolumeMismatch: Cannot bind to requested volume "v": requested PV is too small$/],
   },
   {
+    name: 'refuses a named volume that is being deleted',
+    claims: [aClaim({ volumeName: 'v' })],
+    volumes: [
+      aVolume(
+        {},
+        { metadata: { name: 'v', deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['x/y'] } },
+      ),
+    ],
+    claim: 'Pending v ',
+    volume: 'Available / ',
+    events: [/^VolumeMismatch: Cannot bind to requested volume "v": the volume is marked for deletion "v"$/],
+  },
+  {
     name: 'refuses a named volume that is another claim’s',
     claims: [aClaim({ volumeName: 'v' })],
     volumes: [aVolume({ claimRef: claimRef('', 'other') })],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { persistentVolumeClaims, pods } from '../../api/generated/resources.ts'
+import { forbidden } from '../../machinery/status-errors.ts'
 import { aPod } from '../testing/a-pod.ts'
 import { keys, runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { ephemeralVolumeReconciler } from './ephemeral-volume.ts'
@@ -36,6 +37,17 @@ void describe('ephemeralVolumeReconciler', () => {
     assert.deepEqual(await harness.events(), [
       'FailedBinding: ephemeral volume scratch: PVC default/p-scratch was not created for pod default/p (pod is not owner)',
     ])
+  })
+
+  void it('says why it could not make a claim', async () => {
+    harness = await runReconcilers([ephemeralVolumeReconciler], ({ client }) => {
+      client.seed(pods, aUser())
+      client.onWrite = ({ resource }) => {
+        if (resource === 'persistentvolumeclaims') throw forbidden(persistentVolumeClaims, 'p-scratch', 'no')
+      }
+    })
+    const [said] = await harness.events()
+    assert.match(said!, /^FailedBinding: ephemeral volume scratch: create PVC p-scratch: .*forbidden: no$/)
   })
 
   void it('makes nothing for a pod that goes', async () => {

@@ -39,14 +39,17 @@ async function ensureClaim(
 ): Promise<void> {
   const name = ephemeralClaimName(pod.metadata?.name ?? '', volume.name)
   const namespace = pod.metadata?.namespace ?? ''
+  let failing = ''
   try {
     const claim = cache(persistentVolumeClaims).get(`${namespace}/${name}`)
-    if (!claim) await counted(client.create(persistentVolumeClaims, claimOf(pod, volume, name)), metrics)
-    else if (!isControlledBy(claim, pod))
+    if (!claim) {
+      failing = `create PVC ${name}: `
+      await counted(client.create(persistentVolumeClaims, claimOf(pod, volume, name)), metrics)
+    } else if (!isControlledBy(claim, pod))
       throw new Error(`PVC ${namespace}/${name} was not created for pod ${keyOf(pod)} (pod is not owner)`)
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error)
-    events.event(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${words}`)
+    events.event(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${failing}${words}`)
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { PersistentVolume } from '../../api/generated/core.v1.ts'
-import { persistentVolumeClaims, persistentVolumes } from '../../api/generated/resources.ts'
+import { events, persistentVolumeClaims, persistentVolumes } from '../../api/generated/resources.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { expandReconciler } from './expand.ts'
 
@@ -42,5 +42,15 @@ void describe('expandReconciler', () => {
     assert.deepEqual(await harness.events(), [
       'ExternalExpanding: waiting for an external controller to expand this PVC',
     ])
+  })
+
+  void it('warns of a volume for which there is no plugin', async () => {
+    harness = await run({ nfs: { server: 's', path: '/x' } }, 'd')
+    const [event, ...others] = await harness.all(events)
+    assert.equal(others.length, 0)
+    assert.deepEqual(
+      [event!.type, event!.reason, event!.message],
+      ['Warning', 'ExternalExpanding', 'waiting for an external controller to expand this PVC'],
+    )
   })
 })

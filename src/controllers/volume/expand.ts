@@ -31,14 +31,9 @@ export const expandReconciler: Reconciler = {
       await grow(claim, volume, context)
       return done
     }
-    if (volume.spec?.csi) {
-      const message = 'waiting for an external controller to expand this PVC'
-      events.event(claim, 'Normal', 'ExternalExpanding', message)
-    } else {
-      const message =
-        "didn't find a plugin capable of expanding the volume; waiting for an external controller to process this PVC"
-      events.event(claim, 'Warning', 'ExternalExpanding', message)
-    }
+    // Other volumes than those of CSI have nobody to expand them.
+    const type = volume.spec?.csi ? 'Normal' : 'Warning'
+    events.event(claim, type, 'ExternalExpanding', 'waiting for an external controller to expand this PVC')
     return done
   },
 }

@@ -108,7 +108,8 @@ function planProvision(className: string, storageClass: StorageClass | undefined
 
 /** Why a volume that a claim asks for by name does not do. */
 function whyUnsatisfied(claim: PersistentVolumeClaim, volume: PersistentVolume): string | undefined {
-  const { spec } = volume
+  const { spec, metadata } = volume
+  if (metadata?.deletionTimestamp) return `the volume is marked for deletion "${metadata.name}"`
   const requested = claim.spec?.resources?.requests?.['storage'] ?? '0'
   const capacity = spec?.capacity?.['storage'] ?? '0'
   if (compareQuantity(parseQuantity(capacity), parseQuantity(requested)) < 0)
