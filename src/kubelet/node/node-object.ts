@@ -1,5 +1,6 @@
 import type { ContainerImage, Node, NodeAddress, NodeCondition, Taint } from '../../api/generated/core.v1.ts'
 import { builtVersion } from '../../api/kubernetes-version.ts'
+import { formatQuantity, milliQuantityOf, quantityOf } from '../../machinery/quantity.ts'
 import { formatTime } from '../../machinery/time.ts'
 import type { Image, RuntimeStatus, RuntimeVersion } from '../runtime/runtime.ts'
 import type { NodePressure } from '../eviction/threshold.ts'
@@ -117,31 +118,39 @@ function declaredResources(capacity: Quantities, own: Quantities): Quantities {
 
 export function resourcesOf({ machine, maxPods, reserved }: NodeDescription) {
   const hugepages = Object.fromEntries(
-    Object.entries(machine.hugepages).map(([size, bytes]) => [`hugepages-${size}`, String(bytes)]),
+    Object.entries(machine.hugepages).map(([size, bytes]) => [`hugepages-${size}`, bytesText(bytes)]),
   )
   const hugeBytes = Object.values(machine.hugepages).reduce((sum, bytes) => sum + bytes, 0)
-  const milliCPU = machine.cpus * 1000 - reserved.milliCPU
   const memoryBytes = Math.max(0, machine.memoryBytes - reserved.memoryBytes - keptMemoryBytes - hugeBytes)
   return {
     capacity: {
-      cpu: String(machine.cpus),
-      'ephemeral-storage': `${Math.floor(machine.ephemeralStorageBytes / 1024)}Ki`,
+      cpu: countText(machine.cpus),
+      'ephemeral-storage': bytesText(machine.ephemeralStorageBytes),
       ...hugepages,
-      memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
-      pods: String(maxPods),
+      memory: bytesText(machine.memoryBytes),
+      pods: countText(maxPods),
     },
     allocatable: {
-      cpu: milliCPU % 1000 === 0 ? String(milliCPU / 1000) : `${milliCPU}m`,
-      'ephemeral-storage': String(Math.floor(machine.ephemeralStorageBytes * storageForPods)),
+      cpu: formatQuantity(milliQuantityOf(machine.cpus * 1000 - reserved.milliCPU)),
+      'ephemeral-storage': bytesText(machine.ephemeralStorageBytes * storageForPods),
       ...hugepages,
-      memory: `${Math.floor(memoryBytes / 1024)}Ki`,
-      pods: String(maxPods),
+      memory: bytesText(memoryBytes),
+      pods: countText(maxPods),
     },
   }
 }
 
+/** As the API server keeps it: another text of the same amount would be a change in every report. */
+function bytesText(bytes: number): string {
+  return formatQuantity(quantityOf(Math.floor(bytes), 'BinarySI'))
+}
+
+function countText(count: number): string {
+  return formatQuantity(quantityOf(count))
+}
+
 function amountsOf({ devices }: NodeState, of: 'capacity' | 'allocatable'): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(devices).map(([name, amounts]) => [name, String(amounts[of])]))
+  return Object.fromEntries(Object.entries(devices).map(([name, amounts]) => [name, countText(amounts[of])]))
 }
 
 function addressesOf({ addresses, name }: NodeDescription): readonly NodeAddress[] {
