@@ -24,7 +24,9 @@ describe('pods and the images they need', { skip: whyNoContainers() ?? false, co
     const busybox = { path: 'bin/busybox', content: await readFile('/usr/bin/busybox'), mode: 0o755 }
     const image = { name: 'team/app:1', files: [busybox], user: '1000' }
     registry = await startTestRegistry(image, credentials)
-    await world.containerd.import({ ...image, name: 'k8ts.test/user:1' })
+    // Not the same image under another name: what was pulled by the one would not be free by the other.
+    const other = { path: 'etc/other', content: Buffer.from('other'), mode: 0o644 }
+    await world.containerd.import({ ...image, name: 'k8ts.test/user:1', files: [busybox, other] })
     await world.kubelet.start()
     await world.kubelet.client.create(secrets, pullSecret('good', credentials))
     await world.kubelet.client.create(secrets, pullSecret('wrong', 'joe:guess'))
@@ -87,6 +89,38 @@ describe('pods and the images they need', { skip: whyNoContainers() ?? false, co
     await world.kubelet.waitFor('second', (pod) => waitingReason(pod) === 'ErrImagePull')
     await world.remove('first')
     await world.remove('second')
+  })
+
+  it('gives a private image that is here only to pods that could pull it', async () => {
+    const image = `${registry.host}/team/app:1`
+    const having = (imagePullPolicy: 'IfNotPresent' | 'Never', ...names: string[]) => {
+      const spec = pulling(image, ...names)
+      return { ...spec, containers: spec.containers.map((container) => ({ ...container, imagePullPolicy })) }
+    }
+    await world.create('owner', pulling(image, 'good'))
+    await world.kubelet.waitFor('owner', hasEnded)
+    await world.kubelet.client.create(secrets, pullSecret('same', credentials))
+    const rows = [
+      ['without', having('IfNotPresent'), 'ErrImagePull'],
+      ['without-never', having('Never'), 'ErrImageNeverPull'],
+      ['guessing', having('IfNotPresent', 'wrong'), 'ErrImagePull'],
+    ] as const
+    for (const [name, spec, reason] of rows) {
+      await world.create(name, spec)
+      await world.kubelet.waitFor(name, (pod) => waitingReason(pod) === reason)
+      await world.remove(name)
+    }
+    for (const [name, spec] of [
+      ['with', having('IfNotPresent', 'good')],
+      ['with-never', having('Never', 'same')],
+    ] as const) {
+      await world.create(name, spec)
+      assert.equal((await world.kubelet.waitFor(name, hasEnded)).status?.phase, 'Succeeded')
+      const reasons = (await world.kubelet.eventsOf(name)).map(({ reason }) => reason)
+      assert.ok(!reasons.includes('Pulling'), reasons.join())
+      await world.remove(name)
+    }
+    await world.remove('owner')
   })
 
   it('keeps user and seccomp profile at every start (CVE-2019-11245, CVE-2023-2431)', async () => {

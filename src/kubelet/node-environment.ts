@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { ComponentContext } from '../client/component.ts'
 import { quantityValue } from '../machinery/quantity.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
+import { noPullRecords, openPullRecords, type PullRecords } from './images/pull-records.ts'
+import { defaultVerificationPolicy, verificationPolicy } from './images/verification-policy.ts'
 import { resourcesOf, type NodeDescription } from './node/node-object.ts'
 import type { KubeletOptions, RuntimeChoice } from './options.ts'
 import type { KubeletPaths } from './pods/services.ts'
@@ -81,6 +83,24 @@ export async function openUsers(
   const range = await findRange(idsPerPod)
   checkRange(range, idsPerPod, options.maxPods ?? 110)
   return await openUserNamespaces({ rootDirectory, range, idsPerPod, handlers })
+}
+
+/** Who may have which images; where pods touch nothing of this machine, all may have all. */
+export async function openRecords(
+  runtime: ContainerRuntime,
+  { imageVerification = {} }: KubeletOptions,
+  { rootDirectory }: KubeletPaths,
+  { clock, log }: ComponentContext,
+): Promise<PullRecords> {
+  if (!runtime.usesHost) return noPullRecords
+  const { policy = defaultVerificationPolicy, allowlist = [] } = imageVerification
+  return await openPullRecords({
+    rootDirectory,
+    policy: verificationPolicy(policy, allowlist),
+    images: () => runtime.listImages(),
+    clock,
+    log,
+  })
 }
 
 export async function setUpCgroups(

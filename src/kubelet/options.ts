@@ -1,6 +1,7 @@
 import type { Taint } from '../api/generated/core.v1.ts'
 import type { KubeletConfiguration } from './configuration/configuration-kind.ts'
 import type { Readings } from './eviction/threshold.ts'
+import type { VerificationPolicyName } from './images/verification-policy.ts'
 import type { CNIOptions } from './network/cni-config.ts'
 import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
@@ -53,6 +54,10 @@ export interface KubeletOptions {
   readonly eviction?: EvictionSettings
   /** When images that no container has are removed. */
   readonly imageCollection?: ImageCollectionSettings
+  /** Images that are pulled at a time, at most. Default any number. */
+  readonly maxParallelImagePulls?: number
+  /** Which pods must have credentials for images that are on the node already. */
+  readonly imageVerification?: ImageVerificationSettings
   /** Kept from pods: thousandths of a CPU, bytes. Default nothing. */
   readonly reserved?: { readonly milliCPU?: number; readonly memoryBytes?: number }
   /** Writes a CNI configuration when the node is given its pod CIDR. Default: somebody else does. */
@@ -84,6 +89,14 @@ export interface EvictionSettings {
   readonly evictionMaxPodGracePeriod?: number
   /** Instead of what this machine says. */
   readonly read?: () => Promise<Readings>
+}
+
+/** As KubeletConfiguration's imagePullCredentialsVerificationPolicy and preloadedImagesVerificationAllowlist. */
+export interface ImageVerificationSettings {
+  /** Default `NeverVerifyPreloadedImages`. */
+  readonly policy?: VerificationPolicyName
+  /** For `NeverVerifyAllowlistedImages`. */
+  readonly allowlist?: readonly string[]
 }
 
 export interface ShutdownSettings {

@@ -15,6 +15,7 @@ import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
 import { keyOf } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
+import { defined } from './configuration/defined.ts'
 import { kubeletConfiguration } from './configuration/describe-options.ts'
 import { noPodResources } from './devices/pod-resources.ts'
 import type { RunningDevices } from './devices/start-devices.ts'
@@ -27,6 +28,7 @@ import { parseResolvConf } from './network/dns.ts'
 import { followPodCIDRs } from './network/pod-cidrs.ts'
 import {
   describeNode,
+  openRecords,
   openRuntime,
   openUsers,
   pathsOf,
@@ -102,6 +104,7 @@ export async function startKubelet(
   const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
   const users = await openUsers(runtime, options, paths, () => monitor.status?.handlers)
+  const pullRecords = await openRecords(runtime, options, paths, context)
   const podInformer = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` })
   const nodeInformer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` })
   const serviceInformer = informers.informer(serviceResource)
@@ -215,7 +218,12 @@ export async function startKubelet(
     recorder,
     volumes,
     mounter: systemMounter,
-    images: createImagePuller(runtime, clock),
+    images: createImagePuller({
+      runtime,
+      clock,
+      records: pullRecords,
+      ...defined({ maxParallelPulls: options.maxParallelImagePulls }),
+    }),
     cgroups,
     users,
     resources: devices?.resources ?? noPodResources,
@@ -420,6 +428,7 @@ export async function startKubelet(
       rootDirectory: paths.rootDirectory,
       eviction: options.eviction ?? {},
       images: options.imageCollection ?? {},
+      pullRecords,
       onChange: () => reporter.changed(),
     })
   })()

@@ -42,6 +42,10 @@ export interface KubeletConfiguration {
   readonly imageMaximumGCAge?: string
   readonly imageGCHighThresholdPercent?: number
   readonly imageGCLowThresholdPercent?: number
+  readonly imagePullCredentialsVerificationPolicy?: string
+  readonly preloadedImagesVerificationAllowlist?: readonly string[]
+  readonly serializeImagePulls?: boolean
+  readonly maxParallelImagePulls?: number
   readonly cgroupRoot?: string
   readonly maxPods?: number
   readonly podCIDR?: string
@@ -97,6 +101,10 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   imageMaximumGCAge: duration,
   imageGCHighThresholdPercent: optional(integer),
   imageGCLowThresholdPercent: optional(integer),
+  imagePullCredentialsVerificationPolicy: text,
+  preloadedImagesVerificationAllowlist: listOf(text),
+  serializeImagePulls: optional(flag),
+  maxParallelImagePulls: optional(integer),
   cgroupRoot: text,
   maxPods: optional(integer),
   podCIDR: text,
@@ -143,8 +151,6 @@ export const fixedFields: FixedFields = {
   serverTLSBootstrap: [flag, true],
   registryPullQPS: [optional(integer), 5],
   registryBurst: [integer, 10],
-  imagePullCredentialsVerificationPolicy: [text, 'NeverVerify'],
-  preloadedImagesVerificationAllowlist: [listOf(text), []],
   eventRecordQPS: [optional(integer), 50],
   eventBurst: [integer, 100],
   enableDebuggingHandlers: [optional(flag), true],
@@ -180,8 +186,6 @@ export const fixedFields: FixedFields = {
   contentType: [text, 'application/json'],
   kubeAPIQPS: [optional(integer), 50],
   kubeAPIBurst: [integer, 100],
-  serializeImagePulls: [optional(flag), false],
-  maxParallelImagePulls: [optional(integer), 0],
   podsPerCore: [integer, 0],
   enableControllerAttachDetach: [optional(flag), true],
   protectKernelDefaults: [flag, false],

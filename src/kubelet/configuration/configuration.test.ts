@@ -107,6 +107,23 @@ test('readConfiguration names every mistake', () => {
       'enableSystemLogHandler: false\nenableSystemLogQuery: true',
       /^enableSystemLogQuery: Forbidden: enableSystemLogHandler is required for enableSystemLogQuery$/,
     ],
+    [
+      'userNamespaces: {idsPerPod: 1000}',
+      /^userNamespaces.idsPerPod: Invalid value: 1000: must be a multiple/,
+    ],
+    ['maxParallelImagePulls: 0', /^maxParallelImagePulls: Invalid value: 0: must be a positive number$/],
+    [
+      'serializeImagePulls: true\nmaxParallelImagePulls: 2',
+      /^maxParallelImagePulls: Invalid value: 2: cannot be larger than 1 unless serializeImagePulls is false$/,
+    ],
+    [
+      'imagePullCredentialsVerificationPolicy: Sometimes',
+      /^imagePullCredentialsVerificationPolicy: Unsupported value: "Sometimes": supported values: /,
+    ],
+    [
+      'preloadedImagesVerificationAllowlist: [a.example/a]',
+      /^preloadedImagesVerificationAllowlist: Forbidden/,
+    ],
     ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
   ]
   for (const [body, message] of rows) assert.throws(() => read(body), { message }, body)
@@ -121,6 +138,24 @@ test('readConfiguration tells how long pods have when the node goes down', () =>
   ])
   const own = [{ priority: 5, shutdownGracePeriodSeconds: 7 }]
   assert.deepEqual(periodsOf(`shutdownGracePeriodByPodPriority: ${JSON.stringify(own)}`), own)
+})
+
+test('readConfiguration tells how images are pulled, and who may have them', () => {
+  const { options } = read(`
+serializeImagePulls: false
+maxParallelImagePulls: 3
+imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages
+preloadedImagesVerificationAllowlist: [registry.example/*]
+userNamespaces: {idsPerPod: 131072}
+`)
+  assert.equal(options.maxParallelImagePulls, 3)
+  assert.equal(options.userNamespaceIDsPerPod, 131_072)
+  assert.deepEqual(options.imageVerification, {
+    policy: 'NeverVerifyAllowlistedImages',
+    allowlist: ['registry.example/*'],
+  })
+  assert.equal(read('serializeImagePulls: true').options.maxParallelImagePulls, 1)
+  assert.equal(read('').options.maxParallelImagePulls, undefined)
 })
 
 test('readConfiguration refuses what the caller refuses, with its reason', () => {

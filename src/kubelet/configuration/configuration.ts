@@ -2,6 +2,7 @@ import { decodeConfiguration } from '../../api/configuration/decode-configuratio
 import { parseDuration } from '../../machinery/duration.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
+import type { VerificationPolicyName } from '../images/verification-policy.ts'
 import type { EvictionSettings, ImageCollectionSettings, KubeletOptions } from '../options.ts'
 import { periodsOf } from '../shutdown/shutdown-groups.ts'
 import { defined } from './defined.ts'
@@ -60,6 +61,8 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     reserved: reservedOf(configuration),
     eviction: evictionOf(configuration),
     imageCollection: imageCollectionOf(configuration),
+    maxParallelImagePulls: configuration.serializeImagePulls ? 1 : configuration.maxParallelImagePulls,
+    imageVerification: imageVerificationOf(configuration),
     shutdown: shutdownOf(configuration),
     maxContainerRestartPeriodMs: durationOf(configuration.crashLoopBackOff?.maxContainerRestartPeriod),
     configuration,
@@ -127,6 +130,12 @@ function imageCollectionOf(configuration: KubeletConfiguration): ImageCollection
     imageMinimumGCAgeMs: durationOf(configuration.imageMinimumGCAge),
     imageMaximumGCAgeMs: durationOf(configuration.imageMaximumGCAge),
   })
+}
+
+function imageVerificationOf(configuration: KubeletConfiguration): KubeletOptions['imageVerification'] {
+  const policy = configuration.imagePullCredentialsVerificationPolicy as VerificationPolicyName | undefined
+  if (!policy) return undefined
+  return { policy, allowlist: configuration.preloadedImagesVerificationAllowlist ?? [] }
 }
 
 function mapped<From, To>(value: From | undefined, map: (value: From) => To): To | undefined {

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../machinery/duration.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
+import { defaultVerificationPolicy } from '../images/verification-policy.ts'
 import type { KubeletOptions } from '../options.ts'
 import { idsUnit } from '../user-namespaces/id-range.ts'
 import { fixedFields } from './configuration-kind.ts'
@@ -34,6 +35,8 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     imageMaximumGCAge: formatDuration(images.imageMaximumGCAgeMs ?? 0),
     imageGCHighThresholdPercent: images.imageGCHighThresholdPercent ?? 85,
     imageGCLowThresholdPercent: images.imageGCLowThresholdPercent ?? 80,
+    imagePullCredentialsVerificationPolicy: options.imageVerification?.policy ?? defaultVerificationPolicy,
+    serializeImagePulls: options.maxParallelImagePulls === 1,
     evictionHard: eviction.evictionHard ?? defaultHardThresholds,
     evictionPressureTransitionPeriod: formatDuration(eviction.evictionPressureTransitionPeriodMs ?? 300_000),
     ...(options.podCIDRs && { podCIDR: options.podCIDRs.join(',') }),

@@ -1,7 +1,15 @@
 import { fixedFieldErrors, isUnset } from '../../api/configuration/fixed-fields.ts'
-import { forbidden, invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import {
+  forbidden,
+  invalid,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+} from '../../machinery/field-error.ts'
 import { parseDuration } from '../../machinery/duration.ts'
 import { isSignal, parseAmount } from '../eviction/threshold.ts'
+import { allowlistProblem, verificationPolicies } from '../images/verification-policy.ts'
 import { idsUnit } from '../user-namespaces/id-range.ts'
 import { fixedFields, type KubeletConfiguration } from './configuration-kind.ts'
 
@@ -116,6 +124,36 @@ function imageErrors(configuration: KubeletConfiguration): FieldError[] {
     errors.push(
       invalid('imageGCLowThresholdPercent', low, `must be less than imageGCHighThresholdPercent ${high}`),
     )
+  }
+  return [...errors, ...pullErrors(configuration)]
+}
+
+function pullErrors(configuration: KubeletConfiguration): FieldError[] {
+  const { serializeImagePulls, maxParallelImagePulls: parallel } = configuration
+  const {
+    imagePullCredentialsVerificationPolicy: policy,
+    preloadedImagesVerificationAllowlist: allowlist = [],
+  } = configuration
+  const errors: FieldError[] = []
+  if (parallel !== undefined && parallel < 1) {
+    errors.push(invalid('maxParallelImagePulls', parallel, 'must be a positive number'))
+  }
+  if (serializeImagePulls && parallel !== undefined && parallel > 1) {
+    const detail = 'cannot be larger than 1 unless serializeImagePulls is false'
+    errors.push(invalid('maxParallelImagePulls', parallel, detail))
+  }
+  if (policy && !verificationPolicies.some((name) => name === policy)) {
+    errors.push(notSupported('imagePullCredentialsVerificationPolicy', policy, verificationPolicies))
+  }
+  if (allowlist.length > 0 && policy !== 'NeverVerifyAllowlistedImages') {
+    const detail =
+      'can only be set when imagePullCredentialsVerificationPolicy is "NeverVerifyAllowlistedImages"'
+    errors.push(forbidden('preloadedImagesVerificationAllowlist', detail))
+  }
+  for (const [index, pattern] of allowlist.entries()) {
+    const problem = allowlistProblem(pattern)
+    const at = path('preloadedImagesVerificationAllowlist').index(index)
+    if (problem !== undefined) errors.push(invalid(at, pattern, problem))
   }
   return errors
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { defined } from '../configuration/defined.ts'
 import { createImageCollector } from '../images/image-collector.ts'
+import type { PullRecords } from '../images/pull-records.ts'
 import { namesOf } from '../../machinery/image-reference.ts'
 import type { EvictionSettings, ImageCollectionSettings } from '../options.ts'
 import type { Observer } from '../pods/observer.ts'
@@ -25,6 +26,7 @@ export interface NodeGuardOptions {
   readonly rootDirectory: string
   readonly eviction: EvictionSettings
   readonly images: ImageCollectionSettings
+  readonly pullRecords: PullRecords
   readonly onChange: () => void
 }
 
@@ -36,6 +38,7 @@ export function guardNode(options: NodeGuardOptions): EvictionManager {
     runtime,
     clock,
     log,
+    onImages: (imageIDs, atMs) => options.pullRecords.prune(imageIDs, atMs),
     used: () => new Set([...usedImages(observer), ...volumeImages(manager.pods())]),
     async filesystem() {
       if (!isReal) return undefined

@@ -1,6 +1,14 @@
+import { createHash } from 'node:crypto'
 import type { Secret } from '../../api/generated/core.v1.ts'
 import type { RegistryAuth } from '../runtime/runtime.ts'
 import { parseImageReference } from '../../machinery/image-reference.ts'
+import type { PullSecret } from './pull-records.ts'
+
+/** Credentials, and where they are from. */
+export interface PullCredentials {
+  readonly auth: RegistryAuth
+  readonly secret: PullSecret
+}
 
 interface Entry {
   readonly username?: string
@@ -14,18 +22,27 @@ interface Entry {
  * What the pull secrets of a pod say for an image, best match first: the longest registry path that is a prefix of the
  * image's name. Host names may hold `*` for one label. Types kubernetes.io/dockerconfigjson and dockercfg.
  */
-export function credentialsFor(image: string, secrets: readonly Secret[]): readonly RegistryAuth[] {
+export function credentialsFor(image: string, secrets: readonly Secret[]): readonly PullCredentials[] {
   const reference = parseImageReference(image)
   if (reference === undefined) return []
   const name = `${reference.registry}/${reference.repository}`
-  const matches: { readonly location: string; readonly auth: RegistryAuth }[] = []
+  const matches: { readonly location: string; readonly credentials: PullCredentials }[] = []
   for (const secret of secrets) {
     for (const [location, entry] of Object.entries(entriesOf(secret))) {
       const target = normalize(location)
-      if (covers(target, name)) matches.push({ location: target, auth: authOf(entry) })
+      if (!covers(target, name)) continue
+      const auth = authOf(entry)
+      matches.push({ location: target, credentials: { auth, secret: pullSecretOf(secret, auth) } })
     }
   }
-  return matches.sort((a, b) => b.location.length - a.location.length).map(({ auth }) => auth)
+  return matches.sort((a, b) => b.location.length - a.location.length).map(({ credentials }) => credentials)
+}
+
+/** A hash instead of what the secret says: it is written down. */
+function pullSecretOf({ metadata }: Secret, auth: RegistryAuth): PullSecret {
+  const { uid = '', namespace = '', name = '' } = metadata ?? {}
+  const credentialHash = createHash('sha256').update(JSON.stringify(auth)).digest('hex')
+  return { uid, namespace, name, credentialHash }
 }
 
 function entriesOf(secret: Secret): Readonly<Record<string, Entry>> {

@@ -8,6 +8,8 @@ export interface ImageCollectorOptions {
   readonly log: Logger
   /** Images of all containers there are, by whatever name. */
   readonly used: () => ReadonlySet<string>
+  /** Told of all images that there are, as of when. */
+  readonly onImages?: (imageIDs: ReadonlySet<string>, atMs: number) => Promise<void>
   /** Bytes of the file system that images are on; undefined when it cannot be told. */
   readonly filesystem: () => Promise<{ readonly available: number; readonly capacity: number } | undefined>
   /** Used in percent: above the first, images are removed until it is below the second. Default 85 and 80. */
@@ -47,10 +49,12 @@ export function createImageCollector(options: ImageCollectorOptions): ImageColle
 
   /** Learns which images there are, and which are used. Resolves with the unused ones, the longest unused first. */
   async function detect(): Promise<readonly { readonly image: Image; readonly record: Record }[]> {
+    const askedAtMs = clock.now()
     const images = await runtime.listImages()
     const used = options.used()
     const now = clock.now()
     const present = new Set(images.map(({ id }) => id))
+    await options.onImages?.(present, askedAtMs)
     for (const id of records.keys()) if (!present.has(id)) records.delete(id)
     const unused: { image: Image; record: Record }[] = []
     for (const image of images) {

@@ -5,6 +5,8 @@ import { containerBackoff, nextBackoff, retryAt, type Backoff } from '../pods/ba
 import type { NamedContainer, PodEvents } from '../pods/events.ts'
 import type { ContainerRuntime, Image, SandboxConfig } from '../runtime/runtime.ts'
 import { credentialsFor } from './credentials.ts'
+import { createPullQueue } from './pull-queue.ts'
+import { noPullRecords, type PullRecords } from './pull-records.ts'
 import { withDefaultTag } from '../../machinery/image-reference.ts'
 
 /** No image to start a container from. `reason` is the waiting reason of the container's status. */
@@ -50,7 +52,18 @@ export interface ImagePuller {
   forget(podUID: string): void
 }
 
-export function createImagePuller(runtime: ContainerRuntime, clock: Clock): ImagePuller {
+export interface ImagePullerOptions {
+  readonly runtime: ContainerRuntime
+  readonly clock: Clock
+  /** Default: every pod may have every image that is here. */
+  readonly records?: PullRecords
+  /** Images that are pulled at a time, at most. Default any number. */
+  readonly maxParallelPulls?: number
+}
+
+export function createImagePuller(options: ImagePullerOptions): ImagePuller {
+  const { runtime, clock, records = noPullRecords, maxParallelPulls = Infinity } = options
+  const inQueue = createPullQueue(maxParallelPulls)
   const backoffs = new Map<string, Map<string, Backoff>>()
 
   async function pull(request: ImageRequest, image: string): Promise<string> {
@@ -59,13 +72,14 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock): Imag
     events.normal('Pulling', `Pulling image "${asked}"`, named)
     const startedAt = clock.monotonic()
     try {
-      const ref = await pullWithCredentials(request, image, sandbox)
-      const took = formatDuration(Math.round(clock.monotonic() - startedAt))
+      const { ref, pullMs } = await pullWithCredentials(request, image, sandbox)
+      const took = formatDuration(Math.round(pullMs))
+      const tookAll = formatDuration(Math.round(clock.monotonic() - startedAt))
       const size = (await runtime.imageStatus({ image: ref }))?.sizeBytes ?? 0
       backoffs.get(podUID)?.delete(asked)
       events.normal(
         'Pulled',
-        `Successfully pulled image "${asked}" in ${took} (${took} including waiting). Image size: ${size} bytes.`,
+        `Successfully pulled image "${asked}" in ${took} (${tookAll} including waiting). Image size: ${size} bytes.`,
         named,
       )
       return ref
@@ -82,17 +96,40 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock): Imag
     request: ImageRequest,
     image: string,
     sandbox: SandboxConfig,
-  ): Promise<string> {
+  ): Promise<{ readonly ref: string; readonly pullMs: number }> {
+    const asked = request.image
     const credentials = credentialsFor(image, await request.pullSecrets())
+    await records.begin(asked).catch((error: unknown) => {
+      const words = error instanceof Error ? error.message : String(error)
+      throw new Error(`Failed to record image pull intent for container image "${asked}": ${words}`)
+    })
     let last: unknown
-    for (const auth of credentials.length === 0 ? [undefined] : credentials) {
-      try {
-        return await runtime.pullImage({ image }, auth, sandbox)
-      } catch (error) {
+    for (const known of credentials.length === 0 ? [undefined] : credentials) {
+      const pulled = await inQueue(async () => {
+        const startedAt = clock.monotonic()
+        const ref = await runtime.pullImage({ image }, known?.auth, sandbox)
+        return { ref, pullMs: clock.monotonic() - startedAt }
+      }).catch((error: unknown) => {
         last = error
-      }
+      })
+      if (!pulled) continue
+      const id = (await runtime.imageStatus({ image: pulled.ref }))?.id ?? pulled.ref
+      await records.succeeded(
+        asked,
+        id,
+        known ? { type: 'secret', secret: known.secret } : { type: 'nothing' },
+      )
+      return pulled
     }
+    await records.failed(asked)
     throw last
+  }
+
+  /** Whether the pod may have an image that is here already. */
+  async function mayUse(request: ImageRequest, image: string, present: Image): Promise<boolean> {
+    return await records.mayUse(request.image, present.id, async () =>
+      credentialsFor(image, await request.pullSecrets()).map(({ secret }) => secret),
+    )
   }
 
   function failure(podUID: string, image: string, words: string): ImageError {
@@ -129,7 +166,7 @@ export function createImagePuller(runtime: ContainerRuntime, clock: Clock): Imag
         throw new ImageError('ImageInspectError', message)
       })
       const policy = request.pullPolicy ?? 'IfNotPresent'
-      if (present && policy !== 'Always') {
+      if (present && policy !== 'Always' && (await mayUse(request, image, present))) {
         events.normal(
           'Pulled',
           `Container image "${asked}" already present on machine and can be accessed by the pod`,

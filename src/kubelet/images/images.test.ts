@@ -54,14 +54,14 @@ describe('credentialsFor', () => {
   for (const [image, expected] of rows) {
     it(image, () =>
       assert.deepEqual(
-        credentialsFor(image, secrets).map(({ username }) => username),
+        credentialsFor(image, secrets).map(({ auth }) => auth.username),
         expected,
       ),
     )
   }
 
   it('keeps colons in passwords', () => {
-    assert.equal(credentialsFor('registry.example/team/app', secrets)[0]?.password, 't:with-colon')
+    assert.equal(credentialsFor('registry.example/team/app', secrets)[0]?.auth.password, 't:with-colon')
   })
 })
 
@@ -71,7 +71,7 @@ describe('createImagePuller', () => {
     const told: string[] = []
     let problem: string | undefined = 'not found'
     const runtime = createSimulatedRuntime({ clock, pullError: () => problem })
-    const puller = createImagePuller(runtime, clock)
+    const puller = createImagePuller({ runtime, clock })
     const pod = aPod('pod', {}, { uid: 'uid' })
     const events = podEvents({ event: (_pod, _type, reason) => void told.push(reason) }, pod)
     const ensure = (imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never') =>

@@ -42,7 +42,7 @@ export async function openComponentPods(options: ComponentPodsOptions): Promise<
       runtime,
       observer,
       volumes: createSimulatedVolumeManager(sources),
-      images: createImagePuller(runtime, clock),
+      images: createImagePuller({ runtime, clock }),
       cgroups: noCgroups,
       users: noUserNamespaces,
       resources: noPodResources,
