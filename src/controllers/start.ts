@@ -77,6 +77,12 @@ export interface ControllersOptions {
   readonly nodeLifecycle?: NodeLifecycleOptions
   /** How Services are given load balancers; they are not when absent. */
   readonly loadBalancers?: LoadBalancersOptions
+  /** Endpoints in a slice. Default 100. */
+  readonly maxEndpointsPerSlice?: number
+  /** Addresses of a subset that are copied into slices. Default 1000. */
+  readonly mirroringMaxEndpointsPerSubset?: number
+  /** How many keys each of these reconcilers works on at once, by its name; the others do as they say themselves. */
+  readonly concurrency?: Readonly<Record<string, number>>
   /** Ended pods beyond this number are deleted. Default 12500. */
   readonly terminatedPodThreshold?: number
   readonly horizontalPodAutoscaler?: HorizontalPodAutoscalerOptions
@@ -114,8 +120,8 @@ function reconcilers(options: ControllersOptions, metrics: Metrics): readonly Re
     statefulSetReconciler,
     daemonSetReconciler(),
     endpointsReconciler(),
-    endpointSliceReconciler(),
-    endpointSliceMirroringReconciler(),
+    endpointSliceReconciler(options.maxEndpointsPerSlice),
+    endpointSliceMirroringReconciler(options.mirroringMaxEndpointsPerSubset),
     ...(loadBalancers === undefined ? [] : [loadBalancersReconciler(loadBalancers)]),
     disruptionReconciler,
     stalePodDisruptionReconciler,
@@ -145,20 +151,19 @@ export async function startControllers(
     clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
   const horizontalPodAutoscaler = { metrics: context.metrics, ...options.horizontalPodAutoscaler }
   const all = reconcilers({ ...options, horizontalPodAutoscaler }, context.metrics)
+  const start = (reconciler: Reconciler, within: ComponentContext) => {
+    const concurrency = options.concurrency?.[reconciler.name]
+    return startReconciler({ ...reconciler, ...(concurrency !== undefined && { concurrency }) }, within)
+  }
   const names = [...all.map(({ name }) => name), 'resourcequota', 'garbage-collector']
   const accounts = controllerAccountsReconciler(new Set(names.map(serviceAccountOf)))
   return joinComponents('kube-controller-manager', [
     ...(clientOf ? [startReconciler(accounts, context)] : []),
-    ...all.map((reconciler) => startReconciler(reconciler, as(reconciler.name))),
+    ...all.map((reconciler) => start(reconciler, as(reconciler.name))),
     ...(serviceAccountPrivateKey === undefined
       ? []
       : // No account of its own: it makes what accounts are known by.
-        [
-          startReconciler(
-            tokenSecretsReconciler(legacyTokenSigner(serviceAccountPrivateKey), rootCa),
-            context,
-          ),
-        ]),
+        [start(tokenSecretsReconciler(legacyTokenSigner(serviceAccountPrivateKey), rootCa), context)]),
     startResourceQuota(as('resourcequota')),
     startGarbageCollector(as('garbage-collector')),
   ])

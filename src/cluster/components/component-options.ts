@@ -1,4 +1,5 @@
 import type { Option } from '../cli/command.ts'
+import { controllersFlags } from './controllers-flags.ts'
 import {
   apiServerFileOptions,
   kubeletConfigOption,
@@ -80,10 +81,7 @@ export const controllersOptions: Readonly<Record<string, Option>> = {
   'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
   ...signingOptions,
-  'node-monitor-grace-period': {
-    description: 'How long a kubelet may be silent before its node is not ready (default: 50s)',
-    value: 'DURATION',
-  },
+  ...controllersFlags,
 }
 
 export const schedulerOptions: Readonly<Record<string, Option>> = {

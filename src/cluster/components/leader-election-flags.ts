@@ -62,6 +62,6 @@ export function durationOption(input: CommandInput, option: string): number | un
   throw usageError(`--${option} must be greater than zero`)
 }
 
-function usageError(message: string): CliError {
+export function usageError(message: string): CliError {
   return new CliError(message, exitCodes.usage)
 }

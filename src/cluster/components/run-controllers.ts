@@ -6,6 +6,7 @@ import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { addressPlan } from '../machine/address-plan.ts'
 import { nodePorts } from '../node-ports.ts'
+import { describeControllersFlags, parseControllersFlags } from './controllers-flags.ts'
 import { describeElection, durationOption, parseElection } from './leader-election-flags.ts'
 import { runComponent, startElected } from './component-process.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
@@ -25,7 +26,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
   const tokenKey = tokenKeyFile === undefined ? undefined : readFileSync(tokenKeyFile, 'utf8')
   const election = parseElection(input, 'kube-controller-manager')
   const certificateLifetimeMs = durationOption(input, 'cluster-signing-duration')
-  const monitorGracePeriodMs = durationOption(input, 'node-monitor-grace-period')
+  const flags = parseControllersFlags(input)
   const nodeIpam = {
     clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
     nodePrefixLengthIpv4: input.number('node-cidr-mask-size', 8) ?? plan.nodeCidrMaskSize,
@@ -42,13 +43,13 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           userAgent: 'kube-controller-manager/k8ts',
         })
         const running = await startControllers(context, {
+          ...flags,
           clientOf: accounts.of,
           rootCa: authorityPem,
           ...(tokenKey !== undefined && { serviceAccountPrivateKey: tokenKey }),
           ...(authority && { certificateAuthority: authority, approveNodeRequests: true }),
           ...(certificateLifetimeMs !== undefined && { certificateLifetimeMs }),
           nodeIpam,
-          ...(monitorGracePeriodMs !== undefined && { nodeLifecycle: { monitorGracePeriodMs } }),
           loadBalancers: { reservedPorts: nodePorts },
         })
         return {
@@ -68,9 +69,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           ClusterSigningKeyFile: keyFile ?? '',
           ClusterSigningDuration: formatDuration(certificateLifetimeMs ?? 365 * 86_400_000),
         },
-        NodeLifecycleController: {
-          NodeMonitorGracePeriod: formatDuration(monitorGracePeriodMs ?? 50_000),
-        },
+        ...describeControllersFlags(flags),
         NodeIPAMController: { NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4 },
       },
     },

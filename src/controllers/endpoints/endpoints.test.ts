@@ -164,6 +164,16 @@ void describe('endpointSliceReconciler', () => {
     })
   })
 
+  void it('puts no more endpoints into a slice than it is told', async () => {
+    harness = await runReconcilers([endpointSliceReconciler(2)], ({ client }) => {
+      client.seed(nodes, { metadata: { name: 'n1', labels: zone } })
+      client.seed(pods, ...['a', 'b', 'c'].map((name, index) => aBackend(name, `10.1.0.${index + 1}`)))
+      client.seed(services, aService())
+    })
+    const sizes = (await harness.all(endpointSlices)).map((slice) => slice.endpoints!.length)
+    assert.deepEqual(new Set(sizes), new Set([1, 2]))
+  })
+
   void it('repairs what others change, and leaves services without a selector alone', async () => {
     await start(aService(), aBackend('a', '10.1.0.1'))
     const [key] = keys(await harness.all(endpointSlices))

@@ -26,10 +26,13 @@ const skipMirrorLabel = 'endpointslice.kubernetes.io/skip-mirror'
 const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader'
 const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration'
 const indexName = 'mirroredEndpointSlices'
-const maxPerSubset = 1000
+const defaultMaxPerSubset = 1000
 
-/** Copies Endpoints that users write for services without a selector into endpoint slices. */
-export function endpointSliceMirroringReconciler(): Reconciler {
+/**
+ * Copies Endpoints that users write for services without a selector into endpoint slices, `maxPerSubset` (default 1000)
+ * addresses of each subset.
+ */
+export function endpointSliceMirroringReconciler(maxPerSubset = defaultMaxPerSubset): Reconciler {
   let measured: MirrorMetrics | undefined
   return {
     name: 'endpointslicemirroring',
@@ -51,7 +54,7 @@ export function endpointSliceMirroringReconciler(): Reconciler {
       const source = cache(endpoints).get(key)
       try {
         if (source && isMirrored(source) && service && !service.spec?.selector)
-          await mirror(source, key, measured, context)
+          await mirror(source, key, maxPerSubset, measured, context)
         else await removeAll(key, measured, context)
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error
@@ -72,13 +75,14 @@ async function removeAll(key: string, measured: MirrorMetrics, context: Reconcil
 async function mirror(
   source: Endpoints,
   key: string,
+  maxPerSubset: number,
   measured: MirrorMetrics,
   context: ReconcileContext,
 ): Promise<void> {
   const { client, cache } = context
   const slices = cache(endpointSlices).byIndex(indexName, key)
-  const { endpoints: mirrored, invalid, skipped } = mirroredEndpoints(source)
-  tellSkipped(source, invalid, skipped, context)
+  const { endpoints: mirrored, invalid, skipped } = mirroredEndpoints(source, maxPerSubset)
+  tellSkipped(source, invalid, skipped, maxPerSubset, context)
   let [desired, desiredSlices, held, added, removed, updated] = [0, 0, 0, 0, 0, 0]
   for (const family of ['IPv4', 'IPv6'] as const) {
     const existing = slicesOfFamily(slices, family)
@@ -118,6 +122,7 @@ function tellSkipped(
   source: Endpoints,
   invalid: number,
   skipped: number,
+  maxPerSubset: number,
   { events }: ReconcileContext,
 ): void {
   if (invalid > 0) {
@@ -144,7 +149,7 @@ function isMirrored({ metadata }: Endpoints): boolean {
 }
 
 /** What is mirrored, how many addresses are none, and how many were left out for that or for their number. */
-function mirroredEndpoints({ subsets = [] }: Endpoints) {
+function mirroredEndpoints({ subsets = [] }: Endpoints, maxPerSubset: number) {
   const mirrored: { endpoint: Endpoint; ports: readonly EndpointPort[] }[] = []
   let [invalid, skipped] = [0, 0]
   for (const { addresses = [], notReadyAddresses = [], ports: listed = [] } of subsets) {

@@ -12,6 +12,7 @@ import { endpointOf, familiesOf, hasEndpoint, type AddressFamily } from './pod-e
 import {
   compareEndpoints,
   groupByPorts,
+  maxEndpointsPerSlice,
   planSlices,
   slicesOfFamily,
   type SliceContent,
@@ -30,8 +31,8 @@ const indexName = 'endpointSlicesOfService'
 /** A pod whose node is not known yet is looked at again after this long. */
 const unknownNodeMs = 1000
 
-/** Keeps the endpoint slices of services with a selector equal to the pods selected. */
-export function endpointSliceReconciler(): Reconciler {
+/** Keeps the endpoint slices of services with a selector equal to the pods selected, `max` (default 100) in a slice. */
+export function endpointSliceReconciler(max = maxEndpointsPerSlice): Reconciler {
   const triggerTimes = createTriggerTimes()
   const hints = createServiceHints()
   let measured: SliceMetrics | undefined
@@ -60,7 +61,7 @@ export function endpointSliceReconciler(): Reconciler {
     async reconcile(key, context) {
       const { cache } = context
       const service = cache(services).get(key)
-      const tracking = { hints, measured: (measured ??= createSliceMetrics(context.metrics)) }
+      const tracking = { hints, measured: (measured ??= createSliceMetrics(context.metrics, max)), max }
       if (!service) {
         triggerTimes.forget(key)
         hints.forget(key)
@@ -100,6 +101,7 @@ export function endpointSliceReconciler(): Reconciler {
 interface Tracking {
   readonly hints: ServiceHints
   readonly measured: SliceMetrics
+  readonly max: number
 }
 
 function lostMessage({ metadata, spec }: Pod, key: string): string {
@@ -117,7 +119,7 @@ async function writeSlices(
   selected: readonly Pod[],
   slices: readonly EndpointSlice[],
   triggerTime: string | undefined,
-  { hints, measured }: Tracking,
+  { hints, measured, max }: Tracking,
   context: ReconcileContext,
 ): Promise<void> {
   const { client, cache } = context
@@ -141,7 +143,7 @@ async function writeSlices(
     const items = found.map(({ ports }, index) => ({ ports, endpoint: hinted[index]! }))
     const groups = groupByPorts(items)
     // The slices of a service that is on its way out go with it; one that is made now could outlive it.
-    const plan = { ...planSlices(existing, groups), ...(isDeleting(service) && { create: [] }) }
+    const plan = { ...planSlices(existing, groups, { max }), ...(isDeleting(service) && { create: [] }) }
     let changed = plan.create.length + plan.update.length + plan.delete.length
     const written = new Set([...plan.update.map(({ slice }) => slice), ...plan.delete])
     for (const content of plan.create) {

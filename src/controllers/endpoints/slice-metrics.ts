@@ -1,7 +1,6 @@
 import type { Service } from '../../api/generated/core.v1.ts'
 import { exponentialBuckets, type Gauge, type Metrics } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
-import { maxEndpointsPerSlice } from './plan-slices.ts'
 import { wantsTopologyHints } from './topology-hints.ts'
 
 /** What a look at the slices of a service and family came to. */
@@ -35,7 +34,7 @@ interface Totals {
 }
 
 /** Source of the names: k8s.io/endpointslice/metrics. */
-export function createSliceMetrics(metrics: Metrics): SliceMetrics {
+export function createSliceMetrics(metrics: Metrics, max: number): SliceMetrics {
   const changes = metrics.counter({
     name: `${prefix}_changes`,
     help: 'Number of EndpointSlice changes',
@@ -106,7 +105,7 @@ export function createSliceMetrics(metrics: Metrics): SliceMetrics {
       const families = totals.get(key) ?? new Map<string, Totals>()
       const before = families.get(family)
       if (before) count(before, -1)
-      const next = totalsOf(sync)
+      const next = totalsOf(sync, max)
       count(next, 1)
       totals.set(key, families.set(family, next))
       setDistribution(key, distribution)
@@ -119,9 +118,9 @@ export function createSliceMetrics(metrics: Metrics): SliceMetrics {
   }
 }
 
-/** There is always one slice at least, be it empty. */
-function totalsOf({ slices, endpointsPerGroup }: SliceSync): Totals {
+/** There is always one slice at least, be it empty; a slice holds `max`. */
+function totalsOf({ slices, endpointsPerGroup }: SliceSync, max: number): Totals {
   const endpoints = endpointsPerGroup.reduce((sum, size) => sum + size, 0)
-  const desired = endpointsPerGroup.reduce((sum, size) => sum + Math.ceil(size / maxEndpointsPerSlice), 0)
+  const desired = endpointsPerGroup.reduce((sum, size) => sum + Math.ceil(size / max), 0)
   return { endpoints, slices, desiredSlices: Math.max(1, desired) }
 }

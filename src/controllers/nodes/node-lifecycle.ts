@@ -20,10 +20,12 @@ import { createNodeMetrics, zoneMetricLabel, type NodeMetrics } from './node-met
 import {
   countZones,
   createEvictionLimiter,
+  defaultEvictionRates,
   evictionRate,
   zoneOf,
   zoneState,
   type EvictionLimiter,
+  type EvictionRates,
 } from './zone-eviction.ts'
 
 export interface NodeLifecycleOptions {
@@ -31,11 +33,13 @@ export interface NodeLifecycleOptions {
   readonly monitorGracePeriodMs?: number
   /** How long a new node may take to report. Default 60 s. */
   readonly startupGracePeriodMs?: number
+  /** An unhealthy node is looked at this often: what may be done about it depends on the other nodes. Default 5 s. */
+  readonly monitorPeriodMs?: number
+  /** How fast pods are driven off; upstream's defaults. */
+  readonly evictionRates?: Partial<EvictionRates>
 }
 
 const leaseNamespace = 'kube-node-lease'
-/** An unhealthy node is looked at this often: what may be done about it depends on the other nodes. */
-const monitorPeriodMs = 5_000
 
 /** The last sign of life, by our own clock: that of the node may be wrong. */
 interface Health {
@@ -47,7 +51,8 @@ interface Health {
 
 /** Marks nodes whose kubelet is silent, and taints nodes by their conditions. */
 export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Reconciler {
-  const { monitorGracePeriodMs = 50_000, startupGracePeriodMs = 60_000 } = options
+  const { monitorGracePeriodMs = 50_000, startupGracePeriodMs = 60_000, monitorPeriodMs = 5_000 } = options
+  const rates = { ...defaultEvictionRates, ...options.evictionRates }
   const healths = new Map<string, Health>()
   let measured: NodeMetrics | undefined
   let limiter: EvictionLimiter | undefined
@@ -89,7 +94,7 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
   function judgeZones({ cache, clock }: ReconcileContext) {
     const nowMs = clock.monotonic()
     const zones = countZones(cache(nodes).list(), zoneOf, (other) => isUnhealthy(other, nowMs))
-    const states = [...zones.values()].map(({ total, unhealthy }) => zoneState(total, unhealthy))
+    const states = [...zones.values()].map(({ total, unhealthy }) => zoneState(total, unhealthy, rates))
     const isFullyDisrupted = states.length > 0 && states.every((state) => state === 'fullDisruption')
     if (wasFullyDisrupted && !isFullyDisrupted)
       for (const [name, health] of healths) healths.set(name, { ...health, seenMs: nowMs })
@@ -104,7 +109,7 @@ export function nodeLifecycleReconciler(options: NodeLifecycleOptions = {}): Rec
     if (hasNoExecute(node)) return true
     const { total, unhealthy } = zones.get(zoneOf(node)) ?? { total: 1, unhealthy: 1 }
     limiter ??= createEvictionLimiter(context.clock)
-    return limiter.tryTake(zoneOf(node), evictionRate(zoneState(total, unhealthy), total))
+    return limiter.tryTake(zoneOf(node), evictionRate(zoneState(total, unhealthy, rates), total, rates))
   }
 
   return {

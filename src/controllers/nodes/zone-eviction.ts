@@ -29,26 +29,45 @@ export function countZones(
   return zones
 }
 
-const nodesPerSecond = 0.1
-const nodesPerSecondInDisruption = 0.01
-const unhealthyShare = 0.55
-/** Zones up to this size stop evicting in a partial disruption. */
-const largeZone = 50
+/** Named as upstream's flags. */
+export interface EvictionRates {
+  /** Nodes per second whose pods may be driven off in a zone. Default 0.1. */
+  readonly nodeEvictionRate: number
+  /** The same in a partial disruption. Default 0.01. */
+  readonly secondaryNodeEvictionRate: number
+  /** The share of a zone's nodes that makes a partial disruption when they are unhealthy. Default 0.55. */
+  readonly unhealthyZoneThreshold: number
+  /** Zones up to this size stop evicting in a partial disruption. Default 50. */
+  readonly largeClusterSizeThreshold: number
+}
+
+export const defaultEvictionRates: EvictionRates = {
+  nodeEvictionRate: 0.1,
+  secondaryNodeEvictionRate: 0.01,
+  unhealthyZoneThreshold: 0.55,
+  largeClusterSizeThreshold: 50,
+}
 
 export function zoneOf({ metadata }: Node): string {
   const { labels = {} } = metadata ?? {}
   return `${labels['topology.kubernetes.io/region'] ?? ''}:${labels['topology.kubernetes.io/zone'] ?? ''}`
 }
 
-export function zoneState(nodeCount: number, unhealthyCount: number): ZoneState {
+export function zoneState(
+  nodeCount: number,
+  unhealthyCount: number,
+  { unhealthyZoneThreshold } = defaultEvictionRates,
+): ZoneState {
   if (unhealthyCount > 0 && unhealthyCount === nodeCount) return 'fullDisruption'
-  return unhealthyCount > 2 && unhealthyCount / nodeCount >= unhealthyShare ? 'partialDisruption' : 'normal'
+  return unhealthyCount > 2 && unhealthyCount / nodeCount >= unhealthyZoneThreshold
+    ? 'partialDisruption'
+    : 'normal'
 }
 
 /** Nodes per second whose pods may be driven off in a zone, while not all zones are fully disrupted. */
-export function evictionRate(state: ZoneState, nodeCount: number): number {
-  if (state !== 'partialDisruption') return nodesPerSecond
-  return nodeCount > largeZone ? nodesPerSecondInDisruption : 0
+export function evictionRate(state: ZoneState, nodeCount: number, rates = defaultEvictionRates): number {
+  if (state !== 'partialDisruption') return rates.nodeEvictionRate
+  return nodeCount > rates.largeClusterSizeThreshold ? rates.secondaryNodeEvictionRate : 0
 }
 
 export interface EvictionLimiter {
