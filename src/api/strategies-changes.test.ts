@@ -23,6 +23,22 @@ const quotaOf = (expression: object) => ({
 const classOf = (more: object) => ({ metadata: { name: 'c' }, provisioner: 'a/b', ...more })
 const badValue = 'x'.repeat(64)
 
+const workload = {
+  selector: { matchLabels: { a: 'b' } },
+  template: {
+    metadata: { labels: { a: 'b' } },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  },
+}
+const statefulSetOf = (updateStrategy: object) => ({
+  metadata: { name: 's' },
+  spec: { ...workload, updateStrategy },
+})
+const daemonSetOf = (rollingUpdate: object) => ({
+  metadata: { name: 'd' },
+  spec: { ...workload, updateStrategy: { rollingUpdate } },
+})
+
 const refused: readonly (readonly [kind: string, object: object, ...faults: string[]])[] = [
   [
     'limitranges',
@@ -67,6 +83,26 @@ const refused: readonly (readonly [kind: string, object: object, ...faults: stri
         `spec.behavior.${direction}.policies: Required value: must specify at least one Policy`,
       ] as const,
   ),
+  ...['0%', 0].map(
+    (maxUnavailable) =>
+      [
+        'statefulsets.apps',
+        statefulSetOf({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable } }),
+        `spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: ${JSON.stringify(maxUnavailable)}: cannot be 0`,
+      ] as const,
+  ),
+  [
+    'statefulsets.apps',
+    statefulSetOf({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '101%' } }),
+    'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be greater than 100%',
+  ],
+  [
+    'daemonsets.apps',
+    daemonSetOf({ maxUnavailable: '101%', maxSurge: '101%' }),
+    'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be greater than 100%',
+    'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "101%": must not be greater than 100%',
+    'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "101%": may not be set when maxUnavailable is non-zero',
+  ],
   ['secrets', secretOf(''), `${redacted} unexpected end of JSON input`],
   ['secrets', secretOf('x'), `${redacted} invalid character 'x' looking for beginning of value`],
   [

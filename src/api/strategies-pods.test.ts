@@ -95,7 +95,6 @@ const wrongPods: readonly (readonly [pod: object, ...faults: string[]])[] = [
       containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '2' }, limits: { cpu: '2' } } }],
     }),
     'spec.resources.limits[example.com/gpu]: Unsupported value: "example.com/gpu": supported values: "cpu", "hugepages-", "memory"',
-    'spec.resources.requests[example.com/gpu]: Unsupported value: "example.com/gpu": supported values: "cpu", "hugepages-", "memory"',
     'spec.resources.requests[cpu]: Invalid value: "1": must be greater than or equal to aggregate container requests of 2',
     'spec.resources.containers[0][cpu].limits: Invalid value: "2": must be less than or equal to pod limits of 1',
   ],

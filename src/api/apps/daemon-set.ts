@@ -12,11 +12,12 @@ import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from '../generated/apps.v1.ts'
 import { daemonSets } from '../generated/resources.ts'
-import { isZero, validateShare } from './deployment.ts'
+import { atMostAll, shareOf, validateShare } from './deployment.ts'
 import {
   defaultTemplate,
   nonNegative,
   templateColumns,
+  validateCollisionCount,
   validateCounts,
   validateRunningTemplate,
   validateSelector,
@@ -50,7 +51,10 @@ export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
         ? []
         : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
     status: {
-      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+      validateUpdate: ({ status }, previous) => [
+        ...validateCounts(status as Record<string, unknown> | undefined, counted),
+        ...validateCollisionCount(status, previous.status),
+      ],
     },
   },
   columns: [
@@ -95,6 +99,7 @@ const counted = [
   'updatedNumberScheduled',
   'numberAvailable',
   'numberUnavailable',
+  'collisionCount',
 ]
 
 function validateDaemonSet(spec: DaemonSetSpec | undefined): FieldError[] {
@@ -114,23 +119,17 @@ function strategyErrors({ type, rollingUpdate }: DaemonSetUpdateStrategy, field:
   if (type !== 'RollingUpdate') return [notSupported(field, type ?? '', ['RollingUpdate', 'OnDelete'])]
   if (!rollingUpdate) return [required(field.child('rollingUpdate'))]
   const { maxUnavailable, maxSurge } = rollingUpdate
+  const at = field.child('rollingUpdate')
+  const [unavailableAt, surgeAt] = [at.child('maxUnavailable'), at.child('maxSurge')]
   const errors = [
-    ...validateShare(maxUnavailable, field.child('rollingUpdate').child('maxUnavailable')),
-    ...validateShare(maxSurge, field.child('rollingUpdate').child('maxSurge')),
+    ...validateShare(maxUnavailable, unavailableAt),
+    ...validateShare(maxSurge, surgeAt),
+    ...atMostAll(maxUnavailable, unavailableAt),
+    ...atMostAll(maxSurge, surgeAt),
   ]
-  if (errors.length > 0) return errors
-  const [hasUnavailable, hasSurge] = [!isZero(maxUnavailable), maxSurge !== undefined && !isZero(maxSurge)]
+  const [hasUnavailable, hasSurge] = [shareOf(maxUnavailable) !== 0, shareOf(maxSurge) !== 0]
   if (hasUnavailable && hasSurge)
-    errors.push(
-      invalid(
-        field.child('rollingUpdate').child('maxSurge'),
-        maxSurge,
-        'may not be set when maxUnavailable is non-zero',
-      ),
-    )
-  if (!hasUnavailable && !hasSurge)
-    errors.push(
-      required(field.child('rollingUpdate').child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'),
-    )
+    errors.push(invalid(surgeAt, maxSurge, 'may not be set when maxUnavailable is non-zero'))
+  if (!hasUnavailable && !hasSurge) errors.push(required(unavailableAt, 'cannot be 0 when maxSurge is 0'))
   return errors
 }

@@ -1,5 +1,4 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { scaledValue } from '../../machinery/int-or-string.ts'
 import {
   forbidden,
   invalid,
@@ -20,7 +19,9 @@ import {
   nonNegative,
   scaleOfReplicas,
   templateColumns,
+  validateCollisionCount,
   validateCounts,
+  validateReplicaParts,
   validateRunningTemplate,
   validateSelector,
   workloadWarnings,
@@ -128,7 +129,7 @@ function rollingUpdateErrors(
     ...validateShare(maxUnavailable, field.child('maxUnavailable')),
     ...validateShare(maxSurge, field.child('maxSurge')),
   ]
-  if (errors.length === 0 && isZero(maxUnavailable) && isZero(maxSurge)) {
+  if (shareOf(maxUnavailable) === 0 && shareOf(maxSurge) === 0) {
     errors.push(invalid(field.child('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0'))
   }
   return [...errors, ...atMostAll(maxUnavailable, field.child('maxUnavailable'))]
@@ -141,8 +142,10 @@ export function validateShare(value: IntOrString | undefined, field: FieldPath):
   return percentErrors(value).map((message) => invalid(field, value, message))
 }
 
-export function isZero(value: IntOrString | undefined): boolean {
-  return value !== undefined && scaledValue(value, 100, true) === 0
+/** The number in it, be it of pods or of percents; of what says neither the integer that it begins as, if any. */
+export function shareOf(value: IntOrString | undefined): number {
+  if (value === undefined || typeof value === 'number') return value ?? 0
+  return /^(\d+%|[-+]?\d+)$/.test(value) ? Number.parseInt(value, 10) : 0
 }
 
 export function atMostAll(value: IntOrString | undefined, field: FieldPath): FieldError[] {
@@ -157,32 +160,14 @@ const counted = [
   'readyReplicas',
   'availableReplicas',
   'unavailableReplicas',
+  'terminatingReplicas',
   'collisionCount',
 ]
 
 function validateStatus({ status }: Deployment, previous: Deployment): FieldError[] {
-  const errors = validateCounts(status as Record<string, unknown> | undefined, counted)
-  const field = path('status')
-  const {
-    replicas = 0,
-    updatedReplicas = 0,
-    readyReplicas = 0,
-    availableReplicas = 0,
-    collisionCount,
-  } = status ?? {}
-  const exceeds = 'cannot be greater than status.replicas'
-  if (updatedReplicas > replicas)
-    errors.push(invalid(field.child('updatedReplicas'), updatedReplicas, exceeds))
-  if (readyReplicas > replicas) errors.push(invalid(field.child('readyReplicas'), readyReplicas, exceeds))
-  if (availableReplicas > replicas)
-    errors.push(invalid(field.child('availableReplicas'), availableReplicas, exceeds))
-  if (availableReplicas > readyReplicas)
-    errors.push(
-      invalid(field.child('availableReplicas'), availableReplicas, 'cannot be greater than readyReplicas'),
-    )
-  const before = previous.status?.collisionCount
-  if (before !== undefined && (collisionCount ?? -1) < before) {
-    errors.push(invalid(field.child('collisionCount'), collisionCount ?? null, 'cannot be decremented'))
-  }
-  return errors
+  return [
+    ...validateCounts(status as Record<string, unknown> | undefined, counted),
+    ...validateReplicaParts(status, ['updatedReplicas', 'readyReplicas', 'availableReplicas']),
+    ...validateCollisionCount(status, previous.status),
+  ]
 }

@@ -10,6 +10,7 @@ import {
   scaleOfReplicas,
   templateColumns,
   validateCounts,
+  validateReplicaParts,
   validateRunningTemplate,
   validateSelector,
   workloadWarnings,
@@ -33,7 +34,10 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
         ? []
         : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
     status: {
-      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+      validateUpdate: ({ status }) => [
+        ...validateCounts(status as Record<string, unknown> | undefined, counted),
+        ...validateReplicaParts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
+      ],
     },
     scale: scaleOfReplicas<ReplicaSet>(),
   },
@@ -54,6 +58,7 @@ const counted = [
   'readyReplicas',
   'availableReplicas',
   'observedGeneration',
+  'terminatingReplicas',
 ]
 
 function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {

@@ -12,13 +12,15 @@ import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { StatefulSet, StatefulSetSpec } from '../generated/apps.v1.ts'
 import { statefulSets } from '../generated/resources.ts'
-import { validateShare } from './deployment.ts'
+import { atMostAll, shareOf, validateShare } from './deployment.ts'
 import {
   defaultTemplate,
   nonNegative,
   scaleOfReplicas,
   templateColumns,
+  validateCollisionCount,
   validateCounts,
+  validateReplicaParts,
   validateRunningTemplate,
   validateSelector,
   workloadWarnings,
@@ -31,6 +33,8 @@ export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
   shortNames: ['sts'],
   categories: ['all'],
   strategy: {
+    // The names of its pods are host names, and begin with its own.
+    nameRule: 'dns1123Label',
     defaults({ spec }) {
       if (!spec) return
       defaultTemplate(spec.template)
@@ -63,7 +67,11 @@ export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
     warnings: statefulSetWarnings,
     validateUpdate: ({ spec }, previous) => validateStatefulSetUpdate(spec, previous.spec),
     status: {
-      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+      validateUpdate: ({ status }, previous) => [
+        ...validateCounts(status as Record<string, unknown> | undefined, counted),
+        ...validateReplicaParts(status, parts, 'status.readyReplicas'),
+        ...validateCollisionCount(status, previous.status),
+      ],
     },
     scale: scaleOfReplicas<StatefulSet>(),
   },
@@ -86,7 +94,10 @@ const counted = [
   'updatedReplicas',
   'availableReplicas',
   'observedGeneration',
+  'collisionCount',
 ]
+
+const parts = ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const
 
 /** Where an update is at fault upstream names the field differently. */
 function statefulSetWarnings(statefulSet: StatefulSet, previous?: StatefulSet): string[] {
@@ -140,12 +151,12 @@ function validateStatefulSet(spec: StatefulSetSpec | undefined): FieldError[] {
     )
   } else if (type === 'RollingUpdate') {
     errors.push(...nonNegative(rollingUpdate?.partition, strategy.child('rollingUpdate').child('partition')))
-    errors.push(
-      ...validateShare(
-        rollingUpdate?.maxUnavailable,
-        strategy.child('rollingUpdate').child('maxUnavailable'),
-      ),
-    )
+    const maxUnavailable = rollingUpdate?.maxUnavailable
+    const at = strategy.child('rollingUpdate', 'maxUnavailable')
+    errors.push(...validateShare(maxUnavailable, at))
+    if (maxUnavailable !== undefined && shareOf(maxUnavailable) === 0)
+      errors.push(invalid(at, maxUnavailable, 'cannot be 0'))
+    errors.push(...atMostAll(maxUnavailable, at))
   } else if (type !== 'OnDelete') {
     errors.push(invalid(strategy, updateStrategy, "must be 'RollingUpdate' or 'OnDelete'"))
   }

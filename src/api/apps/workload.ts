@@ -122,6 +122,45 @@ export function validateCounts(
   return names.flatMap((name) => nonNegative(status?.[name] as number | undefined, field.child(name)))
 }
 
+interface ReplicaStatus {
+  readonly replicas?: number
+  readonly readyReplicas?: number
+  readonly availableReplicas?: number
+  readonly collisionCount?: number
+}
+
+/** Those of `parts` are among the replicas, and what is available is ready. */
+export function validateReplicaParts<S extends ReplicaStatus>(
+  status: S | undefined,
+  parts: readonly (keyof S & string)[],
+  readyName = 'readyReplicas',
+): FieldError[] {
+  const field = path('status')
+  const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status ?? {}
+  const errors = parts.flatMap((name) => {
+    const count = (status?.[name] ?? 0) as number
+    return count > replicas
+      ? [invalid(field.child(name), count, 'cannot be greater than status.replicas')]
+      : []
+  })
+  if (availableReplicas > readyReplicas)
+    errors.push(
+      invalid(field.child('availableReplicas'), availableReplicas, `cannot be greater than ${readyName}`),
+    )
+  return errors
+}
+
+/** Collisions are counted for ever. */
+export function validateCollisionCount(
+  status: Pick<ReplicaStatus, 'collisionCount'> | undefined,
+  previous: Pick<ReplicaStatus, 'collisionCount'> | undefined,
+): FieldError[] {
+  const { collisionCount } = status ?? {}
+  const before = previous?.collisionCount
+  if (before === undefined || (collisionCount !== undefined && collisionCount >= before)) return []
+  return [invalid(path('status', 'collisionCount'), collisionCount ?? 0, 'cannot be decremented')]
+}
+
 interface Scalable extends KubernetesObject {
   readonly spec?: { readonly replicas?: number; readonly selector?: LabelSelector }
   readonly status?: { readonly replicas?: number }

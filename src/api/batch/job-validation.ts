@@ -1,4 +1,4 @@
-import { jsonEqual } from '../../machinery/equal.ts'
+import { jsonEqual, semanticEqual } from '../../machinery/equal.ts'
 import {
   invalid,
   invalidWithoutValue,
@@ -16,7 +16,7 @@ import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts
 import { nonNegative } from '../apps/workload.ts'
 import { validatePodTemplate } from '../core/pod/pod-validation.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
-import type { PodTemplateSpec } from '../generated/core.v1.ts'
+import type { Affinity, Container, PodTemplateSpec } from '../generated/core.v1.ts'
 import { validateFailurePolicy } from './failure-policy-validation.ts'
 import { validateSuccessPolicy } from './success-policy-validation.ts'
 
@@ -215,7 +215,7 @@ export function validateJobUpdate(job: Job, previous: Job): FieldError[] {
     } else errors.push(immutable('completions'))
   }
   for (const name of fixedFields) if (!jsonEqual(spec[name], old[name])) errors.push(immutable(name))
-  if (!jsonEqual(keptTemplate(spec.template, old.template, previous), old.template))
+  if (!semanticEqual(spec.template, withChoices(spec.template, old.template, previous)))
     errors.push(immutable('template'))
   return errors
 }
@@ -230,51 +230,48 @@ function mayResize(spec: JobSpec, old: JobSpec): boolean {
   )
 }
 
-/** Where the pods go, and what they get, may be chosen as long as the Job is suspended and has none. */
-function keptTemplate(
-  template: PodTemplateSpec,
+/**
+ * The old template with what may be chosen as long as the Job is suspended and has no pods: where they go, and what they
+ * get. Source: validatePodTemplateUpdate.
+ */
+function withChoices(
+  { metadata, spec: now }: PodTemplateSpec,
   old: PodTemplateSpec,
   { spec, status }: Job,
 ): PodTemplateSpec {
   const isMarked = status?.conditions?.some(({ type, status }) => type === 'Suspended' && status === 'True')
   const isSuspended = spec?.suspend === true && (!status?.startTime || isMarked) && !status?.active
-  if (!isSuspended || !template.spec || !old.spec) return template
-  const { spec: now } = template
-  const before = old.spec
-  const pick = (name: 'affinity' | 'nodeSelector' | 'tolerations' | 'schedulingGates') =>
-    before[name] === undefined ? {} : { [name]: before[name] }
-  const {
-    affinity: _affinity,
-    nodeSelector: _selector,
-    tolerations: _tolerations,
-    schedulingGates: _gates,
-    ...rest
-  } = now
-  const withResources = <C extends { readonly name: string }>(
-    containers: readonly C[] | undefined,
-    others: readonly C[] | undefined,
-  ) =>
-    containers?.map((container, index) => {
-      const other = others?.[index] as { readonly resources?: unknown } | undefined
-      return { ...container, ...(other?.resources !== undefined && { resources: other.resources }) }
-    })
-  const initContainers = withResources(now.initContainers, before.initContainers)
-  const { labels, annotations } = old.metadata ?? {}
+  if (!isSuspended || !now || !old.spec) return old
+  const { initContainers } = old.spec
   return {
-    ...template,
-    ...((template.metadata ?? old.metadata) && {
-      metadata: { ...template.metadata, ...(labels && { labels }), ...(annotations && { annotations }) },
-    }),
+    ...old,
+    metadata: { ...old.metadata, ...chosen(metadata ?? {}, ['labels', 'annotations']) },
     spec: {
-      ...rest,
-      ...pick('affinity'),
-      ...pick('nodeSelector'),
-      ...pick('tolerations'),
-      ...pick('schedulingGates'),
-      containers: withResources(now.containers, before.containers) ?? [],
-      ...(initContainers && { initContainers }),
+      ...old.spec,
+      ...chosen(now, ['nodeSelector', 'tolerations', 'schedulingGates']),
+      affinity: chosenAffinity(now.affinity, old.spec.affinity),
+      containers: withResources(old.spec.containers, now.containers),
+      ...(initContainers && { initContainers: withResources(initContainers, now.initContainers ?? []) }),
     },
   }
+}
+
+/** What is left out counts as empty. */
+function chosen<T extends object>(now: T, names: readonly (keyof T)[]): Partial<T> {
+  return Object.fromEntries(names.map((name) => [name, now[name] ?? {}])) as Partial<T>
+}
+
+/** Of affinities only that to nodes. */
+function chosenAffinity(now: Affinity | undefined, old: Affinity | undefined): Affinity {
+  const { nodeAffinity: _old, ...others } = old ?? {}
+  return { ...others, ...(now?.nodeAffinity && { nodeAffinity: now.nodeAffinity }) }
+}
+
+function withResources(containers: readonly Container[], now: readonly Container[]): Container[] {
+  return containers.map(({ resources: _old, ...container }, index) => {
+    const resources = now[index]?.resources
+    return { ...container, ...(resources && { resources }) }
+  })
 }
 
 const finalConditions = ['Complete', 'Failed']

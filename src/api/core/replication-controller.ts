@@ -4,6 +4,7 @@ import {
   defaultTemplate,
   nonNegative,
   validateCounts,
+  validateReplicaParts,
   validateRunningTemplate,
   workloadWarnings,
 } from '../apps/workload.ts'
@@ -31,7 +32,10 @@ export const replicationControllerDefinition: ResourceDefinition<ReplicationCont
     validate: validateReplicationController,
     warnings: (controller, previous) => workloadWarnings(controller, previous),
     status: {
-      validateUpdate: ({ status }) => validateCounts(status as Record<string, unknown> | undefined, counted),
+      validateUpdate: ({ status }) => [
+        ...validateCounts(status as Record<string, unknown> | undefined, counted),
+        ...validateReplicaParts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
+      ],
     },
     scale: {
       replicas: ({ spec }) => spec?.replicas ?? 0,

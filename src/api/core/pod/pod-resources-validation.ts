@@ -1,11 +1,7 @@
 import { forbidden, invalid, type FieldError, type FieldPath } from '../../../machinery/field-error.ts'
-import {
-  addQuantity,
-  canonicalQuantity,
-  compareQuantity,
-  formatQuantity,
-} from '../../../machinery/quantity.ts'
-import type { Container, PodSpec } from '../../generated/core.v1.ts'
+import { canonicalQuantity, compareQuantity } from '../../../machinery/quantity.ts'
+import type { PodSpec } from '../../generated/core.v1.ts'
+import { amountsOfContainers } from './container-amounts.ts'
 import { validateResources } from './resources-validation.ts'
 
 /** What the pod as a whole may use: no less than its containers ask for. Source: validatePodResources. */
@@ -16,7 +12,7 @@ export function validatePodResources(spec: PodSpec, field: FieldPath): FieldErro
   if (resources.claims)
     errors.push(forbidden(field.child('claims'), 'claims cannot be set for Resources at pod-level'))
   errors.push(...validateResources(resources, field, { isPodLevel: true }))
-  for (const [name, asked] of Object.entries(requestsOfContainers(spec))) {
+  for (const [name, asked] of Object.entries(amountsOfContainers(spec, 'requests'))) {
     const allowed = resources.requests?.[name] ?? '0'
     if (compareQuantity(asked, allowed) <= 0) continue
     const detail = `must be greater than or equal to aggregate container requests of ${canonicalQuantity(asked)}`
@@ -32,41 +28,4 @@ export function validatePodResources(spec: PodSpec, field: FieldPath): FieldErro
     }
   }
   return errors
-}
-
-type Requests = Record<string, string>
-
-/** The sum of the containers and sidecars, or what the start takes where that is more. */
-function requestsOfContainers({ containers, initContainers = [] }: PodSpec): Requests {
-  const running: Requests = {}
-  const sidecars: Requests = {}
-  const starting: Requests = {}
-  for (const container of containers) add(running, requestsOf(container))
-  for (const container of initContainers) {
-    const own: Requests = { ...requestsOf(container) }
-    if (container.restartPolicy === 'Always') {
-      add(running, own)
-      add(sidecars, own)
-      raise(starting, sidecars)
-    } else {
-      add(own, sidecars)
-      raise(starting, own)
-    }
-  }
-  raise(running, starting)
-  return running
-}
-
-function requestsOf({ resources }: Container): Readonly<Requests> {
-  return resources?.requests ?? {}
-}
-
-function add(total: Requests, amounts: Readonly<Requests>): void {
-  for (const [name, amount] of Object.entries(amounts))
-    total[name] = total[name] === undefined ? amount : formatQuantity(addQuantity(total[name], amount))
-}
-
-function raise(most: Requests, amounts: Readonly<Requests>): void {
-  for (const [name, amount] of Object.entries(amounts))
-    if (most[name] === undefined || compareQuantity(amount, most[name]) > 0) most[name] = amount
 }
