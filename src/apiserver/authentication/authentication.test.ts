@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, sign, verify, X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { Secret } from '../../api/generated/core.v1.ts'
 import { secrets } from '../../api/generated/resources.ts'
@@ -122,15 +122,26 @@ describe('createRequestAuthenticator', () => {
     })
   }
 
-  it('answers what it refuses within 50 µs', async () => {
+  it('refuses for less than the check of a signature costs', async () => {
     const wrong = withToken(`eyJhbGciOiJFUzI1NiJ9.${Buffer.from('{"iss":"x"}').toString('base64url')}.AAAA`)
-    const rounds = 2000
-    const refuse = () => everywhere.authenticate(wrong, '/').catch(() => undefined)
-    for (let round = 0; round < rounds; round++) await refuse()
-    const before = process.cpuUsage()
-    for (let round = 0; round < rounds; round++) await refuse()
-    const { user, system } = process.cpuUsage(before)
-    assert.ok((user + system) / rounds < 50, `${(user + system) / rounds} µs`)
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const content = Buffer.from('content')
+    const signature = sign('sha256', content, privateKey)
+    const rounds = 500
+    /** Microseconds of the processor, without what else went on: the best of some times. */
+    const cost = async (work: () => unknown) => {
+      let best = Infinity
+      for (let time = 0; time < 5; time++) {
+        const before = process.cpuUsage()
+        for (let round = 0; round < rounds; round++) await work()
+        const { user, system } = process.cpuUsage(before)
+        best = Math.min(best, (user + system) / rounds)
+      }
+      return best
+    }
+    const check = await cost(() => verify('sha256', content, publicKey, signature))
+    const refusal = await cost(() => everywhere.authenticate(wrong, '/').catch(() => undefined))
+    assert.ok(refusal < check, `${refusal} µs, and ${check} µs for a signature`)
   })
 })
 
