@@ -76,7 +76,12 @@ export function createLogRotator(options: LogRotatorOptions): { stop(): void } {
 
 async function compress(path: string): Promise<void> {
   const temporary = `${path}.gz.tmp`
-  await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary))
-  await rename(temporary, `${path}.gz`)
+  try {
+    await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary))
+    await rename(temporary, `${path}.gz`)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
   await rm(path)
 }

@@ -30,6 +30,13 @@ export function admit(pod: Pod, others: readonly Pod[], node: Node, policy: Node
   if (!policy.hasAppArmor && wantsAppArmor(pod)) {
     return rejection('AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host')
   }
+  const missing = unavailableFeatures(pod)
+  if (missing.length > 0) {
+    return rejection(
+      'PodFeatureUnsupported',
+      `Pod requires node features that are not available: ${missing.join(', ')}`,
+    )
+  }
   const groupsPolicy = pod.spec?.securityContext?.supplementalGroupsPolicy
   if (groupsPolicy === 'Strict' && !node.status?.features?.supplementalGroupsPolicy) {
     return rejection(
@@ -60,6 +67,14 @@ export function resizeVerdict(pod: Pod, others: readonly Pod[], node: Node | und
   if (node === undefined) return 'fits'
   if (insufficient(pod, [], node)) return 'infeasible'
   return insufficient(pod, others, node) ? 'deferred' : 'fits'
+}
+
+/** Features, by their gates, that the pod cannot do without and that this kubelet does not have. */
+function unavailableFeatures(pod: Pod): readonly string[] {
+  const rules = containersOf(pod).flatMap(({ container }) => container.restartPolicyRules ?? [])
+  return rules.some(({ action }) => action === 'RestartAllContainers')
+    ? ['RestartAllContainersOnContainerExits']
+    : []
 }
 
 function wantsAppArmor(pod: Pod): boolean {

@@ -34,7 +34,7 @@ const dataLink = '..data'
  * Makes `directory` hold exactly the payload, seen by readers as one change: files stand in a directory of their own,
  * `..data` is a symlink to it that is replaced by a rename, and what users see are symlinks through `..data`.
  * Does nothing when the content is there already. `prepare` is given the new directory before it is shown.
- * True when it wrote.
+ * True when it wrote; when it rejects, what was there before is there as it was.
  */
 export async function writeAtomically(
   directory: string,
@@ -46,13 +46,19 @@ export async function writeAtomically(
   if (current !== undefined && (await holds(join(directory, current), payload))) return false
 
   const staging = await mkdtemp(join(directory, `..${stamp()}.`))
-  await chmod(staging, 0o755)
-  for (const [path, file] of payload) await writePayloadFile(join(staging, path), file)
-  await prepare(staging)
-
   const temporary = join(directory, `..data_tmp_${randomBytes(4).toString('hex')}`)
-  await symlink(posix.basename(staging), temporary)
-  await rename(temporary, join(directory, dataLink))
+  try {
+    await chmod(staging, 0o755)
+    for (const [path, file] of payload) await writePayloadFile(join(staging, path), file)
+    await prepare(staging)
+    await symlink(posix.basename(staging), temporary)
+    await rename(temporary, join(directory, dataLink))
+  } catch (error) {
+    // It is tried again, with another directory: what is left of each would fill a disk that is full already.
+    await rm(temporary, { force: true })
+    await rm(staging, { recursive: true, force: true })
+    throw error
+  }
   await showNames(directory, payload)
   if (current !== undefined) await rm(join(directory, current), { recursive: true, force: true })
   return true

@@ -136,7 +136,12 @@ async function oneProjection(
     const mode = restricted ? tokenMode : defaultMode
     return new Map([[path, { content: Buffer.from(token), mode, ...(user !== undefined && { user }) }]])
   }
-  const kind = Object.keys(source)[0] ?? 'unknown'
+  // Upstream's words where the API server serves no such bundles, as it does not while their feature is off.
+  if (source.clusterTrustBundle) {
+    throw new VolumeError('ClusterTrustBundle projection is not supported in static kubelet mode')
+  }
+  const [kind] = Object.keys(source)
+  if (kind === undefined) return new Map()
   throw new VolumeError(`projected volume source ${kind} is not supported on this node`)
 }
 

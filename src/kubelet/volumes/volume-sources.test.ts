@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { PersistentVolume, Volume } from '../../api/generated/core.v1.ts'
+import type { PersistentVolume, Volume, VolumeProjection } from '../../api/generated/core.v1.ts'
 import { aPod } from '../testing/pod-builder.ts'
 import type { Mounter } from './mounts.ts'
 import type { PayloadSources } from './payload.ts'
@@ -53,6 +53,25 @@ void describe('createVolumeManager', () => {
     return { mounts, prepared: manager.prepare(pod) }
   }
   const ofClaim = { persistentVolumeClaim: { claimName: 'c' } }
+
+  void it('makes nothing of projections that the API server has dropped, and says what it cannot make', async () => {
+    const projecting = (source: VolumeProjection) => prepare({ projected: { sources: [source] } }).prepared
+    const path = (await projecting({})).get('data')?.hostPath ?? ''
+    assert.deepEqual(
+      (await readdir(path)).filter((name) => !name.startsWith('..')),
+      [],
+    )
+    const failed = 'MountVolume.SetUp failed for volume "data" : '
+    await assert.rejects(projecting({ clusterTrustBundle: { name: 'b', path: 'ca.crt' } }), {
+      message: `${failed}ClusterTrustBundle projection is not supported in static kubelet mode`,
+    })
+    await assert.rejects(
+      projecting({ podCertificate: { signerName: 'example.org/s', keyType: 'ED25519' } }),
+      {
+        message: `${failed}projected volume source podCertificate is not supported on this node`,
+      },
+    )
+  })
 
   void it('leaves the sticky bit on what is in memory, as the machine mounts it', async () => {
     const inMemory = (await prepare({ emptyDir: { medium: 'Memory' } }).prepared).get('data')

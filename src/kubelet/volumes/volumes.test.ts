@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { writeAtomically, type Payload } from './atomic-writer.ts'
 import { prepareHostPath } from './host-path.ts'
-import { mountPointsBelow } from './mounts.ts'
+import { mountPointsBelow, systemMounter } from './mounts.ts'
 import { giveToGroup } from './ownership.ts'
 import { findClaimed, locateVolume } from './persistent-volume.ts'
 import { aPod } from '../testing/pod-builder.ts'
@@ -50,6 +50,22 @@ describe('volumes', () => {
       assert.deepEqual(await shown(path), ['a', 'c'])
       assert.equal(await readFile(join(path, 'a'), 'utf8'), '2')
       assert.equal((await readdir(path)).filter((name) => name.startsWith('..2')).length, 1)
+    })
+
+    it('leaves nothing of what there is no room for', { skip: process.getuid?.() !== 0 }, async () => {
+      const path = await directory()
+      await systemMounter.tmpfs(path, ['size=64k'])
+      try {
+        await writeAtomically(path, payload({ a: '1' }))
+        const before = (await readdir(path)).sort()
+        const large = payload({ a: '2', b: 'x'.repeat(100_000) })
+        await assert.rejects(writeAtomically(path, large), { code: 'ENOSPC' })
+        assert.deepEqual((await readdir(path)).sort(), before)
+        assert.equal(await readFile(join(path, 'a'), 'utf8'), '1')
+        assert.equal(await writeAtomically(path, payload({ a: '3' })), true)
+      } finally {
+        await systemMounter.unmount(path)
+      }
     })
 
     for (const path of ['../x', '/x', 'a/../../x', '..x', '']) {
