@@ -94,6 +94,13 @@ void describe('planRollingUpdate', () => {
       [{ ...aReplicaSet('old', 3, 3), status: { replicas: 5, availableReplicas: 3 } }],
       { old: 2 },
     ],
+    [
+      'does not count available pods that are more than a replica set should have: they are going',
+      aDeployment(6, 2, 1),
+      aReplicaSet('new', 3, 3),
+      [{ ...aReplicaSet('old', 3, 5), status: { replicas: 5, availableReplicas: 5 } }],
+      { old: 2 },
+    ],
     ['is done', aDeployment(2), aReplicaSet('new', 2, 2), [aReplicaSet('old', 0, 0)], {}],
     ['cuts a new one that is too large', aDeployment(2), aReplicaSet('new', 5, 5), [], { new: 2 }],
   ]

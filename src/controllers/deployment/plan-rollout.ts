@@ -7,7 +7,6 @@ import {
   oldestFirst,
   sizeOf,
   sum,
-  totalAvailable,
   totalSize,
   type Rollout,
 } from './replica-sets.ts'
@@ -58,19 +57,19 @@ function planOldScaleDown(
   const old = rollout.old.filter(isScaledUp).toSorted(oldestFirst)
   if (old.length === 0) return []
   const minAvailable = replicasOf(deployment) - maxUnavailable(deployment)
-  const unavailableNew = sizeOf(current) - availableOf(current)
+  const unavailableNew = sizeOf(current) - stayingAvailable(current)
   const maxScaleDown = totalSize(all(rollout)) - minAvailable - unavailableNew
   if (maxScaleDown <= 0) return []
 
   const sizes = new Map(old.map((replicaSet) => [replicaSet, sizeOf(replicaSet)]))
   let broken = maxScaleDown
   for (const replicaSet of old) {
-    const cut = Math.min(broken, Math.max(0, sizeOf(replicaSet) - availableOf(replicaSet)))
+    const cut = Math.min(broken, sizeOf(replicaSet) - stayingAvailable(replicaSet))
     sizes.set(replicaSet, sizeOf(replicaSet) - cut)
     broken -= cut
   }
 
-  let spare = totalAvailable([...old, current]) - minAvailable
+  let spare = sum([...old, current], stayingAvailable) - minAvailable
   for (const replicaSet of old) {
     if (spare <= 0) break
     const size = sizes.get(replicaSet)!
@@ -79,6 +78,14 @@ function planOldScaleDown(
     spare -= cut
   }
   return changed([...sizes].map(([replicaSet, replicas]) => ({ replicaSet, replicas })))
+}
+
+/**
+ * Available pods that stay. Those beyond the size are going, if they are not gone already and the status lags: upstream counts
+ * them, and may then take away one pod too many.
+ */
+function stayingAvailable(replicaSet: ReplicaSet): number {
+  return Math.min(sizeOf(replicaSet), availableOf(replicaSet))
 }
 
 /** Recreate: all old replica sets to nothing. */
