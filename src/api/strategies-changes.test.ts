@@ -39,6 +39,28 @@ const daemonSetOf = (rollingUpdate: object) => ({
   spec: { ...workload, updateStrategy: { rollingUpdate } },
 })
 
+const cronJobOf = (spec: object) => ({
+  metadata: { name: 'c' },
+  spec: {
+    schedule: '* * * * *',
+    jobTemplate: {
+      spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } },
+    },
+    ...spec,
+  },
+})
+const inZone = 'TZ=UTC * * * * *'
+const apiServiceOf = (port: number) => ({
+  metadata: { name: 'v1.a.b' },
+  spec: {
+    group: 'a.b',
+    version: 'v1',
+    groupPriorityMinimum: 1,
+    versionPriority: 1,
+    service: { name: 's', namespace: 'n', port },
+  },
+})
+
 const refused: readonly (readonly [kind: string, object: object, ...faults: string[]])[] = [
   [
     'limitranges',
@@ -103,6 +125,37 @@ const refused: readonly (readonly [kind: string, object: object, ...faults: stri
     'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "101%": must not be greater than 100%',
     'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "101%": may not be set when maxUnavailable is non-zero',
   ],
+  [
+    'cronjobs.batch',
+    cronJobOf({ schedule: inZone }),
+    `spec.schedule: Invalid value: "${inZone}": cannot use TZ or CRON_TZ in schedule, use timeZone field instead`,
+  ],
+  [
+    'cronjobs.batch',
+    cronJobOf({ timeZone: '' }),
+    'spec.timeZone: Invalid value: "": timeZone must be nil or non-empty string',
+  ],
+  [
+    'cronjobs.batch',
+    cronJobOf({ timeZone: 'Local' }),
+    'spec.timeZone: Invalid value: "Local": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
+  ],
+  ...['+01:00', 'Europe/-Paris', '../Paris', 'Europe/Pariss', '/Europe/Paris'].map(
+    (zone) =>
+      [
+        'cronjobs.batch',
+        cronJobOf({ timeZone: zone }),
+        `spec.timeZone: Invalid value: "${zone}": unknown time zone ${zone}`,
+      ] as const,
+  ),
+  ...[-1, 65_536].map(
+    (port) =>
+      [
+        'apiservices.apiregistration.k8s.io',
+        apiServiceOf(port),
+        `spec.service.port: Invalid value: ${port}: port is not valid: must be between 1 and 65535, inclusive`,
+      ] as const,
+  ),
   ['secrets', secretOf(''), `${redacted} unexpected end of JSON input`],
   ['secrets', secretOf('x'), `${redacted} invalid character 'x' looking for beginning of value`],
   [
@@ -145,6 +198,25 @@ const changes: readonly (readonly [kind: string, before: object, after: object, 
     classOf({ volumeBindingMode: 'Immediate' }),
     classOf({ volumeBindingMode: 'WaitForFirstConsumer' }),
     'volumeBindingMode: Invalid value: "WaitForFirstConsumer": field is immutable',
+  ],
+  ['cronjobs.batch', cronJobOf({}), cronJobOf({ timeZone: 'Europe/Paris' })],
+  ['cronjobs.batch', cronJobOf({ schedule: inZone }), cronJobOf({ schedule: inZone, suspend: true })],
+  [
+    'cronjobs.batch',
+    cronJobOf({ timeZone: 'Gone/Away' }),
+    cronJobOf({ timeZone: 'Gone/Away', suspend: true }),
+  ],
+  [
+    'cronjobs.batch',
+    cronJobOf({ schedule: inZone }),
+    cronJobOf({ schedule: inZone, timeZone: 'UTC' }),
+    `spec.schedule: Invalid value: "${inZone}": cannot use both timeZone field and TZ or CRON_TZ in schedule`,
+  ],
+  [
+    'cronjobs.batch',
+    cronJobOf({}),
+    cronJobOf({ schedule: inZone }),
+    `spec.schedule: Invalid value: "${inZone}": cannot use TZ or CRON_TZ in schedule, use timeZone field instead`,
   ],
   ['nodes', nodeOf({}), nodeOf({ unschedulable: true, providerID: 'p', podCIDR: '10.0.0.0/8' })],
   ['nodes', nodeOf({}), nodeOf({ externalID: 'x' }), onlyLabels],

@@ -1,8 +1,12 @@
 import { isConditionTrue, findCondition } from '../../machinery/conditions.ts'
 import { invalid, notSupported, required, type FieldError } from '../../machinery/field-error.ts'
-import { path } from '../../machinery/field-path.ts'
+import { path, type FieldPath } from '../../machinery/field-path.ts'
 import { goQuote } from '../../machinery/go-format.ts'
-import { dns1035LabelErrors, dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
+import {
+  dns1035LabelErrors,
+  dns1123SubdomainErrors,
+  portNumberErrors,
+} from '../../machinery/validation/names.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { APIService, APIServiceSpec } from '../generated/apiregistration.v1.ts'
@@ -131,8 +135,14 @@ function validateBackend(spec: APIServiceSpec | undefined): FieldError[] {
   return [
     ...(service.namespace ? [] : [required(at.child('service', 'namespace'))]),
     ...(service.name ? [] : [required(at.child('service', 'name'))]),
+    ...portErrors(service.port ?? 0, at.child('service', 'port')),
     ...(insecureSkipTLSVerify && caBundle
       ? [invalid(at.child('insecureSkipTLSVerify'), true, 'may not be true if caBundle is present')]
       : []),
   ]
+}
+
+function portErrors(port: number, at: FieldPath): FieldError[] {
+  const faults = portNumberErrors(port)
+  return faults.length > 0 ? [invalid(at, port, `port is not valid: ${faults.join(', ')}`)] : []
 }

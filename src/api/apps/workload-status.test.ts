@@ -47,6 +47,13 @@ const rows: readonly (readonly [name: string, status: object, ...faults: string[
     unready('status.readyReplicas'),
   ],
   ['daemonsets.apps', { collisionCount: 1 }, decremented],
+  [
+    'poddisruptionbudgets.policy',
+    { disruptionsAllowed: -1, currentHealthy: -1, desiredHealthy: -1, expectedPods: -1 },
+    ...['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'].map(
+      (name) => `status.${name}: Invalid value: -1: must be greater than or equal to 0`,
+    ),
+  ],
 ]
 
 for (const [name, status, ...expected] of rows) {

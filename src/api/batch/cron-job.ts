@@ -8,10 +8,11 @@ import {
 } from '../../machinery/field-error.ts'
 import { CronError } from '../../machinery/cron/cron-fields.ts'
 import { parseCronSchedule } from '../../machinery/cron/cron-schedule.ts'
+import { timeZone as findTimeZone } from '../../machinery/cron/time-zone.ts'
 import { nonNegative } from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn, timeSince, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
-import type { CronJob } from '../generated/batch.v1.ts'
+import type { CronJob, CronJobSpec } from '../generated/batch.v1.ts'
 import { cronJobs } from '../generated/resources.ts'
 import { validateJobTemplate } from './job-validation.ts'
 import { defaultJobSpec } from './job.ts'
@@ -32,7 +33,9 @@ export const cronJobDefinition: ResourceDefinition<CronJob> = {
       if (spec.jobTemplate?.spec) defaultJobSpec(spec.jobTemplate.spec)
     },
     warnings: cronJobWarnings,
-    validate: (cronJob) => [...nameErrors(cronJob), ...validateCronJob(cronJob)],
+    validate: (cronJob) => [...validateCronJob(cronJob), ...nameErrors(cronJob)],
+    validatesUpdateAlone: true,
+    validateUpdate: validateCronJob,
     status: {},
   },
   columns: [
@@ -78,41 +81,61 @@ function nameErrors({ metadata }: CronJob): FieldError[] {
   return name.length > maxNameLength ? [invalid(path('metadata', 'name'), name, detail)] : []
 }
 
-function validateCronJob({ spec }: CronJob): FieldError[] {
+/** Source: validateCronJobSpec. What was accepted once of zones stays. */
+function validateCronJob({ spec }: CronJob, previous?: CronJob): FieldError[] {
   const field = path('spec')
   if (!spec) return [required(field)]
   const { schedule, timeZone, concurrencyPolicy, jobTemplate } = spec
+  const old = previous?.spec
+  const concurrencyAt = field.child('concurrencyPolicy')
   const errors: FieldError[] = []
   if (!schedule) errors.push(required(field.child('schedule')))
-  else errors.push(...scheduleErrors(schedule, field.child('schedule')))
-  if (timeZone !== undefined && !isTimeZone(timeZone))
-    errors.push(invalid(field.child('timeZone'), timeZone, `unknown time zone ${timeZone}`))
-  if (!concurrencyPolicy) errors.push(required(field.child('concurrencyPolicy')))
+  else errors.push(...scheduleErrors(spec, old, field.child('schedule')))
+  errors.push(...nonNegative(spec.startingDeadlineSeconds, field.child('startingDeadlineSeconds')))
+  if (timeZone !== undefined && timeZone !== old?.timeZone)
+    errors.push(...timeZoneErrors(timeZone, field.child('timeZone')))
+  if (!concurrencyPolicy) errors.push(required(concurrencyAt))
   else if (!policies.includes(concurrencyPolicy))
-    errors.push(notSupported(field.child('concurrencyPolicy'), concurrencyPolicy, policies))
+    errors.push(notSupported(concurrencyAt, concurrencyPolicy, policies))
   return [
     ...errors,
-    ...nonNegative(spec.startingDeadlineSeconds, field.child('startingDeadlineSeconds')),
+    ...validateJobTemplate(jobTemplate?.spec, field.child('jobTemplate').child('spec')),
     ...nonNegative(spec.successfulJobsHistoryLimit, field.child('successfulJobsHistoryLimit')),
     ...nonNegative(spec.failedJobsHistoryLimit, field.child('failedJobsHistoryLimit')),
-    ...validateJobTemplate(jobTemplate?.spec, field.child('jobTemplate').child('spec')),
   ]
 }
 
-function scheduleErrors(schedule: string, field: FieldPath): FieldError[] {
+function scheduleErrors(
+  { schedule, timeZone }: CronJobSpec,
+  old: CronJobSpec | undefined,
+  field: FieldPath,
+): FieldError[] {
+  const errors: FieldError[] = []
   try {
     parseCronSchedule(schedule)
-    return []
   } catch (error) {
-    if (error instanceof CronError) return [invalid(field, schedule, error.message)]
-    throw error
+    if (!(error instanceof CronError)) throw error
+    errors.push(invalid(field, schedule, error.message))
   }
+  if (!schedule.includes('TZ')) return errors
+  if (!old?.schedule.includes('TZ'))
+    errors.push(invalid(field, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'))
+  else if (timeZone !== undefined)
+    errors.push(invalid(field, schedule, 'cannot use both timeZone field and TZ or CRON_TZ in schedule'))
+  return errors
 }
 
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
+/** What a part of a zone's name is made of; dots alone and a dash in front are neither. */
+const zonePart = /^(?!-|\.{1,2}$)[A-Za-z._0-9+-]{1,14}$/
+
+function timeZoneErrors(name: string, at: FieldPath): FieldError[] {
+  if (name === '') return [invalid(at, name, 'timeZone must be nil or non-empty string')]
+  const unknown = invalid(at, name, `unknown time zone ${name}`)
+  if (!name.split('/').every((part) => zonePart.test(part))) return [unknown]
+  if (name.toLowerCase() === 'local') {
+    const list = 'https://www.iana.org/time-zones'
+    const explicit = invalid(at, name, `timeZone must be an explicit time zone as defined in ${list}`)
+    return name === 'Local' ? [explicit] : [explicit, unknown]
   }
+  return findTimeZone(name) ? [] : [unknown]
 }

@@ -1,6 +1,8 @@
 import { path, invalid, notSupported, type FieldError } from '../../machinery/field-error.ts'
+import { validateConditions } from '../../machinery/validation/conditions.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { atMostAll, validateShare } from '../apps/deployment.ts'
+import { nonNegative } from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PodDisruptionBudget } from '../generated/policy.v1.ts'
@@ -15,7 +17,7 @@ export const podDisruptionBudgetDefinition: ResourceDefinition<PodDisruptionBudg
     nameRule: 'pathSegment',
     allowUnconditionalUpdate: false,
     validate: validateBudget,
-    status: {},
+    status: { validateUpdate: validateStatus },
   },
   columns: [
     nameColumn,
@@ -51,4 +53,14 @@ function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
     errors.push(notSupported(field.child('unhealthyPodEvictionPolicy'), unhealthyPodEvictionPolicy, policies))
   }
   return errors
+}
+
+const counts = ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const
+
+function validateStatus({ status }: PodDisruptionBudget): FieldError[] {
+  const field = path('status')
+  return [
+    ...validateConditions(status?.conditions, field.child('conditions')),
+    ...counts.flatMap((name) => nonNegative(status?.[name], field.child(name))),
+  ]
 }
