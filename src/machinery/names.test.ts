@@ -8,7 +8,7 @@ import { seededRandom } from './random.ts'
 test('generateName appends five characters and keeps to 63', () => {
   assert.match(generateName('web-', seededRandom(1)), /^web-[bcdfghjklmnpqrstvwxz2456789]{5}$/)
   assert.equal(generateName('a'.repeat(80), seededRandom(1)).length, 63)
-  assert.equal(randomSuffix(5, { next: () => 0.999999 }), '99999')
+  assert.equal(randomSuffix(5, { ...seededRandom(1), next: () => 0.999999 }), '99999')
 })
 
 test('safeEncodeString maps digits as upstream', () => {

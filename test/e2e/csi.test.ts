@@ -11,6 +11,7 @@ import {
 } from '../../src/api/generated/resources.ts'
 import { createHttpClient, type HttpClient } from '../../src/client/http/http-client.ts'
 import { loadKubeconfig } from '../../src/client/kubeconfig.ts'
+import { isConflict, isNotFound } from '../../src/machinery/status-errors.ts'
 import { topologyKey } from './csi/directory-node.ts'
 import { driverName, startTestDriver, type TestDriver } from './harness/csi-driver.ts'
 import { withoutContainers } from './harness/machine.ts'
@@ -68,7 +69,12 @@ describe('a CSI driver', { skip: withoutContainers }, () => {
     for (const attachment of items) {
       if (attachment.status?.attached) continue
       const status = { attached: true, attachmentMetadata: { device: '/dev/made-up' } }
-      await client.update(volumeAttachments, { ...attachment, status }, { subresource: 'status' })
+      try {
+        await client.update(volumeAttachments, { ...attachment, status }, { subresource: 'status' })
+      } catch (error) {
+        // Somebody else was faster: the next round sees what there is.
+        if (!isConflict(error) && !isNotFound(error)) throw error
+      }
     }
   }
   /** The provisioner's part. */

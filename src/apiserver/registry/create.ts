@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { generateName } from '../../machinery/names.ts'
 import { alreadyExists, generateNameConflict, invalid } from '../../machinery/status-errors.ts'
@@ -101,7 +100,7 @@ export async function prepareNewObject(
   const { strategy } = scope.served
   const metadata = metadataOf(object)
   metadata.creationTimestamp = formatTime(context.clock.now())
-  metadata.uid = randomUUID()
+  metadata.uid = context.random.uuid()
   if (!metadata.name && metadata.generateName) {
     metadata.name = freeName(registry, metadata.generateName, scope.namespace)
   }
