@@ -112,6 +112,10 @@ export const dnsOptions: Readonly<Record<string, Option>> = {
 export const kubeletOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
   ...kubeletConfigOption,
+  'config-dir': {
+    description: 'KubeletConfigurations too, in files *.conf: each over those before it, and over --config',
+    value: 'DIR',
+  },
   'bootstrap-kubeconfig': {
     description:
       'How to ask for a certificate where there is none: with it --kubeconfig is written, and the certificate rotated',

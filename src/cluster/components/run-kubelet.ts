@@ -19,14 +19,13 @@ import { rotateCertificate, type RotationOptions } from '../join/rotate-certific
 import { servingCertificate, servingFile } from '../join/serving-certificate.ts'
 import { uplinkMtu } from '../machine/network.ts'
 import { folderPemStore, type PemStore } from '../pki/pem-store.ts'
-import { readKubeletConfiguration } from '../nodes/node-configuration.ts'
+import { readKubeletConfigurations } from '../nodes/node-configuration.ts'
 import { machineAddress } from './machine-address.ts'
 import { processLog, runComponent, toServers, type ComponentProcess } from './component-process.ts'
 
-/** Runs the kubelet by itself. Options win over what `--config` says, as upstream's. */
+/** Runs the kubelet by itself. Options win over what `--config` and `--config-dir` say, as upstream's. */
 export async function runKubelet(input: CommandInput): Promise<ExitCode> {
-  const file = input.text('config')
-  const configured = file === undefined ? undefined : readKubeletConfiguration(file)
+  const configured = readKubeletConfigurations(input.text('config'), input.text('config-dir'))
   const nodeName = input.text('node-name') ?? hostname()
   const address = input.text('node-ip') ?? machineAddress()
   const folder = folderOption(input)

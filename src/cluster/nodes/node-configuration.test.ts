@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { KubeletOptions } from '../../kubelet/options.ts'
 import { CliError } from '../cli/cli-error.ts'
-import { readNodeConfiguration, withConfiguration } from './node-configuration.ts'
+import { readKubeletConfigurations, readNodeConfiguration, withConfiguration } from './node-configuration.ts'
 
 function aFile(test: TestContext, body: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'node-configuration-'))
@@ -38,6 +38,28 @@ describe('withConfiguration', () => {
 
   it('serves nothing where the file says so', (test) => {
     assert.equal(withConfiguration(own, aFile(test, 'enableServer: false')).server, undefined)
+  })
+})
+
+describe('readKubeletConfigurations', () => {
+  it('puts the files of a directory over the one, in their order', (test) => {
+    const file = aFile(test, 'maxPods: 7\npodPidsLimit: 100')
+    const directory = join(dirname(file), 'kubelet.conf.d')
+    mkdirSync(join(directory, '20-more'), { recursive: true })
+    const header = 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n'
+    writeFileSync(join(directory, '30.conf'), `${header}maxPods: 9`)
+    writeFileSync(join(directory, '20-more', 'a.conf'), `${header}maxPods: 8\nclusterDomain: a.local`)
+    writeFileSync(join(directory, '40.conf.bak'), 'nonsense')
+    const { options } = readKubeletConfigurations(file, directory) ?? {}
+    assert.deepEqual([options?.maxPods, options?.podPidsLimit, options?.clusterDomain], [9, 100, 'a.local'])
+    assert.equal(readKubeletConfigurations(undefined, directory)?.options.podPidsLimit, undefined)
+    assert.equal(readKubeletConfigurations(undefined, undefined), undefined)
+    writeFileSync(join(directory, '50.conf'), `${header}nonsense: 1`)
+    assert.throws(
+      () => readKubeletConfigurations(file, directory),
+      (error) => error instanceof CliError && /50.conf: .*unknown field "nonsense"/.test(error.message),
+    )
+    assert.throws(() => readKubeletConfigurations(file, '/nowhere'), CliError)
   })
 })
 

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   readConfiguration,
+  readConfigurations,
   type ConfiguredOptions,
   type FieldRefusals,
 } from '../../kubelet/configuration/configuration.ts'
@@ -33,6 +35,27 @@ export function readKubeletConfiguration(file: string, refusals: FieldRefusals =
     return readConfiguration(readFileSync(file, 'utf8'), refusals)
   } catch (error) {
     throw new CliError(`${file}: ${(error as Error).message}`, exitCodes.usage)
+  }
+}
+
+/**
+ * What the file says, and over it those in the directory and below it whose names end in `.conf`, in the order of their
+ * paths. Throws CliError.
+ */
+export function readKubeletConfigurations(
+  file: string | undefined,
+  directory: string | undefined,
+): ConfiguredOptions | undefined {
+  if (directory === undefined) return file === undefined ? undefined : readKubeletConfiguration(file)
+  try {
+    const dropIns = readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && entry.name.endsWith('.conf'))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+    const names = [...(file === undefined ? [] : [file]), ...dropIns]
+    return readConfigurations(names.map((name) => ({ name, content: readFileSync(name, 'utf8') })))
+  } catch (error) {
+    throw new CliError((error as Error).message, exitCodes.usage)
   }
 }
 

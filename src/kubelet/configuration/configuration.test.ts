@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readConfiguration } from './configuration.ts'
+import { readConfiguration, readConfigurations } from './configuration.ts'
 import { kubeletConfiguration } from './describe-options.ts'
 
 const header = 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n'
@@ -67,6 +67,30 @@ registerWithTaints: [{key: a, effect: NoSchedule}]
     imageCollection: { imageGCHighThresholdPercent: 90, imageMinimumGCAgeMs: 300_000 },
     runtime: { type: 'cri', socket: 'unix:///run/containerd/containerd.sock' },
   })
+})
+
+test('readConfigurations takes each file over those before', () => {
+  const files = [
+    {
+      name: 'kubelet.yaml',
+      content: `${header}maxPods: 50\nclusterDNS: [10.0.0.1, 10.0.0.2]\nevictionHard: {memory.available: 200Mi}`,
+    },
+    { name: '10-a.conf', content: `${header}clusterDNS: [10.0.0.3]\nevictionHard: {nodefs.available: 5%}` },
+    { name: '20-b.conf', content: `${header}maxPods: 60` },
+  ]
+  const { options } = readConfigurations(files)
+  assert.equal(options.maxPods, 60)
+  assert.deepEqual(options.clusterDNS, ['10.0.0.3'])
+  assert.deepEqual(options.eviction?.evictionHard, { 'memory.available': '200Mi', 'nodefs.available': '5%' })
+  assert.throws(() => readConfigurations([...files, { name: '30-c.conf', content: `${header}unknown: 1` }]), {
+    message: '30-c.conf: strict decoding error: unknown field "unknown"',
+  })
+  const contradicting = `${header}serializeImagePulls: true`
+  const parallel = { name: 'a', content: `${header}maxParallelImagePulls: 5` }
+  assert.throws(() => readConfigurations([parallel, { name: 'b', content: contradicting }]), {
+    message: /^maxParallelImagePulls: Invalid value: 5/,
+  })
+  assert.equal(readConfigurations([]).options.maxPods, undefined)
 })
 
 test('readConfiguration serves nothing where the file says so', () => {

@@ -1,5 +1,7 @@
 import { decodeConfiguration } from '../../api/configuration/decode-configuration.ts'
 import { parseDuration } from '../../machinery/duration.ts'
+import type { JsonValue } from '../../machinery/meta.ts'
+import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { VerificationPolicyName } from '../images/verification-policy.ts'
@@ -29,12 +31,44 @@ export interface ConfiguredServer {
   readonly authorize?: boolean
 }
 
+/** A file that is read, by the name it is told of. */
+export interface ConfigurationFile {
+  readonly name: string
+  readonly content: string
+}
+
 /**
  * Reads a KubeletConfiguration file, YAML or JSON. Throws an Error that names every mistake: also unknown fields, and
  * those that this kubelet would not act on, or that the caller refuses.
  */
 export function readConfiguration(content: string, refusals: FieldRefusals = {}): ConfiguredOptions {
-  const configuration = decodeConfiguration(content, [kubeletConfigurationKind]) as KubeletConfiguration
+  return configuredBy(decode(content), refusals)
+}
+
+/**
+ * Reads several, each over those before it: what a later one says of a field holds, maps are merged and lists taken whole,
+ * as in a JSON merge patch (RFC 7386). Throws as readConfiguration does.
+ */
+export function readConfigurations(
+  files: readonly ConfigurationFile[],
+  refusals: FieldRefusals = {},
+): ConfiguredOptions {
+  let merged: JsonValue = {}
+  for (const { name, content } of files) {
+    try {
+      merged = applyMergePatch(merged, decode(content) as JsonValue)
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+  return configuredBy(merged as KubeletConfiguration, refusals)
+}
+
+function decode(content: string): KubeletConfiguration {
+  return decodeConfiguration(content, [kubeletConfigurationKind]) as KubeletConfiguration
+}
+
+function configuredBy(configuration: KubeletConfiguration, refusals: FieldRefusals): ConfiguredOptions {
   const errors = validateConfiguration(configuration, refusals)
   if (errors.length > 0) throw new Error(errors.join('\n'))
   return { options: optionsOf(configuration), server: serverOf(configuration) }
