@@ -9,10 +9,11 @@ import {
 import { defaultStorageClass } from '../../api/storage/default-storage-class.ts'
 import { done, on, type Outcome, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { keyOf, parseKey } from '../../machinery/resource.ts'
-import { isNotFound } from '../../machinery/status-errors.ts'
+import { isConflict, isNotFound } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
 import { countAssignment, followVolumes } from './volume-metrics.ts'
+import { noPlugin, volumeOperations, type VolumeOperations } from './volume-operations.ts'
 import { claimNamesOf } from './claim-names.ts'
 import {
   boundClaim,
@@ -106,7 +107,11 @@ function isPending(claim: PersistentVolumeClaim | undefined): boolean {
 async function reconcileClaim(key: string, context: ReconcileContext): Promise<Outcome> {
   const { client, cache } = context
   const claim = cache(persistentVolumeClaims).get(key)
-  if (!claim) return done
+  const operations = volumeOperations(context)
+  if (!claim) {
+    operations.forget(claimKey(key))
+    return done
+  }
   const plan = planClaim(claim, viewOf(context))
   switch (plan.type) {
     case 'wait':
@@ -122,12 +127,24 @@ async function reconcileClaim(key: string, context: ReconcileContext): Promise<O
       )
       break
     case 'provision':
-      await askProvisioner(claim, plan.provisioner, context)
+      operations.begin(claimKey(key), plan.provisioner, 'provision')
+      await failing(claimKey(key), operations, askProvisioner(claim, plan.provisioner, context))
       break
     case 'bind':
-      await bind(plan.volume, claim, context)
+      await failing(claimKey(key), operations, bind(plan.volume, claim, context))
+      operations.end(claimKey(key))
   }
   return done
+}
+
+/** What `doing` comes to; its failure is one of the operation, if there is one, unless a cache is a moment behind. */
+async function failing<T>(key: string, operations: VolumeOperations, doing: Promise<T>): Promise<T> {
+  try {
+    return await doing
+  } catch (error) {
+    if (!isConflict(error)) operations.fail(key)
+    throw error
+  }
 }
 
 function viewOf({ cache }: ReconcileContext): ClaimView {
@@ -211,11 +228,18 @@ async function bind(
 async function reconcileVolume(name: string, context: ReconcileContext): Promise<Outcome> {
   const { cache, client, events } = context
   const volume = cache(persistentVolumes).get(name)
-  if (!volume) return done
+  const operations = volumeOperations(context)
+  if (!volume) {
+    operations.end(volumeKey(name))
+    return done
+  }
   const claim = await claimOf(volume, context)
   const plan = planVolume(volume, claim)
   switch (plan.type) {
     case 'phase':
+      if (isToBeDeleted(volume, plan.phase))
+        operations.begin(volumeKey(name), deleterOf(volume, context), 'delete')
+      if (plan.event && volume.status?.phase !== plan.phase) operations.fail(volumeKey(name))
       await setPhase(volume, plan.phase, plan.event, context)
       break
     case 'unbind': {
@@ -230,6 +254,16 @@ async function reconcileVolume(name: string, context: ReconcileContext): Promise
       if (claim) events.event(claim, plan.ofClaim.type, plan.ofClaim.reason, plan.ofClaim.message)
   }
   return done
+}
+
+function isToBeDeleted({ spec }: PersistentVolume, phase: VolumePhase): boolean {
+  return spec?.persistentVolumeReclaimPolicy === 'Delete' && (phase === 'Released' || phase === 'Failed')
+}
+
+/** By the class: what volumes say of who made them may be anything. */
+function deleterOf(volume: PersistentVolume, { cache }: ReconcileContext): string {
+  if (volume.metadata?.annotations?.[provisionedBy] === undefined) return noPlugin
+  return cache(storageClasses).get(storageClassOf(volume) ?? '')?.provisioner ?? noPlugin
 }
 
 /** The claim that a volume is reserved for, and no other of its name. */
