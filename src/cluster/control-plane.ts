@@ -95,7 +95,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           certificateLifetimeMs: options.certificateLifetimeMs,
         }),
         approveNodeRequests: true,
-        nodeIpam: { clusterCidrs: [options.podCidr], nodePrefixLengthIpv4: options.nodeCidrMaskSize },
+        nodeIpam: {
+          clusterCidrs: [options.podCidr],
+          serviceCidrs: [options.serviceCidr],
+          nodePrefixLengthIpv4: options.nodeCidrMaskSize,
+        },
         loadBalancers: { reservedPorts: nodePorts },
       }),
       startScheduler(contextOf(schedulerIdentity, logs.scheduler), options.schedulerConfiguration),

@@ -76,6 +76,10 @@ export const controllersOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
   ...electionOptions,
   'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
+  'service-cluster-ip-range': {
+    description: 'Addresses of Services, of which no node is given any (default: none)',
+    value: 'CIDR',
+  },
   'node-cidr-mask-size': { description: "Length of each node's part of them (default: 24)", value: 'BITS' },
   'cluster-signing-cert-file': { description: 'Authority that signs certificates on request', value: 'FILE' },
   'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },

@@ -4,7 +4,12 @@ import { CliError } from '../cli/cli-error.ts'
 import { parseCommandLine } from '../cli/command-line.ts'
 import type { Command } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
-import { controllersFlags, describeControllersFlags, parseControllersFlags } from './controllers-flags.ts'
+import {
+  controllersFlags,
+  describeControllersFlags,
+  parseCidrs,
+  parseControllersFlags,
+} from './controllers-flags.ts'
 
 const command: Command = {
   name: 'controllers',
@@ -18,6 +23,20 @@ function parse(...args: readonly string[]) {
   assert.ok(invocation.type === 'run')
   return parseControllersFlags(invocation.input)
 }
+
+describe('parseCidrs', () => {
+  const parseRange = (...args: readonly string[]) => {
+    const range = { ...command, options: { range: { description: '', value: 'CIDR' } } }
+    const invocation = parseCommandLine([range], ['controllers', ...args])
+    assert.ok(invocation.type === 'run')
+    return parseCidrs(invocation.input, 'range')
+  }
+  it('takes networks with commas between them, and refuses what is none', () => {
+    assert.deepEqual(parseRange(), [])
+    assert.deepEqual(parseRange('--range=10.96.0.0/16,fd00::/108'), ['10.96.0.0/16', 'fd00::/108'])
+    assert.throws(() => parseRange('--range=10.96.0.0/16,'), /--range: '' is no network/)
+  })
+})
 
 describe('parseControllersFlags', () => {
   it('says nothing of what was not given', () => {

@@ -1,5 +1,6 @@
 import type { ControllersOptions } from '../../controllers/start.ts'
 import { defaultEvictionRates, type EvictionRates } from '../../controllers/nodes/zone-eviction.ts'
+import { parseCidr } from '../../machinery/ip.ts'
 import { formatDuration } from '../../machinery/duration.ts'
 import type { CommandInput, Option } from '../cli/command.ts'
 import { durationOption, usageError } from './leader-election-flags.ts'
@@ -154,6 +155,15 @@ export function describeControllersFlags(flags: ControllersFlags): Readonly<Reco
       HorizontalPodAutoscalerTolerance: horizontalPodAutoscaler.tolerance ?? 0.1,
     },
   }
+}
+
+/** Networks with commas between them; none when the flag was not given. Throws CliError (usage) for what is none. */
+export function parseCidrs(input: CommandInput, flag: string): readonly string[] {
+  const cidrs = input.text(flag)?.split(',') ?? []
+  for (const cidr of cidrs) {
+    if (!parseCidr(cidr)) throw usageError(`--${flag}: '${cidr}' is no network`)
+  }
+  return cidrs
 }
 
 function given<Name extends string, T>(name: Name, value: T | undefined): { readonly [key in Name]?: T } {

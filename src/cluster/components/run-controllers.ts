@@ -6,7 +6,7 @@ import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { addressPlan } from '../machine/address-plan.ts'
 import { nodePorts } from '../node-ports.ts'
-import { describeControllersFlags, parseControllersFlags } from './controllers-flags.ts'
+import { describeControllersFlags, parseCidrs, parseControllersFlags } from './controllers-flags.ts'
 import { describeElection, durationOption, parseElection } from './leader-election-flags.ts'
 import { runComponent, startElected } from './component-process.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
@@ -29,6 +29,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
   const flags = parseControllersFlags(input)
   const nodeIpam = {
     clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
+    serviceCidrs: parseCidrs(input, 'service-cluster-ip-range'),
     nodePrefixLengthIpv4: input.number('node-cidr-mask-size', 8) ?? plan.nodeCidrMaskSize,
   }
   return runComponent(
@@ -70,7 +71,10 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           ClusterSigningDuration: formatDuration(certificateLifetimeMs ?? 365 * 86_400_000),
         },
         ...describeControllersFlags(flags),
-        NodeIPAMController: { NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4 },
+        NodeIPAMController: {
+          ServiceCIDR: nodeIpam.serviceCidrs.join(','),
+          NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4,
+        },
       },
     },
   )

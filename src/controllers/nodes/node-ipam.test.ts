@@ -33,6 +33,15 @@ void describe('createCidrPool', () => {
 })
 
 void describe('nodeIpamReconciler', () => {
+  void it('gives no node what Services have', async () => {
+    const options = { clusterCidrs: ['10.0.0.0/22'], serviceCidrs: ['10.0.0.0/23', 'fd00::/108'] }
+    const harness = await runReconcilers([nodeIpamReconciler(options)], ({ client }) =>
+      client.seed(nodes, { metadata: { name: 'a' } }),
+    )
+    assert.deepEqual((await harness.one(nodes, 'a')).spec!.podCIDRs, ['10.0.2.0/24'])
+    await harness.stop()
+  })
+
   const reconciler = () => nodeIpamReconciler({ clusterCidrs: ['10.244.0.0/23', 'fd00::/56'] })
 
   void it('gives every node its networks, keeps those there are, and reuses those of nodes that are gone', async () => {

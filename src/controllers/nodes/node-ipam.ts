@@ -9,6 +9,8 @@ import { createIpamMetrics, type IpamMetrics } from './ipam-metrics.ts'
 export interface NodeIpamOptions {
   /** Where pods have their addresses: one network, or one of each family. */
   readonly clusterCidrs: readonly string[]
+  /** Where Services have theirs: no node is given any of it. */
+  readonly serviceCidrs?: readonly string[]
   /** Prefix lengths of a node's networks. Defaults 24 and 64. */
   readonly nodePrefixLengthIpv4?: number
   readonly nodePrefixLengthIpv6?: number
@@ -16,7 +18,7 @@ export interface NodeIpamOptions {
 
 /** Gives every node a network of its own for its pods. */
 export function nodeIpamReconciler(options: NodeIpamOptions): Reconciler {
-  const { clusterCidrs, nodePrefixLengthIpv4 = 24, nodePrefixLengthIpv6 = 64 } = options
+  const { clusterCidrs, serviceCidrs = [], nodePrefixLengthIpv4 = 24, nodePrefixLengthIpv6 = 64 } = options
   let measured: IpamMetrics | undefined
   const pools = clusterCidrs.map((cidr) =>
     createCidrPool(
@@ -25,6 +27,7 @@ export function nodeIpamReconciler(options: NodeIpamOptions): Reconciler {
       { taken: (tries) => measured?.taken(cidr, tries), released: () => measured?.released(cidr) },
     ),
   )
+  for (const cidr of serviceCidrs) for (const pool of pools) pool.occupy(cidr)
   /** What each node has, by its uid; ahead of the cache. */
   const held = new Map<string, { readonly name: string; readonly cidrs: readonly string[] }>()
 
