@@ -52,7 +52,7 @@ export function defaultJobSpec(spec: Writable<JobSpec>): void {
   spec.manualSelector ??= false
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed'
   for (const rule of spec.podFailurePolicy?.rules ?? []) {
-    for (const pattern of rule.onPodConditions ?? []) pattern.status ??= 'True'
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True'
   }
 }
 
