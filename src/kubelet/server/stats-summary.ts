@@ -1,8 +1,10 @@
+import type { StatsFs } from 'node:fs'
 import { readFile, statfs } from 'node:fs/promises'
 import type { Volume } from '../../api/generated/core.v1.ts'
 import { formatTime } from '../../machinery/time.ts'
 import { parseTime } from '../../machinery/time.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
+import { networkStats } from './network-stats.ts'
 import type { VolumeStatsSource } from './volume-stats.ts'
 import type { ServerContext } from './server-context.ts'
 
@@ -57,6 +59,27 @@ function isEphemeral(volumes: readonly Volume[] = [], name: string): boolean {
   const volume = volumes.find((one) => one.name === name)
   if (volume?.emptyDir) return !volume.emptyDir.medium
   return volume?.configMap !== undefined
+}
+
+function filesystemEntry(now: number, disk: StatsFs) {
+  return {
+    time: formatTime(now),
+    availableBytes: disk.bavail * disk.bsize,
+    capacityBytes: disk.blocks * disk.bsize,
+    usedBytes: (disk.blocks - disk.bfree) * disk.bsize,
+    inodesFree: disk.ffree,
+    inodes: disk.files,
+    inodesUsed: disk.files - disk.ffree,
+  }
+}
+
+/** The file system that images are on, and what they use of it; undefined where the runtime does not say. */
+async function imageFilesystem({ runtimes }: ServerContext) {
+  const [usage] = (await runtimes[0]?.runtime.imageFilesystem().catch(() => [])) ?? []
+  if (!usage) return undefined
+  const { mountpoint, usedBytes, inodesUsed } = usage
+  const disk = await statfs(mountpoint).catch(() => undefined)
+  return disk && { disk, used: { usedBytes, inodesUsed } }
 }
 
 interface Sample {
@@ -118,22 +141,16 @@ export function createStatsSummary(
 
   return async () => {
     const now = context.clock.now()
-    const [stats, node, disk] = await Promise.all([
+    const [stats, node, disk, network, images] = await Promise.all([
       allStats(context),
       nodeUsage(context),
       statfs(rootDirectory).catch(() => statfs('/')),
+      networkStats(),
+      imageFilesystem(context),
     ])
     const alive = new Set(stats.map(({ containerID }) => containerID))
     for (const key of samples.keys()) if (key !== 'node' && !alive.has(key)) samples.delete(key)
-    const filesystem = {
-      time: formatTime(now),
-      availableBytes: disk.bavail * disk.bsize,
-      capacityBytes: disk.blocks * disk.bsize,
-      usedBytes: (disk.blocks - disk.bfree) * disk.bsize,
-      inodesFree: disk.ffree,
-      inodes: disk.files,
-      inodesUsed: disk.files - disk.ffree,
-    }
+    const filesystem = filesystemEntry(now, disk)
     const pods = context.pods().filter(({ metadata }) => stats.some(({ podUID }) => podUID === metadata?.uid))
     const volumes = new Map(
       await Promise.all(pods.map(async (pod) => [pod.metadata?.uid, await volumeStats.of(pod)] as const)),
@@ -150,7 +167,8 @@ export function createStatsSummary(
           workingSetBytes: node.memoryTotalBytes - node.memoryAvailableBytes,
         },
         fs: filesystem,
-        runtime: { imageFs: filesystem },
+        ...(network && { network: { time: formatTime(now), ...network } }),
+        runtime: { imageFs: images ? { ...filesystemEntry(now, images.disk), ...images.used } : filesystem },
       },
       pods: pods.map(({ metadata = {}, spec, status }) => {
         const own = stats.filter(({ podUID }) => podUID === metadata.uid)
