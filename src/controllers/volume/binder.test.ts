@@ -164,6 +164,14 @@ const scenarios: readonly Scenario[] = [
     events: [/^WaitForFirstConsumer: waiting for first consumer to be created before binding$/],
   },
   {
+    name: 'waits for any of several pods to have a node',
+    claims: [aClaim({ storageClassName: 'late' })],
+    classes: [aClass('late', { volumeBindingMode: 'WaitForFirstConsumer' })],
+    pods: ['c', 'c'],
+    claim: 'Pending - ',
+    events: [/^WaitForPodScheduled: waiting for pods p,p1 to be scheduled$/],
+  },
+  {
     name: 'waits for the first pod to have a node',
     claims: [aClaim({ storageClassName: 'late' })],
     classes: [aClass('late', { volumeBindingMode: 'WaitForFirstConsumer' })],
@@ -287,8 +295,10 @@ void describe('persistentVolumeBinder', () => {
         client.seed(storageClasses, ...(scenario.classes ?? []))
         client.seed(
           pods,
-          ...(scenario.pods ?? []).map((claimName) =>
-            aPod('p', { spec: { volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] } }),
+          ...(scenario.pods ?? []).map((claimName, index) =>
+            aPod(`p${index || ''}`, {
+              spec: { volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] },
+            }),
           ),
         )
         client.seed(persistentVolumes, ...(scenario.volumes ?? []))

@@ -89,7 +89,11 @@ function planAny(claim: PersistentVolumeClaim, view: ClaimView): ClaimPlan {
   if (isDelayed) {
     const pods = view.unscheduledPods(claim)
     return pods.length > 0
-      ? wait('Normal', 'WaitForPodScheduled', `waiting for pod ${pods.join(',')} to be scheduled`)
+      ? wait(
+          'Normal',
+          'WaitForPodScheduled',
+          `waiting for pod${pods.length > 1 ? 's' : ''} ${pods.join(',')} to be scheduled`,
+        )
       : wait('Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding')
   }
   if (className) return planProvision(className, storageClass)
