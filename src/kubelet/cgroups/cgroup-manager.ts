@@ -1,10 +1,10 @@
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '../../api/generated/core.v1.ts'
-import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
-import { cpuQuotaOf, cpuSharesOf } from '../containers/resources.ts'
+import { cpuSharesOf } from '../containers/resources.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { PodQOSClass as QOSClass } from '../../api/generated/core.v1.ts'
+import { burstableShares, limitsOf } from './pod-limits.ts'
 
 /**
  * The cgroups that pods stand in: `<root>/kubepods[/burstable|/besteffort]/pod<uid>`, limited to what the pod as a whole
@@ -55,62 +55,6 @@ export function cgroupPath(cgroupRoot: string, pod: Pod): string {
 
 function parentPath(cgroupRoot: string, qosClass: QOSClass): string {
   return `${cgroupRoot.replace(/\/+$/, '')}/kubepods${classDirectories[qosClass]}`
-}
-
-interface PodLimits {
-  readonly shares: number
-  readonly quota: { readonly cpuQuota: number; readonly cpuPeriod: number } | null
-  readonly memoryBytes: number | undefined
-}
-
-/** Sums over the containers; a limit counts only when every container has one. */
-function limitsOf(pod: Pod): PodLimits {
-  const { containers = [], initContainers = [], overhead = {}, resources } = pod.spec ?? {}
-  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')
-  const counted = [...containers, ...sidecars]
-  const sum = (list: 'requests' | 'limits', name: 'cpu' | 'memory', value: (text: string) => number) => {
-    const whole = resources?.[list]?.[name]
-    if (whole !== undefined) return value(whole)
-    return counted.reduce(
-      (total, container) => {
-        const text = container.resources?.[list]?.[name] ?? container.resources?.limits?.[name] ?? '0'
-        return total + value(list === 'limits' ? (container.resources?.limits?.[name] ?? '0') : text)
-      },
-      value(overhead[name] ?? '0'),
-    )
-  }
-  const all = (name: 'cpu' | 'memory') =>
-    resources?.limits?.[name] !== undefined ||
-    counted.every((container) => quantityMilliValue(container.resources?.limits?.[name] ?? '0') > 0)
-  const initPeak = Math.max(
-    0,
-    ...initContainers.map(({ resources }) => quantityValue(resources?.limits?.memory ?? '0')),
-  )
-  const initUnlimited = initContainers.some(({ resources }) => resources?.limits?.memory === undefined)
-  return {
-    shares: cpuSharesOf(sum('requests', 'cpu', quantityMilliValue)),
-    quota: all('cpu') ? cpuQuotaOf(sum('limits', 'cpu', quantityMilliValue)) : null,
-    memoryBytes:
-      all('memory') && !initUnlimited
-        ? Math.max(sum('limits', 'memory', quantityValue), initPeak)
-        : undefined,
-  }
-}
-
-/** What a pod's containers may have together; undefined when one of them has no limit. */
-export function podMemoryLimitBytes(pod: Pod): number | undefined {
-  return limitsOf(pod).memoryBytes
-}
-
-function burstableShares(pods: Iterable<Pod>): number {
-  let milliCPU = 0
-  for (const pod of pods) {
-    if (qosClassOf(pod) !== 'Burstable') continue
-    for (const { resources } of pod.spec?.containers ?? []) {
-      milliCPU += quantityMilliValue(resources?.requests?.cpu ?? '0')
-    }
-  }
-  return cpuSharesOf(milliCPU)
 }
 
 function legacyCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager {

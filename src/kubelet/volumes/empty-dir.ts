@@ -1,6 +1,6 @@
 import type { EmptyDirVolumeSource, Pod } from '../../api/generated/core.v1.ts'
 import { formatQuantity, parseQuantity, quantityValue } from '../../machinery/quantity.ts'
-import { podMemoryLimitBytes } from '../cgroups/cgroup-manager.ts'
+import { podMemoryLimitBytes } from '../cgroups/pod-limits.ts'
 import { VolumeError } from './volume-error.ts'
 
 /** What an emptyDir is: a directory of the node's disk, or a file system in memory. */
