@@ -384,7 +384,12 @@ describe('the network', { skip, concurrency: 3 }, () => {
         }
       }
       await cluster.kubectl(['delete', 'service', 'balanced'])
-      await assert.rejects(fetchText(`http://${ips[0]}:8001/hostname`))
+      await until('nobody answers any more', () =>
+        fetchText(`http://${ips[0]}:8001/hostname`).then(
+          () => false,
+          () => true,
+        ),
+      )
     })
 
     it('whose traffic stays on its node and keeps its source, with checks of the nodes', async () => {

@@ -347,6 +347,17 @@ void describe('persistentVolumeBinder', () => {
     assert.deepEqual((await harness.one(persistentVolumeClaims, 'default/c')).status, { phase: 'Lost' })
   })
 
+  void it('releases a volume whose claim goes before it has named the volume', async () => {
+    harness = await runReconcilers([persistentVolumeBinder], ({ client }) => {
+      client.seed(persistentVolumes, aVolume({ claimRef: claimRef() }, { status: { phase: 'Bound' } }))
+      client.seed(persistentVolumeClaims, aClaim({ resources: { requests: { storage: '9Gi' } } }))
+    })
+    await harness.settle()
+    await harness.client.delete(persistentVolumeClaims, { namespace: 'default', name: 'c' })
+    await harness.settle()
+    assert.equal((await harness.one(persistentVolumes, 'v')).status?.phase, 'Released')
+  })
+
   void it('gives each volume to one claim', async () => {
     harness = await runReconcilers([persistentVolumeBinder], ({ client }) => {
       for (let index = 0; index < 20; index++) {

@@ -45,9 +45,13 @@ export const persistentVolumeBinder: Reconciler = {
   queueName: 'volumes',
   eventSource: 'persistentvolume-controller',
   watches: [
-    on(persistentVolumeClaims, (claim) => [
+    on(persistentVolumeClaims, (claim, { cache }) => [
       claimKey(keyOf(claim)),
       ...(claim.spec?.volumeName ? [volumeKey(claim.spec.volumeName)] : []),
+      // Reserved for a claim that has gone before it named its volume: only the volume says so.
+      ...cache(persistentVolumes)
+        .byIndex(ofClaim, keyOf(claim))
+        .map(({ metadata }) => volumeKey(metadata?.name ?? '')),
     ]),
     on(persistentVolumes, keysOfVolume),
     on(storageClasses, ({ metadata }, context) => [
