@@ -73,8 +73,8 @@ export interface Conversion<
    * apiVersion. In place of the two above.
    */
   convert?(objects: readonly KubernetesObject[], apiVersion: string): Promise<readonly KubernetesObject[]>
-  /** What is refused in this version alone, beside what the strategy refuses. Both objects in the stored version. */
-  validate?(object: Stored, previous?: Stored): readonly FieldError[]
+  /** What those who create it in this version may not say, beside what the strategy refuses; in the stored version. */
+  validateNew?(object: Stored): readonly FieldError[]
   /** Of custom resources, whose versions each have rules of their own: writes are handled in this version. */
   readonly own?: VersionRules<Served>
 }

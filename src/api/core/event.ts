@@ -4,7 +4,7 @@ import type { Event as EventV1 } from '../generated/events.v1.ts'
 import { eventsV1 } from '../generated/resources.ts'
 import { column, nameColumn, timeSince, wide } from '../columns.ts'
 import type { Conversion, ResourceDefinition } from '../definition.ts'
-import { validateEvent, validateEventV1 } from './event-validation.ts'
+import { validateEvent, validateNewEventV1 } from './event-validation.ts'
 
 /** Events are forgotten after this long, as upstream's --event-ttl. */
 const ttlSeconds = 3600
@@ -84,7 +84,7 @@ function sourceText({ source, reportingComponent, reportingInstance }: Event): s
 function servedAsEventsV1(): Conversion<Event, EventV1> {
   return {
     resource: eventsV1,
-    validate: validateEventV1,
+    validateNew: validateNewEventV1,
     fieldLabels: {
       reason: 'reason',
       'regarding.kind': 'involvedObject.kind',

@@ -117,7 +117,7 @@ export async function prepareNewObject(
     ...metadataErrors(definition, metadata),
     ...finalizerErrors(definition, metadata),
     ...(strategy.validate?.(object) ?? []),
-    ...(scope.served.conversion?.validate?.(object) ?? []),
+    ...(scope.served.conversion?.validateNew?.(object) ?? []),
   ]
   if (errors.length > 0) throw invalid(registry.groupKind, metadata.name ?? '', errors)
   for (const warning of strategy.warnings?.(object) ?? []) scope.warn(warning)

@@ -24,10 +24,7 @@ export function objectRules(served: ServedResource): UpdateRules {
       raiseGeneration(served, object, previous)
     },
     validate(object, previous) {
-      const errors = [
-        ...(strategy.validateUpdate?.(object, previous) ?? []),
-        ...(served.conversion?.validate?.(object, previous) ?? []),
-      ]
+      const errors = [...(strategy.validateUpdate?.(object, previous) ?? [])]
       if (strategy.validatesUpdateAlone) return errors
       return [...(strategy.validate?.(object) ?? []), ...errors]
     },
