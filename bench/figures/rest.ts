@@ -3,7 +3,8 @@ import type { Bench } from '../figure.ts'
 import { buildCommand, createCluster } from '../k8ts-cluster.ts'
 import { cpuMs, usageOf, withDescendants } from '../usage.ts'
 
-const settleMs = 3_000
+/** Until what the start has left behind is collected. */
+const settleMs = 30_000
 const idleMs = 20_000
 
 /** A cluster of one node that nobody asks anything: every process of k8ts together, containerd not counted. */

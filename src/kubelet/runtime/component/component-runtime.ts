@@ -85,7 +85,7 @@ export async function openComponentRuntime(options: ComponentRuntimeOptions): Pr
       const newest = target.instances.find(({ config }) => config.name === name)!
       if (newest.process === undefined) continue
       if (newest.finishedAtMs === 0) {
-        if (await isAlive(newest.process)) continue
+        if (isAlive(newest.process)) continue
         replace(target, newest, { ...newest, finishedAtMs: clock.now() })
         await save(target)
       }
