@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { KubernetesObject, Status, WatchEvent } from '../../machinery/meta.ts'
-import { fromStatus, serviceUnavailable } from '../../machinery/status-errors.ts'
+import type { KubernetesObject, WatchEvent } from '../../machinery/meta.ts'
+import { responseError } from '../../machinery/response-error.ts'
+import { serviceUnavailable } from '../../machinery/status-errors.ts'
 import { originOf, tlsOptions, type Backend } from '../connect/backend.ts'
 import { patchMediaTypes } from '../registry/media-types.ts'
 import type { Answer, Body, PatchBody, ResourceRequest } from '../registry/request.ts'
@@ -23,7 +24,7 @@ export async function carryOutRemotely(
     return { type: 'events', events: eventsOf(response) }
   }
   const text = await textOf(response)
-  if (status < 200 || status >= 300) throw fromStatus(statusOf(text, status), status)
+  if (status < 200 || status >= 300) throw responseError(status, text, methods[request.verb])
   return { type: 'object', code: status, object: JSON.parse(text) as KubernetesObject }
 }
 
@@ -128,16 +129,6 @@ async function textOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString()
-}
-
-function statusOf(text: string, code: number): Status {
-  try {
-    const parsed = JSON.parse(text) as Status
-    if (parsed.kind === 'Status') return parsed
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-  }
-  return { message: text.trim(), code }
 }
 
 async function* eventsOf(response: IncomingMessage): AsyncGenerator<WatchEvent<KubernetesObject>> {

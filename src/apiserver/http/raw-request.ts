@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
-import { fromStatus } from '../../machinery/status-errors.ts'
-import type { Status } from '../../machinery/meta.ts'
+import { responseError } from '../../machinery/response-error.ts'
 import type { User } from '../authentication/authenticator.ts'
 import type { ApiHandler } from './api-handler.ts'
 import type { ByteSink, HttpReply, HttpRequest } from './http-exchange.ts'
@@ -34,7 +33,7 @@ export async function rawRequest(
   }
   const reply = await handler.handleAs(request, user)
   const text = await textOf(reply, signal)
-  if (reply.status >= 400) throw fromStatus(statusOf(text, reply.status), reply.status)
+  if (reply.status >= 400) throw responseError(reply.status, text, request.method)
   return text
 }
 
@@ -58,14 +57,4 @@ async function textOf({ body }: HttpReply, signal: AbortSignal): Promise<string>
   }
   await body(sink)
   return Buffer.concat(chunks).toString()
-}
-
-function statusOf(text: string, code: number): Status {
-  try {
-    const parsed = JSON.parse(text) as Status
-    if (parsed.kind === 'Status') return parsed
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-  }
-  return { message: text.trim(), code }
 }

@@ -7,10 +7,11 @@ import type {
 import { constants } from 'node:http2'
 import { sleep, type Clock } from '../../machinery/clock.ts'
 import type { Random } from '../../machinery/random.ts'
+import { responseError } from '../../machinery/response-error.ts'
 import { timeoutError } from '../../machinery/status-errors.ts'
 import type { StatusError } from '../../machinery/status.ts'
-import { responseError, unreachable } from './response-error.ts'
 import type { SessionPool } from './session-pool.ts'
+import { unreachable } from './unreachable.ts'
 
 export interface Request {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

@@ -11,7 +11,7 @@ import { impersonationHeaders, tokenFromFile, type Impersonation, type TokenSour
 import { createExchange, type Exchange, type Request } from './exchange.ts'
 import { createLineSplitter } from './json-lines.ts'
 import { queryString, resourcePath } from './resource-path.ts'
-import { unreachable } from './response-error.ts'
+import { unreachable } from './unreachable.ts'
 import { createSessionPool } from './session-pool.ts'
 
 export interface HttpClientOptions {

@@ -1,20 +1,13 @@
-import { genericServerResponse } from '../../machinery/generic-server-response.ts'
-import type { Status } from '../../machinery/meta.ts'
-import { fromStatus, serviceUnavailable } from '../../machinery/status-errors.ts'
-import type { StatusError } from '../../machinery/status.ts'
+import { genericServerResponse } from './generic-server-response.ts'
+import type { Status } from './meta.ts'
+import { fromStatus } from './status-errors.ts'
+import type { StatusError } from './status.ts'
 
 /** The error of a response that is not 2xx: the Status in its body, or one made from its code and text. */
 export function responseError(code: number, body: string, method: string): StatusError {
   const status = parseStatus(body)
   if (status) return fromStatus(status, code)
   return genericServerResponse({ code, verb: method, message: body.trim().slice(0, 2048) })
-}
-
-/** A request that got no answer: refused, cut off or timed out. Whether a write was done is not known. */
-export function unreachable(message: string, cause: unknown): StatusError {
-  const error = serviceUnavailable(message)
-  error.cause = cause
-  return error
 }
 
 function parseStatus(body: string): Status | undefined {
