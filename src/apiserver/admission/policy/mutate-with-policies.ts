@@ -2,8 +2,6 @@ import type {
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
 } from '../../../api/generated/admissionregistration.v1.ts'
-import { writableCopy } from '../../../machinery/copy.ts'
-import { jsonEqual } from '../../../machinery/equal.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import type { KubernetesObject } from '../../../machinery/meta.ts'
 import { StatusError } from '../../../machinery/status.ts'
@@ -11,6 +9,7 @@ import { matchingVersion } from '../matching/match-resources.ts'
 import type { RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest, MutationRound } from '../plugin.ts'
 import { refused } from '../refuse.ts'
+import { Reinvocation } from '../reinvocation.ts'
 import { collectParams, paramResource } from './collect-params.ts'
 import { applyMutations } from './apply-mutations.ts'
 import { evaluatePolicyConditions } from './policy-conditions.ts'
@@ -36,13 +35,7 @@ interface Fault {
   readonly reason?: string
 }
 
-interface Reinvocation {
-  lastOutput: KubernetesObject | undefined
-  readonly invoked: Set<string>
-  readonly wanted: Set<string>
-}
-
-const memoryKey = 'MutatingAdmissionPolicy'
+const pluginName = 'MutatingAdmissionPolicy'
 
 /** Does what the policies say that concern a request. Source: k8s.io/apiserver/pkg/admission/plugin/policy/mutating. */
 export async function mutateWithPolicies(
@@ -100,8 +93,7 @@ async function invokeAll(
   context: PolicyContext,
   faults: Fault[],
 ): Promise<void> {
-  const reinvocation = reinvocationOf(round)
-  if (round.isReinvocation && !jsonEqual(reinvocation.lastOutput, request.object)) wantAll(reinvocation)
+  const reinvocation = Reinvocation.begin(pluginName, round, request)
   const namespaceObject = await namespaceFor(request, context)
   let isWritten = false
   for (const invocation of invocations) {
@@ -114,40 +106,20 @@ async function invokeAll(
       continue
     }
     const key = keyOf(invocation)
-    if (round.isReinvocation && !reinvocation.wanted.has(key)) continue
+    if (!reinvocation.includes(key)) continue
     const result = await applyMutations(policy, input, context.clock)
     for (const { fault, seconds } of result.mutations) {
       if (fault !== undefined) faults.push({ ...invocation, message: fault, reason: 'Invalid' })
       const errorType = fault === undefined ? 'no_error' : errorTypeOf(fault)
       observeCheck(context.metrics, 'mutating', { ...invocation, errorType }, seconds)
     }
-    if (result.isChanged) {
-      wantAll(reinvocation)
-      round.reinvoke()
-    }
+    if (result.isChanged) reinvocation.changed()
     isWritten ||= result.mutations.some(({ fault }) => fault === undefined)
-    if (policy.spec?.reinvocationPolicy === 'IfNeeded') reinvocation.invoked.add(key)
+    reinvocation.invoked(key, policy.spec?.reinvocationPolicy)
   }
   // Upstream asks for a second round, and all that want it again, when a policy has written, changed or not.
-  if (isWritten) {
-    wantAll(reinvocation)
-    round.reinvoke()
-  }
-  reinvocation.lastOutput = request.object && writableCopy<KubernetesObject>(request.object)
-}
-
-function reinvocationOf({ memory }: MutationRound): Reinvocation {
-  let found = memory.get(memoryKey) as Reinvocation | undefined
-  if (!found) {
-    found = { lastOutput: undefined, invoked: new Set(), wanted: new Set() }
-    memory.set(memoryKey, found)
-  }
-  return found
-}
-
-function wantAll({ invoked, wanted }: Reinvocation): void {
-  for (const key of invoked) wanted.add(key)
-  invoked.clear()
+  if (isWritten) reinvocation.changed()
+  reinvocation.end(request)
 }
 
 function keyOf({ policy, binding, params }: Invocation): string {

@@ -2,8 +2,7 @@ import { DecodeError } from '../../../api/decode-error.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import { parseWithLongIntegers } from '../../../machinery/long-integers.ts'
-import { writableCopy } from '../../../machinery/copy.ts'
-import type { JsonValue, KubernetesObject } from '../../../machinery/meta.ts'
+import type { JsonValue } from '../../../machinery/meta.ts'
 import {
   applyJsonPatch,
   parseJsonPatch,
@@ -13,6 +12,7 @@ import { PatchError } from '../../../machinery/patch/patch-error.ts'
 import { internalError } from '../../../machinery/status-errors.ts'
 import { readShown, shownIn, takeShown, type RequestVersion } from '../matching/versions.ts'
 import type { AdmissionRequest, MutationRound } from '../plugin.ts'
+import { Reinvocation } from '../reinvocation.ts'
 import { refusal, type Verdict } from './admission-review.ts'
 import { settleFailure } from './call-outcome.ts'
 import { askWebhook, CallingWebhookError } from './call-webhook.ts'
@@ -23,16 +23,7 @@ import { lifetimeFault } from './request-lifetime.ts'
 const annotationPrefix = 'mutation.webhook.admission.k8s.io/'
 const patchPrefix = 'patch.webhook.admission.k8s.io/'
 
-/** What the first round leaves for the second. Source: .../webhook/mutating/reinvocationcontext.go. */
-interface Reinvocation {
-  lastOutput: KubernetesObject | undefined
-  /** Webhooks that want to be asked again when the object changes after them. */
-  readonly invoked: Set<string>
-  /** Those of them after which it has changed. */
-  readonly wanted: Set<string>
-}
-
-const memoryKey = 'MutatingAdmissionWebhook'
+const pluginName = 'MutatingAdmissionWebhook'
 
 /** Asks the mutating webhooks that a request concerns, one after the other, and does what they say. */
 export async function mutateWithWebhooks(
@@ -41,38 +32,19 @@ export async function mutateWithWebhooks(
   round: MutationRound,
   context: WebhookContext,
 ): Promise<void> {
-  const reinvocation = reinvocationOf(round)
-  if (round.isReinvocation && !jsonEqual(reinvocation.lastOutput, request.object)) wantAll(reinvocation)
+  const reinvocation = Reinvocation.begin(pluginName, round, request)
   try {
     for (const [index, candidate] of configured.entries()) {
       const version = await versionToCallWith(candidate, request, context, 'admit')
       if (!version) continue
-      // Nobody is asked for the first time in the second round.
-      if (round.isReinvocation && !reinvocation.wanted.has(candidate.id)) continue
+      if (!reinvocation.includes(candidate.id)) continue
       const isChanged = await mutateWith(candidate, version, request, { round, index }, context)
-      if (isChanged) {
-        wantAll(reinvocation)
-        round.reinvoke()
-      }
-      if (candidate.webhook.reinvocationPolicy === 'IfNeeded') reinvocation.invoked.add(candidate.id)
+      if (isChanged) reinvocation.changed()
+      reinvocation.invoked(candidate.id, candidate.webhook.reinvocationPolicy)
     }
   } finally {
-    reinvocation.lastOutput = request.object && writableCopy<KubernetesObject>(request.object)
+    reinvocation.end(request)
   }
-}
-
-function reinvocationOf({ memory }: MutationRound): Reinvocation {
-  let found = memory.get(memoryKey) as Reinvocation | undefined
-  if (!found) {
-    found = { lastOutput: undefined, invoked: new Set(), wanted: new Set() }
-    memory.set(memoryKey, found)
-  }
-  return found
-}
-
-function wantAll({ invoked, wanted }: Reinvocation): void {
-  for (const id of invoked) wanted.add(id)
-  invoked.clear()
 }
 
 interface Turn {
