@@ -1,102 +1,49 @@
 import assert from 'node:assert/strict'
 import { randomBytes, createHash } from 'node:crypto'
 import { request } from 'node:https'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { WebSocket } from 'ws'
-import type { Node } from '../../api/generated/core.v1.ts'
-import { nodes, pods } from '../../api/generated/resources.ts'
-import { createCertificateAuthority, issueCertificate } from '../../machinery/pki/certificate.ts'
 import { channelCodec } from '../../machinery/streaming/channels.ts'
 import { decodeRemoteCommandResult } from '../../machinery/streaming/remote-command.ts'
 import { SpdyConnection, type SpdyStream } from '../../machinery/streaming/spdy.ts'
-import { startTestContainerd, whyNoContainers, type TestContainerd } from '../testing/containerd.ts'
-import { kubeletHarness, type KubeletHarness } from '../testing/kubelet-harness.ts'
-import { aPod, aShell } from '../testing/pod-builder.ts'
+import { isRunning, prepareContainerWorld, type ContainerWorld } from '../testing/container-world.ts'
+import { whyNoContainers } from '../testing/containerd.ts'
+import type { KubeletHarness } from '../testing/kubelet-harness.ts'
+import { aShell } from '../testing/pod-builder.ts'
 import { openRawWebSocket } from '../testing/raw-websocket.ts'
+import { ca, clientOf, originOf, servingOptions } from '../testing/serving.ts'
 import { openSpdy } from '../testing/spdy-client.ts'
 
-const now = Date.now()
-const authority = createCertificateAuthority({ commonName: 'ca', now })
-const serving = issueCertificate(authority, {
-  commonName: 'system:node:node-1',
-  names: { ipAddresses: ['127.0.0.1'] },
-  usages: ['server auth'],
-  now,
-})
-const client = issueCertificate(authority, { commonName: 'admin', usages: ['client auth'], now })
-const tls = { ca: authority.certificatePem, cert: client.certificatePem, key: client.privateKeyPem }
+const tls = clientOf('admin')
 
 describe('the kubelet server on real containers', { skip: whyNoContainers() ?? false }, () => {
-  let containerd: TestContainerd
+  let world: ContainerWorld
   let kubelet: KubeletHarness
   let base: string
 
   before(async () => {
-    containerd = await startTestContainerd()
-    kubelet = kubeletHarness({
-      nodeName: 'node-1',
-      nodeIPs: ['192.0.2.10'],
-      runtime: { type: 'cri', socket: containerd.socket },
-      rootDirectory: join(containerd.directory, 'kubelet'),
-      podLogsDirectory: join(containerd.directory, 'logs'),
-      containerLogsDirectory: '',
-      cgroupRoot: containerd.cgroupRoot,
-      podCIDRs: ['10.213.9.0/24'],
-      cni: {
-        directory: containerd.cniDirectory,
-        bridge: containerd.bridge,
-        addressDirectory: join(containerd.directory, 'addresses'),
-        ipMasquerade: false,
-      },
-      server: {
-        address: '127.0.0.1',
-        port: 0,
-        certificate: serving.certificatePem,
-        privateKey: serving.privateKeyPem,
-        clientCA: authority.certificatePem,
-        authorize: false,
-      },
-    })
+    world = await prepareContainerWorld('10.213.9.0/24', { server: { ...servingOptions, authorize: false } })
+    kubelet = world.kubelet
     await kubelet.start()
-    const node: Node = await kubelet.client.get(nodes, { name: 'node-1' })
-    base = `https://127.0.0.1:${node.status?.daemonEndpoints?.kubeletEndpoint?.Port}`
-    await kubelet.client.create(
-      pods,
-      aPod('web', {
-        containers: [
-          aShell(
-            'app',
-            'for i in 1 2 3 4 5; do echo line $i; done; mkdir /w; echo hello > /w/index.html; httpd -p 127.0.0.1:8080 -h /w; sleep 1000',
-            {
-              stdin: true,
-            },
-          ),
-        ],
-      }),
-    )
-    await kubelet.waitFor('web', (pod) => pod.status?.phase === 'Running')
+    base = await originOf(kubelet)
+    const script =
+      'for i in 1 2 3 4 5; do echo line $i; done; mkdir /w; echo hello > /w/index.html; httpd -p 127.0.0.1:8080 -h /w; sleep 1000'
+    await world.create('web', { containers: [aShell('app', script, { stdin: true })] })
+    await kubelet.waitFor('web', isRunning)
   })
 
   after(async () => {
-    await kubelet?.client
-      .delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 1 })
-      .then(() => kubelet.waitGone('web'))
-    await kubelet?.stop()
-    await containerd?.stop()
+    await world?.remove('web')
+    await world?.stop()
   })
 
   function get(path: string, options: object = tls): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
-      const sent = request(
-        `${base}${path}`,
-        { ca: authority.certificatePem, ...options, agent: false },
-        (response) => {
-          let text = ''
-          response.on('data', (chunk) => (text += String(chunk)))
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-        },
-      )
+      const sent = request(`${base}${path}`, { ca, ...options, agent: false }, (response) => {
+        let text = ''
+        response.on('data', (chunk) => (text += String(chunk)))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+      })
       sent.on('error', reject)
       sent.end()
     })
@@ -190,18 +137,14 @@ describe('the kubelet server on real containers', { skip: whyNoContainers() ?? f
   })
 
   it('follows a log to the end of its container', async () => {
-    await kubelet.client.create(
-      pods,
-      aPod('talker', {
-        restartPolicy: 'Never',
-        containers: [aShell('app', 'echo one; sleep 1; echo two; sleep 1; echo three')],
-      }),
-    )
-    await kubelet.waitFor('talker', (pod) => pod.status?.phase === 'Running')
+    await world.create('talker', {
+      restartPolicy: 'Never',
+      containers: [aShell('app', 'echo one; sleep 1; echo two; sleep 1; echo three')],
+    })
+    await kubelet.waitFor('talker', isRunning)
     const { text } = await get('/containerLogs/default/talker/app?follow=true')
     assert.equal(text, 'one\ntwo\nthree\n')
-    await kubelet.client.delete(pods, { namespace: 'default', name: 'talker' }, { gracePeriodSeconds: 1 })
-    await kubelet.waitGone('talker')
+    await world.remove('talker')
   })
 
   it('runs a command and keeps its outputs apart', async () => {

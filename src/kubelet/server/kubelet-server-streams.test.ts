@@ -1,30 +1,18 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { request } from 'node:https'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { WebSocket } from 'ws'
-import type { Node } from '../../api/generated/core.v1.ts'
-import { nodes, pods } from '../../api/generated/resources.ts'
-import { createCertificateAuthority, issueCertificate } from '../../machinery/pki/certificate.ts'
 import { channelCodec } from '../../machinery/streaming/channels.ts'
 import { decodeRemoteCommandResult } from '../../machinery/streaming/remote-command.ts'
 import type { SpdyStream } from '../../machinery/streaming/spdy.ts'
-import { startTestContainerd, whyNoContainers, type TestContainerd } from '../testing/containerd.ts'
-import { kubeletHarness, type KubeletHarness } from '../testing/kubelet-harness.ts'
-import { aPod, aShell } from '../testing/pod-builder.ts'
+import { app, prepareContainerWorld, type ContainerWorld } from '../testing/container-world.ts'
+import { whyNoContainers } from '../testing/containerd.ts'
+import { aShell } from '../testing/pod-builder.ts'
+import { clientOf, originOf, servingOptions } from '../testing/serving.ts'
 import { openSpdy } from '../testing/spdy-client.ts'
 
-const now = Date.now()
-const authority = createCertificateAuthority({ commonName: 'ca', now })
-const serving = issueCertificate(authority, {
-  commonName: 'system:node:node-1',
-  names: { ipAddresses: ['127.0.0.1'] },
-  usages: ['server auth'],
-  now,
-})
-const client = issueCertificate(authority, { commonName: 'admin', usages: ['client auth'], now })
-const tls = { ca: authority.certificatePem, cert: client.certificatePem, key: client.privateKeyPem }
+const tls = clientOf('admin')
 
 const mebi = 1 << 20
 /** How much goes through each stream: K8TS_TEST_STREAM_MB=1000 for a long run. */
@@ -33,66 +21,30 @@ const megabytes = Number(process.env.K8TS_TEST_STREAM_MB ?? 64)
 const heldBytes = 150 * mebi
 
 describe('streams of the kubelet server', { skip: whyNoContainers() ?? false }, () => {
-  let containerd: TestContainerd
-  let kubelet: KubeletHarness
+  let world: ContainerWorld
   let base: string
   /** SHA-256 of the file that goes through. */
   let sum: string
 
   before(async () => {
-    containerd = await startTestContainerd()
-    kubelet = kubeletHarness({
-      nodeName: 'node-1',
-      nodeIPs: ['192.0.2.10'],
-      runtime: { type: 'cri', socket: containerd.socket },
-      rootDirectory: join(containerd.directory, 'kubelet'),
-      podLogsDirectory: join(containerd.directory, 'logs'),
-      containerLogsDirectory: '',
-      cgroupRoot: containerd.cgroupRoot,
+    world = await prepareContainerWorld('10.213.11.0/24', {
       containerLogMaxBytes: 4000 * mebi,
-      podCIDRs: ['10.213.11.0/24'],
-      cni: {
-        directory: containerd.cniDirectory,
-        bridge: containerd.bridge,
-        addressDirectory: join(containerd.directory, 'addresses'),
-        ipMasquerade: false,
-      },
-      server: {
-        address: '127.0.0.1',
-        port: 0,
-        certificate: serving.certificatePem,
-        privateKey: serving.privateKeyPem,
-        clientCA: authority.certificatePem,
-        authorize: false,
-      },
+      server: { ...servingOptions, authorize: false },
     })
-    await kubelet.start()
-    const node: Node = await kubelet.client.get(nodes, { name: 'node-1' })
-    base = `https://127.0.0.1:${node.status?.daemonEndpoints?.kubeletEndpoint?.Port}`
-    await kubelet.client.create(
-      pods,
-      aPod('web', {
-        containers: [
-          aShell(
-            'app',
-            `mkdir /w; dd if=/dev/urandom of=/w/file bs=1M count=${megabytes} 2>/dev/null
+    await world.kubelet.start()
+    base = await originOf(world.kubelet)
+    const script = `mkdir /w; dd if=/dev/urandom of=/w/file bs=1M count=${megabytes} 2>/dev/null
 sha256sum < /w/file > /w/sum; httpd -p 127.0.0.1:8080 -h /w; touch /ready
-head -n 1 > /dev/null; base64 -w 1000 /w/file; sleep 1000`,
-            { stdin: true, readinessProbe: { exec: { command: ['cat', '/ready'] }, periodSeconds: 1 } },
-          ),
-        ],
-      }),
-    )
-    await kubelet.waitFor('web', (pod) => pod.status?.containerStatuses?.[0]?.ready === true, 120_000)
+head -n 1 > /dev/null; base64 -w 1000 /w/file; sleep 1000`
+    const readinessProbe = { exec: { command: ['cat', '/ready'] }, periodSeconds: 1 }
+    await world.create('web', { containers: [aShell('app', script, { stdin: true, readinessProbe })] })
+    await world.kubelet.waitFor('web', (pod) => app(pod)?.ready === true, 120_000)
     sum = (await output(['cat', '/w/sum'], () => {})).slice(0, 64)
   })
 
   after(async () => {
-    await kubelet?.client
-      .delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 1 })
-      .then(() => kubelet.waitGone('web'))
-    await kubelet?.stop()
-    await containerd?.stop()
+    await world?.remove('web')
+    await world?.stop()
   })
 
   /** A command's output over WebSocket v5, given to `take` as it comes; resolves with it when there is little. */

@@ -2,44 +2,28 @@ import assert from 'node:assert/strict'
 import { request } from 'node:https'
 import { after, before, describe, it } from 'node:test'
 import type { SubjectAccessReview } from '../../api/generated/authorization.v1.ts'
-import { nodes, pods, subjectAccessReviews } from '../../api/generated/resources.ts'
-import { createCertificateAuthority, issueCertificate } from '../../machinery/pki/certificate.ts'
+import { pods, subjectAccessReviews } from '../../api/generated/resources.ts'
+import { createCertificateAuthority } from '../../machinery/pki/certificate.ts'
 import { kubeletHarness, type KubeletHarness } from '../testing/kubelet-harness.ts'
 import { aContainer, aPod } from '../testing/pod-builder.ts'
+import { ca, clientOf, originOf, servingOptions } from '../testing/serving.ts'
 
-const now = Date.now()
-const authority = createCertificateAuthority({ commonName: 'ca', now })
-const serving = issueCertificate(authority, {
-  commonName: 'system:node:node-1',
-  names: { ipAddresses: ['127.0.0.1'] },
-  usages: ['server auth'],
-  now,
-})
-const user = (commonName: string) => {
-  const { certificatePem, privateKeyPem } = issueCertificate(authority, {
-    commonName,
-    usages: ['client auth'],
-    now,
-  })
-  return { cert: certificatePem, key: privateKeyPem }
-}
 /** Each may have what their name says, and nothing else. */
 const users = {
-  proxy: user('proxy'),
-  stats: user('stats'),
-  metrics: user('metrics'),
-  pods: user('pods'),
-  healthz: user('healthz'),
-  configz: user('configz'),
-  log: user('log'),
-  nothing: user('nothing'),
+  proxy: clientOf('proxy'),
+  stats: clientOf('stats'),
+  metrics: clientOf('metrics'),
+  pods: clientOf('pods'),
+  healthz: clientOf('healthz'),
+  configz: clientOf('configz'),
+  log: clientOf('log'),
+  nothing: clientOf('nothing'),
 }
-const stranger = createCertificateAuthority({ commonName: 'another ca', now })
-const forged = issueCertificate(stranger, { commonName: 'proxy', usages: ['client auth'], now })
+const stranger = createCertificateAuthority({ commonName: 'another ca', now: Date.now() })
 
 describe('the kubelet server', () => {
   let kubelet: KubeletHarness
-  let port: number
+  let origin: string
 
   before(async () => {
     kubelet = kubeletHarness({
@@ -47,19 +31,11 @@ describe('the kubelet server', () => {
       nodeIPs: ['192.0.2.10'],
       runtime: { type: 'simulated' },
       podCIDRs: ['10.213.10.0/24'],
-      server: {
-        address: '127.0.0.1',
-        port: 0,
-        certificate: serving.certificatePem,
-        privateKey: serving.privateKeyPem,
-        clientCA: authority.certificatePem,
-        authenticateTokens: false,
-      },
+      server: { ...servingOptions, authenticateTokens: false },
     })
     answerReviews(kubelet)
     await kubelet.start()
-    const node = await kubelet.client.get(nodes, { name: 'node-1' })
-    port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 0
+    origin = await originOf(kubelet)
     const livenessProbe = { exec: { command: ['true'] }, periodSeconds: 1 }
     const resources = { requests: { cpu: '100m' }, limits: { cpu: '200m', memory: '64Mi' } }
     await kubelet.client.create(
@@ -72,14 +48,11 @@ describe('the kubelet server', () => {
 
   function ask(path: string, tls: object = {}, method = 'GET'): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
-      const sent = request(
-        { host: '127.0.0.1', port, path, method, ca: authority.certificatePem, agent: false, ...tls },
-        (response) => {
-          let text = ''
-          response.on('data', (chunk) => (text += String(chunk)))
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-        },
-      )
+      const sent = request(`${origin}${path}`, { method, ca, agent: false, ...tls }, (response) => {
+        let text = ''
+        response.on('data', (chunk) => (text += String(chunk)))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+      })
       sent.on('error', reject)
       sent.end()
     })
@@ -105,7 +78,7 @@ describe('the kubelet server', () => {
         const expected = allowed.includes(name as keyof typeof users) ? 200 : 403
         assert.equal(status, expected, `${name}: ${text}`)
       }
-      for (const tls of [{}, { cert: forged.certificatePem, key: forged.privateKeyPem }]) {
+      for (const tls of [{}, clientOf('proxy', stranger)]) {
         assert.equal((await ask(path, tls, method)).status, 401)
       }
     })
