@@ -1,108 +1,23 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { ConfigMap, Node, Pod, PodSpec, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
+import type { ConfigMap, Pod, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
 import type { EndpointSlice } from '../../src/api/generated/discovery.v1.ts'
 import { loadKubeconfig } from '../../src/client/kubeconfig.ts'
 import type { ObjectList } from '../../src/machinery/meta.ts'
 import { createApi, type Api } from '../conformance/harness/api.ts'
 import { withoutContainers } from './harness/machine.ts'
-import { netImage, withoutNetImage, writeNetImage } from './harness/net-image.ts'
-import { aCluster, type TestCluster } from './harness/test-cluster.ts'
+import { withoutNetImage } from './harness/net-image.ts'
+import { aNetPod, nodeNames, ports, ServersAndClients } from './harness/servers-and-clients.ts'
 import { until } from './harness/until.ts'
 
 const skip = withoutContainers || withoutNetImage
-const nodeNames = ['node1', 'node2']
-const ports = [
-  { name: 'http', port: 80, targetPort: 8080 },
-  { name: 'other', port: 81, targetPort: 8081 },
-  { name: 'udp', port: 90, targetPort: 8090, protocol: 'UDP' as const },
-]
-
-/** A pod with the tool `net`, which serves what it is asked to. */
-function aNetPod(name: string, { serves = '', ...spec }: Partial<PodSpec> & { serves?: string } = {}): Pod {
-  const command = serves ? ['net', 'serve', ...serves.split(' ')] : ['sleep', '100000']
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels: { name, ...(serves && !spec.hostNetwork && { app: 'server' }) } },
-    spec: {
-      terminationGracePeriodSeconds: 0,
-      containers: [
-        { name: 'main', image: netImage, command, ...(serves && { ports: [{ containerPort: 8080 }] }) },
-      ],
-      ...spec,
-    },
-  }
-}
 
 describe('the network', { skip, concurrency: 3 }, () => {
-  let cluster: TestCluster
-  const addresses = new Map<string, string>()
-  before(async () => {
-    cluster = aCluster('network')
-    await cluster.up('--nodes', '2')
-    const image = join(cluster.folder, 'net-image.tar')
-    writeFileSync(image, writeNetImage())
-    const loaded = await cluster.k8ts('image', 'load', image)
-    assert.equal(loaded.exitCode, 0, loaded.stderr)
-    await cluster.kubectl.apply(
-      ...nodeNames.flatMap((nodeName, index) => [
-        aNetPod(`server${index + 1}`, { nodeName, serves: 'tcp:8080 tcp:8081 udp:8090' }),
-        aNetPod(`client${index + 1}`, { nodeName }),
-        aNetPod(`host${index + 1}`, { nodeName, hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' }),
-      ]),
-    )
-    await cluster.kubectl(['wait', 'pods', '--all', '--for=condition=Ready', '--timeout=60s'])
-    const { items } = await cluster.kubectl.json<ObjectList<Pod>>(['get', 'pods'])
-    for (const { metadata, status } of items) addresses.set(metadata?.name ?? '', status?.podIP ?? '')
-    const nodes = await cluster.kubectl.json<ObjectList<Node>>(['get', 'nodes'])
-    for (const { metadata, status } of nodes.items) {
-      const found = status?.addresses?.find(({ type }) => type === 'InternalIP')
-      addresses.set(metadata?.name ?? '', found?.address ?? '')
-    }
-  })
+  const network = new ServersAndClients('network')
+  const { cluster, addressOf, run, create, change, answerers } = network
+  const { untilAnswers, untilOneAnswers, untilBothAnswer } = network
+  before(() => network.start())
   after(() => cluster.delete())
-
-  const addressOf = (name: string) => addresses.get(name) ?? assert.fail(`no address of ${name}`)
-
-  /** Runs a script in a pod. */
-  const run = async (pod: string, script: string, namespace = 'default') =>
-    (await cluster.kubectl(['exec', '-n', namespace, pod, '--', 'sh', '-c', script])).trim()
-
-  const create = async (name: string, spec: Partial<ServiceSpec> = {}): Promise<Service> => {
-    const whole = { selector: { app: 'server' }, ports, ...spec }
-    await cluster.kubectl.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: whole })
-    return cluster.kubectl.json<Service>(['get', 'service', name])
-  }
-  const change = async (name: string, spec: object): Promise<Service> => {
-    await cluster.kubectl(['patch', 'service', name, '--type=merge', '-p', JSON.stringify({ spec })])
-    return cluster.kubectl.json<Service>(['get', 'service', name])
-  }
-
-  /** Until asking `from` gives what is expected; changes take a moment to reach every node. */
-  const untilAnswers = (from: string, script: string, expected: string | RegExp) =>
-    until(`${script} in ${from} gives ${expected}`, async () => {
-      const answer = await run(from, script)
-      const fits = typeof expected === 'string' ? answer === expected : expected.test(answer)
-      if (!fits) throw new Error(`it gives '${answer}'`)
-      return true
-    })
-
-  /** Names of those who answer `count` times, and then in all ways the two servers. */
-  const answerers = async (from: string, host: string, port: number, count: number) => {
-    const script = `for i in $(seq ${count}); do net http ${host} ${port} /hostname || echo none; echo; done`
-    return new Set((await run(from, script)).split('\n'))
-  }
-
-  const untilAnswerers = (count: number) => (from: string, host: string, port: number) =>
-    until(`${count} of the servers answer ${from} at ${host}:${port}`, async () => {
-      const names = await answerers(from, host, port, 16)
-      if (names.size !== count || names.has('none')) throw new Error([...names].join())
-      return true
-    })
-  const [untilOneAnswers, untilBothAnswer] = [untilAnswerers(1), untilAnswerers(2)]
 
   describe('leads', { concurrency: 3 }, () => {
     const servers = ['server1', 'server2']
