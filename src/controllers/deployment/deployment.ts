@@ -36,7 +36,15 @@ import { planCleanup } from './plan-cleanup.ts'
 import { planRollback } from './plan-rollback.ts'
 import { planRecreateScaleDown, planRollingUpdate, type Scale } from './plan-rollout.ts'
 import { isScaling, planScale } from './plan-scale.ts'
-import { all, hasTemplateOf, rolloutOf, sizeOf, totalActual, type Rollout } from './replica-sets.ts'
+import {
+  all,
+  hasTemplateOf,
+  isUnobserved,
+  rolloutOf,
+  sizeOf,
+  totalActual,
+  type Rollout,
+} from './replica-sets.ts'
 import { isRollingUpdate, progressDeadlineSeconds, replicasOf } from './rollout-limits.ts'
 
 /** Rolls changes of a pod template out over replica sets. */
@@ -307,9 +315,9 @@ async function cleanUp(
   }
 }
 
-/** Recreate waits until no pod of an old version can do anything any more. */
+/** Recreate waits until no pod of an old version can do anything any more, nor be made. */
 function oldPodsRun({ old }: Rollout, { cache }: ReconcileContext): boolean {
-  if (totalActual(old) > 0) return true
+  if (totalActual(old) > 0 || old.some(isUnobserved)) return true
   return old.some((replicaSet) =>
     ownedBy(cache(pods), identityOf(replicaSet).uid).some((pod) => !isTerminal(pod)),
   )

@@ -33,6 +33,15 @@ function aReplicaSet(name: string, size: number, available: number, sizedFor?: D
   }
 }
 
+function unobserved(replicaSet: ReplicaSet): ReplicaSet {
+  const { metadata, status } = replicaSet
+  return {
+    ...replicaSet,
+    metadata: { ...metadata, generation: 2 },
+    status: { replicas: 0, ...status, observedGeneration: 1 },
+  }
+}
+
 const named = (scales: readonly { replicaSet: ReplicaSet; replicas: number }[]) =>
   Object.fromEntries<number>(scales.map(({ replicaSet, replicas }) => [replicaSet.metadata!.name!, replicas]))
 
@@ -93,6 +102,20 @@ void describe('planRollingUpdate', () => {
       aReplicaSet('new', 2, 2),
       [{ ...aReplicaSet('old', 3, 3), status: { replicas: 5, availableReplicas: 3 } }],
       { old: 2 },
+    ],
+    [
+      'does not grow while an old one may still be making pods for the size before',
+      aDeployment(3, 0, 1),
+      aReplicaSet('new', 0, 0),
+      [unobserved(aReplicaSet('old', 2, 2))],
+      {},
+    ],
+    [
+      'grows beside an old one that never had another size',
+      aDeployment(3, 0, 1),
+      aReplicaSet('new', 0, 0),
+      [{ ...aReplicaSet('old', 2, 0), metadata: { name: 'old', generation: 1 } }],
+      { new: 1 },
     ],
     [
       'does not count available pods that are more than a replica set should have: they are going',

@@ -4,6 +4,7 @@ import {
   all,
   availableOf,
   isScaledUp,
+  isUnobserved,
   oldestFirst,
   sizeOf,
   sum,
@@ -33,7 +34,8 @@ export function planRollingUpdate(
 
 /**
  * How large the new replica set may be now, beside all others. A replica set counts with the pods that it has as long as
- * these are more than it should have: upstream counts sizes alone, and surges too far when a replica set's controller lags.
+ * these are more than it should have, and nothing grows as long as one may still be making pods for the size that it had
+ * before: upstream counts sizes alone, and surges too far when a replica set's controller lags.
  */
 export function rollingSize(
   deployment: Deployment,
@@ -43,6 +45,7 @@ export function rollingSize(
   const wanted = replicasOf(deployment)
   const size = sizeOf(current)
   if (size >= wanted) return wanted
+  if (everything.some((each) => each !== current && isUnobserved(each))) return size
   const present = sum(everything, (each) => Math.max(sizeOf(each), each.status?.replicas ?? 0))
   const room = wanted + maxSurge(deployment) - present
   return room <= 0 ? size : size + Math.min(room, wanted - size)

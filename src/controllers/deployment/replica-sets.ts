@@ -40,6 +40,15 @@ export function isScaledUp(replicaSet: ReplicaSet): boolean {
   return sizeOf(replicaSet) > 0
 }
 
+/**
+ * Its controller has not said that it knows the size, and may still be making pods for the one before. Who never had another
+ * has none too many.
+ */
+export function isUnobserved({ metadata, status }: ReplicaSet): boolean {
+  const generation = metadata?.generation ?? 0
+  return generation > 1 && (status?.observedGeneration ?? 0) < generation
+}
+
 export function totalSize(replicaSets: readonly ReplicaSet[]): number {
   return sum(replicaSets, sizeOf)
 }
