@@ -55,7 +55,7 @@ export async function openRuntime(
       return createSimulatedRuntime({ annotationsOf, ...choice, clock })
     case 'cri': {
       const { openCriRuntime } = await import('./runtime/cri/cri-runtime.ts')
-      return instrumentedRuntime(await openCriRuntime(choice), metrics, clock)
+      return instrumentedRuntime(await openCriRuntime({ ...choice, clock }), metrics, clock)
     }
   }
 }

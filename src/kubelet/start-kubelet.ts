@@ -45,6 +45,7 @@ import { startPlugins } from './plugins/start-plugins.ts'
 import { restartBackoff } from './pods/backoff.ts'
 import { openComponentPods } from './pods/component-pods.ts'
 import { removePodLeftovers } from './pods/leftovers.ts'
+import { observerMetrics } from './pods/observer-metrics.ts'
 import { createObserver } from './pods/observer.ts'
 import { createPodManager } from './pods/pod-manager.ts'
 import { isStaticPod } from './pods/pod.ts'
@@ -208,7 +209,13 @@ export async function startKubelet(
       onDriver,
     })
   }
-  const observer = createObserver({ runtime, clock, log, onChange: (uid) => manager.observed(uid) })
+  const observer = createObserver({
+    runtime,
+    clock,
+    log,
+    onChange: (uid) => manager.observed(uid),
+    metrics: observerMetrics(context.metrics, clock),
+  })
 
   const services: PodServices = {
     runtime,

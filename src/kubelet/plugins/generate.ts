@@ -1,12 +1,13 @@
 /**
- * Regenerates what is generated from the .proto files of plugins, CSI, devices and dynamic resources, with buf and protoc-gen-es, offline:
+ * Regenerates what is generated from the .proto files of plugins, CSI, devices, dynamic resources and
+ * containerd's events, with buf and protoc-gen-es, offline:
  *
  *     node src/kubelet/plugins/generate.ts
  */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
-const folders = ['.', '../volumes/csi', '../devices', '../dra'].map((folder) =>
+const folders = ['.', '../volumes/csi', '../devices', '../dra', '../runtime/containerd'].map((folder) =>
   join(import.meta.dirname, folder),
 )
 for (const folder of folders) {

@@ -1,12 +1,14 @@
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
-import { isNotFound, isRuntimeError } from '../runtime/runtime-error.ts'
-import type { ContainerRuntime, ContainerSummary, SandboxStatus, SandboxSummary } from '../runtime/runtime.ts'
-import { emptyObservation, newestFirst, type ObservedContainer, type PodObservation } from './observation.ts'
-import { readTerminationMessage } from './termination-message.ts'
+import type { ContainerRuntime, ContainerSummary, SandboxSummary } from '../runtime/runtime.ts'
+import { createExpectedChanges } from './expected-changes.ts'
+import { followRuntime, type RuntimeFollower, type RuntimeFollowerOptions } from './follow-runtime.ts'
+import { emptyObservation, type PodObservation } from './observation.ts'
+import type { ObserverMetrics } from './observer-metrics.ts'
+import { isListed, readPod, type ListedPod } from './read-pod.ts'
 
 /**
- * What the runtime holds of every pod, kept up to date by its events where it has them, else by listing everything once
+ * What the runtime holds of every pod, kept up to date by what it tells where it does, else by listing everything once
  * a second while there are pods. What has not changed is not asked for again.
  */
 export interface Observer {
@@ -32,94 +34,43 @@ export interface ObserverOptions {
   readonly log: Logger
   /** Something in the pod has changed; `get` has it. */
   readonly onChange: (podUID: string) => void
+  readonly metrics?: ObserverMetrics
 }
 
-const relistPeriodMs = 1000
-/** With events, listing only finds what they have missed. */
-const relistPeriodWithEventsMs = 300_000
 const unhealthyAfterMs = 3 * 60_000
 
 export function createObserver(options: ObserverOptions): Observer {
-  const { runtime, clock, log } = options
+  const { runtime, clock, log, metrics, onChange } = options
   const pods = new Map<string, PodObservation>()
   /** Grows with every answer taken over, so that a slow answer does not overwrite a newer one. */
   const versions = new Map<string, number>()
+  /** Containers of whose statuses the runtime has said that they are not what they were. */
+  const outdated = new Set<string>()
   let asked = 0
-  let lastListMs = clock.monotonic()
-  let hasEvents = false
-  let stopped = new AbortController()
-  let cancel = () => {}
+  let lastSeenMs = clock.monotonic()
+  let follower: RuntimeFollower | undefined
+  const expected = createExpectedChanges({
+    runtime,
+    clock,
+    log,
+    ownerOf: (id) => pods.values().find((pod) => owns(pod, id)),
+    async onSeen(podUID, outdatedID) {
+      if (outdatedID !== undefined) outdated.add(outdatedID)
+      await refreshAndTell(podUID)
+    },
+  })
 
-  async function assemble(
-    uid: string,
-    sandboxes: readonly SandboxSummary[],
-    containers: readonly ContainerSummary[],
-  ): Promise<PodObservation> {
+  /** What is outdated is not any more once the answer to a later question is here. */
+  async function read(uid: string, listed: ListedPod): Promise<PodObservation> {
     const before = pods.get(uid)
-    // What was there and is not listed any more is asked for by name: listings may be of the past.
-    const missing = <T extends { readonly id: string }>(
-      known: readonly T[],
-      listed: readonly { readonly id: string }[],
-    ) => known.filter(({ id }) => !listed.some((other) => other.id === id))
-    const missingSandboxes = missing(before?.sandboxes ?? [], sandboxes)
-    const missingContainers = missing(before?.containers ?? [], containers)
-    const [sandboxStatuses, containerStatuses] = await Promise.all([
-      Promise.all([
-        ...sandboxes.map((summary) => sandboxStatus(before, summary)),
-        ...missingSandboxes.map((summary) => sandboxStatus(undefined, summary)),
-      ]),
-      Promise.all([
-        ...containers.map((summary) => containerStatus(before, summary)),
-        ...missingContainers.map((summary) => containerStatus(undefined, summary)),
-      ]),
-    ])
-    const first = sandboxes[0]
-    const labels = containers[0]?.labels ?? {}
-    return {
-      uid,
-      name: first?.name ?? labels['io.kubernetes.pod.name'] ?? before?.name ?? '',
-      namespace: first?.namespace ?? labels['io.kubernetes.pod.namespace'] ?? before?.namespace ?? '',
-      sandboxes: sandboxStatuses.filter((status) => status !== undefined).sort(newestFirst),
-      containers: containerStatuses.filter((status) => status !== undefined).sort(newestFirst),
-    }
+    const known = new Set(before?.containers.map(({ id }) => id))
+    const asked = outdated.intersection(known)
+    const found = await readPod(runtime, uid, listed, before, asked)
+    for (const id of asked) outdated.delete(id)
+    return found
   }
 
-  /** The addresses of a sandbox do not change while its state does not. */
-  async function sandboxStatus(
-    before: PodObservation | undefined,
-    summary: SandboxSummary,
-  ): Promise<SandboxStatus | undefined> {
-    const known = before?.sandboxes.find(({ id }) => id === summary.id)
-    if (known && known.state === summary.state) return known
-    try {
-      return await runtime.sandboxStatus(summary.id)
-    } catch (error) {
-      if (isNotFound(error)) return undefined
-      throw error
-    }
-  }
-
-  /** A container's status does not change while its state does not. */
-  async function containerStatus(
-    before: PodObservation | undefined,
-    summary: ContainerSummary,
-  ): Promise<ObservedContainer | undefined> {
-    const known = before?.containers.find(({ id }) => id === summary.id)
-    if (known && known.state === summary.state && known.attempt === summary.attempt) return known
-    try {
-      const status = await runtime.containerStatus(summary.id)
-      const message = status.state === 'exited' ? await readTerminationMessage(status) : undefined
-      return {
-        ...status,
-        sandboxID: summary.sandboxID,
-        ...(message !== undefined && { terminationMessage: message }),
-      }
-    } catch (error) {
-      if (isNotFound(error)) return undefined
-      throw error
-    }
-  }
-
+  /** Whether it is news. */
   function take(uid: string, version: number, observation: PodObservation): boolean {
     if ((versions.get(uid) ?? 0) > version) return false
     versions.set(uid, version)
@@ -127,7 +78,7 @@ export function createObserver(options: ObserverOptions): Observer {
     const isEmpty = observation.sandboxes.length === 0 && observation.containers.length === 0
     if (isEmpty) pods.delete(uid)
     else pods.set(uid, observation)
-    return !sameObservation(before, isEmpty ? undefined : observation)
+    return !isSame(before, isEmpty ? emptyObservation(uid, '', '') : observation)
   }
 
   async function refresh(uid: string): Promise<PodObservation> {
@@ -136,14 +87,21 @@ export function createObserver(options: ObserverOptions): Observer {
       runtime.listSandboxes({ podUID: uid }),
       runtime.listContainers({ podUID: uid }),
     ])
-    take(uid, version, await assemble(uid, sandboxes, containers))
+    take(uid, version, await read(uid, { sandboxes, containers }))
     return get(uid)
+  }
+
+  async function refreshAndTell(uid: string): Promise<void> {
+    const before = pods.get(uid)
+    await refresh(uid)
+    if (!isSame(before, get(uid))) onChange(uid)
   }
 
   async function relist(): Promise<void> {
     const version = ++asked
+    const startMs = clock.monotonic()
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(), runtime.listContainers()])
-    lastListMs = clock.monotonic()
+    lastSeenMs = clock.monotonic()
     const groups = new Map<string, { sandboxes: SandboxSummary[]; containers: ContainerSummary[] }>()
     const group = (uid: string) => {
       let found = groups.get(uid)
@@ -157,41 +115,25 @@ export function createObserver(options: ObserverOptions): Observer {
     for (const uid of pods.keys()) group(uid)
     await Promise.all(
       Array.from(groups, async ([uid, found]) => {
-        if (uid === '' || isUnchanged(pods.get(uid), found.sandboxes, found.containers)) return
+        if (uid === '' || isListed(pods.get(uid), found)) return
         try {
-          const observation = await assemble(uid, found.sandboxes, found.containers)
-          if (take(uid, version, observation)) options.onChange(uid)
+          if (take(uid, version, await read(uid, found))) onChange(uid)
         } catch (error) {
           log.warn('asking the runtime about a pod failed', { uid, error })
         }
       }),
     )
+    metrics?.relisted(startMs)
   }
 
   function get(uid: string): PodObservation {
     return pods.get(uid) ?? emptyObservation(uid, '', '')
   }
 
-  async function followEvents(signal: AbortSignal): Promise<void> {
-    if (!runtime.events) return
-    while (!signal.aborted) {
-      try {
-        const events = runtime.events(signal)
-        hasEvents = true
-        for await (const { podUID } of events) {
-          const before = pods.get(podUID)
-          await refresh(podUID)
-          if (!sameObservation(before, pods.get(podUID))) options.onChange(podUID)
-        }
-      } catch (error) {
-        hasEvents = false
-        if (isRuntimeError(error, 'unimplemented')) return
-        if (!signal.aborted) log.warn('following the runtime failed', { error })
-      }
-      hasEvents = false
-      if (signal.aborted) return
-      await new Promise<void>((resolve) => clock.after(relistPeriodMs, resolve))
-    }
+  async function onEvent(event: Parameters<RuntimeFollowerOptions['onEvent']>[0]): Promise<void> {
+    lastSeenMs = clock.monotonic()
+    if (event.type === 'podChanged') await refreshAndTell(event.podUID)
+    else expected.expect(event)
   }
 
   return {
@@ -204,53 +146,34 @@ export function createObserver(options: ObserverOptions): Observer {
       versions.delete(uid)
     },
     start(isNeeded) {
-      const { signal } = stopped
-      void followEvents(signal)
-      const tick = async () => {
-        const overdue = clock.monotonic() - lastListMs >= relistPeriodWithEventsMs
-        if (isNeeded() && (!hasEvents || overdue)) {
-          await relist().catch((error: unknown) => {
-            if (!signal.aborted) log.warn('listing pods in the runtime failed', { error })
-          })
-        } else if (!isNeeded()) {
-          lastListMs = clock.monotonic()
-        }
-        if (!signal.aborted) cancel = clock.after(relistPeriodMs, () => void tick())
-      }
-      cancel = clock.after(relistPeriodMs, () => void tick())
+      follower = followRuntime({
+        runtime,
+        clock,
+        log,
+        isNeeded,
+        relist,
+        onEvent,
+        onSeen: () => (lastSeenMs = clock.monotonic()),
+        onSubscription: (outcome, tookMs) => metrics?.subscribed(outcome, tookMs),
+      })
     },
     stop() {
-      stopped.abort()
-      stopped = new AbortController()
-      cancel()
+      follower?.stop()
+      expected.stop()
     },
     health() {
-      const silentMs = clock.monotonic() - lastListMs
-      if (hasEvents || silentMs < unhealthyAfterMs) return undefined
+      const silentMs = clock.monotonic() - lastSeenMs
+      if (follower?.isTold || silentMs < unhealthyAfterMs) return undefined
       return `the container runtime was last seen ${Math.round(silentMs / 1000)}s ago`
     },
   }
 }
 
-function isUnchanged(
-  before: PodObservation | undefined,
-  sandboxes: readonly SandboxSummary[],
-  containers: readonly ContainerSummary[],
-): boolean {
-  return (
-    sandboxes.length === (before?.sandboxes.length ?? 0) &&
-    containers.length === (before?.containers.length ?? 0) &&
-    sandboxes.every(({ id, state }) =>
-      before?.sandboxes.some((known) => known.id === id && known.state === state),
-    ) &&
-    containers.every(({ id, state, attempt }) =>
-      before?.containers.some(
-        (known) => known.id === id && known.state === state && known.attempt === attempt,
-      ),
-    )
-  )
+function owns({ sandboxes, containers }: PodObservation, id: string): boolean {
+  return containers.some((other) => other.id === id) || sandboxes.some((other) => other.id === id)
 }
 
-function sameObservation(a: PodObservation | undefined, b: PodObservation | undefined): boolean {
-  return isUnchanged(a, b?.sandboxes ?? [], b?.containers ?? [])
+function isSame(before: PodObservation | undefined, now: PodObservation): boolean {
+  const reasonOf = (id: string) => before?.containers.find((known) => known.id === id)?.reason
+  return isListed(before, now) && now.containers.every(({ id, reason }) => reasonOf(id) === reason)
 }

@@ -56,8 +56,8 @@ export interface ContainerRuntime {
   imageFilesystem(): Promise<readonly FilesystemUsage[]>
 
   /**
-   * Pods in which something happened, until the signal aborts. Absent, or rejecting with `unimplemented`, when the
-   * runtime cannot tell: then it is listed again and again. The iterator ends when events may have been missed.
+   * What happens in pods, until the signal aborts. Absent, or rejecting with `unimplemented`, when the runtime cannot
+   * tell: then it is listed again and again. The iterator ends, or rejects, when events may have been missed.
    */
   events?(signal: AbortSignal): AsyncIterable<RuntimeEvent>
 
@@ -413,8 +413,16 @@ export interface FilesystemUsage {
   readonly inodesUsed: number
 }
 
-export interface RuntimeEvent {
-  readonly podUID: string
-}
+/** What a runtime tells by itself. */
+export type RuntimeEvent =
+  /** First of all: what happens from now on is told. */
+  | { readonly type: 'subscribed' }
+  /** Something has changed in a pod, and the runtime's answers have it. */
+  | { readonly type: 'podChanged'; readonly podUID: string }
+  /**
+   * A container or sandbox was removed, its first process has begun or ended, or one of its processes was killed for
+   * want of memory. The runtime's answers may come to have it only a little later. It may be told twice.
+   */
+  | { readonly type: 'started' | 'exited' | 'outOfMemory' | 'removed'; readonly id: string }
 
 export type NetworkProbeAnswer = { readonly success: boolean; readonly message: string }

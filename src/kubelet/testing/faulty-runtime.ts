@@ -1,8 +1,11 @@
 import type { Random } from '../../machinery/random.ts'
 import { RuntimeError } from '../runtime/runtime-error.ts'
-import type { ContainerRuntime, ContainerSummary, SandboxSummary } from '../runtime/runtime.ts'
+import type { ContainerRuntime, ContainerSummary, RuntimeEvent, SandboxSummary } from '../runtime/runtime.ts'
 
-/** A runtime that fails, says it failed when it did not, answers with the past, and is away at times. */
+/**
+ * A runtime that fails, says it failed when it did not, answers with the past, and is away at times. Where it tells what
+ * happens, it tells it twice, not at all, or ends in the middle.
+ */
 export interface FaultyRuntime {
   readonly runtime: ContainerRuntime
   /** Probability of each fault per call, 0 to 1. 0 is a good runtime. */
@@ -11,7 +14,11 @@ export interface FaultyRuntime {
   isAway: boolean
 }
 
-export function faultyRuntime(inner: ContainerRuntime, random: Random): FaultyRuntime {
+export function faultyRuntime(
+  inner: ContainerRuntime,
+  random: Random,
+  { tells = false }: { readonly tells?: boolean } = {},
+): FaultyRuntime {
   const state = { rate: 0, isAway: false }
   let pastSandboxes: readonly SandboxSummary[] = []
   let pastContainers: readonly ContainerSummary[] = []
@@ -26,9 +33,20 @@ export function faultyRuntime(inner: ContainerRuntime, random: Random): FaultyRu
     return answer
   }
 
-  const { events: _events, ...quiet } = inner
+  const { events: innerEvents, ...quiet } = inner
+
+  async function* events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    if (state.isAway || happens()) throw fault('events')
+    for await (const event of innerEvents!(signal)) {
+      if (state.isAway || happens()) return
+      if (event.type === 'subscribed' || !happens()) yield event
+      if (event.type !== 'subscribed' && happens()) yield event
+    }
+  }
+
   const runtime: ContainerRuntime = {
     ...quiet,
+    ...(tells && innerEvents && { events }),
     status: () => call('status', () => inner.status()),
     runSandbox: (config) => call('runSandbox', () => inner.runSandbox(config)),
     stopSandbox: (id) => call('stopSandbox', () => inner.stopSandbox(id)),

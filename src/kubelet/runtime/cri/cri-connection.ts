@@ -15,18 +15,22 @@ type Method<Input extends DescMessage, Output extends DescMessage> = DescMethod 
   output: Output
 }
 
+/** What a call says beside its request, by name. */
+type Headers = Readonly<Record<string, string>>
+
 /** One gRPC connection to a CRI socket. Every failure is a RuntimeError. */
 export interface CriConnection {
   call<Input extends DescMessage, Output extends DescMessage>(
     method: Method<Input, Output>,
     request: MessageInitShape<Input>,
-    options?: { readonly timeoutMs?: number },
+    options?: { readonly timeoutMs?: number; readonly headers?: Headers },
   ): Promise<MessageShape<Output>>
 
   stream<Input extends DescMessage, Output extends DescMessage>(
     method: Method<Input, Output>,
     request: MessageInitShape<Input>,
     signal: AbortSignal,
+    headers?: Headers,
   ): AsyncIterable<MessageShape<Output>>
 
   /** Gives up what is under way. */
@@ -53,7 +57,7 @@ export function connectCri(endpoint: string): CriConnection {
   const calls = new Set<{ cancel(): void }>()
 
   return {
-    call(method, request, { timeoutMs = defaultTimeoutMs } = {}) {
+    call(method, request, { timeoutMs = defaultTimeoutMs, headers } = {}) {
       const message = create(method.input, request)
       return new Promise((resolve, reject) => {
         const active = client.makeUnaryRequest(
@@ -61,7 +65,7 @@ export function connectCri(endpoint: string): CriConnection {
           (value: typeof message) => Buffer.from(toBinary(method.input, value)),
           (bytes: Buffer) => fromBinary(method.output, bytes),
           message,
-          new Metadata(),
+          metadataOf(headers),
           withDeadline(timeoutMs),
           (error, answer) => {
             calls.delete(active)
@@ -73,14 +77,14 @@ export function connectCri(endpoint: string): CriConnection {
       })
     },
 
-    async *stream(method, request, signal) {
+    async *stream(method, request, signal, headers) {
       const message = create(method.input, request)
       const call = client.makeServerStreamRequest(
         pathOf(method),
         (value: typeof message) => Buffer.from(toBinary(method.input, value)),
         (bytes: Buffer) => fromBinary(method.output, bytes),
         message,
-        new Metadata(),
+        metadataOf(headers),
         {},
       )
       const onAbort = () => call.cancel()
@@ -100,6 +104,12 @@ export function connectCri(endpoint: string): CriConnection {
       client.close()
     },
   }
+}
+
+function metadataOf(headers: Headers = {}): Metadata {
+  const metadata = new Metadata()
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
+  return metadata
 }
 
 function pathOf(method: DescMethod): string {

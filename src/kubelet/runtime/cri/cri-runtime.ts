@@ -1,6 +1,9 @@
+import { systemClock, type Clock } from '../../../machinery/clock.ts'
+import { containerdEvents } from '../containerd/containerd-events.ts'
 import { isNotFound, isRuntimeError, RuntimeError } from '../runtime-error.ts'
-import type { ContainerRuntime, RuntimeEvent, RuntimeFilter } from '../runtime.ts'
+import type { ContainerRuntime, RuntimeFilter } from '../runtime.ts'
 import { connectCri } from './cri-connection.ts'
+import { criEvents } from './cri-events.ts'
 import {
   containerFromCri,
   containerStatusFromCri,
@@ -19,6 +22,8 @@ export interface CriRuntimeOptions {
   readonly socket: string
   /** Of the image service, when it is another one. */
   readonly imageSocket?: string
+  /** Default: the machine's. */
+  readonly clock?: Clock
 }
 
 /** How long a sandbox may take to start: its image may have to be pulled first. */
@@ -37,6 +42,7 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<Contai
       throw error
     })
   const streaming = criStreaming(connection)
+  const { clock = systemClock } = options
 
   return {
     type: 'cri',
@@ -168,12 +174,10 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<Contai
       }))
     },
 
-    async *events(signal): AsyncIterable<RuntimeEvent> {
-      for await (const event of connection.stream(rpc.getContainerEvents, {}, signal)) {
-        const podUID = event.podSandboxStatus?.metadata?.uid
-        if (podUID) yield { podUID }
-      }
-    },
+    events: (signal) =>
+      runtimeName === 'containerd'
+        ? containerdEvents(connection, clock, signal)
+        : criEvents(connection, clock, signal),
 
     async close() {
       connection.close()

@@ -1,7 +1,7 @@
 import { sleep, type Clock } from '../../../machinery/clock.ts'
 import { ByteQueue } from '../../../machinery/streaming/byte-queue.ts'
 import { RuntimeError } from '../runtime-error.ts'
-import type { ByteChannel, ContainerRuntime, Image, RuntimeEvent } from '../runtime.ts'
+import type { ByteChannel, ContainerRuntime, Image } from '../runtime.ts'
 import { eventsUntil } from './events-until.ts'
 import { createPodAddresses } from './pod-addresses.ts'
 import { parseScript } from './script.ts'
@@ -42,14 +42,14 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions): Contai
   const sandboxes = new Map<string, SimulatedSandbox>()
   const containers = new Map<string, SimulatedContainer>()
   const images = new Set<string>()
-  const listeners = new Set<(event: RuntimeEvent) => void>()
+  const listeners = new Set<(podUID: string) => void>()
   const addresses = createPodAddresses(options.podCIDR ?? '10.88.0.0/16')
   let lastID = 0
 
   const newID = () => (++lastID).toString(16).padStart(12, '0').padEnd(64, '0')
   const delay = (milliseconds = 0) => (milliseconds > 0 ? sleep(clock, milliseconds) : Promise.resolve())
   const emit = (podUID: string) => {
-    for (const listener of listeners) listener({ podUID })
+    for (const listener of listeners) listener(podUID)
   }
 
   function sandbox(id: string): SimulatedSandbox {
