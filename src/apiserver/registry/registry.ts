@@ -10,7 +10,7 @@ import { invalid as invalidField } from '../../machinery/field-error.ts'
 import type { Store } from '../../store/store.ts'
 import { listQuery, parseRevision, revisionSyntaxError } from '../storage/list-query.ts'
 import { ObjectStorage } from '../storage/object-storage.ts'
-import type { Selection } from '../storage/selection.ts'
+import { meetsAll, type Selection } from '../storage/selection.ts'
 import { registryRoot, type StoreFeed } from '../storage/store-feed.ts'
 import { storedType, type StoredObject } from '../storage/stored-object.ts'
 import type { ListPage } from '../storage/list-page.ts'
@@ -201,7 +201,33 @@ export class Registry {
   selection(scope: RequestScope, options: ListOptions): Selection {
     const namespace = this.definition.resource.namespaced ? scope.namespace : ''
     const { fieldLabels } = scope.served
-    return selectionOf(this.definition, namespace, options, () => this.#fieldsSupported(), fieldLabels)
+    const selection = selectionOf(
+      this.definition,
+      namespace,
+      options,
+      () => this.#fieldsSupported(),
+      fieldLabels,
+    )
+    return this.#selectAsShown(scope.served, selection)
+  }
+
+  /** Custom resources are selected by their fields as the version shows them that the client asked for. */
+  #selectAsShown(served: ServedResource, { fields, ...selection }: Selection): Selection {
+    const { isCustom, selectableFields } = this.definition
+    if (!fields || !isCustom || !selectableFields || served.sendsStored) {
+      return fields ? { ...selection, fields } : selection
+    }
+    return {
+      ...selection,
+      refine: async (objects) => {
+        await served.prepare(objects)
+        return (stored) => {
+          const { namespace, name } = stored
+          const values = selectableFields(served.show(stored))
+          return meetsAll(fields, { ...values, 'metadata.namespace': namespace, 'metadata.name': name })
+        }
+      },
+    }
   }
 
   #fieldsSupported(): ReadonlySet<string> {

@@ -85,6 +85,16 @@ export function firstPage<T extends KubernetesObject>(
   revision: bigint,
 ): ListPage<T> {
   const selected = objects.filter((stored) => isSelected(selection, stored))
+  return cutPage(selected, selection, query, revision)
+}
+
+/** The first page of the objects that are selected, in key order. */
+export function cutPage<T extends KubernetesObject>(
+  selected: readonly StoredObject<T>[],
+  selection: Selection,
+  query: ListQuery,
+  revision: bigint,
+): ListPage<T> {
   if (query.limit === 0 || selected.length <= query.limit) return { items: selected, revision }
   const remaining = isWholeNamespace(selection) ? selected.length - query.limit : undefined
   return pageOf(selected.slice(0, query.limit), revision, keyPrefix(selection), remaining)

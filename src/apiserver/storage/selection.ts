@@ -12,15 +12,19 @@ export interface Selection {
   readonly matchesLabels?: (labels: Readonly<Record<string, string>>) => boolean
   /** Field requirements beside name and namespace; all must hold. */
   readonly fields?: readonly FieldRequirement[]
+  /** Which of the objects for which all of that holds are selected, where that cannot be told on the spot. */
+  readonly refine?: (objects: readonly StoredObject[]) => Promise<(stored: StoredObject) => boolean>
 }
 
 export const everything: Selection = { namespace: '', name: '' }
 
 /** Whether the selection has no label or field requirement: every object of the namespace is selected. */
 export function isWholeNamespace(selection: Selection): boolean {
-  return selection.name === '' && !selection.matchesLabels && !selection.fields?.length
+  const { name, matchesLabels, fields, refine } = selection
+  return name === '' && !matchesLabels && !fields?.length && !refine
 }
 
+/** Whether an object is selected, as far as that can be told on the spot. */
 export function isSelected<T extends KubernetesObject>(
   selection: Selection,
   stored: StoredObject<T>,
@@ -29,9 +33,15 @@ export function isSelected<T extends KubernetesObject>(
   if (selection.name !== '' && stored.name !== selection.name) return false
   const { matchesLabels, fields } = selection
   if (matchesLabels && !matchesLabels(stored.object.metadata?.labels ?? noLabels)) return false
-  if (!fields) return true
-  const values = stored.fields
-  return fields.every(
+  return !fields || meetsAll(fields, stored.fields)
+}
+
+/** Whether values of fields, by label, are as required. */
+export function meetsAll(
+  requirements: readonly FieldRequirement[],
+  values: Readonly<Record<string, string>>,
+): boolean {
+  return requirements.every(
     ({ field, operator, value }) => ((values[field] ?? '') === value) === (operator === '='),
   )
 }

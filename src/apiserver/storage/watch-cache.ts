@@ -4,7 +4,7 @@ import { lazyEntry } from '../../store/large-value.ts'
 import type { Entry, Store, StoreEvent } from '../../store/store.ts'
 import { CacheEvent, ObjectEvent } from './cache-event.ts'
 import { EventLog } from './event-log.ts'
-import { firstPage, interpretListError, listCurrent, listPast, type ListPage } from './list-page.ts'
+import { cutPage, firstPage, interpretListError, listCurrent, listPast, type ListPage } from './list-page.ts'
 import type { ListQuery } from './list-query.ts'
 import { everything, isSelected, keyPrefix, type Selection } from './selection.ts'
 import { SortedMap } from './sorted-map.ts'
@@ -146,6 +146,15 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   async list(selection: Selection, query: ListQuery): Promise<ListPage<T>> {
     await this.#checkReadable(selection)
+    const { refine } = selection
+    if (!refine) return this.#listState(selection, query)
+    const { items, revision } = await this.#listState(selection, { ...query, limit: 0 })
+    const isRefined = await refine(items)
+    return cutPage(items.filter(isRefined), selection, query, revision)
+  }
+
+  /** A page of the state that a query wants, of what is selected as far as that can be told on the spot. */
+  async #listState(selection: Selection, query: ListQuery): Promise<ListPage<T>> {
     switch (query.state.type) {
       case 'latest':
         await this.#feed.fresh()

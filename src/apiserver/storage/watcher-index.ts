@@ -115,7 +115,7 @@ export function deliver<T extends KubernetesObject>(watcher: Watcher<T>, event: 
   const had = event.previous !== undefined && isSelected(selection, event.previous)
   const has = event.current !== undefined && isSelected(selection, event.current)
   const seen = event.seenBy(had, has)
-  if (seen) watcher.push(seen)
+  if (seen) watcher.push(seen, event)
 }
 
 function upsert<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {

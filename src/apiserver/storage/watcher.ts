@@ -1,5 +1,5 @@
 import type { KubernetesObject, Status } from '../../machinery/meta.ts'
-import type { ObjectEvent, WatchedEvent } from './cache-event.ts'
+import type { CacheEvent, ObjectEvent, WatchedEvent } from './cache-event.ts'
 import type { Selection } from './selection.ts'
 
 /** Events that may wait for a watcher that reads slowly, beside its initial ones; one more and it is cut off. */
@@ -29,6 +29,8 @@ export class Watcher<T extends KubernetesObject = KubernetesObject> {
   #limit: number
   #wake: (() => void) | undefined
   readonly #onEnd: (() => void)[] = []
+  /** What events are of, while they wait to be refined. */
+  readonly #changes = new WeakMap<WatchedEvent<T>, CacheEvent<T>>()
 
   constructor(options: WatcherOptions<T>, onClose: () => void) {
     this.selection = options.selection
@@ -44,6 +46,15 @@ export class Watcher<T extends KubernetesObject = KubernetesObject> {
    * event of type ERROR is the last one.
    */
   async take(): Promise<readonly WatchedEvent<T>[] | undefined> {
+    for (;;) {
+      const batch = await this.#takeBatch()
+      if (!batch || !this.selection.refine) return batch
+      const refined = await this.#refine(batch, this.selection.refine)
+      if (refined.length > 0) return refined
+    }
+  }
+
+  async #takeBatch(): Promise<readonly WatchedEvent<T>[] | undefined> {
     while (this.#queue.length === 0) {
       if (this.endReason !== 'open') return undefined
       await new Promise<void>((resolve) => (this.#wake = resolve))
@@ -54,15 +65,36 @@ export class Watcher<T extends KubernetesObject = KubernetesObject> {
     return batch
   }
 
-  push(event: ObjectEvent<T>): void {
+  /** `change`: what the event is of. */
+  push(event: ObjectEvent<T>, change: CacheEvent<T>): void {
     if (this.endReason !== 'open') return
     if (this.#queue.length >= this.#limit) {
       this.#queue = []
       this.#end('slow')
       return
     }
+    if (this.selection.refine) this.#changes.set(event, change)
     this.#queue.push(event)
     this.#wakeUp()
+  }
+
+  /** Events as the whole selection sees them. */
+  async #refine(
+    batch: readonly WatchedEvent<T>[],
+    refine: NonNullable<Selection['refine']>,
+  ): Promise<readonly WatchedEvent<T>[]> {
+    const involved = batch.flatMap((event) => {
+      if (!('stored' in event)) return []
+      const before = event.type === 'MODIFIED' && this.#changes.get(event)?.previous
+      return before ? [event.stored, before] : [event.stored]
+    })
+    const isRefined = await refine(involved)
+    return batch.flatMap((event) => {
+      if (event.type !== 'MODIFIED') return !('stored' in event) || isRefined(event.stored) ? [event] : []
+      const change = this.#changes.get(event)!
+      const seen = change.seenBy(isRefined(change.previous!), isRefined(event.stored))
+      return seen ? [seen] : []
+    })
   }
 
   /** Everything up to `resourceVersion` has been pushed. */

@@ -257,8 +257,14 @@ describe('conversion webhooks', () => {
     }
     const scope = await cluster.scope()
     const definition = aDefinition({
-      v1: withSchema({ type: 'object', properties: { hostPort: text } }),
-      v2: withSchema({ type: 'object', properties: { host: text, port: text } }),
+      v1: {
+        ...withSchema({ type: 'object', properties: { hostPort: text } }),
+        selectableFields: [{ jsonPath: '.hostPort' }],
+      },
+      v2: {
+        ...withSchema({ type: 'object', properties: { host: text, port: text } }),
+        selectableFields: [{ jsonPath: '.host' }, { jsonPath: '.port' }],
+      },
     })
     const clientConfig = { ...webhook.target('/convert') }
     const conversion = {
@@ -298,6 +304,50 @@ describe('conversion webhooks', () => {
           items.map((item) => item['hostPort'] ?? item['port']),
           expected,
         )
+      }
+    }))
+  it('let objects be selected by the fields of each version, in lists and watches', () =>
+    withWebhook(async ({ client, namespace }, things) => {
+      const { metadata } = await client.list(things('v1'), { namespace })
+      const resourceVersion = metadata?.resourceVersion ?? ''
+      const select = (version: string, fieldSelector: string) => {
+        const options = { namespace, fieldSelector }
+        const names = async () => {
+          const { items } = await client.list(things(version), options)
+          return items.map(({ metadata }) => metadata?.name)
+        }
+        return { names, events: readEvents(client, things(version), { ...options, resourceVersion }) }
+      }
+      const [ofHost, ofBoth] = [select('v2', 'host=host1'), select('v2', 'host=host1,port=80')]
+      const [ofText, ofOther] = [select('v1', 'hostPort=host1:80'), select('v1', 'hostPort=host1:8080')]
+      const hosts = { a: ['host1', '80'], b: ['host1', '8080'], c: ['host2', '80'] }
+      for (const [name, [host, port]] of Object.entries(hosts)) {
+        await client.create(things('v2'), { metadata: { namespace, name }, host, port })
+      }
+      assert.deepEqual(await ofHost.names(), ['a', 'b'])
+      assert.deepEqual(await ofBoth.names(), ['a'])
+      assert.deepEqual(await ofText.names(), ['a'])
+      assert.deepEqual(await ofOther.names(), ['b'])
+
+      await client.deleteCollection(things('v2'), { namespace, fieldSelector: 'host=host1,port=80' })
+      const body = { host: 'host2' }
+      await client.patch(things('v2'), { namespace, name: 'b' }, { type: 'merge', body })
+      assert.deepEqual(await ofHost.names(), [])
+      assert.deepEqual(await ofBoth.names(), [])
+      const told = async ({ events }: typeof ofHost, count: number) => {
+        const found: string[] = []
+        while (found.length < count) {
+          const { type, object } = await events.next()
+          found.push(`${type} ${object.metadata?.name}`)
+        }
+        return found
+      }
+      try {
+        assert.deepEqual(await told(ofHost, 4), ['ADDED a', 'ADDED b', 'DELETED a', 'DELETED b'])
+        for (const each of [ofBoth, ofText]) assert.deepEqual(await told(each, 2), ['ADDED a', 'DELETED a'])
+        assert.deepEqual(await told(ofOther, 2), ['ADDED b', 'DELETED b'])
+      } finally {
+        for (const { events } of [ofHost, ofBoth, ofText, ofOther]) events.close()
       }
     }))
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { TokenRequest } from '../../../src/api/generated/authentication.v1.ts'
+import type { TokenRequest, TokenReview } from '../../../src/api/generated/authentication.v1.ts'
 import type {
   LocalSubjectAccessReview,
   SubjectAccessReview,
@@ -13,6 +13,7 @@ import {
   roles,
   serviceAccounts,
   subjectAccessReviews,
+  tokenReviews,
 } from '../../../src/api/generated/resources.ts'
 import { isForbidden } from '../../../src/machinery/status-errors.ts'
 import { aPod } from '../harness/objects.ts'
@@ -74,6 +75,27 @@ describe('service accounts', { concurrency: true }, () => {
     assert.ok(configuration.id_token_signing_alg_values_supported.includes(header.alg))
     const { keys } = (await api('GET', '/openid/v1/jwks')).json
     assert.ok(keys.some(({ kid }: { kid: string }) => kid === header.kid))
+  })
+})
+
+describe('tokens of service accounts', () => {
+  const cluster = sharedCluster()
+
+  it('are known by a review, with whose they are', async () => {
+    const { client, namespace } = await cluster.scope()
+    const name = { namespace, name: 'someone' }
+    const { metadata } = await client.create(serviceAccounts, { metadata: name })
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: [] } }
+    const { status } = await client.createSubresource<TokenRequest>(serviceAccounts, name, 'token', request)
+    const token = status?.token
+    assert.ok(token)
+    const review: TokenReview = await client.create(tokenReviews, { spec: { token } })
+    assert.equal(review.status?.authenticated, true)
+    assert.equal(review.status.error, undefined)
+    const { user } = review.status
+    assert.equal(user?.username, `system:serviceaccount:${namespace}:someone`)
+    assert.equal(user.uid, metadata?.uid)
+    assert.ok(user.groups?.includes(`system:serviceaccounts:${namespace}`))
   })
 })
 

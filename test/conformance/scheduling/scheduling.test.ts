@@ -118,6 +118,26 @@ describe('the scheduler', { concurrency: true }, () => {
     await untilPod(scope, 'high', running)
   })
 
+  it('says of pods for which it makes no room any more that they are disrupted', async () => {
+    const scope = await cluster.scope()
+    const { client, namespace } = scope
+    const device = await addDevice(scope, 'node1', '1')
+    const [low, high] = [`${namespace}-low`, `${namespace}-high`]
+    await client.create(priorityClasses, { metadata: { name: low }, value: 1 })
+    await client.create(priorityClasses, { metadata: { name: high }, value: 1000 })
+    const victim = aPod(namespace, 'victim', needing(device, '1', { priorityClassName: low }))
+    const metadata = { ...victim.metadata, finalizers: ['example.com/held'] }
+    await client.create(pods, { ...victim, metadata })
+    await untilPod(scope, 'victim', running)
+    await client.create(pods, aPod(namespace, 'preemptor', needing(device, '1', { priorityClassName: high })))
+    const disrupted = await untilPod(scope, 'victim', ({ metadata }) => !!metadata?.deletionTimestamp)
+    const told = disrupted.status?.conditions?.find(({ type }) => type === 'DisruptionTarget')
+    assert.deepEqual([told?.status, told?.reason], ['True', 'PreemptionByScheduler'])
+    const body = { metadata: { finalizers: null } }
+    await client.patch(pods, { namespace, name: 'victim' }, { type: 'merge', body })
+    await untilPod(scope, 'preemptor', running)
+  })
+
   it('makes room for critical pods', async () => {
     const scope = await cluster.scope()
     const { client, namespace } = scope
