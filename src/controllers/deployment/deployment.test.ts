@@ -257,6 +257,26 @@ void describe('deploymentReconciler', () => {
     assert.equal((await progressing())?.reason, 'NewReplicaSetAvailable')
   })
 
+  void it('recreates only when no old pod can be made any more', async () => {
+    const refused: ReplicaSet = {
+      metadata: { namespace: 'default', name: 'old', labels, generation: 1 },
+      spec: { replicas: 3, selector: { matchLabels: labels }, template: aDeployment().spec!.template },
+      status: { replicas: 0, observedGeneration: 1 },
+    }
+    harness = await runReconcilers([deploymentReconciler], ({ client }) => {
+      client.seed(replicaSets, refused)
+      client.seed(deployments, aDeployment({ strategy: { type: 'Recreate' } }, 'app:2'))
+    })
+    assert.deepEqual(await sizes(), [0])
+    const observe = (replicaSet: ReplicaSet) => {
+      const { generation } = replicaSet.metadata!
+      return { ...replicaSet, status: { replicas: 0, ...(generation && { observedGeneration: generation }) } }
+    }
+    await harness.edit(replicaSets, 'default/old', observe, 'status')
+    await harness.settle()
+    assert.deepEqual(await sizes(), [0, 3])
+  })
+
   void it('takes another name when that of the new replica set belongs to another template', async () => {
     await start(aDeployment({ replicas: 1 }))
     const [first] = await sets()
