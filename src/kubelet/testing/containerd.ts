@@ -99,7 +99,7 @@ export async function startTestContainerd(): Promise<TestContainerd> {
   let child: ChildProcess | undefined
 
   async function start(): Promise<void> {
-    const spawned = spawn('/usr/bin/containerd', ['--config', config, '--log-level', 'warn'], {
+    const spawned = spawn('containerd', ['--config', config, '--log-level', 'warn'], {
       stdio: ['ignore', 'ignore', process.env.CONTAINERD_LOG ? 'inherit' : 'ignore'],
     })
     child = spawned
