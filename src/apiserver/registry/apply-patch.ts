@@ -9,11 +9,18 @@ import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import { goQuote, goValue } from '../../machinery/go-format.ts'
 import { exceedsDepth } from '../../machinery/json-depth.ts'
-import type { GroupVersionKind, JsonValue, KubernetesObject, Writable } from '../../machinery/meta.ts'
+import type {
+  GroupVersionKind,
+  JsonValue,
+  KubernetesObject,
+  ManagedFieldsEntry,
+  Writable,
+} from '../../machinery/meta.ts'
 import { applyJsonPatch, maxJsonPatchOperations, parseJsonPatch } from '../../machinery/patch/json-patch.ts'
 import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
 import { applyStrategicMergePatch } from '../../machinery/patch/strategic-merge-patch.ts'
 import { badRequest, invalid } from '../../machinery/status-errors.ts'
+import { metadataOf } from './object-meta.ts'
 import { unknownConversion } from './read-object.ts'
 import type { PatchBody, PatchOptions, PatchType, RequestScope } from './request.ts'
 import type { ServedResource } from './served-resource.ts'
@@ -105,9 +112,9 @@ export function applyPatch(
   let object: Writable<KubernetesObject>
   const unknown: string[] = []
   try {
-    object = decode(patched, served.schema, {
-      onUnknownField: (field) => unknown.push(field),
-    }) as Writable<KubernetesObject>
+    object = decodePatched(patched as unknown as KubernetesObject, shown, (value) =>
+      decode(value, served.schema, { onUnknownField: (field) => unknown.push(field) }),
+    )
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(error.message)
     throw error
@@ -119,6 +126,22 @@ export function applyPatch(
   if (fieldValidation === 'Strict' && strictErrors.length > 0) throw refuse(strictErrorMessage(strictErrors))
   if (fieldValidation !== 'Ignore') for (const message of strictErrors) scope.warn(message)
   applyDefaults(object, served.schema)
+  return object
+}
+
+/** Decodes what a patch made of `shown`, but for managedFields that it has left alone: they are large, and were decoded. */
+function decodePatched(
+  patched: KubernetesObject,
+  shown: KubernetesObject,
+  decodeValue: (value: unknown) => unknown,
+): Writable<KubernetesObject> {
+  const managedFields = shown.metadata?.managedFields
+  if (!managedFields || patched?.metadata?.managedFields !== managedFields) {
+    return decodeValue(patched) as Writable<KubernetesObject>
+  }
+  const { managedFields: _, ...metadata } = patched.metadata
+  const object = decodeValue({ ...patched, metadata }) as Writable<KubernetesObject>
+  metadataOf(object).managedFields = managedFields as Writable<ManagedFieldsEntry>[]
   return object
 }
 

@@ -32,10 +32,14 @@ export class FieldManagement {
     options: WriteOptions,
   ): void {
     const { served } = scope
+    const before = live && served.fromWorking(live)
+    const next = served.fromWorking(object)
+    const managed = this.#managed(scope)
+    const isOfStatus = before && scope.subresource === 'status' && managed.filter
     const managedFields = updateManagedFields({
-      ...this.#managed(scope),
-      live: live && served.fromWorking(live),
-      next: served.fromWorking(object),
+      ...managed,
+      live: before,
+      next: isOfStatus ? withSpecOf(before, next) : next,
       manager: managerOf(scope, options),
       now: this.#registry.context.clock.now(),
     })
@@ -106,6 +110,11 @@ export class FieldManagement {
     const shown = object as unknown as KubernetesObject
     return { object: inOtherVersion(served, shown, target) as unknown as JsonValue, schema: target.schema }
   }
+}
+
+/** Nobody comes to own a spec by writing a status: what stands there need not be compared, nor found to be the same. */
+function withSpecOf(live: KubernetesObject, next: KubernetesObject): KubernetesObject {
+  return 'spec' in live ? ({ ...next, spec: live.spec } as KubernetesObject) : next
 }
 
 function inOtherVersion(

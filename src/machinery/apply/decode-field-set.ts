@@ -11,16 +11,36 @@ const decoded = new WeakMap<FieldsV1, FieldSet>()
 export function decodeFieldSet(fields: FieldsV1): FieldSet {
   let set = decoded.get(fields)
   if (!set) {
-    set = canonicalChildren(fields, true)
+    set = isCanonical(fields, true) ? fields : canonicalChildren(fields, true)
     decoded.set(fields, set)
-    decoded.set(set, set)
+    if (set !== fields) decoded.set(set, set)
   }
   return set
 }
 
 /** Says that a set made here need not be checked when it comes back. */
 export function rememberCanonical(set: FieldSet): void {
-  decoded.set(set, set)
+  if (decoded.get(set) !== set) decoded.set(set, set)
+}
+
+/** Whether a tree is as it should be throughout: nearly all are, since they were written by an API server. */
+function isCanonical(tree: FieldsV1, isRoot: boolean): boolean {
+  let previous: string | undefined
+  let isFirst = true
+  for (const text in tree) {
+    const node = tree[text] as FieldsV1 | null
+    if (typeof node !== 'object' || node === null || Array.isArray(node)) return false
+    if (text === selfKey) {
+      if (isRoot || !isFirst || !isEmptySet(node)) return false
+    } else {
+      if (!text.startsWith('f:') && canonicalElement(text) !== text) return false
+      if (previous !== undefined && compareElements(previous, text) >= 0) return false
+      if (!isEmptySet(node) && !isCanonical(node, false)) return false
+      previous = text
+    }
+    isFirst = false
+  }
+  return isRoot || previous !== undefined
 }
 
 function canonicalChildren(tree: FieldsV1, isRoot: boolean): FieldSet {

@@ -101,7 +101,7 @@ export function encodeManagers(managers: Managers): readonly ManagedFieldsEntry[
 function byOperationAndTime(a: Manager, b: Manager): number {
   return (
     compareGoStrings(a.operation, b.operation) ||
-    secondsOf(a) - secondsOf(b) ||
+    (a.time === b.time ? 0 : secondsOf(a) - secondsOf(b)) ||
     compareGoStrings(a.manager, b.manager) ||
     compareGoStrings(a.apiVersion, b.apiVersion) ||
     compareGoStrings(a.subresource, b.subresource)

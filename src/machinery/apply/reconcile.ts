@@ -3,15 +3,15 @@ import { hasChildren, leaf, type FieldSet } from './field-set.ts'
 import { fieldNameOf, selfKey } from './path-element.ts'
 import { fieldOf, schemaOfItems, shapeOf } from './typed.ts'
 
-const reconciled = new WeakMap<FieldSet, WeakMap<Schema, FieldSet>>()
+/** The schema that each set is known to follow. */
+const followed = new WeakMap<FieldSet, Schema>()
 
 /**
  * The set brought up to date with a schema that has changed since the set was written: who owned something inside what
  * is atomic now owns it as a whole. The same set when nothing changes, which is remembered.
  */
 export function reconcileWithSchema(set: FieldSet, schema: Schema): FieldSet {
-  const known = reconciled.get(set)?.get(schema)
-  if (known) return known
+  if (followed.get(set) === schema) return set
   const result = reconcileChildren(set, schema)
   if (result === set) rememberReconciled(set, schema)
   return result
@@ -19,12 +19,7 @@ export function reconcileWithSchema(set: FieldSet, schema: Schema): FieldSet {
 
 /** Says that a set follows the schema: it was made of sets that do. */
 export function rememberReconciled(set: FieldSet, schema: Schema): void {
-  let bySchema = reconciled.get(set)
-  if (!bySchema) {
-    bySchema = new WeakMap()
-    reconciled.set(set, bySchema)
-  }
-  bySchema.set(schema, set)
+  if (followed.get(set) !== schema) followed.set(set, schema)
 }
 
 function reconcileChildren(set: FieldSet, schema: Schema): FieldSet {

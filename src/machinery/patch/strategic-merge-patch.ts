@@ -25,18 +25,20 @@ import { ruleForList, ruleForObject } from './patch-schema.ts'
 /**
  * Strategic merge patch: a merge patch that knows the type, so that lists are merged by their key. Directives:
  * `$patch: replace|delete|merge`, `$retainKeys`, `$setElementOrder/list`, `$deleteFromPrimitiveList/list`. Semantics of
- * k8s.io/apimachinery/pkg/util/strategicpatch. Throws a PatchError; the document and the patch stay as they are.
+ * k8s.io/apimachinery/pkg/util/strategicpatch. Throws a PatchError; the document and the patch stay as they are, and what
+ * the patch does not change is the document's own.
  */
 export function applyStrategicMergePatch(document: JsonValue, patch: JsonValue, schema: Schema): JsonValue {
   if (!isFields(document as Value) || !isFields(patch as Value)) {
     throw PatchError.malformed('invalid JSON document')
   }
-  return mergeFields(writableCopy(document) as Fields, writableCopy(patch) as Fields, schema)
+  return mergeFields(document as Fields, writableCopy(patch) as Fields, schema)
 }
 
-/** Merges into `original`, using up `patch`. */
-function mergeFields(original: Fields, patch: Fields, schema: Schema): Fields {
+/** What a patch makes of `live`, which stays as it is; uses up `patch`. */
+function mergeFields(live: Readonly<Fields>, patch: Fields, schema: Schema): Fields {
   if (Object.hasOwn(patch, directive)) return followDirective(patch)
+  const original: Fields = { ...live }
   retainKeys(original, patch)
   mergeOrderedLists(original, patch, schema)
   for (const [key, value] of Object.entries(patch)) {

@@ -6,10 +6,13 @@ import { exceedsBytes } from './text-rules.ts'
 const fieldManagerMaxLength = 128
 const subresourceMaxLength = 256
 
+/** What nearly all names are made of. */
+const plainText = /^[ -~]*$/
 const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu
 
 /** The name of who writes: short and printable. Empty means that it was not given. */
 export function validateFieldManager(manager: string, path: FieldPath): FieldError[] {
+  if (manager.length <= fieldManagerMaxLength && plainText.test(manager)) return []
   const errors: FieldError[] = []
   if (exceedsBytes(manager, fieldManagerMaxLength)) errors.push(tooLong(path, '', fieldManagerMaxLength))
   for (const { 0: character, index } of manager.matchAll(unprintable)) {
