@@ -7,9 +7,11 @@ import {
   controllerRevisions,
   cronJobs,
   csiDrivers,
+  csiNodes,
   csiStorageCapacities,
   daemonSets,
   deployments,
+  deviceClasses,
   endpoints,
   endpointSlices,
   flowSchemas,
@@ -19,6 +21,8 @@ import {
   jobs,
   leases,
   limitRanges,
+  mutatingAdmissionPolicies,
+  mutatingAdmissionPolicyBindings,
   networkPolicies,
   persistentVolumeClaims,
   persistentVolumes,
@@ -26,8 +30,12 @@ import {
   pods,
   podTemplates,
   priorityClasses,
+  priorityLevelConfigurations,
   replicaSets,
   replicationControllers,
+  resourceClaims,
+  resourceClaimTemplates,
+  resourceSlices,
   roles,
   runtimeClasses,
   secrets,
@@ -35,8 +43,12 @@ import {
   services,
   statefulSets,
   storageClasses,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+  volumeAttachments,
   volumeAttributesClasses,
 } from '../../src/api/generated/resources.ts'
+import type { MatchResources } from '../../src/api/generated/admissionregistration.v1.ts'
 import { aCertificateRequest } from './harness/certificate-request.ts'
 import { checkOperations, type OperationsOptions } from './harness/check-operations.ts'
 import { aPod, aTemplate } from './harness/objects.ts'
@@ -61,6 +73,14 @@ const ended = aTemplate('app', { restartPolicy: 'Never' })
 /** A condition that no controller writes. */
 const condition = { type: 'StatusPatch', status: 'True', reason: 'Test', message: 'Set by a test' }
 const claim = { accessModes: ['ReadWriteOnce' as const], resources: { requests: { storage: '1Gi' } } }
+
+const devices = { requests: [{ name: 'req-0', exactly: { deviceClassName: 'dra.example.com' } }] }
+const matchConstraints = {
+  resourceRules: [
+    { operations: ['CREATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] },
+  ],
+} satisfies MatchResources
+const annotate = `Object{metadata: Object.metadata{annotations: {'mutated-by': 'a policy'}}}`
 
 const certificateRequest = await aCertificateRequest('someone')
 
@@ -170,6 +190,53 @@ const rows: readonly Row[] = [
       spec: { request: certificateRequest, signerName: 'example.com/none', usages: ['digital signature'] },
     },
     status: { conditions: [{ ...condition, lastUpdateTime: '2026-01-01T00:00:00Z' }] },
+  }),
+  row('PriorityLevelConfiguration', priorityLevelConfigurations, {
+    object: {
+      spec: { type: 'Limited', limited: { nominalConcurrencyShares: 2, limitResponse: { type: 'Reject' } } },
+    },
+    status: { conditions: [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  }),
+  row('ValidatingAdmissionPolicy', validatingAdmissionPolicies, {
+    object: { spec: { matchConstraints, validations: [{ expression: 'object.spec.replicas <= 100' }] } },
+    status: { conditions: [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  }),
+  row('ValidatingAdmissionPolicyBinding', validatingAdmissionPolicyBindings, {
+    object: { spec: { policyName: 'none.example.com', validationActions: ['Deny'] } },
+  }),
+  row('MutatingAdmissionPolicy', mutatingAdmissionPolicies, {
+    object: {
+      spec: {
+        matchConstraints,
+        reinvocationPolicy: 'Never',
+        mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: annotate } }],
+      },
+    },
+  }),
+  row('MutatingAdmissionPolicyBinding', mutatingAdmissionPolicyBindings, {
+    object: { spec: { policyName: 'none.example.com' } },
+  }),
+  row('DeviceClass', deviceClasses, { object: { spec: { selectors: [{ cel: { expression: 'false' } }] } } }),
+  row('ResourceClaim', resourceClaims, {
+    object: { spec: { devices } },
+    status: { allocation: {} },
+  }),
+  row('ResourceClaimTemplate', resourceClaimTemplates, { object: { spec: { spec: { devices } } } }),
+  row('ResourceSlice', resourceSlices, {
+    object: {
+      spec: {
+        driver: 'dra.example.com',
+        pool: { name: 'cluster', generation: 1, resourceSliceCount: 1 },
+        nodeName: 'no-such-node',
+      },
+    },
+  }),
+  row('CSINode', csiNodes, { object: { spec: { drivers: [] } } }),
+  row('VolumeAttachment', volumeAttachments, {
+    object: {
+      spec: { attacher: 'none.example.com', nodeName: 'node1', source: { persistentVolumeName: 'none' } },
+    },
+    status: { attached: true },
   }),
   row('CSIDriver', csiDrivers, { object: { spec: { attachRequired: false } } }),
 ]

@@ -89,6 +89,18 @@ void describe('attachDetachReconciler', () => {
     assert.deepEqual(await told('n'), [])
   })
 
+  void it('leaves alone what somebody else attaches', async () => {
+    const source = { persistentVolumeName: 'none' }
+    await run(({ client }) => {
+      client.seed(nodes, aNode('n'))
+      client.seed(volumeAttachments, {
+        metadata: { name: 'someone’s' },
+        spec: { attacher: 'd', nodeName: 'n', source },
+      })
+    })
+    assert.deepEqual(await attachedTo(), ['n'])
+  })
+
   void it('attaches nothing for drivers that do not ask for it', async () => {
     await run(({ client }) => {
       client.seed(csiDrivers, { metadata: { name: 'd' }, spec: { attachRequired: false } })

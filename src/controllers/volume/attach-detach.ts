@@ -7,6 +7,7 @@ import {
   pods,
   volumeAttachments,
 } from '../../api/generated/resources.ts'
+import { isVolumeAttachmentName } from '../../api/storage/volume-attachment-name.ts'
 import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { isAlreadyExists, isNotFound } from '../../machinery/status-errors.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
@@ -21,7 +22,7 @@ const attachmentsByVolume = 'attachdetach/volume'
 
 /**
  * Has the volumes of drivers that ask for it attached to the nodes of the pods that use them, and detached when none
- * does; node statuses say which are attached. One key for each node.
+ * does; node statuses say which are attached. Attachments that somebody else made are left alone. One key for each node.
  */
 export function attachDetachReconciler(): Reconciler {
   /** Since when attachments are wanted no more, by node and uid; lost with the process, as upstream's. */
@@ -61,7 +62,9 @@ export function attachDetachReconciler(): Reconciler {
       cache(pods).addIndex(podsByClaim, (pod) =>
         users(pod).map((name) => `${pod.metadata?.namespace}/${name}`),
       )
-      cache(volumeAttachments).addIndex(attachmentsByNode, ({ spec }) => [spec.nodeName])
+      cache(volumeAttachments).addIndex(attachmentsByNode, ({ metadata, spec }) =>
+        isVolumeAttachmentName(metadata?.name ?? '') ? [spec.nodeName] : [],
+      )
       cache(volumeAttachments).addIndex(attachmentsByVolume, ({ spec }) => [
         spec.source.persistentVolumeName ?? '',
       ])

@@ -28,6 +28,8 @@ import type { ConfigMap } from '../../../src/api/generated/core.v1.ts'
 import type { ObjectList } from '../../../src/machinery/meta.ts'
 import { apiVersionOf, type Resource } from '../../../src/machinery/resource.ts'
 import { checkDiscovery } from '../harness/check-operations.ts'
+import type { Json } from '../harness/api.ts'
+import { abolish, aDefinition, establish, resourceOf } from '../harness/definitions.ts'
 import { aPod, aTemplate } from '../harness/objects.ts'
 import { sharedCluster } from '../harness/shared-cluster.ts'
 
@@ -82,6 +84,64 @@ describe('discovery', { concurrency: true }, () => {
     const { major, minor } = (await api('GET', '/version')).json
     assert.match(major, /^\d+$/)
     assert.match(minor, /^\d+$/)
+  })
+})
+
+describe('aggregated discovery', { concurrency: true }, () => {
+  const cluster = sharedCluster()
+  const kind = 'APIGroupDiscoveryList'
+  const mediaType = (version: string) => `application/json;g=apidiscovery.k8s.io;v=${version};as=${kind}`
+  const asked = (...accept: string[]) => ({ headers: { accept: [...accept, 'application/json'].join(',') } })
+
+  /** The resources of a group and version in such a document. */
+  const resourcesIn = (document: Json, group: string, version: string): readonly string[] | undefined => {
+    const { versions = [] } =
+      document.items.find(({ metadata }: Json) => (metadata.name ?? '') === group) ?? {}
+    return versions
+      .find((each: Json) => each.version === version)
+      ?.resources.map(({ resource }: Json) => resource)
+  }
+
+  for (const version of ['v2', 'v2beta1']) {
+    it(`tells all resources at once, in ${version}`, async () => {
+      const { api } = await cluster.scope()
+      for (const path of ['/apis', '/api']) {
+        const { headers, json } = await api('GET', path, asked(mediaType(version)))
+        assert.match(
+          String(headers['content-type']),
+          new RegExp(`g=apidiscovery.k8s.io;v=${version};as=${kind}`),
+        )
+        assert.equal(json.kind, kind)
+        const expected = path === '/api' ? [pods] : oneOfEach.filter(({ group }) => group !== '')
+        for (const { group, version, resource } of expected) {
+          const found = resourcesIn(json, group, version)
+          assert.ok(found?.includes(resource), `${group}/${version} ${resource}`)
+        }
+      }
+    })
+  }
+
+  it('prefers what the client prefers, and is not given to clients that do not ask for it', async () => {
+    const { api } = await cluster.scope()
+    for (const path of ['/apis', '/api']) {
+      const both = await api('GET', path, asked(mediaType('v2'), mediaType('v2beta1')))
+      assert.equal(both.json.apiVersion, 'apidiscovery.k8s.io/v2')
+      const plain = await api('GET', path, asked())
+      assert.equal(plain.json.kind, path === '/api' ? 'APIVersions' : 'APIGroupList')
+    }
+  })
+
+  it('tells of custom resources', async () => {
+    const { api, client } = await cluster.scope()
+    const definition = await establish(client, aDefinition({ v1: {} }))
+    const { group, version, resource } = resourceOf(definition)
+    let found: readonly string[] | undefined
+    while (!found) {
+      const { json } = await api('GET', '/apis', asked(mediaType('v2')))
+      found = resourcesIn(json, group, version)
+    }
+    assert.deepEqual(found, [resource])
+    await abolish(client, definition)
   })
 })
 

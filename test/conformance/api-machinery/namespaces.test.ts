@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Service } from '../../../src/api/generated/core.v1.ts'
-import { namespaces, pods, services } from '../../../src/api/generated/resources.ts'
+import { configMaps, namespaces, pods, services } from '../../../src/api/generated/resources.ts'
 import { isNotFound } from '../../../src/machinery/status-errors.ts'
 import { aPod } from '../harness/objects.ts'
 import { sharedCluster } from '../harness/shared-cluster.ts'
 import { untilGone, untilObject } from '../harness/until-object.ts'
+
+/** Says of a namespace that objects in it wait for finalizers. */
+const held = 'NamespaceFinalizersRemaining'
 
 describe('namespaces', { concurrency: true }, () => {
   const cluster = sharedCluster({ nodes: 1 })
@@ -31,6 +34,31 @@ describe('namespaces', { concurrency: true }, () => {
     await untilGone(client, namespaces, { name: namespace })
     await client.create(namespaces, { metadata: { name: namespace } })
     await assert.rejects(client.get(services, { namespace, name: 'one' }), isNotFound)
+  })
+
+  it('keep all else until their pods are gone', async () => {
+    const { client, namespace } = await cluster.scope()
+    const pod = aPod(namespace, 'one')
+    const finalizers = ['example.com/held']
+    await client.create(pods, { ...pod, metadata: { ...pod.metadata, finalizers } })
+    await client.create(configMaps, { metadata: { namespace, name: 'one' }, data: { key: 'value' } })
+    await client.delete(namespaces, { name: namespace })
+    await untilObject(
+      client,
+      pods,
+      { namespace, name: 'one' },
+      ({ metadata }) => !!metadata?.deletionTimestamp,
+    )
+    const told = await untilObject(client, namespaces, { name: namespace }, ({ status }) => {
+      return status?.conditions?.some(({ type, status }) => type === held && status === 'True') === true
+    })
+    assert.equal(told.status?.phase, 'Terminating')
+    const kept = await client.get(configMaps, { namespace, name: 'one' })
+    assert.equal(kept.metadata?.deletionTimestamp, undefined)
+    const body = { metadata: { finalizers: null } }
+    await client.patch(pods, { namespace, name: 'one' }, { type: 'merge', body })
+    await untilGone(client, namespaces, { name: namespace })
+    await assert.rejects(client.get(configMaps, { namespace, name: 'one' }), isNotFound)
   })
 
   it('are patched', async () => {
