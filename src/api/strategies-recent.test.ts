@@ -63,7 +63,7 @@ const rows: readonly (readonly [resource: string, object: object, ...faults: str
   [
     'cronjobs.batch',
     cronJobOf({ managedBy: `example.com/${'x'.repeat(52)}` }),
-    `${inJob}.managedBy: Invalid value: "example.com/${'x'.repeat(52)}": may not be more than 63 characters`,
+    `${inJob}.managedBy: Too long: may not be more than 63 bytes`,
   ],
   [
     'pods',

@@ -213,6 +213,7 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
     'spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: [0,3,2]: must be ordered',
     'spec.successPolicy.rules[0].succeededIndexes: Invalid value: "0-2,1": error parsing succeededIndexes: non-increasing order, previous: 2, current: 1',
     'spec.successPolicy.rules[0].succeededCount: Invalid value: 4: must be less than or equal to 3 (the number of specified completions)',
+    'spec.successPolicy.rules[0].succeededCount: Invalid value: 4: must be less than or equal to 0 (the number of indexes in the specified succeededIndexes field)',
   ],
   [
     'persistentvolumes',
@@ -245,7 +246,7 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
   [
     'leases.coordination.k8s.io',
     { spec: { strategy: 'Odd' } },
-    'spec.strategy: Unsupported value: "Odd": supported values: "OldestEmulationVersion"',
+    'spec.strategy.strategy: Unsupported value: "Odd": supported values: "OldestEmulationVersion"',
   ],
   [
     'nodes',

@@ -24,8 +24,16 @@ const sources = {
 const sourceFields = ['object', 'external', 'pods', 'resource', 'containerResource'] as const
 const targetTypes = ['Utilization', 'Value', 'AverageValue']
 
-export function validateMetrics(metrics: readonly MetricSpec[], at: FieldPath): FieldError[] {
-  return metrics.flatMap((metric, index) => validateMetric(metric, at.index(index)))
+/** Only metrics that are there without pods can bring up the first one. */
+export function validateMetrics(
+  metrics: readonly MetricSpec[],
+  minReplicas: number | undefined,
+  at: FieldPath,
+): FieldError[] {
+  const errors = metrics.flatMap((metric, index) => validateMetric(metric, at.index(index)))
+  if (minReplicas !== 0 || metrics.some(({ type }) => type === 'Object' || type === 'External')) return errors
+  const detail = 'must specify at least one Object or External metric to support scaling to zero replicas'
+  return [...errors, forbidden(at, detail)]
 }
 
 function validateMetric(metric: MetricSpec, at: FieldPath): FieldError[] {
@@ -58,7 +66,7 @@ function validateSource(
         ...validateObjectReference(describedObject, at.child('describedObject')),
         ...validateIdentifier(identifier, at.child('metric')),
         ...validateTarget(target, at.child('target')),
-        ...needsValue(target, at.child('target')),
+        ...needsValue(target, at.child('target'), 'must set either a target value or averageValue'),
       ]
     }
     case 'external': {
@@ -67,7 +75,11 @@ function validateSource(
       return [
         ...validateIdentifier(identifier, at.child('metric')),
         ...validateTarget(target, at.child('target')),
-        ...needsValue(target, at.child('target')),
+        ...needsValue(
+          target,
+          at.child('target'),
+          'must set either a target value for metric or a per-pod target',
+        ),
         ...(both
           ? [
               forbidden(
@@ -80,11 +92,10 @@ function validateSource(
     }
     case 'pods': {
       const { metric: identifier, target } = metric.pods!
-      const isPositive = target?.averageValue !== undefined && quantitySign(target.averageValue) === 1
       return [
         ...validateIdentifier(identifier, at.child('metric')),
         ...validateTarget(target, at.child('target')),
-        ...(isPositive
+        ...(target?.averageValue !== undefined
           ? []
           : [required(at.child('target', 'averageValue'), 'must specify a positive target averageValue')]),
       ]
@@ -134,9 +145,8 @@ function validateTarget(target: MetricTarget | undefined, at: FieldPath): FieldE
   return errors
 }
 
-function needsValue(target: MetricTarget | undefined, at: FieldPath): FieldError[] {
+function needsValue(target: MetricTarget | undefined, at: FieldPath, detail: string): FieldError[] {
   if (target?.value !== undefined || target?.averageValue !== undefined) return []
-  const detail = 'must set either a target value for metric or a per-pod target'
   return [required(at.child('averageValue'), detail)]
 }
 

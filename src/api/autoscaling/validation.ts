@@ -29,8 +29,10 @@ export function validateAutoscalerSpec(
   if (!spec) return [required(at)]
   const { minReplicas, maxReplicas, behavior } = spec
   const errors: FieldError[] = []
-  if (minReplicas !== undefined && minReplicas < 1)
-    errors.push(invalid(at.child('minReplicas'), minReplicas, 'must be greater than or equal to 1'))
+  // Scaling to zero is not offered; who was allowed to once may go on.
+  const lowest = previous?.minReplicas === 0 ? 0 : 1
+  if (minReplicas !== undefined && minReplicas < lowest)
+    errors.push(invalid(at.child('minReplicas'), minReplicas, `must be greater than or equal to ${lowest}`))
   if (maxReplicas < 1) errors.push(invalid(at.child('maxReplicas'), maxReplicas, 'must be greater than 0'))
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     const detail = 'must be greater than or equal to `minReplicas`'
@@ -43,7 +45,7 @@ export function validateAutoscalerSpec(
       previous?.scaleTargetRef,
       at.child('scaleTargetRef', 'apiVersion'),
     ),
-    ...validateMetrics(spec.metrics ?? [], at.child('metrics')),
+    ...validateMetrics(spec.metrics ?? [], minReplicas, at.child('metrics')),
   )
   if (behavior) {
     const field = at.child('behavior')

@@ -8,6 +8,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { goQuote } from '../../machinery/go-format.ts'
 import { qualifiedNameErrors } from '../../machinery/validation/names.ts'
 import type {
   JobSpec,
@@ -26,10 +27,10 @@ const statuses = ['False', 'True', 'Unknown']
 export function validateFailurePolicy(spec: JobSpec, at: FieldPath): FieldError[] {
   const rules = spec.podFailurePolicy?.rules ?? []
   const field = at.child('rules')
-  if (rules.length > maxRules) return [tooMany(field, rules.length, maxRules)]
+  const errors = rules.length > maxRules ? [tooMany(field, rules.length, maxRules)] : []
   const { containers = [], initContainers = [] } = spec.template?.spec ?? {}
   const names = new Set([...containers, ...initContainers].map(({ name }) => name))
-  return rules.flatMap((rule, index) => ruleErrors(rule, spec, names, field.index(index)))
+  return [...errors, ...rules.flatMap((rule, index) => ruleErrors(rule, spec, names, field.index(index)))]
 }
 
 function ruleErrors(
@@ -40,10 +41,7 @@ function ruleErrors(
 ): FieldError[] {
   const { action, onExitCodes, onPodConditions = [] } = rule
   const errors: FieldError[] = []
-  if (!action)
-    errors.push(
-      required(at.child('action'), `valid values: ${actions.map((name) => `"${name}"`).join(', ')}`),
-    )
+  if (!action) errors.push(required(at.child('action'), validValues(actions)))
   else if (!actions.includes(action)) errors.push(notSupported(at.child('action'), action, actions))
   else if (action === 'FailIndex' && spec.backoffLimitPerIndex === undefined) {
     const detail = 'requires the backoffLimitPerIndex to be set'
@@ -52,14 +50,11 @@ function ruleErrors(
   if (onExitCodes) errors.push(...exitCodeErrors(onExitCodes, containers, at.child('onExitCodes')))
   const patterns = at.child('onPodConditions')
   if (onPodConditions.length > maxPatterns)
-    return [...errors, tooMany(patterns, onPodConditions.length, maxPatterns)]
+    errors.push(tooMany(patterns, onPodConditions.length, maxPatterns))
   for (const [index, { type, status }] of onPodConditions.entries()) {
     const field = patterns.index(index)
     errors.push(...qualifiedNameErrors(type).map((message) => invalid(field.child('type'), type, message)))
-    if (!status)
-      errors.push(
-        required(field.child('status'), `valid values: ${statuses.map((name) => `"${name}"`).join(', ')}`),
-      )
+    if (!status) errors.push(required(field.child('status'), validValues(statuses)))
     else if (!statuses.includes(status)) errors.push(notSupported(field.child('status'), status, statuses))
   }
   if (onExitCodes && onPodConditions.length > 0)
@@ -76,23 +71,25 @@ function exitCodeErrors(
   at: FieldPath,
 ): FieldError[] {
   const errors: FieldError[] = []
-  if (!operator)
-    errors.push(
-      required(at.child('operator'), `valid values: ${operators.map((name) => `"${name}"`).join(', ')}`),
-    )
+  if (!operator) errors.push(required(at.child('operator'), validValues(operators)))
   else if (!operators.includes(operator)) errors.push(notSupported(at.child('operator'), operator, operators))
   if (containerName !== undefined && !containers.has(containerName)) {
     const detail = 'must be one of the container or initContainer names in the pod template'
     errors.push(invalid(at.child('containerName'), containerName, detail))
   }
   const field = at.child('values')
-  if (values.length === 0) return [...errors, invalid(field, values, 'at least one value is required')]
-  if (values.length > maxExitCodes) return [...errors, tooMany(field, values.length, maxExitCodes)]
+  if (values.length === 0) errors.push(invalid(field, values, 'at least one value is required'))
+  if (values.length > maxExitCodes) errors.push(tooMany(field, values.length, maxExitCodes))
   for (const [index, value] of values.entries()) {
     if (operator === 'In' && value === 0)
       errors.push(invalid(field.index(index), value, 'must not be 0 for the In operator'))
     if (values.indexOf(value) !== index) errors.push(duplicate(field.index(index), value))
-    else if (index > 0 && values[index - 1]! > value) errors.push(invalid(field, values, 'must be ordered'))
   }
-  return errors
+  const isOrdered = values.every((value, index) => index === 0 || values[index - 1]! <= value)
+  return isOrdered ? errors : [...errors, invalid(field, values, 'must be ordered')]
+}
+
+/** As Go prints a list of texts. */
+function validValues(names: readonly string[]): string {
+  return `valid values: [${names.map(goQuote).join(' ')}]`
 }

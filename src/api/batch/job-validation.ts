@@ -1,13 +1,14 @@
 import { jsonEqual, semanticEqual } from '../../machinery/equal.ts'
 import {
   invalid,
-  invalidWithoutValue,
   notSupported,
   path,
   required,
+  tooLong,
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { compareGoStrings } from '../../machinery/go-format.ts'
 import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
 import { validateDomainPrefixedPath } from '../../machinery/validation/domain-names.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
@@ -20,23 +21,24 @@ import type { Affinity, Container, PodTemplateSpec } from '../generated/core.v1.
 import { validateFailurePolicy } from './failure-policy-validation.ts'
 import { validateSuccessPolicy } from './success-policy-validation.ts'
 
-const completionModes = ['Indexed', 'NonIndexed']
+const completionModes = ['NonIndexed', 'Indexed']
 const replacementPolicies = ['Failed', 'TerminatingOrFailed']
 const maxParallelismWithIndexes = 100_000
 const maxFailedIndexesAlone = 100_000
 const maxFailedIndexesOfMany = 10_000
 const maxManagerLength = 63
-const uidLabels = ['batch.kubernetes.io/controller-uid', 'controller-uid']
-const nameLabels = ['batch.kubernetes.io/job-name', 'job-name']
+const uidLabel = 'batch.kubernetes.io/controller-uid'
+const nameLabel = 'batch.kubernetes.io/job-name'
 
 /** Source: kubernetes/pkg/apis/batch/validation. */
-export function validateJob(job: Job): FieldError[] {
+export function validateJob(job: Job, labels: 'all' | 'legacy' = 'all'): FieldError[] {
   const at = path('spec')
   const { spec, metadata } = job
-  const errors = [...generatedSelectorErrors(job), ...validateJobSpec(spec, at)]
+  const errors = [...generatedSelectorErrors(job, labels), ...validateJobSpec(spec, at)]
   if (!spec) return errors
+  errors.push(...selectorErrors(spec, at))
   // The names of an indexed Job's pods end with their index, and are their host names.
-  if (spec.completionMode === 'Indexed' && spec.completions) {
+  if (spec.completionMode === 'Indexed' && spec.completions !== undefined && spec.completions > 0) {
     const name = metadata?.name ?? ''
     const host = `${name}-${spec.completions - 1}`
     if (dns1123LabelErrors(host).length > 0) {
@@ -44,7 +46,7 @@ export function validateJob(job: Job): FieldError[] {
       errors.push(invalid(path('metadata', 'name'), name, detail))
     }
   }
-  return [...errors, ...selectorErrors(spec, at)]
+  return errors
 }
 
 function selectorErrors({ selector, template }: JobSpec, at: FieldPath): FieldError[] {
@@ -58,20 +60,25 @@ function selectorErrors({ selector, template }: JobSpec, at: FieldPath): FieldEr
   return matchesLabels(fromLabelSelector(selector), labels) ? [] : [mismatch]
 }
 
-/** A selector that was made is made of the Job's uid, and so are its pods' labels. */
-function generatedSelectorErrors({ spec, metadata }: Job): FieldError[] {
+/** A selector that was made is made of the Job's uid, and so are its pods' labels; `legacy`: those of old suffice. */
+function generatedSelectorErrors({ spec, metadata }: Job, labels: 'all' | 'legacy'): FieldError[] {
   if (!spec?.selector || spec.manualSelector) return []
-  if (!metadata?.uid) return [required(path('metadata', 'uid'))]
+  const { name = '', uid = '' } = metadata ?? {}
+  const errors = uid ? [] : [required(path('metadata', 'uid'))]
   const at = path('spec', 'template', 'metadata', 'labels')
-  const labels = spec.template?.metadata?.labels ?? {}
-  const expected: Record<string, string> = {}
-  for (const label of uidLabels) expected[label] = metadata.uid
-  for (const label of nameLabels) expected[label] = metadata.name ?? ''
-  const errors = Object.entries(expected).flatMap(([label, value]) => {
-    const found = labels[label]
-    if (found === undefined) return [required(at.key(label), `must be '${value}'`)]
-    return found === value ? [] : [invalid(at.key(label), found, `must be '${value}'`)]
-  })
+  const templateLabels = Object.fromEntries(
+    Object.entries(spec.template?.metadata?.labels ?? {}).sort(([a], [b]) => compareGoStrings(a, b)),
+  )
+  const expected: Readonly<Record<string, string>> = {
+    'controller-uid': uid,
+    'job-name': name,
+    ...(labels === 'all' && { [uidLabel]: uid, [nameLabel]: name }),
+  }
+  for (const [label, value] of Object.entries(expected)) {
+    const found = templateLabels[label]
+    if (found === undefined) errors.push(required(at.key(label), `must be '${value}'`))
+    else if (found !== value) errors.push(invalid(at.key(label), templateLabels, `must be '${value}'`))
+  }
   if (validateLabelSelector(spec.selector, path('spec')).length > 0) return errors
   return matchesLabels(fromLabelSelector(spec.selector), expected)
     ? errors
@@ -112,52 +119,47 @@ export function validateJobTemplate(spec: JobSpec | undefined, at: FieldPath): F
 function managerErrors(manager: string | undefined, at: FieldPath): FieldError[] {
   if (manager === undefined) return []
   const errors = validateDomainPrefixedPath(at, manager)
-  if (manager.length > maxManagerLength)
-    errors.push(invalid(at, manager, `may not be more than ${maxManagerLength} characters`))
+  if (manager.length > maxManagerLength) errors.push(tooLong(at, manager, maxManagerLength))
   return errors
 }
 
 function indexErrors(spec: JobSpec, at: FieldPath): FieldError[] {
-  const { completionMode: mode, completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec
+  const { completionMode: mode, backoffLimitPerIndex, maxFailedIndexes } = spec
   const errors: FieldError[] = []
+  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined)
+    errors.push(required(at.child('backoffLimitPerIndex'), 'when maxFailedIndexes is specified'))
   if (mode !== undefined && !completionModes.includes(mode))
     errors.push(notSupported(at.child('completionMode'), mode, completionModes))
-  const maxAt = at.child('maxFailedIndexes')
-  if (mode !== 'Indexed') {
-    const detail = 'requires indexed completion mode'
-    if (backoffLimitPerIndex !== undefined)
-      errors.push(invalid(at.child('backoffLimitPerIndex'), backoffLimitPerIndex, detail))
-    if (maxFailedIndexes !== undefined) errors.push(invalid(maxAt, maxFailedIndexes, detail))
-    return errors
-  }
+  if (mode === 'Indexed') return [...errors, ...indexedErrors(spec, at)]
+  if (mode !== undefined && mode !== 'NonIndexed') return errors
+  for (const [name, value] of Object.entries({ backoffLimitPerIndex, maxFailedIndexes }))
+    if (value !== undefined) errors.push(invalid(at.child(name), value, 'requires indexed completion mode'))
+  return errors
+}
+
+function indexedErrors(spec: JobSpec, at: FieldPath): FieldError[] {
+  const { completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec
+  const [parallelismAt, maxAt] = [at.child('parallelism'), at.child('maxFailedIndexes')]
+  const errors: FieldError[] = []
   if (completions === undefined)
     errors.push(required(at.child('completions'), 'when completion mode is Indexed'))
-  const parallelismAt = at.child('parallelism')
   if (parallelism > maxParallelismWithIndexes) {
     const detail = `must be less than or equal to ${maxParallelismWithIndexes} when completion mode is Indexed`
     errors.push(invalid(parallelismAt, parallelism, detail))
   }
-  if (maxFailedIndexes !== undefined) {
-    if (backoffLimitPerIndex === undefined)
-      errors.push(required(at.child('backoffLimitPerIndex'), 'when maxFailedIndexes is specified'))
-    if (completions !== undefined && maxFailedIndexes > completions)
-      errors.push(invalid(maxAt, maxFailedIndexes, 'must be less than or equal to completions'))
-    if (maxFailedIndexes > maxFailedIndexesAlone)
-      errors.push(invalid(maxAt, maxFailedIndexes, `must be less than or equal to ${maxFailedIndexesAlone}`))
-  }
+  if (maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions)
+    errors.push(invalid(maxAt, maxFailedIndexes, 'must be less than or equal to completions'))
+  if (maxFailedIndexes !== undefined && maxFailedIndexes > maxFailedIndexesAlone)
+    errors.push(invalid(maxAt, maxFailedIndexes, `must be less than or equal to ${maxFailedIndexesAlone}`))
   const isLarge = completions !== undefined && completions > maxFailedIndexesAlone
   if (backoffLimitPerIndex === undefined || !isLarge) return errors
   const many = `when completions are above ${maxFailedIndexesAlone} and used with backoff limit per index`
+  const detail = `must be less than or equal to ${maxFailedIndexesOfMany} ${many}`
   if (maxFailedIndexes === undefined)
     errors.push(required(maxAt, `must be specified when completions is above ${maxFailedIndexesAlone}`))
-  if (parallelism > maxFailedIndexesOfMany)
-    errors.push(
-      invalid(parallelismAt, parallelism, `must be less than or equal to ${maxFailedIndexesOfMany} ${many}`),
-    )
+  if (parallelism > maxFailedIndexesOfMany) errors.push(invalid(parallelismAt, parallelism, detail))
   if (maxFailedIndexes !== undefined && maxFailedIndexes > maxFailedIndexesOfMany)
-    errors.push(
-      invalid(maxAt, maxFailedIndexes, `must be less than or equal to ${maxFailedIndexesOfMany} ${many}`),
-    )
+    errors.push(invalid(maxAt, maxFailedIndexes, detail))
   return errors
 }
 
@@ -193,13 +195,10 @@ export function validateJobUpdate(job: Job, previous: Job): FieldError[] {
   const { spec } = job
   const old = previous.spec
   if (!spec || !old) return [required(at)]
-  // One from before a label was added to those of pods has none of it.
-  const isOfOld = generatedSelectorErrors(previous).length > 0
-  const errors = [
-    ...(isOfOld ? [] : generatedSelectorErrors(job)),
-    ...validateJobSpec(spec, at),
-    ...selectorErrors(spec, at),
-  ]
+  // One from before the labels with a prefix were added has none of them.
+  const oldLabels = old.template?.metadata?.labels ?? {}
+  const isOfOld = oldLabels[uidLabel] === undefined || oldLabels[nameLabel] === undefined
+  const errors = validateJob(job, isOfOld ? 'legacy' : 'all')
   const immutable = (name: keyof JobSpec) =>
     invalid(at.child(name), spec[name] ?? null, fieldImmutableMessage)
   if (spec.completions !== old.completions && !mayResize(spec, old)) {
@@ -272,59 +271,4 @@ function withResources(containers: readonly Container[], now: readonly Container
     const resources = now[index]?.resources
     return { ...container, ...(resources && { resources }) }
   })
-}
-
-const finalConditions = ['Complete', 'Failed']
-
-export function validateJobStatus({ status }: Job, previous: Job): FieldError[] {
-  const at = path('status')
-  const {
-    active,
-    succeeded,
-    failed,
-    ready,
-    terminating,
-    completionTime,
-    startTime,
-    conditions = [],
-  } = status ?? {}
-  const errors = [
-    ...nonNegative(active, at.child('active')),
-    ...nonNegative(succeeded, at.child('succeeded')),
-    ...nonNegative(failed, at.child('failed')),
-    ...nonNegative(ready, at.child('ready')),
-    ...nonNegative(terminating, at.child('terminating')),
-  ]
-  const holds = (type: string) =>
-    conditions.some((condition) => condition.type === type && condition.status === 'True')
-  if (ready !== undefined && ready > (active ?? 0))
-    errors.push(invalid(at.child('ready'), ready, 'cannot set more ready pods than active'))
-  if (finalConditions.every(holds))
-    errors.push(
-      invalidWithoutValue(at.child('conditions'), 'cannot set Complete=True and Failed=true conditions'),
-    )
-  if (completionTime && !holds('Complete'))
-    errors.push(
-      invalid(
-        at.child('completionTime'),
-        completionTime,
-        'cannot set completionTime when there is no Complete=True condition',
-      ),
-    )
-  if (holds('Complete') && !completionTime)
-    errors.push(required(at.child('completionTime'), 'completionTime is required for Complete jobs'))
-  if (completionTime && startTime && Date.parse(completionTime) < Date.parse(startTime))
-    errors.push(
-      invalid(at.child('completionTime'), completionTime, 'completionTime cannot be set before startTime'),
-    )
-  for (const type of finalConditions) {
-    const was = previous.status?.conditions?.some(
-      (condition) => condition.type === type && condition.status === 'True',
-    )
-    if (was && !holds(type))
-      errors.push(
-        invalidWithoutValue(at.child('conditions'), `cannot disable the terminal ${type}=True condition`),
-      )
-  }
-  return errors
 }

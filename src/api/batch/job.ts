@@ -5,7 +5,8 @@ import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
 import { jobs } from '../generated/resources.ts'
-import { validateJob, validateJobStatus, validateJobUpdate } from './job-validation.ts'
+import { validateJobStatus } from './job-status-validation.ts'
+import { validateJob, validateJobUpdate } from './job-validation.ts'
 import { jobWarnings } from './job-warnings.ts'
 
 /** Labels that tie a Job's pods to it; the old names are kept beside the new ones, as upstream does. */
@@ -68,17 +69,19 @@ function defaultLabels({ spec, metadata }: Writable<Job>): void {
   if (labels && metadata && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
 }
 
+/** What is said already stays; validation refuses what does not fit. */
 function labelTemplate(job: Writable<Job>): void {
   const { spec, metadata } = job
   if (!spec || spec.manualSelector || !metadata?.uid) return
+  const { uid, name = '' } = metadata
   spec.template.metadata ??= {}
-  const labels = { ...spec.template.metadata.labels }
-  for (const label of uidLabels) labels[label] = metadata.uid
-  for (const label of nameLabels) labels[label] = metadata.name ?? ''
+  const labels: Record<string, string> = { ...spec.template.metadata.labels }
+  for (const label of nameLabels) labels[label] ??= name
+  for (const label of uidLabels) labels[label] ??= uid
   spec.template.metadata.labels = labels
   spec.selector = {
     ...spec.selector,
-    matchLabels: { ...spec.selector?.matchLabels, [uidLabels[0]!]: metadata.uid },
+    matchLabels: { [uidLabels[0]!]: uid, ...spec.selector?.matchLabels },
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import type { JobSpec, SuccessPolicyRule } from '../generated/batch.v1.ts'
+import { countIndexes } from './index-intervals.ts'
 
 const maxRules = 20
 const maxIndexesLength = 64 * 1024
@@ -19,8 +20,11 @@ export function validateSuccessPolicy(spec: JobSpec, at: FieldPath): FieldError[
   const rules = spec.successPolicy?.rules ?? []
   if (rules.length === 0)
     return [required(field, 'at least one rules must be specified when the successPolicy is specified')]
-  if (rules.length > maxRules) return [tooMany(field, rules.length, maxRules)]
-  return rules.flatMap((rule, index) => ruleErrors(rule, spec.completions ?? 0, field.index(index)))
+  const errors = rules.length > maxRules ? [tooMany(field, rules.length, maxRules)] : []
+  return [
+    ...errors,
+    ...rules.flatMap((rule, index) => ruleErrors(rule, spec.completions ?? 0, field.index(index))),
+  ]
 }
 
 function ruleErrors(
@@ -32,7 +36,8 @@ function ruleErrors(
   if (succeededCount === undefined && succeededIndexes === undefined)
     return [required(at, 'at least one of succeededCount or succeededIndexes must be specified')]
   const errors: FieldError[] = []
-  let total: number | undefined
+  // Indexes that cannot be read are none.
+  let total = 0
   if (succeededIndexes !== undefined) {
     if (succeededIndexes.length > maxIndexesLength) errors.push(tooLong(indexesAt, '', maxIndexesLength))
     const parsed = countIndexes(succeededIndexes, completions)
@@ -49,7 +54,7 @@ function ruleErrors(
         `must be less than or equal to ${completions} (the number of specified completions)`,
       ),
     )
-  if (total !== undefined && succeededCount > total)
+  if (succeededIndexes !== undefined && succeededCount > total)
     errors.push(
       invalid(
         countAt,
@@ -58,32 +63,4 @@ function ruleErrors(
       ),
     )
   return errors
-}
-
-/** How many indexes `0,2-5` names, each below `completions`, in order. */
-function countIndexes(text: string, completions: number): number | { readonly fault: string } {
-  if (text === '') return 0
-  let total = 0
-  let last: number | undefined
-  for (const interval of text.split(',')) {
-    const limits = interval.split('-')
-    if (limits.length > 2)
-      return {
-        fault: `the fragment "${interval}" violates the requirement that an index interval can have at most two parts separated by '-'`,
-      }
-    const numbers: number[] = []
-    for (const limit of limits) {
-      if (!/^\d+$/.test(limit)) return { fault: `cannot convert string to integer for index: "${limit}"` }
-      numbers.push(Number(limit))
-    }
-    const [first = 0, end = first] = numbers
-    if (last !== undefined && last >= first)
-      return { fault: `non-increasing order, previous: ${last}, current: ${first}` }
-    if (limits.length === 2 && first >= end)
-      return { fault: `non-increasing order, previous: ${first}, current: ${end}` }
-    if (end >= completions) return { fault: `too large index: "${end}"` }
-    total += end - first + 1
-    last = end
-  }
-  return total
 }

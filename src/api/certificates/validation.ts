@@ -12,6 +12,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { goQuote } from '../../machinery/go-format.ts'
+import { unifiedDifference } from '../../machinery/unified-difference.ts'
 import { parseCertificateRequest } from '../../machinery/pki/certificate-request.ts'
 import { decodePem } from '../../machinery/pki/pem.ts'
 import {
@@ -27,6 +28,8 @@ import type {
 const minExpirationSeconds = 600
 const maxSignerPathLength = 317
 const maxSignerNameLength = dns1123SubdomainMaxLength + 1 + maxSignerPathLength
+/** From before signers had names. */
+const legacySigner = 'kubernetes.io/legacy-unknown'
 const specPath = path('spec')
 const statusPath = path('status')
 const conditionsPath = statusPath.child('conditions')
@@ -59,28 +62,22 @@ const keyUsages = [
 
 /** Source: kubernetes/pkg/apis/certificates/validation. */
 export function validateCertificateSigningRequest(request: CertificateSigningRequest): FieldError[] {
-  return [...validateSpec(request), ...conditionErrors(request.status?.conditions ?? [])]
+  return [...validateSpec(request), ...conditionErrors(conditionsOf(request))]
 }
 
+/** What was signed and decided stands in the status, and stays through updates that are not about it. */
 export function validateCertificateSigningRequestUpdate(
   next: CertificateSigningRequest,
   previous: CertificateSigningRequest,
 ): FieldError[] {
-  return [...conditionErrors(next.status?.conditions ?? []), ...transitionErrors(next, previous, 'update')]
+  return updateErrors(next, previous, 'update')
 }
 
 export function validateCertificateSigningRequestStatus(
   next: CertificateSigningRequest,
   previous: CertificateSigningRequest,
 ): FieldError[] {
-  const errors = conditionErrors(next.status?.conditions ?? [])
-  errors.push(...transitionErrors(next, previous, 'status'))
-  const [now, before] = [next.status?.certificate ?? '', previous.status?.certificate ?? '']
-  if (before && now !== before) {
-    const detail = 'updates may not modify existing certificate content'
-    errors.push(forbidden(statusPath.child('certificate'), detail))
-  } else if (now && now !== before) errors.push(...certificateErrors(now))
-  return errors
+  return updateErrors(next, previous, 'status')
 }
 
 /** Approving and denying: what was decided stands. */
@@ -88,7 +85,7 @@ export function validateApproval(
   next: CertificateSigningRequest,
   previous: CertificateSigningRequest,
 ): FieldError[] {
-  return [...conditionErrors(next.status?.conditions ?? []), ...transitionErrors(next, previous, 'approval')]
+  return updateErrors(next, previous, 'approval')
 }
 
 function validateSpec({ spec }: CertificateSigningRequest): FieldError[] {
@@ -102,14 +99,19 @@ function validateSpec({ spec }: CertificateSigningRequest): FieldError[] {
   }
   const { usages = [], expirationSeconds, signerName } = spec
   const usagesAt = specPath.child('usages')
-  if (usages.length === 0) errors.push(required(usagesAt, 'usages must be provided'))
+  if (usages.length === 0) errors.push(required(usagesAt))
   const seen = new Set<string>()
   for (const [index, usage] of usages.entries()) {
     if (!keyUsages.includes(usage)) errors.push(notSupported(usagesAt.index(index), usage, keyUsages))
+  }
+  for (const [index, usage] of usages.entries()) {
     if (seen.has(usage)) errors.push(duplicate(usagesAt.index(index), usage))
     seen.add(usage)
   }
-  errors.push(...signerNameErrors(signerName, specPath.child('signerName')))
+  const signerAt = specPath.child('signerName')
+  if (signerName === legacySigner)
+    errors.push(invalid(signerAt, signerName, 'the legacy signerName is not allowed via this API version'))
+  else errors.push(...signerNameErrors(signerName, signerAt))
   if (expirationSeconds !== undefined && expirationSeconds < minExpirationSeconds) {
     const detail = 'may not specify a duration less than 600 seconds (10 minutes)'
     errors.push(invalid(specPath.child('expirationSeconds'), expirationSeconds, detail))
@@ -120,7 +122,7 @@ function validateSpec({ spec }: CertificateSigningRequest): FieldError[] {
 /** `example.com/name`: a domain of two labels at least, and behind the slash a name that may have parts, too. */
 function signerNameErrors(signerName: string | undefined, at: FieldPath): FieldError[] {
   const form = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
-  if (!signerName) return [required(at, form)]
+  if (!signerName) return [required(at)]
   const segments = signerName.split('/')
   const [domain = '', name = ''] = segments
   if (segments.length !== 2) return [invalid(at, signerName, form)]
@@ -131,7 +133,6 @@ function signerNameErrors(signerName: string | undefined, at: FieldPath): FieldE
   if (labels.length < 2)
     errors.push(invalid(at, domain, 'should be a domain with at least two segments separated by dots'))
   errors.push(...firstLabelErrors(name, name.split('.'), dns1123SubdomainErrors, at))
-  if (name.length > maxSignerPathLength) errors.push(tooLong(at, name, maxSignerPathLength))
   if (signerName.length > maxSignerNameLength) errors.push(tooLong(at, signerName, maxSignerNameLength))
   return errors
 }
@@ -150,18 +151,25 @@ function firstLabelErrors(
 
 type Conditions = readonly CertificateSigningRequestCondition[]
 
-function conditionErrors(conditions: Conditions): FieldError[] {
+/** Faults that stood in `previous` already may stay. */
+function conditionErrors(conditions: Conditions, previous: Conditions = []): FieldError[] {
+  const before = previous.map(({ type }) => type)
+  const mayBeEmpty = before.includes('')
+  const mayBeBoth = before.includes('Approved') && before.includes('Denied')
+  const mayRepeat = new Set(before).size < before.length
   const errors: FieldError[] = []
   const seen = new Set<string>()
   for (const [index, { type, status }] of conditions.entries()) {
     const at = conditionsPath.index(index)
-    if (!type) errors.push(required(at.child('type')))
-    else if (seen.has(type)) errors.push(duplicate(at.child('type'), type))
-    seen.add(type)
+    if (!type && !mayBeEmpty) errors.push(required(at.child('type')))
     errors.push(...statusErrors(type, status, at.child('status')))
     const other = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined
-    if (other !== undefined && seen.has(other))
-      errors.push(invalid(at.child('type'), type, 'Approved and Denied conditions are mutually exclusive'))
+    if (!mayBeBoth && other !== undefined && seen.has(other)) {
+      const detail = 'Approved and Denied conditions are mutually exclusive'
+      errors.push(invalid(conditionsPath, type, detail))
+    }
+    if (!mayRepeat && seen.has(type)) errors.push(duplicate(at.child('type'), type))
+    seen.add(type)
   }
   return errors
 }
@@ -173,28 +181,55 @@ function statusErrors(type: string, status: string | undefined, at: FieldPath): 
   return allowed.includes(status) ? [] : [notSupported(at, status, allowed)]
 }
 
-/** What was decided stands. `by`: the way of the write, which says what may be added. */
-function transitionErrors(
+/** What was decided stands, and what was signed. `by`: the way of the write, which says what may be added. */
+function updateErrors(
   next: CertificateSigningRequest,
   previous: CertificateSigningRequest,
   by: 'update' | 'status' | 'approval',
 ): FieldError[] {
-  const errors: FieldError[] = []
+  const errors = conditionErrors(conditionsOf(next), conditionsOf(previous))
+  const [now, before] = [next.status?.certificate ?? '', previous.status?.certificate ?? '']
+  const certificateAt = statusPath.child('certificate')
+  if (now !== before && certificateErrors(before).length === 0) errors.push(...certificateErrors(now))
   for (const type of ['Approved', 'Denied', 'Failed']) {
-    const [before, now] = [conditionsOf(previous, type), conditionsOf(next, type)]
-    if (semanticEqual(before, now)) continue
-    const what = `condition of type ${goQuote(type)}`
-    const mayAdd = by === 'approval' ? type !== 'Failed' : by === 'status' && type === 'Failed'
-    if (now.length < before.length) errors.push(forbidden(conditionsPath, `updates may not remove a ${what}`))
-    else if (before.length > 0 && !before.every((condition, index) => semanticEqual(condition, now[index])))
-      errors.push(forbidden(conditionsPath, `updates may not modify a ${what}`))
-    else if (!mayAdd) errors.push(forbidden(conditionsPath, `updates may not add a ${what}`))
+    if (conditionsOf(next, type).length < conditionsOf(previous, type).length)
+      errors.push(forbidden(conditionsPath, `updates may not remove a condition of type ${goQuote(type)}`))
   }
+  if (by !== 'approval') errors.push(...decisionErrors(next, previous))
+  if (now === before) return errors
+  if (by !== 'status') errors.push(forbidden(certificateAt, 'updates may not set certificate content'))
+  else if (before)
+    errors.push(forbidden(certificateAt, 'updates may not modify existing certificate content'))
   return errors
 }
 
-function conditionsOf({ status }: CertificateSigningRequest, type: string): Conditions {
-  return (status?.conditions ?? []).filter((condition) => condition.type === type)
+/** Only who approves and denies may say so. */
+function decisionErrors(next: CertificateSigningRequest, previous: CertificateSigningRequest): FieldError[] {
+  return ['Approved', 'Denied'].flatMap((type) => {
+    const [before, now] = [conditionsOf(previous, type), conditionsOf(next, type)]
+    const what = `a condition of type ${goQuote(type)}`
+    if (now.length > before.length) return [forbidden(conditionsPath, `updates may not add ${what}`)]
+    if (now.length < before.length || semanticEqual(before, now)) return []
+    const difference = unifiedDifference(before.map(shownCondition), now.map(shownCondition))
+    return [forbidden(conditionsPath, `updates may not modify ${what}\n${difference}`)]
+  })
+}
+
+/** As Go prints the server's own form of a condition. */
+function shownCondition(condition: CertificateSigningRequestCondition) {
+  return {
+    Type: condition.type,
+    Status: condition.status,
+    Reason: condition.reason ?? '',
+    Message: condition.message ?? '',
+    LastUpdateTime: condition.lastUpdateTime ?? null,
+    LastTransitionTime: condition.lastTransitionTime ?? null,
+  }
+}
+
+function conditionsOf({ status }: CertificateSigningRequest, wanted?: string): Conditions {
+  const conditions = status?.conditions ?? []
+  return wanted === undefined ? conditions : conditions.filter(({ type }) => type === wanted)
 }
 
 /** Throws when it is none. */
@@ -202,12 +237,16 @@ function readCertificate(der: Buffer): X509Certificate {
   return new X509Certificate(der)
 }
 
-/** One certificate or a chain of them, in PEM, each of which can be read. */
+/** None, or one certificate or a chain of them, in PEM, each of which can be read. */
 function certificateErrors(certificate: string): FieldError[] {
+  if (certificate === '') return []
   const at = statusPath.child('certificate')
   const redacted = '<certificate data>'
   try {
-    const blocks = decodePem(Buffer.from(certificate, 'base64').toString())
+    const text = Buffer.from(certificate, 'base64').toString()
+    if (/-----BEGIN CERTIFICATE-----\r?\n[^\n:-]+:/.test(text))
+      return [invalid(at, redacted, 'no PEM block headers are permitted')]
+    const blocks = decodePem(text)
     if (blocks.length === 0) return [invalid(at, redacted, 'must contain at least one CERTIFICATE PEM block')]
     for (const { label, der } of blocks) {
       if (label !== 'CERTIFICATE') {

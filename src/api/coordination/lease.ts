@@ -42,13 +42,13 @@ function validateLease({ spec }: Lease): FieldError[] {
       invalid(field.child('leaseTransitions'), leaseTransitions, 'must be greater than or equal to 0'),
     )
   }
-  if (strategy) errors.push(...strategyErrors(strategy, field.child('strategy')))
+  if (strategy !== undefined) errors.push(...strategyErrors(strategy, field.child('strategy', 'strategy')))
   if (preferredHolder && !strategy)
     errors.push(forbidden(field.child('preferredHolder'), 'may only be specified if `strategy` is defined'))
   return errors
 }
 
-/** `OldestEmulationVersion`, or one with a domain. */
+/** `OldestEmulationVersion`, or one with a domain. Upstream names the field twice. */
 function strategyErrors(strategy: string, at: FieldPath): FieldError[] {
   if (strategy.includes('/'))
     return qualifiedNameErrors(strategy).map((message) => invalid(at, strategy, message))

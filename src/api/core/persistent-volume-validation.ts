@@ -88,7 +88,8 @@ function capacityErrors({ capacity = {} }: PersistentVolumeSpec, at: FieldPath):
   return errors
 }
 
-function sourceErrors(spec: PersistentVolumeSpec, name: string, field: FieldPath): FieldError[] {
+/** What holds the data: one of the many. */
+export function sourceErrors(spec: PersistentVolumeSpec, name: string, field: FieldPath): FieldError[] {
   const [first, ...others] = sourceNames.filter((source) => spec[source] !== undefined)
   if (!first) return [required(field, 'must specify a volume type')]
   const errors = validateVolumeSource(first, spec[first], { isPersistent: true, name, field })
@@ -98,7 +99,7 @@ function sourceErrors(spec: PersistentVolumeSpec, name: string, field: FieldPath
 }
 
 function classErrors(spec: PersistentVolumeSpec, field: FieldPath): FieldError[] {
-  const { storageClassName, volumeMode, volumeAttributesClassName: attributes } = spec
+  const { storageClassName, volumeMode } = spec
   const errors: FieldError[] = []
   if (storageClassName) {
     const at = field.child('storageClassName')
@@ -106,11 +107,19 @@ function classErrors(spec: PersistentVolumeSpec, field: FieldPath): FieldError[]
   }
   if (volumeMode !== undefined && !volumeModes.includes(volumeMode))
     errors.push(notSupported(field.child('volumeMode'), volumeMode, volumeModes))
-  if (attributes === undefined) return errors
+  return [...errors, ...attributesClassErrors(spec, field)]
+}
+
+export function attributesClassErrors(
+  { volumeAttributesClassName: attributes, csi }: PersistentVolumeSpec,
+  field: FieldPath,
+): FieldError[] {
+  if (attributes === undefined) return []
+  const errors: FieldError[] = []
   const at = field.child('volumeAttributesClassName')
   if (attributes === '') errors.push(required(at, 'an empty string is disallowed'))
   else errors.push(...invalidFor(at, attributes, dns1123SubdomainErrors(attributes)))
-  if (!spec.csi)
+  if (!csi)
     errors.push(required(field.child('csi'), 'has to be specified when using volumeAttributesClassName'))
   return errors
 }

@@ -10,7 +10,7 @@ import {
 } from '../../machinery/field-error.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors, rangeErrors } from '../../machinery/validation/names.ts'
 import { validateLocalDescendingPath, validatePathNoBacksteps } from '../../machinery/validation/paths.ts'
-import { validateCsiDriverName } from '../storage/csi-validation.ts'
+import { validateCsiDriverName } from '../storage/csi-driver-name.ts'
 import type { PersistentVolumeSource, VolumeSource } from '../generated/core.v1.ts'
 
 /** Where volumes come from, in pods and in persistent volumes. */

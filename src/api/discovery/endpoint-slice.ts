@@ -10,6 +10,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import type { Writable } from '../../machinery/meta.ts'
 import { validateIp, validateNonSpecialIp, warningsForIp } from '../../machinery/validation/ip.ts'
 import { validateFullyQualifiedDomainName } from '../../machinery/validation/domain-names.ts'
 import { validateLabels } from '../../machinery/validation/labels.ts'
@@ -30,6 +31,7 @@ const maxAddresses = 100
 const addressTypes = ['FQDN', 'IPv4', 'IPv6']
 const protocols = ['SCTP', 'TCP', 'UDP']
 const shown = 3
+const hostLabel = 'kubernetes.io/hostname'
 
 export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
   resource: endpointSlices,
@@ -42,6 +44,8 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
         port.protocol ??= 'TCP'
       }
     },
+    prepareForCreate: (slice) => dropTopology(slice),
+    prepareForUpdate: dropTopology,
     validate: validateEndpointSlice,
     warnings: endpointSliceWarnings,
     validateUpdate: (next, previous) =>
@@ -68,6 +72,23 @@ export const endpointSliceDefinition: ResourceDefinition<EndpointSlice> = {
   ],
 }
 
+/**
+ * What the first version of slices said about where an endpoint is can be read, not written. Those who write back what
+ * they read of it keep the name of the node that stood there.
+ */
+function dropTopology(slice: Writable<EndpointSlice>, previous?: EndpointSlice): void {
+  if (previous && jsonEqual(slice.endpoints, previous.endpoints)) return
+  const known = new Set(
+    (previous?.endpoints ?? []).map(({ deprecatedTopology }) => deprecatedTopology?.[hostLabel]),
+  )
+  for (const endpoint of slice.endpoints ?? []) {
+    const node = endpoint.deprecatedTopology?.[hostLabel]
+    const isKept = node !== undefined && known.has(node) && dns1123SubdomainErrors(node).length === 0
+    if (isKept) endpoint.nodeName ??= node
+    delete endpoint.deprecatedTopology
+  }
+}
+
 /** Labels count beside the content: the service of a slice is one of them. */
 function hasChanged(object: EndpointSlice, previous: EndpointSlice): boolean {
   const { metadata, ...content } = object
@@ -87,7 +108,8 @@ function validateEndpointSlice({ addressType, endpoints, ports }: EndpointSlice)
   else if (!addressTypes.includes(addressType))
     errors.push(notSupported(path('addressType'), addressType, addressTypes))
   const list = path('endpoints')
-  if ((endpoints?.length ?? 0) > maxEndpoints) errors.push(tooMany(list, endpoints!.length, maxEndpoints))
+  if ((endpoints?.length ?? 0) > maxEndpoints)
+    return [...errors, tooMany(list, endpoints!.length, maxEndpoints), ...portErrors(ports ?? [])]
   for (const [index, endpoint] of (endpoints ?? []).entries()) {
     const at = list.index(index)
     const { addresses, hostname } = endpoint
@@ -161,7 +183,7 @@ function topologyErrors({ nodeName, deprecatedTopology, hints }: Endpoint, at: F
 function portErrors(ports: NonNullable<EndpointSlice['ports']>): FieldError[] {
   const errors: FieldError[] = []
   const names = new Set<string>()
-  if (ports.length > maxPorts) errors.push(tooMany(path('ports'), ports.length, maxPorts))
+  if (ports.length > maxPorts) return [tooMany(path('ports'), ports.length, maxPorts)]
   for (const [index, { name = '', protocol, appProtocol }] of ports.entries()) {
     const at = path('ports').index(index)
     if (name)

@@ -82,18 +82,33 @@ function validateLevel({ metadata, spec, status }: PriorityLevelConfiguration): 
     errors.push(invalid(at.child('type'), type, "type must be 'Exempt' if and only if name is 'exempt'"))
   if (type === 'Exempt') {
     if (limited) errors.push(forbidden(at.child('limited'), 'must be nil if the type is not Limited'))
-    if (!exempt) errors.push(required(at.child('exempt'), 'must not be empty when type is Exempt'))
-    else errors.push(...sharesErrors(exempt, at.child('exempt')))
+    if (exempt) errors.push(...sharesErrors(exempt, at.child('exempt')))
   } else if (type === 'Limited') {
     if (exempt) errors.push(forbidden(at.child('exempt'), 'must be nil if the type is Limited'))
     if (limited) errors.push(...limitedErrors(limited, at.child('limited')))
     else errors.push(required(at.child('limited'), 'must not be empty when type is Limited'))
-  } else errors.push(notSupported(at.child('type'), type, ['Exempt', 'Limited']))
-  const fixed = Object.hasOwn(mandatoryPriorityLevels, name) ? mandatoryPriorityLevels[name] : undefined
-  // How much of the server the exempt level counts for may be chosen.
-  const same = fixed && semanticEqual(spec, fixed.exempt && exempt ? { ...fixed, exempt } : fixed)
-  if (same === false) errors.push(invalid(at, spec, `spec of '${name}' must equal the fixed value`))
+  } else errors.push(unknownType(type, ['Exempt', 'Limited'], at))
+  errors.push(...fixedErrors(name, spec, at))
   return [...errors, ...validateConditionTypes(status?.conditions)]
+}
+
+function unknownType(type: string, known: readonly string[], at: FieldPath): FieldError {
+  return type === '' ? required(at.child('type')) : notSupported(at.child('type'), type, known)
+}
+
+/** Of the levels that every cluster has, all is fixed but how much of the server the exempt one counts for. */
+function fixedErrors(name: string, spec: PriorityLevelConfiguration['spec'], at: FieldPath): FieldError[] {
+  const fixed = Object.hasOwn(mandatoryPriorityLevels, name) ? mandatoryPriorityLevels[name] : undefined
+  if (!fixed) return []
+  const isExempt = name === 'exempt'
+  const compared = (level: PriorityLevelConfiguration['spec']) => {
+    const { exempt: _exempt, ...rest } = level ?? {}
+    return isExempt ? rest : level
+  }
+  const except = isExempt ? " except the 'spec.exempt' field" : ''
+  return semanticEqual(compared(spec), compared(fixed))
+    ? []
+    : [invalid(at, spec, `spec of '${name}'${except} must equal the fixed value`)]
 }
 
 function sharesErrors(
@@ -127,7 +142,7 @@ function limitedErrors(limited: LimitedPriorityLevelConfiguration, at: FieldPath
     const detail = 'must not be empty if limited.limitResponse.type is Limited'
     if (queuing) errors.push(...queuingErrors(queuing, responseAt.child('queuing')))
     else errors.push(required(responseAt.child('queuing'), detail))
-  } else errors.push(notSupported(responseAt.child('type'), type, ['Queue', 'Reject']))
+  } else errors.push(unknownType(type, ['Queue', 'Reject'], responseAt))
   return errors
 }
 

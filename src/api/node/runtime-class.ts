@@ -1,5 +1,4 @@
-import { jsonEqual } from '../../machinery/equal.ts'
-import { duplicate, invalidFor, path, type FieldError } from '../../machinery/field-error.ts'
+import { duplicate, invalidFor, path, required, type FieldError } from '../../machinery/field-error.ts'
 import { validateLabels } from '../../machinery/validation/labels.ts'
 import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
 import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
@@ -7,6 +6,7 @@ import { ageColumn, column, nameColumn } from '../columns.ts'
 import { validateResources } from '../core/pod/resources-validation.ts'
 import { validateTolerations } from '../core/pod/scheduling-validation.ts'
 import type { ResourceDefinition } from '../definition.ts'
+import type { Toleration } from '../generated/core.v1.ts'
 import type { RuntimeClass } from '../generated/node.v1.ts'
 import { runtimeClasses } from '../generated/resources.ts'
 import { deprecatedNodeLabel } from '../core/node-labels.ts'
@@ -34,7 +34,8 @@ export const runtimeClassDefinition: ResourceDefinition<RuntimeClass> = {
 
 /** Source: kubernetes/pkg/apis/node/validation. */
 function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass): FieldError[] {
-  const errors = invalidFor(path('handler'), handler, dns1123LabelErrors(handler))
+  const handlerAt = path('handler')
+  const errors = handler ? invalidFor(handlerAt, handler, dns1123LabelErrors(handler)) : [required(handlerAt)]
   if (overhead?.podFixed) errors.push(...validateResources({ limits: overhead.podFixed }, path('overhead')))
   if (!scheduling) return errors
   const at = path('scheduling')
@@ -42,8 +43,15 @@ function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass): 
   if (nodeSelector) errors.push(...validateLabels(nodeSelector, at.child('nodeSelector')))
   errors.push(...validateTolerations(tolerations, at.child('tolerations', 'tolerations')))
   for (const [index, toleration] of tolerations.entries()) {
-    const isRepeated = tolerations.slice(0, index).some((other) => jsonEqual(other, toleration))
+    const isRepeated = tolerations.slice(0, index).some((other) => isSameTaint(other, toleration))
     if (isRepeated) errors.push(duplicate(at.child('tolerations').index(index), toleration))
   }
   return errors
+}
+
+/** Whether they tolerate the same, for however long. */
+function isSameTaint(one: Toleration, other: Toleration): boolean {
+  return (['key', 'operator', 'value', 'effect'] as const).every(
+    (name) => (one[name] ?? '') === (other[name] ?? ''),
+  )
 }

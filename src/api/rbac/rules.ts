@@ -11,7 +11,7 @@ export function validateRules(
 }
 
 function validateRule(
-  { verbs, apiGroups = [], resources = [], nonResourceURLs = [] }: PolicyRule,
+  { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule,
   namespaced: boolean,
   field: FieldPath,
 ): FieldError[] {
@@ -27,7 +27,7 @@ function validateRule(
           'namespaced rules cannot apply to non-resource URLs',
         ),
       )
-    if (apiGroups.length > 0 || resources.length > 0) {
+    if ([...apiGroups, ...resources, ...resourceNames].length > 0) {
       errors.push(
         invalid(
           field.child('nonResourceURLs'),

@@ -44,10 +44,8 @@ function validateCapacity(capacity: CSIStorageCapacity): FieldError[] {
     invalid(at, storageClassName ?? '', message),
   )
   if (nodeTopology) errors.push(...validateLabelSelector(nodeTopology, path('nodeTopology')))
-  for (const field of ['capacity', 'maximumVolumeSize'] as const) {
-    const value = capacity[field]
-    if (value !== undefined && quantitySign(value) < 0)
-      errors.push(invalid(path(field), value, 'must be greater than or equal to 0'))
-  }
+  const amount = capacity.capacity
+  if (amount !== undefined && quantitySign(amount) < 0)
+    errors.push(invalid(path('capacity'), amount, 'must be greater than or equal to 0'))
   return errors
 }

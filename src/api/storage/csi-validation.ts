@@ -1,6 +1,7 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import {
   duplicate,
+  forbidden,
   invalid,
   invalidFor,
   notSupported,
@@ -10,9 +11,10 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { compareGoStrings } from '../../machinery/go-format.ts'
 import { dns1123SubdomainErrors, qualifiedNameErrors } from '../../machinery/validation/names.ts'
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
+import { validateInlineVolume } from '../core/inline-volume-validation.ts'
+import { validateCsiDriverName } from './csi-driver-name.ts'
 import type {
   CSIDriver,
   CSINode,
@@ -21,7 +23,6 @@ import type {
   VolumeAttachment,
 } from '../generated/storage.v1.ts'
 
-const maxDriverNameLength = 63
 const maxNodeIdLength = 256
 const maxAttachedMetadataSize = 256 * 1024
 const maxVolumeErrorLength = 1024
@@ -30,22 +31,14 @@ const lifecycleModes = ['Persistent', 'Ephemeral']
 const minTokenSeconds = 600
 const maxTokenSeconds = 2 ** 32
 
-/** The name of a CSI driver: a DNS name, in any case. Source: kubernetes/pkg/apis/core/validation, ValidateCSIDriverName. */
-export function validateCsiDriverName(name = '', at: FieldPath): FieldError[] {
-  const errors = name ? [] : [required(at)]
-  if (name.length > maxDriverNameLength) errors.push(tooLong(at, '', maxDriverNameLength))
-  return [...errors, ...invalidFor(at, name, dns1123SubdomainErrors(name.toLowerCase()))]
-}
-
 /** Source: kubernetes/pkg/apis/storage/validation. */
-export function validateCsiDriver({ metadata, spec }: CSIDriver): FieldError[] {
+export function validateCsiDriver({ spec }: CSIDriver): FieldError[] {
   const at = path('spec')
-  const errors = validateCsiDriverName(metadata?.name, path('name'))
+  const errors: FieldError[] = []
   for (const field of ['attachRequired', 'podInfoOnMount', 'storageCapacity', 'seLinuxMount'] as const)
     if (spec[field] === undefined) errors.push(required(at.child(field)))
   const { fsGroupPolicy, tokenRequests = [], volumeLifecycleModes = [] } = spec
-  if (fsGroupPolicy === undefined) errors.push(required(at.child('fsGroupPolicy')))
-  else if (!fsGroupPolicies.includes(fsGroupPolicy))
+  if (fsGroupPolicy !== undefined && !fsGroupPolicies.includes(fsGroupPolicy))
     errors.push(notSupported(at.child('fsGroupPolicy'), fsGroupPolicy, fsGroupPolicies))
   errors.push(...tokenErrors(tokenRequests, at.child('tokenRequests')))
   for (const mode of volumeLifecycleModes) {
@@ -64,7 +57,10 @@ function tokenErrors(requests: readonly TokenRequest[], at: FieldPath): FieldErr
   const seen = new Set<string>()
   for (const [index, { audience, expirationSeconds }] of requests.entries()) {
     const field = at.index(index)
-    if (seen.has(audience)) errors.push(duplicate(field.child('audience'), audience))
+    if (seen.has(audience)) {
+      errors.push(duplicate(field.child('audience'), audience))
+      continue
+    }
     seen.add(audience)
     if (expirationSeconds === undefined) continue
     const expirationAt = field.child('expirationSeconds')
@@ -104,7 +100,7 @@ export function validateCsiNode({ spec }: CSINode, previous?: CSINode): FieldErr
     if (seen.has(driver.name)) errors.push(duplicate(field.child('name'), driver.name))
     seen.add(driver.name)
     if (before && !jsonEqual(unchanging(driver), unchanging(before)))
-      errors.push(invalid(path('CSINodeDrivers'), driver, 'field is immutable'))
+      errors.push(invalid(at, unchanging(driver), fieldImmutableMessage))
   }
   return errors
 }
@@ -132,7 +128,7 @@ function nodeDriverErrors(
     if (!key) errors.push(required(at))
     if (seen.has(key)) errors.push(duplicate(at, key))
     seen.add(key)
-    errors.push(...invalidFor(at, topologyKeys, qualifiedNameErrors(key)))
+    errors.push(...invalidFor(at, key, qualifiedNameErrors(key)))
   }
   return errors
 }
@@ -147,8 +143,10 @@ export function validateVolumeAttachment({ spec, status }: VolumeAttachment): Fi
     errors.push(required(source, 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'))
   if (inlineVolumeSpec && volume !== undefined) {
     const detail = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'
-    errors.push(invalid(source, spec.source, detail))
+    errors.push(forbidden(source, detail))
   }
+  if (inlineVolumeSpec && volume === undefined)
+    errors.push(...validateInlineVolume(inlineVolumeSpec, source.child('inlineVolumeSpec')))
   if (volume !== undefined && !inlineVolumeSpec) {
     if (volume === '') errors.push(required(nameAt, 'must specify non empty persistentVolumeName'))
     errors.push(...dns1123SubdomainErrors(volume).map((message) => invalid(nameAt, volume, message)))
@@ -165,17 +163,18 @@ export function validateAttachmentStatus({ status }: VolumeAttachment): FieldErr
   const at = path('status')
   const metadata = Object.entries(status?.attachmentMetadata ?? {})
   const errors: FieldError[] = []
-  for (const [key] of metadata.toSorted(([a], [b]) => compareGoStrings(a, b))) {
-    const field = at.child('attachmentMetadata')
-    errors.push(...qualifiedNameErrors(key.toLowerCase()).map((message) => invalid(field, key, message)))
-  }
   const size = metadata.reduce((sum, [key, value]) => sum + key.length + value.length, 0)
   if (size > maxAttachedMetadataSize)
     errors.push(tooLong(at.child('attachmentMetadata'), '', maxAttachedMetadataSize))
   for (const field of ['attachError', 'detachError'] as const) {
-    const message = status?.[field]?.message ?? ''
+    const { message = '', errorCode } = status?.[field] ?? {}
+    // Upstream says the wrong length.
     if (message.length > maxVolumeErrorLength)
-      errors.push(tooLong(at.child(field, 'message'), '', maxVolumeErrorLength))
+      errors.push(tooLong(at.child(field, 'message'), '', maxAttachedMetadataSize))
+    if (errorCode !== undefined && errorCode < 0) {
+      const detail = 'must be between 0 and 2147483647, inclusive'
+      errors.push(invalid(at.child(field, 'errorCode'), errorCode, detail))
+    }
   }
   return errors
 }

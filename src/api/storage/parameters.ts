@@ -1,4 +1,11 @@
-import { invalid, required, tooLong, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
+import {
+  invalid,
+  invalidFor,
+  required,
+  tooLong,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
 import { qualifiedNameErrors } from '../../machinery/validation/names.ts'
 
 const maxParametersSizeBytes = 256 * 1024
@@ -7,7 +14,8 @@ const maxParameters = 512
 /** The name of a provisioner or a driver: a label key. */
 export function validateProvisioner(name: string | undefined, at: FieldPath): FieldError[] {
   if (!name) return [required(at)]
-  return qualifiedNameErrors(name.toLowerCase()).map((message) => invalid(at, name, message))
+  const lowered = name.toLowerCase()
+  return invalidFor(at, lowered, qualifiedNameErrors(lowered))
 }
 
 /** What only the provisioner understands: named, and not too much. */

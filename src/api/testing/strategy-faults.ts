@@ -31,6 +31,14 @@ export function changeFaults(name: string, before: object, after: object): strin
   return [...own, ...errors].map(fieldErrorText)
 }
 
+/** What writing the status of `after` over `before` is refused for. */
+export function statusFaults(name: string, before: object, after: object): string[] {
+  const { status } = definitionOf(name).strategy
+  const [next, previous] = [decoded(name, after), decoded(name, before)]
+  status?.prepareForUpdate?.(next, previous)
+  return (status?.validateUpdate?.(next, previous) ?? []).map(fieldErrorText)
+}
+
 /** What upstream says of what is no qualified name. */
 export const qualifiedName =
   "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"

@@ -35,7 +35,10 @@ function local(): TimeZone {
   return zoneOfProcess
 }
 
-/** Names start with a letter; what Intl takes beside them (`+02:00`) is not in the database. */
+/**
+ * Names start with a letter; what Intl takes beside them (`+02:00`) is not in the database, and neither are names in
+ * other letters than their own (`europe/berlin`), which Intl takes too: Go looks for a file of the name.
+ */
 function fromDatabase(name: string): TimeZone | undefined {
   if (!/^[A-Za-z]/.test(name)) return undefined
   try {
@@ -49,11 +52,19 @@ function fromDatabase(name: string): TimeZone | undefined {
       minute: 'numeric',
       second: 'numeric',
     })
+    if (!isWrittenSo(name, format)) return undefined
     return { name, offsetMs: (instantMs) => offset(format, instantMs) }
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error
   }
+}
+
+function isWrittenSo(name: string, format: Intl.DateTimeFormat): boolean {
+  // Intl gives other names of a zone (`US/Eastern`) as the one it prefers, Temporal gives each as it is written.
+  if (typeof Temporal !== 'undefined') return new Temporal.ZonedDateTime(0n, name).timeZoneId === name
+  const preferred = format.resolvedOptions().timeZone
+  return preferred === name || preferred.toLowerCase() !== name.toLowerCase()
 }
 
 function offset(format: Intl.DateTimeFormat, instantMs: number): number {
