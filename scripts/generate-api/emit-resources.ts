@@ -13,6 +13,7 @@ function unmarked(sources: readonly SourcePackage[]): ResourceFact[] {
 
 /** Constant names where two groups or versions share a kind, or where the kind is no good plural. */
 const constantNames: Readonly<Record<string, string>> = {
+  'certificates.v1alpha1.ClusterTrustBundle': 'clusterTrustBundlesV1alpha1',
   'events.v1.Event': 'eventsV1',
   'autoscaling.v1.HorizontalPodAutoscaler': 'horizontalPodAutoscalersV1',
   'metrics.v1beta1.PodMetrics': 'podMetrics',
@@ -59,6 +60,7 @@ function importName(resource: ResourceFact): string {
 function typeName({ source, kind }: ResourceFact): string {
   if (source.short === 'events.v1' && kind === 'Event') return 'EventV1'
   if (source.short === 'autoscaling.v1') return `${kind}V1`
+  if (source.short === 'certificates.v1alpha1') return `${kind}V1alpha1`
   return kind
 }
 

@@ -9,6 +9,8 @@ export interface SourcePackage {
   readonly path: string
   /** How OpenAPI names its types: `io.k8s.api.core.v1`. */
   readonly openapi: string
+  /** Of the types only those whose names begin so: what else the package holds is not served. */
+  readonly typesFrom?: string
 }
 
 function ofApi(folder: string, version: string, group: string): SourcePackage {
@@ -54,6 +56,8 @@ export const packages: readonly SourcePackage[] = [
   ofApi('autoscaling', 'v2', 'autoscaling'),
   ofApi('batch', 'v1', 'batch'),
   ofApi('certificates', 'v1', 'certificates.k8s.io'),
+  { ...ofApi('certificates', 'v1alpha1', 'certificates.k8s.io'), typesFrom: 'ClusterTrustBundle' },
+  { ...ofApi('certificates', 'v1beta1', 'certificates.k8s.io'), typesFrom: 'ClusterTrustBundle' },
   ofApi('coordination', 'v1', 'coordination.k8s.io'),
   ofApi('discovery', 'v1', 'discovery.k8s.io'),
   ofApi('events', 'v1', 'events.k8s.io'),

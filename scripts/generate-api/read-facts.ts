@@ -59,7 +59,7 @@ export function readFacts(root: string): Facts {
     const { go, proto } = read.get(source.path)!
     const resolver = new Resolver(source, read)
     for (const type of [...go.types.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (type.definition.form === 'struct' && !isSpecial(source, type) && !internal.has(type.name)) {
+      if (type.definition.form === 'struct' && isWanted(source, type)) {
         structs.push(structOf(type, source, resolver, proto))
         const resource = resourceOf(type, source)
         if (resource) resources.push(resource)
@@ -68,6 +68,11 @@ export function readFacts(root: string): Facts {
     for (const [name, values] of resolver.usedEnums) enums.set(name, values)
   }
   return { structs, enums, resources }
+}
+
+function isWanted(source: SourcePackage, type: GoType): boolean {
+  const isLeftOut = source.typesFrom !== undefined && !type.name.startsWith(source.typesFrom)
+  return !isLeftOut && !isSpecial(source, type) && !internal.has(type.name)
 }
 
 function isSpecial(source: SourcePackage, type: GoType): boolean {

@@ -66,6 +66,8 @@ export interface Conversion<
   readonly openAPIV3Schema?: JsonValue
   /** Field labels of this version with those of the stored one that they mean; the stored one's when absent. */
   readonly fieldLabels?: Readonly<Record<string, string>>
+  /** As in ResourceDefinition, of this version. */
+  readonly deprecation?: string
   fromStored(object: Stored): Served
   toStored(object: Served): Stored
   /**

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../api/definition.ts'
 import { every, sleep, type Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
+import type { FeatureGates } from '../machinery/feature-gates.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Store } from '../store/store.ts'
@@ -24,6 +25,7 @@ import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import { customResourceDefinitions } from '../api/generated/resources.ts'
 import { serveCustomResources } from './extensions/serve-custom-resources.ts'
 import type { TlsIdentity } from './connect/backend.ts'
+import type { IsServed } from './enablement/resource-config.ts'
 import type { HealthCheck } from './discovery/health-endpoint.ts'
 import type { StaticDocument } from './discovery/static-endpoint.ts'
 import type { ObservedComponent } from './registry/component-status.ts'
@@ -48,6 +50,10 @@ export interface ApiServerOptions {
   readonly store: Store
   /** Each version of each built-in resource once. More may be added while the server runs. */
   readonly definitions: readonly ResourceDefinition[]
+  /** Whether others may use a built-in resource; the server itself always may. Default: they may. */
+  readonly isServed?: IsServed
+  /** Default upstream's. */
+  readonly featureGates?: FeatureGates
   /** Who may do what, and what becomes of what they do; made of the objects that it is decided by. */
   readonly security: (objects: Objects, parts: SecurityParts) => Security
 

@@ -1,5 +1,6 @@
 import { nodes, pods } from '../api/generated/resources.ts'
 import { requiredFieldValue, parseFieldSelector } from '../machinery/field-selector.ts'
+import { defaultFeatureGates } from '../machinery/feature-gates.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import { groupResource, type Resource } from '../machinery/resource.ts'
 import { SelectorError } from '../machinery/selector-error.ts'
@@ -14,6 +15,7 @@ import { flowSchemas, priorityLevelConfigurations } from '../api/generated/resou
 import { FlowControl } from './flowcontrol/flow-control.ts'
 import { authorize } from './http/api-handler.ts'
 import { totalInFlight } from './http/max-in-flight.ts'
+import { withoutDisabledFields } from './enablement/disabled-fields.ts'
 import { definitionHooks } from './extensions/definition-hooks.ts'
 import { createMetricsReporters } from './node-metrics/metrics-reporters.ts'
 import { ObjectsView } from './objects-view.ts'
@@ -60,6 +62,7 @@ export interface RequestPipeline {
 /** Reads the store, and makes everything from authorisation to storage of the options. */
 export async function createRequestPipeline(options: ApiServerOptions): Promise<RequestPipeline> {
   const { store, clock, random, log, definitions, serviceCidrs, metrics = createMetrics() } = options
+  const { isServed, featureGates = defaultFeatureGates } = options
   const defaultsAt = await defaultsSince(store)
   const feed = await StoreFeed.open(store, clock, log)
   const nodePortRange = options.nodePortRange ?? defaultNodePortRange
@@ -89,8 +92,9 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
     { store, feed, clock, random, admission, defaultsSince: defaultsAt },
     allSubresources(() => table, createToken),
     hooks,
+    isServed,
   )
-  for (const definition of definitions) table.add(definition)
+  for (const definition of definitions) table.add(withoutDisabledFields(definition, featureGates))
   const objects = new ObjectsView(table, log)
   const resolve = createServiceResolver(objects, random)
   const webhooks = new WebhookClient({ resolve, clock, metrics })

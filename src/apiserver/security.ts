@@ -7,6 +7,7 @@ import {
   tokenReviews,
 } from '../api/generated/resources.ts'
 import type { Clock } from '../machinery/clock.ts'
+import type { FeatureGates } from '../machinery/feature-gates.ts'
 import type { Random } from '../machinery/random.ts'
 import { createNodeVolumesCheck } from './admission/node-restriction/node-volumes.ts'
 import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
@@ -42,13 +43,14 @@ export interface SecurityConfiguration extends Omit<AuthenticationConfiguration,
   readonly alwaysAllowPaths?: readonly string[]
   readonly authorizers?: AuthorizationOptions['authorizers']
   readonly admission?: AdmissionChoice
+  readonly featureGates?: FeatureGates
   readonly admissionExtensions?: AdmissionExtensions
   readonly parts: SecurityParts
 }
 
 /** Authentication, authorisation and admission as a cluster usually has them, with the reviews that ask them. */
 export function createSecurity(objects: Objects, configuration: SecurityConfiguration): Security {
-  const { clock, random, alwaysAllowPaths, authorizers } = configuration
+  const { clock, random, alwaysAllowPaths, authorizers, featureGates } = configuration
   const authentication = createAuthentication({
     ...configuration,
     objects,
@@ -58,6 +60,7 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
     metrics: configuration.parts.metrics,
     ...(alwaysAllowPaths && { alwaysAllowPaths }),
     ...(authorizers && { authorizers }),
+    ...(featureGates && { featureGates }),
   })
   const { authorizer, escalationCheck } = authorization
   const plugins = createAdmissionPlugins(

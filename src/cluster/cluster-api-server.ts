@@ -1,3 +1,5 @@
+import type { ResourceDefinition } from '../api/definition.ts'
+import type { IsServed } from '../apiserver/enablement/resource-config.ts'
 import type { HealthCheck } from '../apiserver/discovery/health-endpoint.ts'
 import type { Store } from '../store/store.ts'
 import { builtInDefinitions } from '../api/registry.ts'
@@ -6,6 +8,7 @@ import { reconcileBootstrapPolicy } from '../apiserver/authorization/bootstrap-p
 import type { RunningComponent } from '../client/component.ts'
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
+import { featureGatesWith, type FeatureGates } from '../machinery/feature-gates.ts'
 import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import { clusterSecurity, serviceAccountIssuer } from './cluster-security.ts'
@@ -51,6 +54,8 @@ export async function startClusterApiServer(
   const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
   if (loaded) undo.push(() => loaded.close())
   const metrics = createMetrics()
+  const featureGates = featureGatesWith(options.apiServer?.featureGates)
+  const isServed = await servedApis(options.apiServer)
   const admission =
     options.apiServer?.admission &&
     (await import('./security/load-admission.ts')).loadAdmission(options.apiServer.admission, clock)
@@ -70,11 +75,16 @@ export async function startClusterApiServer(
       random,
       log,
       admission,
+      featureGates,
       serviceAccounts: options.apiServer?.serviceAccounts,
       ...(loaded && { loaded }),
     }),
-    hooks: [{ name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects) }],
-    definitions: builtInDefinitions,
+    hooks: [
+      { name: 'rbac/bootstrap-roles', run: ({ objects }) => reconcileBootstrapPolicy(objects, featureGates) },
+    ],
+    definitions: [...builtInDefinitions, ...(await featureDefinitions(featureGates, isServed))],
+    featureGates,
+    ...(isServed && { isServed }),
     components: () =>
       running.map((component) => ({
         name: component.name.replace(/^kube-/, ''),
@@ -114,6 +124,26 @@ export async function startClusterApiServer(
   })
   undo.push(() => apiServer.stop())
   return apiServer
+}
+
+/** What `--runtime-config` says; undefined where it says nothing. */
+async function servedApis(choice: ApiServerChoice | undefined): Promise<IsServed | undefined> {
+  if (!choice?.runtimeConfig) return undefined
+  const { resourceConfig } = await import('../apiserver/enablement/resource-config.ts')
+  const { builtInApis } = await import('./api-server-flags/feature-flags.ts')
+  return resourceConfig(choice.runtimeConfig, builtInApis)
+}
+
+/** Kinds that are served only where their feature is on, and one of their versions is chosen: none is stable. */
+async function featureDefinitions(
+  { ClusterTrustBundle }: FeatureGates,
+  isServed: IsServed | undefined,
+): Promise<readonly ResourceDefinition[]> {
+  if (!ClusterTrustBundle || !isServed) return []
+  const { clusterTrustBundleDefinition } = await import('../api/certificates/cluster-trust-bundle.ts')
+  const { resource, alsoServedAs = [] } = clusterTrustBundleDefinition
+  const versions = [resource, ...alsoServedAs.map((conversion) => conversion.resource)]
+  return versions.some(isServed) ? [clusterTrustBundleDefinition as unknown as ResourceDefinition] : []
 }
 
 /** CEL and all that reads files is loaded for clusters that have some. */

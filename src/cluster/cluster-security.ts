@@ -5,6 +5,7 @@ import { createTokenKeys } from '../apiserver/authentication/service-accounts/to
 import type { Objects } from '../apiserver/objects.ts'
 import { createSecurity } from '../apiserver/security.ts'
 import type { Clock } from '../machinery/clock.ts'
+import type { FeatureGates } from '../machinery/feature-gates.ts'
 import type { Logger } from '../machinery/log.ts'
 import type { Random } from '../machinery/random.ts'
 import type { ServiceAccountFlags } from './api-server-flags/service-account-flags.ts'
@@ -22,6 +23,7 @@ export interface ClusterSecurityOptions {
   readonly random: Random
   readonly log: Logger
   readonly admission?: AdmissionChoice | undefined
+  readonly featureGates?: FeatureGates
   readonly serviceAccounts?: ServiceAccountFlags | undefined
   /** What the operator's files add. */
   readonly loaded?: LoadedSecurity
@@ -41,6 +43,7 @@ export function clusterSecurity(
       parts,
       ...loaded?.configuration,
       ...(admission && { admission }),
+      ...(options.featureGates && { featureGates: options.featureGates }),
       clock,
       random,
       clientAuthorities: () => clientAuthorities,

@@ -4,6 +4,7 @@ import { createInformers } from '../client/informers/informers.ts'
 import { startControllers } from '../controllers/start.ts'
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
+import { featureGatesWith } from '../machinery/feature-gates.ts'
 import { createMetrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { SchedulerConfiguration } from '../scheduler/configuration/configuration.ts'
@@ -95,6 +96,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           certificateLifetimeMs: options.certificateLifetimeMs,
         }),
         approveNodeRequests: true,
+        publishTrustBundle: featureGatesWith(options.apiServer?.featureGates).ClusterTrustBundle,
         nodeIpam: {
           clusterCidrs: [options.podCidr],
           serviceCidrs: [options.serviceCidr],

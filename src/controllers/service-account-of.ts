@@ -9,6 +9,8 @@ const accounts: Readonly<Record<string, string>> = {
   'garbage-collector': 'generic-garbage-collector',
   'horizontal-pod-autoscaler': 'horizontal-pod-autoscaler',
   'job-orphan-pod': 'job-controller',
+  'kube-apiserver-serving-clustertrustbundle-publisher':
+    'kube-apiserver-serving-clustertrustbundle-publisher',
   'legacy-serviceaccount-token-cleaner': 'legacy-service-account-token-cleaner',
   'node-ipam': 'node-controller',
   'node-requests-approving': 'node-requests-approver',

@@ -10,6 +10,7 @@ import { csrApprovingReconciler } from './certificates/csr-approving.ts'
 import { nodeRequestsApprovingReconciler } from './certificates/node-requests-approving.ts'
 import { csrCleanerReconciler } from './certificates/csr-cleaner.ts'
 import { csrSigningReconciler } from './certificates/csr-signing.ts'
+import { startTrustBundlePublisher, trustBundlePublisherName } from './certificates/trust-bundle-publisher.ts'
 import { daemonSetReconciler } from './daemonset/daemonset.ts'
 import { cronJobReconciler } from './cronjob/cronjob.ts'
 import { clusterRoleAggregationReconciler } from './clusterrole-aggregation/clusterrole-aggregation.ts'
@@ -62,6 +63,8 @@ export interface ControllersOptions {
   readonly clientOf?: (serviceAccount: string) => Client
   /** PEM of the authority that pods verify the API server by; nothing is published when absent. */
   readonly rootCa?: string
+  /** Whether that authority is published as a ClusterTrustBundle too, where those are served. Default false. */
+  readonly publishTrustBundle?: boolean
   /** PEM of the key that service accounts' tokens are signed with; secrets are not filled with tokens when absent. */
   readonly serviceAccountPrivateKey?: string
   /** Tokens that came with service accounts are taken away when nobody used them for so long. Default a year. */
@@ -147,6 +150,7 @@ export async function startControllers(
   options: ControllersOptions = {},
 ): Promise<RunningComponent> {
   const { clientOf, rootCa, serviceAccountPrivateKey } = options
+  const trustBundle = options.publishTrustBundle ? rootCa : undefined
   const as = (controller: string): ComponentContext =>
     clientOf ? { ...context, client: clientOf(serviceAccountOf(controller)) } : context
   const horizontalPodAutoscaler = { metrics: context.metrics, ...options.horizontalPodAutoscaler }
@@ -155,7 +159,12 @@ export async function startControllers(
     const concurrency = options.concurrency?.[reconciler.name]
     return startReconciler({ ...reconciler, ...(concurrency !== undefined && { concurrency }) }, within)
   }
-  const names = [...all.map(({ name }) => name), 'resourcequota', 'garbage-collector']
+  const names = [
+    ...all.map(({ name }) => name),
+    ...(trustBundle === undefined ? [] : [trustBundlePublisherName]),
+    'resourcequota',
+    'garbage-collector',
+  ]
   const accounts = controllerAccountsReconciler(new Set(names.map(serviceAccountOf)))
   return joinComponents('kube-controller-manager', [
     ...(clientOf ? [startReconciler(accounts, context)] : []),
@@ -164,6 +173,9 @@ export async function startControllers(
       ? []
       : // No account of its own: it makes what accounts are known by.
         [start(tokenSecretsReconciler(legacyTokenSigner(serviceAccountPrivateKey), rootCa), context)]),
+    ...(trustBundle === undefined
+      ? []
+      : [startTrustBundlePublisher(as(trustBundlePublisherName), trustBundle)]),
     startResourceQuota(as('resourcequota')),
     startGarbageCollector(as('garbage-collector')),
   ])

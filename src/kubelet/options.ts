@@ -73,6 +73,8 @@ export interface KubeletOptions {
   readonly maxContainerRestartPeriodMs?: number
   /** Ends pods in order when the machine goes down. Default: they end with it. */
   readonly shutdown?: ShutdownSettings
+  /** Features that are on or off other than by default; they are checked where they are said. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
   /** The file that these options have been read from in part: /configz tells what it says. */
   readonly configuration?: KubeletConfiguration
 }

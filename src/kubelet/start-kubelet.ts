@@ -13,6 +13,7 @@ import {
 } from '../api/generated/resources.ts'
 import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import { createEventRecorder } from '../client/event-recorder/event-recorder.ts'
+import { featureGatesWith } from '../machinery/feature-gates.ts'
 import { keyOf } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
 import { defined } from './configuration/defined.ts'
@@ -66,6 +67,7 @@ import type { PayloadSources } from './volumes/payload.ts'
 import type { ClaimSource } from './volumes/persistent-volume.ts'
 import { makeRootDirectory } from './volumes/root-directory.ts'
 import { createTokenSource } from './volumes/token-source.ts'
+import { createTrustAnchors } from './volumes/trust-anchors.ts'
 import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
 
 export interface RunningKubelet extends RunningComponent {
@@ -134,6 +136,12 @@ export async function startKubelet(
   const configMapTracker = createObjectTracker({ ...tracker, resource: configMaps })
   const secretTracker = createObjectTracker({ ...tracker, resource: secrets })
   const tokens = createTokenSource({ client, clock, random })
+  const { ClusterTrustBundleProjection: projectsBundles } = featureGatesWith(options.featureGates)
+  const trustAnchors = createTrustAnchors({
+    ...context,
+    isEnabled: projectsBundles,
+    onChange: (podUID) => manager.objectChanged(podUID),
+  })
   const statusWriter = createStatusWriter({ client, clock, log })
   const mirrors = createMirrorPods({
     client,
@@ -147,6 +155,7 @@ export async function startKubelet(
     configMap: (namespace, name) => configMapTracker.get(namespace, name),
     secret: (namespace, name) => secretTracker.get(namespace, name),
     tokens,
+    trustAnchors,
     facts: (podUID) => ({
       podIPs: observer.get(podUID).sandboxes[0]?.ips ?? [],
       hostIPs: nodeIPs,
@@ -303,6 +312,7 @@ export async function startKubelet(
     track(uid, references) {
       configMapTracker.track(uid, references.configMaps)
       secretTracker.track(uid, references.secrets)
+      trustAnchors.track(uid, references.usesTrustBundles)
     },
     closed: () => (shutdown?.problem === undefined ? undefined : shutdownRefusal),
     pressures: () => guard?.pressures ?? new Set(),
@@ -461,6 +471,7 @@ export async function startKubelet(
       await Promise.all([manager.stop(), lease.stop(), reporter.stop(), mirrors.stop()])
       configMapTracker.stop()
       secretTracker.stop()
+      trustAnchors.stop()
       await statusWriter.stop()
       await recorder.stop()
       await components.close()

@@ -120,7 +120,7 @@ function validateSpec({ spec }: CertificateSigningRequest): FieldError[] {
 }
 
 /** `example.com/name`: a domain of two labels at least, and behind the slash a name that may have parts, too. */
-function signerNameErrors(signerName: string | undefined, at: FieldPath): FieldError[] {
+export function signerNameErrors(signerName: string | undefined, at: FieldPath): FieldError[] {
   const form = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
   if (!signerName) return [required(at)]
   const segments = signerName.split('/')
@@ -248,11 +248,12 @@ function certificateErrors(certificate: string): FieldError[] {
       return [invalid(at, redacted, 'no PEM block headers are permitted')]
     const blocks = decodePem(text)
     if (blocks.length === 0) return [invalid(at, redacted, 'must contain at least one CERTIFICATE PEM block')]
-    for (const { label, der } of blocks) {
+    for (const { label, der, hasHeaders } of blocks) {
       if (label !== 'CERTIFICATE') {
         const detail = `only CERTIFICATE PEM blocks are allowed, found ${goQuote(label)}`
         return [invalid(at, redacted, detail)]
       }
+      if (hasHeaders) return [invalid(at, redacted, 'no PEM block headers are permitted')]
       readCertificate(der)
     }
     return []

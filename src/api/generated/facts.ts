@@ -16,6 +16,8 @@ export const factPackages = [
   { short: 'autoscaling.v2', group: 'autoscaling', version: 'v2', openapi: 'io.k8s.api.autoscaling.v2' },
   { short: 'batch.v1', group: 'batch', version: 'v1', openapi: 'io.k8s.api.batch.v1' },
   { short: 'certificates.v1', group: 'certificates.k8s.io', version: 'v1', openapi: 'io.k8s.api.certificates.v1' },
+  { short: 'certificates.v1alpha1', group: 'certificates.k8s.io', version: 'v1alpha1', openapi: 'io.k8s.api.certificates.v1alpha1' },
+  { short: 'certificates.v1beta1', group: 'certificates.k8s.io', version: 'v1beta1', openapi: 'io.k8s.api.certificates.v1beta1' },
   { short: 'coordination.v1', group: 'coordination.k8s.io', version: 'v1', openapi: 'io.k8s.api.coordination.v1' },
   { short: 'discovery.v1', group: 'discovery.k8s.io', version: 'v1', openapi: 'io.k8s.api.discovery.v1' },
   { short: 'events.v1', group: 'events.k8s.io', version: 'v1', openapi: 'io.k8s.api.events.v1' },
@@ -3010,6 +3012,30 @@ extra 6 {}()[]string o G:map[string]v1.ExtraValue
 certificates.v1.CertificateSigningRequestStatus
 conditions 1 []CertificateSigningRequestCondition o L:map:type
 certificate 2 bytes o
+
+certificates.v1alpha1.ClusterTrustBundle kind
+metadata 1 meta.v1.ObjectMeta o
+spec 2 ClusterTrustBundleSpec
+
+certificates.v1alpha1.ClusterTrustBundleList kind
+metadata 1 meta.v1.ListMeta o
+items 2 []ClusterTrustBundle
+
+certificates.v1alpha1.ClusterTrustBundleSpec
+signerName 1 string o
+trustBundle 2 string
+
+certificates.v1beta1.ClusterTrustBundle kind
+metadata 1 meta.v1.ObjectMeta o
+spec 2 ClusterTrustBundleSpec
+
+certificates.v1beta1.ClusterTrustBundleList kind
+metadata 1 meta.v1.ListMeta o
+items 2 []ClusterTrustBundle
+
+certificates.v1beta1.ClusterTrustBundleSpec
+signerName 1 string o
+trustBundle 2 string
 
 coordination.v1.Lease kind
 metadata 1 meta.v1.ObjectMeta o

@@ -40,6 +40,8 @@ import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from './aut
 import type { HorizontalPodAutoscaler } from './autoscaling.v2.ts'
 import type { CronJob, Job } from './batch.v1.ts'
 import type { CertificateSigningRequest } from './certificates.v1.ts'
+import type { ClusterTrustBundle as ClusterTrustBundleV1alpha1 } from './certificates.v1alpha1.ts'
+import type { ClusterTrustBundle } from './certificates.v1beta1.ts'
 import type { Lease } from './coordination.v1.ts'
 import type { EndpointSlice } from './discovery.v1.ts'
 import type { Event as EventV1 } from './events.v1.ts'
@@ -374,6 +376,22 @@ export const certificateSigningRequests: Resource<CertificateSigningRequest> = {
   namespaced: false,
 }
 
+export const clusterTrustBundlesV1alpha1: Resource<ClusterTrustBundleV1alpha1> = {
+  group: 'certificates.k8s.io',
+  version: 'v1alpha1',
+  resource: 'clustertrustbundles',
+  kind: 'ClusterTrustBundle',
+  namespaced: false,
+}
+
+export const clusterTrustBundles: Resource<ClusterTrustBundle> = {
+  group: 'certificates.k8s.io',
+  version: 'v1beta1',
+  resource: 'clustertrustbundles',
+  kind: 'ClusterTrustBundle',
+  namespaced: false,
+}
+
 export const leases: Resource<Lease> = {
   group: 'coordination.k8s.io',
   version: 'v1',
@@ -663,6 +681,8 @@ export const allResources: readonly Resource[] = [
   cronJobs,
   jobs,
   certificateSigningRequests,
+  clusterTrustBundlesV1alpha1,
+  clusterTrustBundles,
   leases,
   endpointSlices,
   eventsV1,

@@ -40,6 +40,7 @@ describe('createAdmissionPlugins', () => {
       'RuntimeClass',
       'CertificateApproval',
       'CertificateSigning',
+      'ClusterTrustBundleAttest',
       'CertificateSubjectRestriction',
       'DefaultIngressClass',
       'PodTopologyLabels',

@@ -6,6 +6,7 @@ import type { Authorizer } from '../authorization/authorizer.ts'
 import type { Objects } from '../objects.ts'
 import { createCertificateApproval } from './certificates/certificate-approval.ts'
 import { createCertificateSigning } from './certificates/certificate-signing.ts'
+import { createClusterTrustBundleAttest } from './certificates/cluster-trust-bundle-attest.ts'
 import { certificateSubjectRestriction } from './certificates/certificate-subject-restriction.ts'
 import { createDefaultIngressClass } from './default-ingress-class.ts'
 import { createDefaultStorageClass } from './default-storage-class.ts'
@@ -99,6 +100,7 @@ function defaultPlugins(
     createRuntimeClass(objects),
     createCertificateApproval(authorizer),
     createCertificateSigning(authorizer),
+    createClusterTrustBundleAttest(authorizer),
     certificateSubjectRestriction,
     createDefaultIngressClass(objects),
     createPodTopologyLabels(objects),

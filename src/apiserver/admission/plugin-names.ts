@@ -47,7 +47,6 @@ export type PluginName = (typeof orderedPluginNames)[number]
 
 /** Of APIs that are served behind features that are off: there is nothing that they could look at. */
 export const idlePluginNames: ReadonlySet<string> = new Set<PluginName>([
-  'ClusterTrustBundleAttest',
   'PodGroupWorkloadExists',
   'NodeDeclaredFeatureValidator',
 ])

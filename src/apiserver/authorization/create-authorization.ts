@@ -1,8 +1,9 @@
 import { mastersGroup } from '../authentication/known-users.ts'
+import { defaultFeatureGates, type FeatureGates } from '../../machinery/feature-gates.ts'
 import { createMetrics, type Metrics } from '../../machinery/metrics.ts'
 import type { Objects } from '../objects.ts'
 import type { Authorizer } from './authorizer.ts'
-import { nodeRules } from './bootstrap-policy/node-rules.ts'
+import { nodeRulesWith } from './bootstrap-policy/node-rules.ts'
 import { alwaysAllow } from './always-allow.ts'
 import { alwaysDeny } from './always-deny.ts'
 import { whenReloaded, type Reloadable } from '../reloadable.ts'
@@ -45,6 +46,7 @@ export interface AuthorizationOptions {
   /** May be replaced by others at any time. Node and RBAC when absent. */
   readonly authorizers?: Reloadable<readonly ConfiguredAuthorizer[]>
   readonly metrics?: Metrics
+  readonly featureGates?: FeatureGates
 }
 
 /** The masters, some paths for everybody, and what is configured: nodes and what roles grant, usually. */
@@ -53,9 +55,10 @@ export function createAuthorization(objects: Objects, options: AuthorizationOpti
     alwaysAllowPaths = defaultAlwaysAllowPaths,
     authorizers = { current: usualAuthorizers },
     metrics = createMetrics(),
+    featureGates = defaultFeatureGates,
   } = options
   const graph = createNodeGraph(objects)
-  const node = createNodeAuthorizer(graph, nodeRules)
+  const node = createNodeAuthorizer(graph, nodeRulesWith(featureGates))
   const rbac = createRbacAuthorizer(objects)
   const first = [createPrivilegedGroupAuthorizer(mastersGroup), createPathAuthorizer(alwaysAllowPaths)]
 

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
 import { apiVersionOf, groupResource, type Resource } from '../../machinery/resource.ts'
 import { Registry, type RegistryContext } from './registry.ts'
+import type { IsServed } from '../enablement/resource-config.ts'
 import type { Reporter } from './reporter.ts'
 import type { Responder } from './responder.ts'
 import type { ServedResource } from './served-resource.ts'
@@ -12,6 +13,7 @@ export class ResourceTable {
   readonly #context: RegistryContext
   readonly #subresources: readonly Subresource[]
   readonly #hooks: ReadonlyMap<string, WriteHooks>
+  readonly #isServed: IsServed
   /** By `apps/v1/deployments`. */
   readonly #served = new Map<string, ServedResource>()
   /** By `deployments.apps`. */
@@ -21,15 +23,17 @@ export class ResourceTable {
   readonly #reporters = new WeakMap<Registry, Reporter>()
   #generation = 0
 
-  /** `hooks` by `services`, `deployments.apps`. */
+  /** `hooks` by `services`, `deployments.apps`; `isServed` of what is built in. */
   constructor(
     context: RegistryContext,
     subresources: readonly Subresource[],
     hooks: ReadonlyMap<string, WriteHooks>,
+    isServed: IsServed = () => true,
   ) {
     this.#context = context
     this.#subresources = subresources
     this.#hooks = hooks
+    this.#isServed = isServed
   }
 
   /** Changes with each addition and removal: what discovery says is then out of date. */
@@ -44,7 +48,9 @@ export class ResourceTable {
     const registry = new Registry(this.#context, definition, this.#hooks.get(name))
     this.#registries.set(name, registry)
     for (const served of registry.versions) {
-      const isHidden = served === registry.served && definition.isStoredVersionHidden
+      const isHidden =
+        (served === registry.served && definition.isStoredVersionHidden) ||
+        (!definition.isCustom && !this.#isServed(served.resource))
       if (!isHidden) this.#served.set(keyOf(served.resource), served)
     }
     this.#generation++

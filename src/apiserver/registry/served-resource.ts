@@ -72,7 +72,8 @@ export class ServedResource {
   }
 
   get deprecation(): string | undefined {
-    return this.#own.deprecation
+    const { conversion, definition } = this
+    return (conversion ? (conversion.own ?? conversion) : definition).deprecation
   }
 
   /** Field labels of this version with those of the stored one that they mean; absent where they are the same. */

@@ -33,6 +33,8 @@ export interface AgentConfiguration {
   readonly cniNetwork: string
   /** A KubeletConfiguration. None when absent. */
   readonly kubeletConfigurationFile?: string
+  /** As `--feature-gates` of the cluster; none when absent. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
   /** Below it the kubelet keeps the pods' cgroups. */
   readonly cgroupRoot: string
   readonly sandboxImage: string

@@ -99,6 +99,7 @@ async function kubeletOptions(configuration: AgentConfiguration): Promise<Kubele
     clusterDNS: [configuration.dnsServiceAddress],
     clusterDomain: configuration.clusterDomain,
     resolvConf: configuration.resolvConf,
+    ...(configuration.featureGates && { featureGates: configuration.featureGates }),
     staticPodDirectory: configuration.staticPods,
     // The disk is the whole machine's: what part of it is used says little of the node, and images that were loaded by
     // hand could not be pulled again.

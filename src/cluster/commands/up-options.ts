@@ -3,6 +3,12 @@ import { admissionOptions, parseAdmission } from '../api-server-flags/admission-
 import { parseServiceAccounts, serviceAccountOptions } from '../api-server-flags/service-account-flags.ts'
 import { auditOptions, parseAudit } from '../api-server-flags/audit-flags.ts'
 import { authorizationOptions, parseAuthorization } from '../api-server-flags/authorization-flags.ts'
+import {
+  featureGatesOption,
+  parseFeatureFlag,
+  parseRuntimeConfig,
+  runtimeConfigOption,
+} from '../api-server-flags/feature-flags.ts'
 import { booleanFlag, durationFlag, given } from '../api-server-flags/flag-values.ts'
 import { oidcOptions, parseOidc } from '../api-server-flags/oidc-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
@@ -78,6 +84,8 @@ export const apiServerFileOptions: Readonly<Record<string, Option>> = {
   ...auditOptions,
   ...admissionOptions,
   ...serviceAccountOptions,
+  ...featureGatesOption,
+  ...runtimeConfigOption,
   'encryption-provider-config': {
     description: 'EncryptionConfiguration: what of the objects is stored encrypted, and how',
     value: 'FILE',
@@ -229,6 +237,8 @@ export function parseApiServer(input: CommandInput): ApiServerChoice | undefined
     audit: parseAudit(input),
     admission: parseAdmission(input),
     serviceAccounts: parseServiceAccounts(input),
+    featureGates: parseFeatureFlag(input),
+    runtimeConfig: parseRuntimeConfig(input),
   })
   return Object.keys(choice).length > 0 ? choice : undefined
 }

@@ -1,3 +1,4 @@
+import { featureGatesOption } from '../api-server-flags/feature-flags.ts'
 import type { Option } from '../cli/command.ts'
 import { controllersFlags } from './controllers-flags.ts'
 import {
@@ -85,6 +86,7 @@ export const controllersOptions: Readonly<Record<string, Option>> = {
   'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },
   ...signingOptions,
+  ...featureGatesOption,
   ...controllersFlags,
 }
 
@@ -116,6 +118,7 @@ export const dnsOptions: Readonly<Record<string, Option>> = {
 export const kubeletOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
   ...kubeletConfigOption,
+  ...featureGatesOption,
   'config-dir': {
     description: 'KubeletConfigurations too, in files *.conf: each over those before it, and over --config',
     value: 'DIR',

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { startControllers } from '../../controllers/start.ts'
 import { formatDuration } from '../../machinery/duration.ts'
+import { featureGatesWith } from '../../machinery/feature-gates.ts'
 import { loadCertificateAuthority } from '../../machinery/pki/certificate.ts'
 import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
+import { parseFeatureFlag } from '../api-server-flags/feature-flags.ts'
 import { addressPlan } from '../machine/address-plan.ts'
 import { nodePorts } from '../node-ports.ts'
 import { describeControllersFlags, parseCidrs, parseControllersFlags } from './controllers-flags.ts'
@@ -27,6 +29,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
   const election = parseElection(input, 'kube-controller-manager')
   const certificateLifetimeMs = durationOption(input, 'cluster-signing-duration')
   const flags = parseControllersFlags(input)
+  const { ClusterTrustBundle: publishTrustBundle } = featureGatesWith(parseFeatureFlag(input))
   const nodeIpam = {
     clusterCidrs: [input.text('cluster-cidr') ?? plan.podCidr],
     serviceCidrs: parseCidrs(input, 'service-cluster-ip-range'),
@@ -47,6 +50,7 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
           ...flags,
           clientOf: accounts.of,
           rootCa: authorityPem,
+          publishTrustBundle,
           ...(tokenKey !== undefined && { serviceAccountPrivateKey: tokenKey }),
           ...(authority && { certificateAuthority: authority, approveNodeRequests: true }),
           ...(certificateLifetimeMs !== undefined && { certificateLifetimeMs }),

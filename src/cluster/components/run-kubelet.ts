@@ -10,6 +10,7 @@ import type {
   ServingCertificate,
 } from '../../kubelet/options.ts'
 import type { IssuedCertificate } from '../../machinery/pki/certificate.ts'
+import { parseFeatureFlag } from '../api-server-flags/feature-flags.ts'
 import type { CommandInput } from '../cli/command.ts'
 import type { ExitCode } from '../cli/exit-codes.ts'
 import { bootstrapKubelet, clientFile } from '../join/bootstrap-kubelet.ts'
@@ -126,6 +127,7 @@ function optionsOf(input: CommandInput): Partial<KubeletOptions> {
   const [podLogs, manifests, resolvConf] = ['pod-logs-dir', 'pod-manifest-path', 'resolv-conf'].map(folder)
   const [cgroupRoot, domain] = [input.text('cgroup-root'), input.text('cluster-domain')]
   const servers = input.text('cluster-dns')
+  const featureGates = parseFeatureFlag(input)
   return {
     ...(podLogs !== undefined && { podLogsDirectory: podLogs, containerLogsDirectory: '' }),
     ...(manifests !== undefined && { staticPodDirectory: manifests }),
@@ -133,6 +135,7 @@ function optionsOf(input: CommandInput): Partial<KubeletOptions> {
     ...(domain !== undefined && { clusterDomain: domain }),
     ...(servers !== undefined && { clusterDNS: servers.split(',').filter(Boolean) }),
     ...(resolvConf !== undefined && { resolvConf }),
+    ...(featureGates && { featureGates }),
   }
 }
 

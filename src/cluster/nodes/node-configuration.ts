@@ -81,6 +81,7 @@ export function withConfiguration(options: KubeletOptions, file: string): Kubele
     ...said,
     eviction: { ...options.eviction, ...said.eviction },
     imageCollection: { ...options.imageCollection, ...said.imageCollection },
+    featureGates: { ...options.featureGates, ...said.featureGates },
     ...(own &&
       server && {
         server: {

@@ -36,6 +36,8 @@ export interface RealNodeOptions {
   readonly port: number
   /** A KubeletConfiguration for the node; none when absent. */
   readonly kubeletConfig?: string
+  /** As `--feature-gates`. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
   readonly pki: ClusterPki
   readonly journal: Journal
   readonly clock: Clock
@@ -216,7 +218,7 @@ function certificatesOf({ pki, plan, record: { name, number } }: RealNodeOptions
 
 /** What the node's process is told; its certificates are issued on the way. */
 function agentConfiguration(options: RealNodeOptions): AgentConfiguration {
-  const { folder, plan, record, port, pki, kubeletConfig } = options
+  const { folder, plan, record, port, pki, kubeletConfig, featureGates } = options
   const { name, number } = record
   const own = folder.node(name)
   const address = nodeAddress(plan, number)
@@ -255,6 +257,7 @@ function agentConfiguration(options: RealNodeOptions): AgentConfiguration {
     cniNetwork: cniNetwork(folder.name, name),
     cgroupRoot: nodeCgroup(folder.name, name),
     ...(kubeletConfig !== undefined && { kubeletConfigurationFile: kubeletConfig }),
+    ...(featureGates && { featureGates }),
     sandboxImage: pauseImageName,
     logs: {
       kubelet: join(folder.logs, `kubelet-${name}.log`),

@@ -17,6 +17,8 @@ export interface SimulatedNodeOptions {
   readonly pki?: ClusterPki
   /** A KubeletConfiguration for the node; none when absent. */
   readonly kubeletConfig?: string
+  /** As `--feature-gates`. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -45,6 +47,7 @@ export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode 
       nodeName: name,
       nodeIPs: [address],
       runtime: { type: 'simulated' },
+      ...(options.featureGates && { featureGates: options.featureGates }),
       ...(pki &&
         certificate && {
           server: {

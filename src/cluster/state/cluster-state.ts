@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { RuntimeConfig } from '../../apiserver/enablement/resource-config.ts'
 import type { AdmissionFlags } from '../api-server-flags/admission-flags.ts'
 import type { ServiceAccountFlags } from '../api-server-flags/service-account-flags.ts'
 import type { AuditChoice } from '../api-server-flags/audit-flags.ts'
@@ -55,6 +56,10 @@ export interface ApiServerChoice {
   readonly serviceAccounts?: ServiceAccountFlags
   /** `--encryption-provider-config`, `--encryption-provider-config-automatic-reload`. */
   readonly encryption?: { readonly path: string; readonly reloads: boolean }
+  /** `--feature-gates`, which the other components go by too. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
+  /** `--runtime-config` */
+  readonly runtimeConfig?: RuntimeConfig
 }
 
 export interface NodeRecord {

@@ -89,7 +89,11 @@ async function bringUp(
   undo.push(() => Promise.resolve(logs.close()))
   const pki = issueCertificates(folder, initial, isReal)
   const log = logs.open('server')
-  const kubelets = initial.kubeletConfig === undefined ? {} : { kubeletConfig: initial.kubeletConfig }
+  const { kubeletConfig, apiServer: { featureGates } = {} } = initial
+  const kubelets = {
+    ...(kubeletConfig !== undefined && { kubeletConfig }),
+    ...(featureGates && { featureGates }),
+  }
   let controlPlane: ControlPlane | undefined
 
   const nodes = createNodeSet({

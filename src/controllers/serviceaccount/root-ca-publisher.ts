@@ -1,15 +1,23 @@
 import { configMaps, namespaces } from '../../api/generated/resources.ts'
 import { done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
-import { exponentialBuckets, type Metrics } from '../../machinery/metrics.ts'
-import { isAlreadyExists, isStatusError } from '../../machinery/status-errors.ts'
+import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import { isNamespaceTerminating } from '../pods/pod-control.ts'
+import { observedSync, type SyncMetricNames } from '../sync-metrics.ts'
 
 const configMapName = 'kube-root-ca.crt'
 const descriptionAnnotation = 'kubernetes.io/description'
 const description =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal ' +
   'service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.'
+
+const help = 'Number of namespace syncs happened in root ca cert publisher.'
+/** As upstream: kubernetes/pkg/controller/certificates/rootcacertpublisher/metrics.go. */
+const metricNames: SyncMetricNames = {
+  prefix: 'root_ca_cert_publisher',
+  totalHelp: help,
+  durationHelp: help,
+}
 
 /** Publishes the certificate (PEM) that the API server is known by in every active namespace. */
 export function rootCaPublisher(rootCa: string): Reconciler {
@@ -24,18 +32,10 @@ export function rootCaPublisher(rootCa: string): Reconciler {
     ],
 
     async reconcile(name, context) {
-      const { cache, clock, metrics } = context
+      const { cache } = context
       const namespace = cache(namespaces).get(name)
       if (!namespace || namespace.status?.phase === 'Terminating') return done
-      const startMs = clock.monotonic()
-      const observe = (code: string) => observeSync(metrics, code, (clock.monotonic() - startMs) / 1000)
-      try {
-        await publish(name, context)
-        observe('200')
-      } catch (error) {
-        observe(isStatusError(error) ? String(error.status.code) : '500')
-        throw error
-      }
+      await observedSync(context, metricNames, () => publish(name, context))
       return done
     },
   }
@@ -54,20 +54,4 @@ export function rootCaPublisher(rootCa: string): Reconciler {
       if (!isAlreadyExists(error) && !isNamespaceTerminating(error)) throw error
     }
   }
-}
-
-/** Names and help as upstream: kubernetes/pkg/controller/certificates/rootcacertpublisher/metrics.go. */
-function observeSync(metrics: Metrics, code: string, seconds: number): void {
-  const prefix = 'root_ca_cert_publisher'
-  const help = 'Number of namespace syncs happened in root ca cert publisher.'
-  const labels = ['code'] as const
-  metrics
-    .counter({ name: `${prefix}_sync_total`, help, labels })
-    .with({ code })
-    .add()
-  const buckets = exponentialBuckets(0.001, 2, 15)
-  metrics
-    .histogram({ name: `${prefix}_sync_duration_seconds`, help, labels, buckets })
-    .with({ code })
-    .observe(seconds)
 }

@@ -72,6 +72,7 @@ export interface KubeletConfiguration {
   readonly enableSystemLogQuery?: boolean
   readonly crashLoopBackOff?: { readonly maxContainerRestartPeriod?: string }
   readonly userNamespaces?: { readonly idsPerPod?: number }
+  readonly featureGates?: Readonly<Record<string, boolean>>
   readonly containerRuntimeEndpoint?: string
   readonly imageServiceEndpoint?: string
 }
@@ -133,6 +134,7 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   enableSystemLogQuery: optional(flag),
   crashLoopBackOff: struct({ maxContainerRestartPeriod: duration }),
   userNamespaces: struct({ idsPerPod: optional(longInteger) }),
+  featureGates: mapOf(flag),
   containerRuntimeEndpoint: text,
   imageServiceEndpoint: text,
 }
@@ -192,7 +194,6 @@ export const fixedFields: FixedFields = {
   makeIPTablesUtilChains: [optional(flag), true],
   iptablesMasqueradeBit: [optional(integer), 14],
   iptablesDropBit: [optional(integer), 15],
-  featureGates: [mapOf(flag), {}],
   failSwapOn: [optional(flag), false],
   memorySwap: [struct({ swapBehavior: text }), { swapBehavior: 'NoSwap' }],
   containerLogMaxWorkers: [optional(integer), 1],

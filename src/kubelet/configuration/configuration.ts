@@ -99,6 +99,7 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     imageVerification: imageVerificationOf(configuration),
     shutdown: shutdownOf(configuration),
     maxContainerRestartPeriodMs: durationOf(configuration.crashLoopBackOff?.maxContainerRestartPeriod),
+    featureGates: configuration.featureGates,
     configuration,
     runtime: socket ? { type: 'cri' as const, socket, ...(imageSocket && { imageSocket }) } : undefined,
   })

@@ -39,6 +39,7 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     serializeImagePulls: options.maxParallelImagePulls === 1,
     evictionHard: eviction.evictionHard ?? defaultHardThresholds,
     evictionPressureTransitionPeriod: formatDuration(eviction.evictionPressureTransitionPeriodMs ?? 300_000),
+    ...(options.featureGates && { featureGates: options.featureGates }),
     ...(options.podCIDRs && { podCIDR: options.podCIDRs.join(',') }),
     resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     containerLogMaxSize: String(options.containerLogMaxBytes ?? '10Mi'),

@@ -8,6 +8,7 @@ import {
   type FieldError,
 } from '../../machinery/field-error.ts'
 import { parseDuration } from '../../machinery/duration.ts'
+import { featureGatesWith, FeatureGateError } from '../../machinery/feature-gates.ts'
 import { isSignal, parseAmount } from '../eviction/threshold.ts'
 import { allowlistProblem, verificationPolicies } from '../images/verification-policy.ts'
 import { idsUnit } from '../user-namespaces/id-range.ts'
@@ -30,6 +31,7 @@ export function validateConfiguration(
     ...imageErrors(configuration),
     ...reservationErrors(configuration),
     ...shutdownErrors(configuration),
+    ...featureGateErrors(configuration),
   ]
   const atLeast = (name: keyof KubeletConfiguration, minimum: number) => {
     const value = configuration[name]
@@ -167,6 +169,16 @@ function reservationErrors(configuration: KubeletConfiguration): FieldError[] {
       return problemOf(() => parseAmount(amount)).map((words) => invalid(at, amount, words))
     }),
   )
+}
+
+function featureGateErrors({ featureGates }: KubeletConfiguration): FieldError[] {
+  try {
+    featureGatesWith(featureGates)
+    return []
+  } catch (error) {
+    if (error instanceof FeatureGateError) return [invalid('featureGates', featureGates, error.message)]
+    throw error
+  }
 }
 
 function shutdownErrors(configuration: KubeletConfiguration): FieldError[] {

@@ -5,13 +5,16 @@ export interface References {
   /** `namespace/name`. */
   readonly configMaps: ReadonlySet<string>
   readonly secrets: ReadonlySet<string>
+  /** Whether its volumes hold certificates of ClusterTrustBundles. */
+  readonly usesTrustBundles: boolean
 }
 
-/** Every ConfigMap and Secret that a pod's containers, volumes and image pulls name. */
+/** Every ConfigMap and Secret, and whether there is a bundle, that a pod's containers, volumes and image pulls name. */
 export function referencesOf(pod: Pod): References {
   const namespace = pod.metadata?.namespace ?? ''
   const configMaps = new Set<string>()
   const secrets = new Set<string>()
+  let usesTrustBundles = false
   const add = (set: Set<string>, name: string | undefined) => {
     if (name) set.add(`${namespace}/${name}`)
   }
@@ -21,7 +24,7 @@ export function referencesOf(pod: Pod): References {
   }
   for (const volume of pod.spec?.volumes ?? []) addVolume(volume)
   for (const { name } of pod.spec?.imagePullSecrets ?? []) add(secrets, name)
-  return { configMaps, secrets }
+  return { configMaps, secrets, usesTrustBundles }
 
   function addEnvFrom({ configMapRef, secretRef }: EnvFromSource): void {
     add(configMaps, configMapRef?.name)
@@ -37,6 +40,7 @@ export function referencesOf(pod: Pod): References {
     for (const source of projected?.sources ?? []) {
       add(configMaps, source.configMap?.name)
       add(secrets, source.secret?.name)
+      usesTrustBundles ||= source.clusterTrustBundle !== undefined
     }
   }
 }

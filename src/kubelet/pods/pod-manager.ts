@@ -65,7 +65,7 @@ export interface PodManagerOptions {
   readonly forget: (podUID: string) => void
 }
 
-const noReferences: References = { configMaps: new Set(), secrets: new Set() }
+const noReferences: References = { configMaps: new Set(), secrets: new Set(), usesTrustBundles: false }
 
 export function createPodManager(options: PodManagerOptions): PodManager {
   const { services, informer, log } = options

@@ -13,10 +13,12 @@ import type { ConfigSources } from '../containers/environment.ts'
 import { fieldRefValue, resourceFieldRefValue, type DownwardFacts } from '../containers/field-ref.ts'
 import type { Payload, PayloadFile } from './atomic-writer.ts'
 import type { TokenSource } from './token-source.ts'
+import type { TrustAnchors } from './trust-anchors.ts'
 import { VolumeError } from './volume-error.ts'
 
 export interface PayloadSources extends ConfigSources {
   readonly tokens: TokenSource
+  readonly trustAnchors: TrustAnchors
   facts(podUID: string): DownwardFacts
 }
 
@@ -131,18 +133,23 @@ async function oneProjection(
       ...(audience !== undefined && { audience }),
       ...(expirationSeconds !== undefined && { expirationSeconds }),
     })
-    const user = commonUser(pod)
-    const restricted = user !== undefined || pod.spec?.securityContext?.fsGroup !== undefined
-    const mode = restricted ? tokenMode : defaultMode
-    return new Map([[path, { content: Buffer.from(token), mode, ...(user !== undefined && { user }) }]])
+    return ownFile(pod, path, token, defaultMode)
   }
-  // Upstream's words where the API server serves no such bundles, as it does not while their feature is off.
   if (source.clusterTrustBundle) {
-    throw new VolumeError('ClusterTrustBundle projection is not supported in static kubelet mode')
+    const { path } = source.clusterTrustBundle
+    return ownFile(pod, path, await sources.trustAnchors.read(source.clusterTrustBundle), defaultMode)
   }
   const [kind] = Object.keys(source)
   if (kind === undefined) return new Map()
   throw new VolumeError(`projected volume source ${kind} is not supported on this node`)
+}
+
+/** A file that is the pod's own: where all of it runs as one user, or as one group, nobody else reads it. */
+function ownFile(pod: Pod, path: string, content: string, defaultMode: number): Payload {
+  const user = commonUser(pod)
+  const restricted = user !== undefined || pod.spec?.securityContext?.fsGroup !== undefined
+  const mode = restricted ? tokenMode : defaultMode
+  return new Map([[path, { content: Buffer.from(content), mode, ...(user !== undefined && { user }) }]])
 }
 
 /** The user all containers run as, when it is one: only it may read a token. */

@@ -1,7 +1,7 @@
 import { createPrivateKey, randomBytes, X509Certificate, type KeyObject } from 'node:crypto'
+import { extensionValue } from './certificate-extensions.ts'
 import {
   boolean,
-  DerError,
   expectTag,
   explicit,
   implicit,
@@ -9,7 +9,6 @@ import {
   objectIdentifier,
   octetString,
   readAll,
-  readObjectIdentifier,
   readOne,
   sequence,
   tags,
@@ -195,16 +194,8 @@ function readIssuer(certificate: X509Certificate): {
   const fields = readAll(expectTag(body, tags.sequence).content)
   // version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, ..., extensions
   const name = expectTag(fields[5], tags.sequence).encoded
-  const extensions = fields.find(({ tag }) => tag === 0xa3)
-  if (!extensions) return { name, keyIdentifier: undefined }
-  for (const one of readAll(readOne(extensions.content, tags.sequence).content)) {
-    const parts = readAll(one.content)
-    if (readObjectIdentifier(expectTag(parts[0], tags.objectIdentifier).content) !== keyIdentifierId) continue
-    const value = parts.at(-1)
-    if (!value) throw new DerError('an extension without a value')
-    return { name, keyIdentifier: readOne(value.content, tags.octetString).content }
-  }
-  return { name, keyIdentifier: undefined }
+  const value = extensionValue(certificate, keyIdentifierId)
+  return { name, keyIdentifier: value && readOne(value, tags.octetString).content }
 }
 
 function extension(id: string, value: Uint8Array, critical = false): Buffer {

@@ -2,13 +2,13 @@ import type { User } from '../../authentication/authenticator.ts'
 import type { Authorizer } from '../../authorization/authorizer.ts'
 
 /**
- * Whether a user may approve or sign for a signer: by its name, or by its domain's `*`.
+ * Whether a user may approve, sign or attest for a signer: by its name, or by its domain's `*`.
  * Source: kubernetes/pkg/apis/certificates/authorization (signerNames).
  */
 export async function maySign(
   authorizer: Authorizer,
   user: User,
-  verb: 'approve' | 'sign',
+  verb: 'approve' | 'attest' | 'sign',
   signerName: string,
 ): Promise<boolean> {
   const [domain = ''] = signerName.split('/')

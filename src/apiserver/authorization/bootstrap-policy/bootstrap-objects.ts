@@ -8,8 +8,10 @@ import type {
   Subject,
 } from '../../../api/generated/rbac.v1.ts'
 import { bootstrapClusterRoleBindings, type BootstrapClusterRoleBinding } from './cluster-role-bindings.ts'
+import { defaultFeatureGates, type FeatureGates } from '../../../machinery/feature-gates.ts'
 import { bootstrapClusterRoles } from './cluster-roles.ts'
 import { controllerRules } from './controller-roles.ts'
+import { featurePolicy } from './feature-policy.ts'
 import { bootstrapRoles } from './namespace-roles.ts'
 
 const apiGroup = 'rbac.authorization.k8s.io'
@@ -26,17 +28,22 @@ export interface BootstrapObjects {
   readonly roleBindings: readonly RoleBinding[]
 }
 
-export function bootstrapObjects(): BootstrapObjects {
+export function bootstrapObjects(gates: FeatureGates = defaultFeatureGates): BootstrapObjects {
+  const added = featurePolicy(gates)
+  const ofControllers = { ...controllerRules, ...added.controllerRules }
   return {
     clusterRoles: [
-      ...Object.entries(bootstrapClusterRoles).map(([name, { rules, aggregates, aggregateTo }]) =>
-        clusterRole(name, rules ?? [], aggregates, aggregateTo),
+      ...Object.entries({ ...bootstrapClusterRoles, ...added.clusterRoles }).map(
+        ([name, { rules, aggregates, aggregateTo }]) =>
+          clusterRole(name, rules ?? [], aggregates, aggregateTo),
       ),
-      ...Object.entries(controllerRules).map(([name, rules]) => clusterRole(controllerRoleName(name), rules)),
+      ...Object.entries(ofControllers).map(([name, rules]) => clusterRole(controllerRoleName(name), rules)),
     ],
     clusterRoleBindings: [
-      ...Object.entries(bootstrapClusterRoleBindings).map(([name, who]) => clusterRoleBinding(name, who)),
-      ...Object.keys(controllerRules).map((name) =>
+      ...Object.entries({ ...bootstrapClusterRoleBindings, ...added.clusterRoleBindings }).map(
+        ([name, who]) => clusterRoleBinding(name, who),
+      ),
+      ...Object.keys(ofControllers).map((name) =>
         clusterRoleBinding(controllerRoleName(name), { serviceAccounts: [name] }),
       ),
     ],

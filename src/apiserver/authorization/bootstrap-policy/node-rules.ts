@@ -1,4 +1,5 @@
 import type { PolicyRule } from '../../../api/generated/rbac.v1.ts'
+import type { FeatureGates } from '../../../machinery/feature-gates.ts'
 import { events, read, rule } from './policy-rules.ts'
 
 /** What every kubelet may do, before the Node authoriser looks at pods. Also the cluster role system:node. */
@@ -29,3 +30,10 @@ export const nodeRules: readonly PolicyRule[] = [
   rule('deletecollection', 'resource.k8s.io', 'resourceslices'),
   rule('get', 'core', 'serviceaccounts'),
 ]
+
+/** The same with what comes with features. */
+export function nodeRulesWith({ ClusterTrustBundle }: FeatureGates): readonly PolicyRule[] {
+  return ClusterTrustBundle ? [...nodeRules, readTrustBundles] : nodeRules
+}
+
+export const readTrustBundles = rule(read, 'certificates.k8s.io', 'clustertrustbundles')

@@ -6,6 +6,7 @@ import type {
   Subject,
 } from '../../../api/generated/rbac.v1.ts'
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '../../../api/generated/resources.ts'
+import type { FeatureGates } from '../../../machinery/feature-gates.ts'
 import type { KubernetesObject, Writable } from '../../../machinery/meta.ts'
 import { keyOf, type ObjectName, type Resource } from '../../../machinery/resource.ts'
 import { isAlreadyExists } from '../../../machinery/status-errors.ts'
@@ -20,8 +21,8 @@ import { autoUpdateAnnotation, bootstrapObjects } from './bootstrap-objects.ts'
  * starts then is not refused.
  * Source: kubernetes/pkg/registry/rbac/rest/storage_rbac.go, k8s.io/component-helpers/auth/rbac/reconciliation.
  */
-export async function reconcileBootstrapPolicy(objects: Objects): Promise<void> {
-  const expected = bootstrapObjects()
+export async function reconcileBootstrapPolicy(objects: Objects, gates?: FeatureGates): Promise<void> {
+  const expected = bootstrapObjects(gates)
   await Promise.all([
     ...expected.clusterRoles.map((role) => reconcileRole(objects, clusterRoles, role)),
     ...expected.roles.map((role) => reconcileRole(objects, roles, role)),

@@ -6,11 +6,11 @@ import type {
   RoleBinding,
 } from '../../../api/generated/rbac.v1.ts'
 import { clusterRoles, roles } from '../../../api/generated/resources.ts'
-import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, notFound } from '../../../machinery/status-errors.ts'
 import type { User } from '../../authentication/authenticator.ts'
 import { mastersGroup } from '../../authentication/known-users.ts'
 import type { Objects } from '../../objects.ts'
+import { changesOwnershipOnly } from '../../registry/ownership-change.ts'
 import type { Authorizer } from '../authorizer.ts'
 import { aggregateMessages, type RuleResolver } from '../rule-resolver.ts'
 import { compactRules, describeRule, missingRules } from './covers.ts'
@@ -40,7 +40,7 @@ export async function checkRoleEscalation(
   { isUpsert = false }: { readonly isUpsert?: boolean | undefined } = {},
 ): Promise<void> {
   if (isMaster(user)) return
-  if (previous && onlyLetsGo(role, previous)) return
+  if (previous && changesOwnershipOnly(role, previous)) return
   const { name = '', namespace = '' } = role.metadata ?? {}
   // As upstream: a create has no name yet that rights could be limited to, unless its path has.
   if (await mayUse(context, user, 'escalate', resource, namespace, previous || isUpsert ? name : '')) return
@@ -69,7 +69,7 @@ export async function checkBindingEscalation(
   resource: 'rolebindings' | 'clusterrolebindings',
 ): Promise<void> {
   if (isMaster(user)) return
-  if (previous && onlyLetsGo(binding, previous)) return
+  if (previous && changesOwnershipOnly(binding, previous)) return
   const { name = '', namespace = '' } = binding.metadata ?? {}
   const { roleRef } = binding
   const roleResource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles'
@@ -137,25 +137,4 @@ async function findRole(
     : await objects.getLatest(roles, { namespace, name })
   if (!role) throw notFound(isClusterRole ? clusterRoles : roles, name)
   return role
-}
-
-/**
- * Whether an update changes nothing but what the garbage collector changes. Everything else of a role or a binding, a
- * label say, is written only by those who could write it anew. Source: kubernetes/pkg/registry/rbac (IsOnlyMutatingGCFields).
- */
-function onlyLetsGo(next: Grants, previous: Grants): boolean {
-  return semanticEqual(withoutOwnership(next), withoutOwnership(previous))
-}
-
-type Grants = Role | ClusterRole | RoleBinding | ClusterRoleBinding
-
-function withoutOwnership({ metadata, ...content }: Grants): unknown {
-  const {
-    ownerReferences: _owners,
-    finalizers: _finalizers,
-    managedFields: _managers,
-    resourceVersion: _version,
-    ...rest
-  } = metadata ?? {}
-  return { ...content, metadata: rest }
 }
