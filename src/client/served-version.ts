@@ -12,7 +12,7 @@ export async function servedVersion<T extends KubernetesObject>(
   client: Client,
   candidates: readonly Resource<T>[],
 ): Promise<Resource<T> | undefined> {
-  for (const candidate of candidates) if (await isServed(client, candidate as Resource)) return candidate
+  for (const candidate of candidates) if (await isServed(client, candidate)) return candidate
   return undefined
 }
 

@@ -143,7 +143,7 @@ async function featureDefinitions(
   const { clusterTrustBundleDefinition } = await import('../api/certificates/cluster-trust-bundle.ts')
   const { resource, alsoServedAs = [] } = clusterTrustBundleDefinition
   const versions = [resource, ...alsoServedAs.map((conversion) => conversion.resource)]
-  return versions.some(isServed) ? [clusterTrustBundleDefinition as unknown as ResourceDefinition] : []
+  return versions.some(isServed) ? [clusterTrustBundleDefinition] : []
 }
 
 /** CEL and all that reads files is loaded for clusters that have some. */

@@ -18,6 +18,7 @@ import {
 } from './pki/cluster-pki.ts'
 import { kubeconfig } from './pki/kubeconfig.ts'
 import { memoryPemStore } from './pki/pem-store.ts'
+import type { ApiServerChoice } from './state/cluster-state.ts'
 
 export interface TestClusterOptions {
   /** Simulated nodes, named node1, node2, ...: pods on them go through all states but run no programs. Default 0. */
@@ -25,6 +26,8 @@ export interface TestClusterOptions {
   /** Where components log. Default: nowhere. */
   readonly log?: Logger
   readonly securityFiles?: SecurityFiles
+  /** How the API server, and with it the nodes, differ from their defaults. */
+  readonly apiServer?: ApiServerChoice
 }
 
 /** A cluster inside this process. `await using cluster = await startCluster()` stops it at the end of the block. */
@@ -62,6 +65,7 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
     serviceCidr: plan.serviceCidr,
     podCidr: plan.podCidr,
     ...(options.securityFiles && { securityFiles: options.securityFiles }),
+    ...(options.apiServer && { apiServer: options.apiServer }),
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
     clock,
     random,
@@ -70,8 +74,10 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
   const server = `https://127.0.0.1:${controlPlane.port}`
   const clientOf = (identity: ClientIdentity) => controlPlane.client(identity)
   const client = clientOf(adminIdentity)
+  const { featureGates } = options.apiServer ?? {}
+  const common = { client: clientOf, pki, clock, random, log, ...(featureGates && { featureGates }) }
   const nodes = Array.from({ length: count }, (_, index) =>
-    createSimulatedNode({ name: `node${index + 1}`, client: clientOf, pki, clock, random, log }),
+    createSimulatedNode({ ...common, name: `node${index + 1}` }),
   )
   let volumes: RunningComponent | undefined
   const stop = async () => {

@@ -18,7 +18,7 @@ const servedAsV1alpha1: Conversion<ClusterTrustBundle, ClusterTrustBundleV1alpha
 export const clusterTrustBundleDefinition: ResourceDefinition<ClusterTrustBundle> = {
   resource: clusterTrustBundles,
   singular: 'clustertrustbundle',
-  alsoServedAs: [servedAsV1alpha1 as unknown as Conversion<ClusterTrustBundle>],
+  alsoServedAs: [servedAsV1alpha1],
   strategy: {
     tracksGeneration: false,
     // Which names are right depends on the signer: that is validated with the rest.

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { PersistentVolume, Volume, VolumeProjection } from '../../api/generated/core.v1.ts'
+import { testContext } from '../../client/testing/test-context.ts'
 import { aPod } from '../testing/pod-builder.ts'
 import type { Mounter } from './mounts.ts'
 import type { PayloadSources } from './payload.ts'
+import { createTrustAnchors } from './trust-anchors.ts'
 import { createVolumeManager } from './volume-manager.ts'
 import { VolumeError } from './volume-error.ts'
 
@@ -30,10 +32,11 @@ void describe('createVolumeManager', () => {
       share: async () => {},
       below: async () => [],
     }
+    const trustAnchors = createTrustAnchors({ ...testContext(), isEnabled: false, onChange: () => {} })
     const manager = createVolumeManager({
       rootDirectory,
       mounter,
-      sources: {} as PayloadSources,
+      sources: { trustAnchors } as PayloadSources,
       claims: {
         claim: async () => ({
           metadata: { namespace: 'default', name: 'c', uid: 'c' },
