@@ -114,6 +114,85 @@ describe(
       await world.remove('resized')
     })
 
+    it('resizes a pod as a whole, and refuses less memory than it uses', async () => {
+      const resources = (memory: string) => ({
+        limits: { cpu: '500m', memory },
+        requests: { cpu: '100m', memory },
+      })
+      const patch = (memory: string) =>
+        world.kubelet.client.patch(
+          pods,
+          { namespace: 'default', name: 'whole' },
+          { type: 'merge', body: { spec: { resources: resources(memory) } } },
+        )
+      await world.create('whole', { resources: resources('32Mi') })
+      const pod = await world.kubelet.waitFor('whole', isReady)
+      const parent = `${world.containerd.cgroupRoot}/kubepods/burstable/pod${pod.metadata?.uid}`
+      const paths = [parent, `${parent}/${app(pod)?.containerID?.replace('containerd://', '')}`]
+      const limits = () =>
+        Promise.all(paths.map((path) => readCgroup(path, 'memory', 'memory.limit_in_bytes', 'memory.max')))
+      assert.deepEqual(await limits(), [String(32 << 20), String(32 << 20)])
+      await patch('64Mi')
+      await world.kubelet.waitFor('whole', ({ status }) => status?.resources?.limits?.memory === '64Mi')
+      assert.deepEqual(await limits(), [String(64 << 20), String(64 << 20)])
+      await patch('16Ki')
+      const refused = await world.kubelet.waitFor('whole', ({ status }) =>
+        (status?.conditions ?? []).some(({ reason }) => reason === 'Error'),
+      )
+      const told = refused.status?.conditions?.find(({ type }) => type === 'PodResizeInProgress')
+      assert.match(
+        told?.message ?? '',
+        /^attempting to set pod memory limit \(16384\) below current usage \(\d+\)$/,
+      )
+      assert.deepEqual(await limits(), [String(64 << 20), String(64 << 20)])
+      const reasons = (await world.kubelet.eventsOf('whole')).map(({ reason }) => reason)
+      for (const reason of ['ResizeStarted', 'ResizeCompleted', 'ResizeError'])
+        assert.ok(reasons.includes(reason))
+      await world.remove('whole')
+    })
+
+    it('starts the whole pod again when a container says so, and keeps its sandbox and volumes', async () => {
+      const mount = { volumeMounts: [{ name: 'v', mountPath: '/v' }] }
+      await world.create('anew', {
+        restartPolicy: 'Never',
+        volumes: [{ name: 'v', emptyDir: {} }],
+        initContainers: [aShell('setup', 'echo setup >> /v/order', mount)],
+        containers: [
+          aShell('app', 'echo app >> /v/order; trap "exit 0" TERM; while true; do sleep 0.1; done', {
+            ...mount,
+            lifecycle: { preStop: { exec: { command: ['/bin/sh', '-c', 'echo hook >> /v/order'] } } },
+          }),
+          aShell(
+            'trigger',
+            'if [ -e /v/again ]; then while true; do sleep 1; done; fi; sleep 1; touch /v/again; exit 42',
+            {
+              ...mount,
+              restartPolicy: 'Never',
+              restartPolicyRules: [
+                { action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } },
+              ],
+            },
+          ),
+        ],
+      })
+      const first = await world.kubelet.waitFor('anew', isReady)
+      const again = await world.kubelet.waitFor('anew', ({ status }) =>
+        [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].every(
+          ({ restartCount, state }) => restartCount === 1 && (state?.running ?? state?.terminated),
+        ),
+      )
+      assert.equal(again.status?.podIP, first.status?.podIP)
+      const trigger = again.status?.containerStatuses?.find(({ name }) => name === 'trigger')
+      assert.equal(trigger?.lastState?.terminated?.exitCode, 42)
+      const volume = join(
+        world.containerd.directory,
+        `kubelet/pods/${again.metadata?.uid}/volumes/kubernetes.io~empty-dir/v/order`,
+      )
+      const order = async () => (await readFile(volume, 'utf8')).trim().replaceAll('\n', ' ')
+      await eventually(async () => (await order()) === 'setup app setup app')
+      await world.remove('anew')
+    })
+
     it('says that memory ran out', async () => {
       // A child runs out, and its parent outlives it for a second: the runtime may hear of the exit of a
       // container's own process before it hears that the kernel killed it, and then names no reason.

@@ -25,17 +25,20 @@ export function amountsOf(list: ResourceList | undefined): Record<string, number
 /**
  * What a pod needs of a node: the sum of its containers and sidecars, or of the init container that needs most together
  * with the sidecars started before it; pod-level requests in place of that; overhead on top. While a resize is under way,
- * a container counts with the larger of what it has and what it asks for. Source: k8s.io/component-helpers/resource.
+ * the pod and each container count with the largest of what they have, are to get and ask for; what they ask for in vain
+ * does not count. Source: k8s.io/component-helpers/resource.
  */
 export function podRequests(pod: Pod): Amounts {
   const { spec } = pod
-  return spec ? podAmounts(spec, (container) => requestsOf(container, pod), 'requests') : {}
+  if (!spec) return {}
+  return podAmounts(spec, (container) => requestsOf(container, pod), 'requests', wholeRequestsOf(pod))
 }
 
 function podAmounts(
   spec: PodSpec,
   amounts: (container: Container) => Record<string, number>,
   kind: 'requests' | 'limits',
+  whole: Amounts,
 ): Amounts {
   const running: Record<string, number> = {}
   for (const container of spec.containers) add(running, amounts(container))
@@ -56,8 +59,8 @@ function podAmounts(
   }
   raise(running, starting)
 
-  for (const [name, quantity] of Object.entries(spec.resources?.[kind] ?? {})) {
-    if (isPodLevelResource(name)) running[name] = amountOf(name, quantity)
+  for (const name of Object.keys(spec.resources?.[kind] ?? {})) {
+    if (isPodLevelResource(name)) running[name] = whole[name] ?? 0
   }
   for (const [name, quantity] of Object.entries(spec.overhead ?? {})) {
     // Overhead adds to a limit only where there is one.
@@ -67,14 +70,41 @@ function podAmounts(
   return running
 }
 
-function requestsOf(container: Container, { status }: Pod): Record<string, number> {
-  const asked = amountsOf(container.resources?.requests)
-  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
-  const now = statuses.find(({ name }) => name === container.name)
-  if (!now?.allocatedResources && !now?.resources) return asked
-  raise(asked, amountsOf(now.resources?.requests))
-  raise(asked, amountsOf(now.allocatedResources))
-  return asked
+function requestsOf(container: Container, pod: Pod): Record<string, number> {
+  const asked = container.resources?.requests
+  const { containerStatuses, initContainerStatuses } = pod.status ?? {}
+  const isInit = pod.spec?.initContainers?.includes(container)
+  // What a container that is to end was given matters only until then.
+  if (isInit && container.restartPolicy !== 'Always') return amountsOf(asked)
+  const statuses = isInit ? initContainerStatuses : containerStatuses
+  const now = statuses?.find(({ name }) => name === container.name)
+  return now?.resources
+    ? effective(pod, asked, now.resources.requests, now.allocatedResources)
+    : amountsOf(asked)
+}
+
+function wholeRequestsOf(pod: Pod): Amounts {
+  const { requests } = pod.spec?.resources ?? {}
+  if (!requests) return {}
+  const { resources, allocatedResources } = pod.status ?? {}
+  return resources ? effective(pod, requests, resources.requests, allocatedResources) : amountsOf(requests)
+}
+
+function effective(
+  pod: Pod,
+  asked: ResourceList | undefined,
+  given: ResourceList | undefined,
+  allocated: ResourceList | undefined,
+): Record<string, number> {
+  const most = isResizeInfeasible(pod) ? {} : amountsOf(asked)
+  raise(most, amountsOf(given))
+  raise(most, amountsOf(allocated))
+  return most
+}
+
+/** The node can never give what the pod asks for since it was resized. */
+export function isResizeInfeasible({ status }: Pod): boolean {
+  return status?.conditions?.find(({ type }) => type === 'PodResizePending')?.reason === 'Infeasible'
 }
 
 function add(total: Record<string, number>, amounts: Amounts): void {

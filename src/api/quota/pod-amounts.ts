@@ -1,4 +1,5 @@
 import type { Container, Pod, PodSpec } from '../generated/core.v1.ts'
+import { isResizeInfeasible } from '../core/pod-resources.ts'
 import { addResources, maxResources, type ResourceList } from './resource-list.ts'
 
 /*
@@ -7,7 +8,8 @@ import { addResources, maxResources, type ResourceList } from './resource-list.t
  */
 
 export function podRequestTotals(pod: Pod): ResourceList {
-  return pod.spec ? totals(pod.spec, 'requests', (container) => requestsOf(container, pod)) : {}
+  if (!pod.spec) return {}
+  return totals(pod.spec, 'requests', (container) => requestsOf(container, pod), wholeRequestsOf(pod))
 }
 
 export function podLimitTotals({ spec }: Pod): ResourceList {
@@ -30,8 +32,9 @@ function totals(
   spec: PodSpec,
   kind: 'requests' | 'limits',
   amountsOf: (container: Container) => ResourceList,
+  whole = spec.resources?.[kind],
 ): ResourceList {
-  const containers = totalsOfContainers(spec, kind, amountsOf)
+  const containers = totalsOfContainers(spec, kind, amountsOf, whole)
   const overhead = Object.entries(spec.overhead ?? {}).filter(
     // Overhead adds to a limit only where there is one.
     ([name]) => kind === 'requests' || containers[name] !== undefined,
@@ -43,6 +46,7 @@ function totalsOfContainers(
   spec: PodSpec,
   kind: 'requests' | 'limits',
   amountsOf: (container: Container) => ResourceList,
+  whole = spec.resources?.[kind],
 ): ResourceList {
   let running: ResourceList = {}
   for (const container of spec.containers) running = addResources(running, amountsOf(container))
@@ -61,21 +65,36 @@ function totalsOfContainers(
   }
   const containers: Record<string, string> = { ...maxResources(running, starting) }
 
-  for (const [name, quantity] of Object.entries(spec.resources?.[kind] ?? {})) {
+  for (const [name, quantity] of Object.entries(whole ?? {})) {
     if (isPodLevelResource(name)) containers[name] = quantity
   }
   return containers
 }
 
 /** While a resize is under way, a container counts with the largest of what it has, is to get and asks for. */
-function requestsOf(container: Container, { status }: Pod): ResourceList {
+function requestsOf(container: Container, pod: Pod): ResourceList {
+  const { status } = pod
   const asked = container.resources?.requests ?? {}
   const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
   const now = statuses.find(({ name }) => name === container.name)
-  if (!now?.resources) return asked
-  const given = maxResources(now.resources.requests ?? {}, now.allocatedResources ?? {})
-  const infeasible = status?.conditions?.some(
-    ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
-  )
-  return infeasible ? given : maxResources(asked, given)
+  return now?.resources ? effective(pod, asked, now.resources.requests, now.allocatedResources) : asked
+}
+
+/** As a container does, the pod as a whole. */
+function wholeRequestsOf(pod: Pod): ResourceList | undefined {
+  const asked = pod.spec?.resources?.requests
+  const { resources, allocatedResources } = pod.status ?? {}
+  if (!asked || !resources) return asked
+  const most = effective(pod, asked, resources.requests, allocatedResources)
+  return Object.fromEntries(Object.entries(most).filter(([name]) => asked[name] !== undefined))
+}
+
+function effective(
+  pod: Pod,
+  asked: ResourceList,
+  given: ResourceList = {},
+  allocated: ResourceList = {},
+): ResourceList {
+  const kept = maxResources(given, allocated)
+  return isResizeInfeasible(pod) ? kept : maxResources(asked, kept)
 }

@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
+import { podRequests } from '../../api/core/pod-resources.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
-import type { AnyContainer } from '../pods/pod.ts'
+import { isSidecar, type AnyContainer } from '../pods/pod.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { LinuxResources } from '../runtime/runtime.ts'
 
@@ -17,8 +18,11 @@ export function containerResources(
   memoryCapacityBytes: number,
   cgroupVersion: 1 | 2,
 ): LinuxResources {
-  const { requests = {}, limits = {} } = container.resources ?? {}
-  const cpuRequest = requests.cpu ?? limits.cpu
+  const { requests = {}, limits: own = {} } = container.resources ?? {}
+  // Without a limit of its own, a container has that of the pod.
+  const { cpu, memory }: Readonly<Record<string, string>> = { ...pod.spec?.resources?.limits, ...own }
+  const limits = { ...own, ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) }
+  const cpuRequest = requests.cpu ?? own.cpu
   const memoryLimit = limits.memory === undefined ? 0 : quantityValue(limits.memory)
   return {
     cpuShares: cpuSharesOf(cpuRequest === undefined ? 0 : quantityMilliValue(cpuRequest)),
@@ -55,12 +59,30 @@ function oomScoreAdjustment(pod: Pod, container: AnyContainer, memoryCapacityByt
     case 'BestEffort':
       return 1000
     case 'Burstable': {
-      const request = container.resources?.requests?.memory
-      const requestBytes = request === undefined ? 0 : quantityValue(request)
-      const adjustment = 1000 - Math.floor((1000 * requestBytes) / memoryCapacityBytes)
+      const share = unclaimedMemoryShare(pod)
+      const score = (bytes: number) => 1000 - Math.floor((1000 * (bytes + share)) / memoryCapacityBytes)
+      // A sidecar does not die before those that it serves.
+      const served = isSidecar(container) ? (pod.spec?.containers ?? []).map(memoryRequestOf) : []
+      const own = memoryRequestOf(container)
+      const adjustment = score(served.length > 0 ? Math.max(own, Math.min(...served)) : own)
       return Math.min(999, Math.max(3, adjustment))
     }
   }
+}
+
+/** What the pod asks for as a whole beyond its containers, for each of them. */
+function unclaimedMemoryShare({ spec }: Pod): number {
+  const whole = spec?.resources?.requests?.memory
+  if (spec === undefined || whole === undefined) return 0
+  const { containers, initContainers = [] } = spec
+  const { memory = 0 } = podRequests({ spec: { containers, initContainers } })
+  const unclaimed = quantityValue(whole) - memory
+  return Math.max(0, Math.floor(unclaimed / (containers.length + initContainers.filter(isSidecar).length)))
+}
+
+function memoryRequestOf(container: AnyContainer): number {
+  const request = container.resources?.requests?.memory
+  return request === undefined ? 0 : quantityValue(request)
 }
 
 function hugepageLimitsOf(limits: Readonly<Record<string, string>>) {

@@ -11,6 +11,13 @@ const maximumImageNames = 5
 /** Upstream's hard eviction threshold: what pods may not take. */
 const keptMemoryBytes = 100 * 1024 * 1024
 const storageForPods = 0.9
+/** What pods may need that kubelets of other versions do not have, by its gate; in order. */
+const declaredFeatures = [
+  'ExtendWebSocketsToKubelet',
+  'InPlacePodLevelResourcesVerticalScaling',
+  'InPlacePodVerticalScalingInitContainers',
+  'RestartAllContainersOnContainerExits',
+]
 
 export interface NodeDescription {
   readonly name: string
@@ -105,6 +112,7 @@ export function nodeStatus(
       })),
     }),
     ...(runtime?.features && { features: runtime.features }),
+    declaredFeatures,
   }
 }
 

@@ -3,9 +3,11 @@ import { amountOf, podRequests } from '../../api/core/pod-resources.ts'
 import { findUntolerated } from '../../api/core/tolerations.ts'
 import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import { containersOf, isStaticPod } from './pod.ts'
-import type { ResizeVerdict } from './plan/input.ts'
+import type { PendingResize } from './plan/input.ts'
 import type { Failure } from './status/pod-status.ts'
 import { forbiddenSysctl } from './sysctls.ts'
+
+const preamble = 'Pod was rejected: '
 
 /** What a node permits and can do, beside what its Node object says. */
 export interface NodePolicy {
@@ -29,13 +31,6 @@ export function admit(pod: Pod, others: readonly Pod[], node: Node, policy: Node
   if (sysctl !== undefined) return rejection('SysctlForbidden', sysctl)
   if (!policy.hasAppArmor && wantsAppArmor(pod)) {
     return rejection('AppArmor', 'Cannot enforce AppArmor: AppArmor is not enabled on the host')
-  }
-  const missing = unavailableFeatures(pod)
-  if (missing.length > 0) {
-    return rejection(
-      'PodFeatureUnsupported',
-      `Pod requires node features that are not available: ${missing.join(', ')}`,
-    )
   }
   const groupsPolicy = pod.spec?.securityContext?.supplementalGroupsPolicy
   if (groupsPolicy === 'Strict' && !node.status?.features?.supplementalGroupsPolicy) {
@@ -62,19 +57,30 @@ export function allocationFailure(error: unknown): Failure {
   return rejection('UnexpectedAdmissionError', `Allocate failed due to ${words}, which is unexpected`)
 }
 
-/** Whether a pod that runs here may have the resources that its spec asks for now. */
-export function resizeVerdict(pod: Pod, others: readonly Pod[], node: Node | undefined): ResizeVerdict {
-  if (node === undefined) return 'fits'
-  if (insufficient(pod, [], node)) return 'infeasible'
-  return insufficient(pod, others, node) ? 'deferred' : 'fits'
+/** Why a pod that runs here cannot have the resources that its spec asks for now; undefined when it can. */
+export function pendingResize(
+  pod: Pod,
+  others: readonly Pod[],
+  node: Node | undefined,
+): PendingResize | undefined {
+  if (node === undefined) return undefined
+  const { status: _status, ...asked } = pod
+  const requests = podRequests(asked)
+  for (const name of ['memory', 'cpu']) {
+    const quantity = node.status?.allocatable?.[name]
+    const capacity = quantity === undefined ? Infinity : amountOf(name, quantity)
+    const requested = requests[name] ?? 0
+    if (requested <= capacity) continue
+    const message = `Node didn't have enough capacity: ${name}, requested: ${requested}, capacity: ${capacity}`
+    return { reason: 'Infeasible', message }
+  }
+  const shortage = insufficient(pod, others, node)
+  return shortage && { reason: 'Deferred', message: withoutPreamble(shortage.message) }
 }
 
-/** Features, by their gates, that the pod cannot do without and that this kubelet does not have. */
-function unavailableFeatures(pod: Pod): readonly string[] {
-  const rules = containersOf(pod).flatMap(({ container }) => container.restartPolicyRules ?? [])
-  return rules.some(({ action }) => action === 'RestartAllContainers')
-    ? ['RestartAllContainersOnContainerExits']
-    : []
+/** What an event says of a refusal. */
+export function withoutPreamble(message: string): string {
+  return message.startsWith(preamble) ? message.slice(preamble.length) : message
 }
 
 function wantsAppArmor(pod: Pod): boolean {
@@ -162,5 +168,5 @@ function predicate(name: string, description: string): Failure {
 }
 
 function rejection(reason: string, message: string): Failure {
-  return { reason, message: `Pod was rejected: ${message}`, isRejection: true }
+  return { reason, message: `${preamble}${message}`, isRejection: true }
 }

@@ -8,7 +8,7 @@ import { killContainer } from './kill-container.ts'
 import type { Action, StartContainer } from './plan/action.ts'
 import type { WritablePodMemory } from './pod-memory.ts'
 import { findContainer } from './pod.ts'
-import { resizeContainer } from './resize-container.ts'
+import { resizeContainer, resizePod } from './resize-container.ts'
 import type { PodServices } from './services.ts'
 import { logLink, startContainer } from './start-container.ts'
 
@@ -32,6 +32,7 @@ export async function performAction(context: ActionContext, action: Action): Pro
         events.normal('SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
       }
       await createSandbox(services, pod, action.attempt, signal)
+      memory.applied.whole = pod.spec?.resources ?? {}
       return
     case 'stopSandbox':
       return await runtime.stopSandbox(action.sandboxID)
@@ -46,10 +47,14 @@ export async function performAction(context: ActionContext, action: Action): Pro
     }
     case 'resizeContainer': {
       const { resources = {} } = findContainer(pod, action.name)?.container ?? {}
-      await resizeContainer(services, pod, action.name, action.containerID)
-      memory.appliedResources.set(action.containerID, resources)
+      await resizeContainer({ services, pod, applied: memory.applied }, action.name, action.containerID)
+      memory.applied.containers.set(action.containerID, resources)
       return
     }
+    case 'resizePod':
+      await resizePod({ services, pod, applied: memory.applied })
+      memory.applied.whole = pod.spec?.resources ?? {}
+      return
     case 'startContainer':
       return await start(context, action)
   }
@@ -83,5 +88,5 @@ async function start(context: ActionContext, action: StartContainer): Promise<vo
   if (!sandbox || !volumes) return
   const { resources = {} } = findContainer(pod, action.name)?.container ?? {}
   const containerID = await startContainer({ services, pod, action, sandbox, events, volumes, signal })
-  memory.appliedResources.set(containerID, resources)
+  memory.applied.containers.set(containerID, resources)
 }

@@ -1,9 +1,10 @@
 import type { Node, Pod } from '../../api/generated/core.v1.ts'
 import type { Change, Informer } from '../../client/informer.ts'
 import type { Logger } from '../../machinery/log.ts'
+import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { referencesOf, type References } from '../objects/references.ts'
-import { admit, allocationFailure, resizeVerdict, type NodePolicy } from './admission.ts'
+import { admit, allocationFailure, pendingResize, withoutPreamble, type NodePolicy } from './admission.ts'
 import { podEvents } from './events.ts'
 import { orphanPod } from './orphan-pod.ts'
 import { refusalUnderPressure } from '../eviction/admit-under-pressure.ts'
@@ -92,7 +93,8 @@ export function createPodManager(options: PodManagerOptions): PodManager {
       services: servicesOf(pod),
       pod,
       orphan,
-      resizeFits: (now) => resizeVerdict(now, activePods(worker), options.node()),
+      pendingResize: (now) => pendingResize(now, activePods(worker), options.node()),
+      onAllocation: changed,
     })
     workers.set(uid, worker)
     if (!orphan) {
@@ -107,8 +109,7 @@ export function createPodManager(options: PodManagerOptions): PodManager {
   }
 
   function toldOf(pod: Pod, refusal: Failure): Failure {
-    const words = refusal.message.replace(/^Pod was rejected: /, '')
-    podEvents(services.recorder, pod).warning(refusal.reason, words)
+    podEvents(services.recorder, pod).warning(refusal.reason, withoutPreamble(refusal.message))
     return refusal
   }
 
@@ -148,7 +149,7 @@ export function createPodManager(options: PodManagerOptions): PodManager {
   function activePods(except?: PodWorker): Pod[] {
     return [...workers.values()]
       .filter((worker) => worker !== except && !worker.stopped && !isTerminalPhase(phaseOf(worker)))
-      .map(({ pod }) => pod)
+      .map(({ allocated }) => allocated)
   }
 
   function finish(worker: PodWorker): void {
@@ -173,7 +174,9 @@ export function createPodManager(options: PodManagerOptions): PodManager {
     isBalancing = true
     queueMicrotask(() => {
       isBalancing = false
-      if (!stopped) options.onPodsChange(activePods())
+      if (stopped) return
+      options.onPodsChange(activePods())
+      for (const worker of resizeOrder([...workers.values()])) worker.wake()
     })
   }
 
@@ -277,6 +280,24 @@ export function createPodManager(options: PodManagerOptions): PodManager {
 function phaseOf(worker: PodWorker): string | undefined {
   return worker.status?.phase ?? worker.pod.status?.phase
 }
+
+/** Those whose resizes wait, in the order in which they are to be tried again: by priority, class and age. */
+function resizeOrder(workers: readonly PodWorker[]): readonly PodWorker[] {
+  const rank = ({ pod }: PodWorker) => qosOrder.indexOf(qosClassOf(pod))
+  const priority = ({ pod }: PodWorker) => pod.spec?.priority ?? 0
+  const waiting = workers.flatMap((worker) => {
+    const { pendingResizeSinceMs: sinceMs } = worker
+    return sinceMs === undefined ? [] : [{ worker, sinceMs }]
+  })
+  return waiting
+    .toSorted(
+      (a, b) =>
+        priority(b.worker) - priority(a.worker) || rank(a.worker) - rank(b.worker) || a.sinceMs - b.sinceMs,
+    )
+    .map(({ worker }) => worker)
+}
+
+const qosOrder = ['Guaranteed', 'Burstable', 'BestEffort']
 
 function withStatus({ pod, status }: PodWorker): Pod {
   return status ? { ...pod, status } : pod

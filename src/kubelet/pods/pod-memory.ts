@@ -19,7 +19,11 @@ export class WritablePodMemory implements PodMemory {
   readonly failures = new Map<string, StartFailure>()
   readonly stoppedSandboxes = new Set<string>()
   readonly retries = new Map<string, number>()
-  readonly appliedResources = new Map<string, ResourceRequirements>()
+  readonly applied: { readonly containers: Map<string, ResourceRequirements>; whole?: ResourceRequirements } =
+    {
+      containers: new Map(),
+    }
+  #resizeError: string | undefined
   readonly #tries = new Map<string, number>()
   #sandboxFailure: { readonly retryAtMs: number; readonly message: string } | undefined
 
@@ -29,6 +33,10 @@ export class WritablePodMemory implements PodMemory {
 
   get sandboxFailure() {
     return this.#sandboxFailure
+  }
+
+  get resizeError() {
+    return this.#resizeError
   }
 
   begin(action: Action, container: AnyContainer | undefined, now: number): void {
@@ -67,6 +75,8 @@ export class WritablePodMemory implements PodMemory {
         this.retries.set(key, now + againMs)
         break
       case 'resizeContainer':
+      case 'resizePod':
+        this.#resizeError = undefined
         break
       case 'killContainer':
       case 'removeContainer':
@@ -84,6 +94,7 @@ export class WritablePodMemory implements PodMemory {
       if (failure) this.failures.set(action.name, failure)
       return
     }
+    if (isResize(action)) this.#resizeError = message
     const tries = (this.#tries.get(key) ?? 0) + 1
     this.#tries.set(key, tries)
     const retryAtMs = now + Math.min(maximumRetryMs, failedActionRetryMs * 2 ** (tries - 1))
@@ -110,9 +121,13 @@ export class WritablePodMemory implements PodMemory {
       ...observed.containers.map(({ id }) => id),
     ])
     for (const id of this.stoppedSandboxes) if (!ids.has(id)) this.stoppedSandboxes.delete(id)
-    for (const id of this.appliedResources.keys()) if (!ids.has(id)) this.appliedResources.delete(id)
+    for (const id of this.applied.containers.keys()) if (!ids.has(id)) this.applied.containers.delete(id)
     for (const key of this.retries.keys()) {
-      if (!ids.has(key.slice(key.indexOf('/') + 1))) this.retries.delete(key)
+      if (key !== 'resizePod' && !ids.has(key.slice(key.indexOf('/') + 1))) this.retries.delete(key)
     }
   }
+}
+
+export function isResize(action: Action): boolean {
+  return action.type === 'resizeContainer' || action.type === 'resizePod'
 }

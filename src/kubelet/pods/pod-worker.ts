@@ -6,12 +6,13 @@ import { runProbe } from '../probes/run-probe.ts'
 import { podEvents } from './events.ts'
 import { knownContainersSeen, unseenContainers } from './known-containers.ts'
 import { currentSandbox } from './observation.ts'
-import type { Ending, Plan, ResizeVerdict, Waiting } from './plan/input.ts'
+import type { Ending, PendingResize, Plan, Waiting } from './plan/input.ts'
 import { planPod } from './plan/plan-pod.ts'
-import { isResizing } from './plan/resize.ts'
+import { statusTakenBack } from './plan/restart-all.ts'
 import { createPodActions } from './pod-actions.ts'
 import { nextEnding } from './pod-ending.ts'
 import { WritablePodMemory } from './pod-memory.ts'
+import { createPodResize, pendingResizeRetryMs } from './pod-resize.ts'
 import { createPodTearDown } from './pod-tear-down.ts'
 import { describePod, findContainer, isStaticPod, isTerminalPhase } from './pod.ts'
 import type { PodServices } from './services.ts'
@@ -26,6 +27,10 @@ import { keepVolumes, type VolumeKeeper } from './volume-keeper.ts'
 export interface PodWorker {
   readonly uid: string
   readonly pod: Pod
+  /** The pod with the resources that are set aside for it, and its newest status. */
+  readonly allocated: Pod
+  /** Since when what the pod asks for waits for room; undefined when it does not. */
+  readonly pendingResizeSinceMs: number | undefined
   /** The pod as its source has it now. */
   update(pod: Pod): void
   /** The source does not have the pod any more. */
@@ -56,12 +61,14 @@ export interface PodWorkerOptions {
   readonly pod: Pod
   /** Of a pod that only the runtime knows of: there is nobody to tell a status. */
   readonly orphan?: boolean
-  /** Whether the node has room for the pod as its spec is now. */
-  readonly resizeFits?: (pod: Pod) => ResizeVerdict
+  /** Why the node has no room for the pod as its spec is now; undefined when it has. */
+  readonly pendingResize?: (pod: Pod) => PendingResize | undefined
+  /** Something else is set aside for the pod than before. */
+  readonly onAllocation?: () => void
 }
 
 export function createPodWorker(options: PodWorkerOptions): PodWorker {
-  const { services, pod: first, orphan = false, resizeFits } = options
+  const { services, pod: first, orphan = false } = options
   const { clock, log, observer, runtime } = services
   const uid = first.metadata?.uid ?? ''
   const memory = new WritablePodMemory(services.restartBackoff)
@@ -81,6 +88,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let isHeld = false
   let cancelTimer = () => {}
   const events = () => podEvents(services.recorder, pod)
+  const resize = createPodResize(first, events, (asking) => options.pendingResize?.(asking))
   const prober = createPodProber({
     clock,
     events,
@@ -93,7 +101,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   const shared = {
     services,
     uid,
-    pod: () => pod,
+    pod: () => resize.allocated(pod),
     volumes: () => volumes,
     isHalted: () => halted,
     track,
@@ -141,6 +149,9 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     const podIP = currentSandbox(observed)?.ips[0] ?? services.node.hostIPs()[0] ?? ''
     prober.update(pod, observed, { podIP, ending: ending !== undefined, isStarting })
 
+    if (!ending && resize.decide(withOwnStatus(), now)) options.onAllocation?.()
+    const before = status ?? pod.status
+    if (!ending) status = statusTakenBack(withOwnStatus(), observer.get(uid)) ?? status
     let plan = planNow(now)
     let terminal = makeStatus(plan, now)
     if (terminal && !ending) {
@@ -150,6 +161,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     }
     isStopped = plan.stopped && ending !== undefined
     tellWaiting(plan.waiting)
+    if (status && !ending) resize.tell(pod, before, status)
     if (status && !isRemoved) services.writeStatus(pod, status)
     for (const action of plan.actions) actions.launch(action)
     if (isStopped) tearDownNext(plan.removed)
@@ -162,20 +174,13 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
 
   function planNow(now: number): Plan {
     return planPod({
-      pod: withOwnStatus(),
+      pod: resize.allocated(withOwnStatus()),
       observed: observer.get(uid),
       probes: prober,
-      resize: resizeVerdict(),
       memory,
       now,
       ...(ending && { ending }),
     })
-  }
-
-  /** Asked only while there is something to resize: it looks at every pod of the node. */
-  function resizeVerdict(): ResizeVerdict {
-    const isAsked = !ending && isResizing(withOwnStatus(), observer.get(uid), memory.appliedResources)
-    return isAsked ? (resizeFits?.(pod) ?? 'fits') : 'fits'
   }
 
   function withOwnStatus(): Pod {
@@ -189,7 +194,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       return true
     }
     const result = podStatus({
-      pod,
+      pod: resize.allocated(pod),
       observed: observer.get(uid),
       probes: prober,
       waiting: plan.waiting,
@@ -199,9 +204,10 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       stopped: plan.stopped,
       ...(failure && { failure }),
       hostIPs: services.node.hostIPs(),
-      appliedResources: memory.appliedResources,
+      applied: memory.applied,
+      pendingResize: resize.pending,
+      resizeError: memory.resizeError,
       devicesOf: (container) => services.resources.statusOf(uid, container),
-      resize: resizeVerdict(),
       now,
     })
     ;({ status } = result)
@@ -226,7 +232,8 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
       deadlineSeconds === undefined || startedMs === undefined || ending
         ? Infinity
         : startedMs + deadlineSeconds * 1000
-    const next = Math.min(wakeAtMs, deadlineMs)
+    const retryMs = resize.pending && !ending ? now + pendingResizeRetryMs : Infinity
+    const next = Math.min(wakeAtMs, deadlineMs, retryMs)
     if (Number.isFinite(next)) cancelTimer = clock.after(Math.max(0, next - now), wake)
   }
 
@@ -285,6 +292,12 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     uid,
     get pod() {
       return pod
+    },
+    get allocated() {
+      return resize.allocated(withOwnStatus())
+    },
+    get pendingResizeSinceMs() {
+      return ending ? undefined : resize.pendingSinceMs
     },
     get status() {
       return status

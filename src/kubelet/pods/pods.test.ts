@@ -99,24 +99,6 @@ describe('admit', () => {
       'AppArmor: Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host',
     ],
     [
-      'a rule that this kubelet does not act on',
-      asking(
-        {},
-        {
-          initContainers: [
-            aContainer('first', {
-              restartPolicy: 'Never',
-              restartPolicyRules: [
-                { action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } },
-              ],
-            }),
-          ],
-        },
-      ),
-      [],
-      'PodFeatureUnsupported: Pod was rejected: Pod requires node features that are not available: RestartAllContainersOnContainerExits',
-    ],
-    [
       'another system',
       asking({}, { os: { name: 'windows' } }),
       [],

@@ -9,6 +9,7 @@ export type Action =
   | KillContainer
   | { readonly type: 'removeContainer'; readonly containerID: string; readonly name: string }
   | { readonly type: 'resizeContainer'; readonly containerID: string; readonly name: string }
+  | { readonly type: 'resizePod' }
 
 export interface StartContainer {
   readonly type: 'startContainer'
@@ -39,6 +40,7 @@ export type KillReason =
   | 'startupProbe'
   | 'definitionChanged'
   | 'resize'
+  | 'restartAllContainers'
   | 'unwanted'
 
 /** Two actions with the same key do not run at the same time. */
@@ -54,6 +56,8 @@ export function actionKey(action: Action): string {
       return `removeContainer/${action.containerID}`
     case 'resizeContainer':
       return `resize/${action.containerID}`
+    case 'resizePod':
+      return 'resizePod'
     case 'stopSandbox':
       return `stopSandbox/${action.sandboxID}`
     case 'removeSandbox':

@@ -46,6 +46,8 @@ function planInitContainer(
       planStart(input, sandbox, draft, container, 'init')
       return false
     case 'running':
+      planResize(input, draft, container, instance)
+      return false
     case 'unknown':
       return false
     case 'exited':

@@ -4,13 +4,12 @@ import type { PodMemory } from './memory.ts'
 import type { Action } from './action.ts'
 
 export interface PlanInput {
+  /** With the resources that are set aside for it. */
   readonly pod: Pod
   readonly observed: PodObservation
   /** Present when the pod must not run, or not any more. Never taken back. */
   readonly ending?: Ending
   readonly probes: ProbeResults
-  /** Whether the node has room for what the containers' resources are to be. */
-  readonly resize: ResizeVerdict
   readonly memory: PodMemory
   readonly now: number
 }
@@ -25,8 +24,11 @@ export interface Ending {
   readonly remove: boolean
 }
 
-/** `deferred`: not beside the other pods; `infeasible`: never on this node. */
-export type ResizeVerdict = 'fits' | 'deferred' | 'infeasible'
+/** `Deferred`: there is no room beside the other pods; `Infeasible`: there never is on this node. */
+export interface PendingResize {
+  readonly reason: 'Deferred' | 'Infeasible'
+  readonly message: string
+}
 
 export type ProbeResult = 'unknown' | 'success' | 'failure'
 

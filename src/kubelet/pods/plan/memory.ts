@@ -20,8 +20,17 @@ export interface PodMemory {
   readonly stoppedSandboxes: ReadonlySet<string>
   /** Not before this time again, by actionKey: what failed, or was done and has not helped. */
   readonly retries: ReadonlyMap<string, number>
-  /** What running containers were given, by container id. */
-  readonly appliedResources: ReadonlyMap<string, ResourceRequirements>
+  readonly applied: AppliedResources
+  /** Why the resources that are set aside for the pod could not be given to it last; removed by a success. */
+  readonly resizeError?: string | undefined
+}
+
+/** What the cgroups say, as far as this kubelet has written them. */
+export interface AppliedResources {
+  /** Of running containers, by container id. */
+  readonly containers: ReadonlyMap<string, ResourceRequirements>
+  /** Of the pod as a whole. */
+  readonly whole?: ResourceRequirements | undefined
 }
 
 export interface InFlight {
@@ -52,5 +61,5 @@ export const emptyMemory: PodMemory = {
   failures: new Map(),
   stoppedSandboxes: new Set(),
   retries: new Map(),
-  appliedResources: new Map(),
+  applied: { containers: new Map() },
 }

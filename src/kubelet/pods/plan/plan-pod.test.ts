@@ -1,33 +1,12 @@
-import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import type { Pod, PodSpec } from '../../../api/generated/core.v1.ts'
-import { aContainer, aPod } from '../../testing/pod-builder.ts'
-import { emptyObservation, type PodObservation } from '../observation.ts'
+import { describe } from 'node:test'
+import { aContainer } from '../../testing/pod-builder.ts'
+import { emptyObservation } from '../observation.ts'
 import { aSandbox, anEnded, anInstance, observation } from '../testing/observed-builder.ts'
-import type { Action } from './action.ts'
-import type { Ending, ProbeResult, ResizeVerdict } from './input.ts'
-import { emptyMemory, type PodMemory } from './memory.ts'
-import { planPod } from './plan-pod.ts'
+import { planNowMs, testPlans, type PlanRow } from '../testing/plan-rows.ts'
+import type { Ending } from './input.ts'
 import { containerHash } from './restart.ts'
 
-interface Row {
-  readonly name: string
-  readonly spec?: Partial<PodSpec>
-  readonly status?: Pod['status']
-  readonly observed?: PodObservation
-  readonly ending?: Ending
-  readonly memory?: Partial<PodMemory>
-  readonly startup?: Readonly<Record<string, ProbeResult>>
-  readonly liveness?: Readonly<Record<string, ProbeResult>>
-  readonly now?: number
-  readonly resize?: ResizeVerdict
-  readonly plan: readonly string[]
-  readonly waiting?: Readonly<Record<string, string>>
-  readonly wakeAtMs?: number
-  readonly outcome?: 'stopped' | 'removed'
-}
-
-const now = 10_000
+const now = planNowMs
 const s0 = aSandbox('s0')
 const dead = aSandbox('s0', { state: 'notReady', ips: [] })
 const inFlight = (...keys: readonly string[]) => ({ inFlight: new Map(keys.map((key) => [key, {}])) })
@@ -50,7 +29,7 @@ const ending = (more: Partial<Ending> = {}): Ending => ({
   ...more,
 })
 
-const rows: readonly Row[] = [
+const rows: readonly PlanRow[] = [
   { name: 'nothing there: makes a sandbox', plan: ['createSandbox 0'] },
   { name: 'a sandbox is being made: waits', memory: inFlight('createSandbox'), plan: [] },
   {
@@ -334,35 +313,6 @@ const rows: readonly Row[] = [
     ),
     plan: ['removeContainer app-0'],
   },
-  ...(['fits', 'deferred'] as const).map((resize): Row => ({
-    name: `other resources than before: ${resize}`,
-    spec: { containers: [aContainer('app', { resources: { limits: { cpu: '200m' } } })] },
-    observed: observation([s0], [anInstance('app')]),
-    memory: { appliedResources: new Map([['app-0', { limits: { cpu: '100m' } }]]) },
-    resize,
-    plan: resize === 'fits' ? ['resize app-0'] : [],
-  })),
-  {
-    name: 'the same resources in other words: nothing',
-    spec: { containers: [aContainer('app', { resources: { limits: { cpu: '0.2' } } })] },
-    observed: observation([s0], [anInstance('app')]),
-    memory: { appliedResources: new Map([['app-0', { limits: { cpu: '200m' } }]]) },
-    plan: [],
-  },
-  {
-    name: 'other resources that need a restart: kills',
-    spec: {
-      containers: [
-        aContainer('app', {
-          resources: { limits: { memory: '2Mi' } },
-          resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
-        }),
-      ],
-    },
-    observed: observation([s0], [anInstance('app')]),
-    memory: { appliedResources: new Map([['app-0', { limits: { memory: '1Mi' } }]]) },
-    plan: ['kill app-0 1s resize'],
-  },
   {
     name: 'ending: kills everything at once',
     spec: two,
@@ -453,46 +403,4 @@ const rows: readonly Row[] = [
   },
 ]
 
-describe('planPod', () => {
-  for (const row of rows) {
-    it(row.name, () => {
-      const plan = planPod({
-        pod: { ...aPod('pod', row.spec), ...(row.status && { status: row.status }) },
-        observed: row.observed ?? emptyObservation('uid', 'pod', 'default'),
-        probes: {
-          startup: (id) => row.startup?.[id] ?? 'success',
-          liveness: (id) => row.liveness?.[id] ?? 'success',
-          readiness: () => 'success',
-        },
-        resize: row.resize ?? 'fits',
-        memory: { ...emptyMemory, ...row.memory },
-        now: row.now ?? now,
-        ...(row.ending && { ending: row.ending }),
-      })
-      assert.deepEqual(plan.actions.map(describeAction), row.plan)
-      const waiting = Object.fromEntries(Array.from(plan.waiting, ([name, { reason }]) => [name, reason]))
-      assert.deepEqual(waiting, row.waiting ?? {})
-      if (row.wakeAtMs !== undefined) assert.equal(plan.wakeAtMs, row.wakeAtMs)
-      assert.equal(plan.stopped, row.outcome !== undefined)
-      assert.equal(plan.removed, row.outcome === 'removed')
-    })
-  }
-})
-
-function describeAction(action: Action): string {
-  switch (action.type) {
-    case 'createSandbox':
-      return `createSandbox ${action.attempt}`
-    case 'startContainer':
-      return `start ${action.name} ${action.attempt}${action.createdID ? ` (${action.createdID})` : ''}`
-    case 'killContainer':
-      return `kill ${action.containerID} ${action.graceSeconds}s ${action.reason}`
-    case 'resizeContainer':
-      return `resize ${action.containerID}`
-    case 'removeContainer':
-      return `removeContainer ${action.containerID}`
-    case 'stopSandbox':
-    case 'removeSandbox':
-      return `${action.type} ${action.sandboxID}`
-  }
-}
+describe('planPod', () => testPlans(rows))

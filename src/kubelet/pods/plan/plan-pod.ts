@@ -5,6 +5,8 @@ import { planGarbage } from './garbage.ts'
 import { planInitContainers } from './init-containers.ts'
 import type { Plan, PlanInput } from './input.ts'
 import { planMainContainers } from './main-containers.ts'
+import { planWholeResize } from './resize.ts'
+import { isRestartingAll, planRestartAll } from './restart-all.ts'
 import { planSandbox, usableSandbox } from './sandbox.ts'
 import { planUnwanted } from './unwanted.ts'
 
@@ -23,9 +25,14 @@ function planRunning(input: PlanInput): Plan {
   const sandbox = usableSandbox(input.pod, input.observed)
   if (sandbox === undefined) {
     planSandbox(input, draft)
+  } else if (isRestartingAll(input.pod, input.observed)) {
+    planEphemeralContainers(input, sandbox, draft)
+    planRestartAll(input, draft)
+    return draft.done({ stopped: false, removed: false })
   } else {
     planEphemeralContainers(input, sandbox, draft)
     if (planInitContainers(input, sandbox, draft)) planMainContainers(input, sandbox, draft)
+    planWholeResize(input, draft)
   }
   planGarbage(input, draft)
   return draft.done({ stopped: false, removed: false })

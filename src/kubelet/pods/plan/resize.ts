@@ -1,21 +1,21 @@
 import type { Pod, ResourceRequirements } from '../../../api/generated/core.v1.ts'
-import { compareQuantity } from '../../../machinery/quantity.ts'
 import type { ObservedContainer, PodObservation } from '../observation.ts'
 import { newestInstance } from '../observation.ts'
 import { containersOf, type AnyContainer } from '../pod.ts'
+import { resizedResources } from './allocation.ts'
 import type { PlanDraft } from './draft.ts'
 import { terminationGraceSeconds } from './grace.ts'
 import type { PlanInput } from './input.ts'
-
-const resizable = ['cpu', 'memory'] as const
+import type { AppliedResources } from './memory.ts'
 
 /** The resources that a running container has; what nobody has changed is as the spec says. */
 export function appliedResources(
   pod: Pod,
   container: AnyContainer,
   instance: ObservedContainer,
-  remembered: ResourceRequirements | undefined,
+  applied: AppliedResources,
 ): ResourceRequirements {
+  const remembered = applied.containers.get(instance.id)
   if (remembered) return remembered
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {}
   const status = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === container.name)
@@ -23,39 +23,39 @@ export function appliedResources(
   return told ?? container.resources ?? {}
 }
 
-/** CPU and memory that differ between what a container has and what it should have. */
-function resizedResources(
-  wanted: ResourceRequirements | undefined,
-  applied: ResourceRequirements,
-): readonly string[] {
-  return resizable.filter(
-    (name) =>
-      differs(wanted?.requests?.[name], applied.requests?.[name]) ||
-      differs(wanted?.limits?.[name], applied.limits?.[name]),
-  )
+/** What the pod as a whole has; undefined where its spec says nothing of that. */
+export function appliedWhole(pod: Pod, applied: AppliedResources): ResourceRequirements | undefined {
+  if (!pod.spec?.resources) return undefined
+  return applied.whole ?? pod.status?.resources ?? pod.spec.resources
 }
 
-function differs(a: string | undefined, b: string | undefined): boolean {
-  if (a === undefined || b === undefined) return a !== b
-  return compareQuantity(a, b) !== 0
+/** Whether the pod, or a running container of it, has other resources than are set aside for it. */
+export function isResizing(pod: Pod, observed: PodObservation, applied: AppliedResources): boolean {
+  return isWholeResizing(pod, observed, applied) || resizingContainers(pod, observed, applied).length > 0
 }
 
-/** Whether a running container of the pod has other resources than its spec says. */
-export function isResizing(
-  pod: Pod,
-  observed: PodObservation,
-  remembered: ReadonlyMap<string, ResourceRequirements>,
-): boolean {
-  return containersOf(pod).some(({ container, kind }) => {
-    if (kind === 'ephemeral' || kind === 'init') return false
+function isWholeResizing(pod: Pod, observed: PodObservation, applied: AppliedResources): boolean {
+  const hasSandbox = observed.sandboxes.some(({ state }) => state === 'ready')
+  return hasSandbox && resizedResources(pod.spec?.resources, appliedWhole(pod, applied)).length > 0
+}
+
+function resizingContainers(pod: Pod, observed: PodObservation, applied: AppliedResources) {
+  return containersOf(pod).filter(({ container, kind }) => {
     const instance = newestInstance(observed, container.name)
-    if (instance?.state !== 'running') return false
-    const applied = appliedResources(pod, container, instance, remembered.get(instance.id))
-    return resizedResources(container.resources, applied).length > 0
+    if (kind === 'ephemeral' || instance?.state !== 'running') return false
+    const has = appliedResources(pod, container, instance, applied)
+    return resizedResources(container.resources, has).length > 0
   })
 }
 
-/** Gives a running container the resources of its spec, in place or, where its policy says so, by a restart. */
+/** Gives the pod as a whole what is set aside for it, when its containers have theirs. */
+export function planWholeResize({ pod, observed, memory }: PlanInput, draft: PlanDraft): void {
+  if (!isWholeResizing(pod, observed, memory.applied)) return
+  if (resizingContainers(pod, observed, memory.applied).length > 0) return
+  draft.add({ type: 'resizePod' })
+}
+
+/** Gives a running container what is set aside for it, in place or, where its policy says so, by a restart. */
 export function planResize(
   input: PlanInput,
   draft: PlanDraft,
@@ -63,8 +63,7 @@ export function planResize(
   instance: ObservedContainer,
 ): void {
   const { pod, memory } = input
-  if (input.resize !== 'fits') return
-  const applied = appliedResources(pod, container, instance, memory.appliedResources.get(instance.id))
+  const applied = appliedResources(pod, container, instance, memory.applied)
   const resized = resizedResources(container.resources, applied)
   if (resized.length === 0) return
   const restarts = (container.resizePolicy ?? []).some(

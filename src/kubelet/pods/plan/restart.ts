@@ -30,7 +30,7 @@ function restartPolicyOf(pod: Pod, container: AnyContainer): RestartPolicy {
 
 /** Whether a container that ended with `exitCode` is to run again. */
 export function restartsAfter(pod: Pod, container: AnyContainer, exitCode: number, isInit = false): boolean {
-  if ((container.restartPolicyRules ?? []).some((rule) => ruleMatches(rule, exitCode))) return true
+  if (restartRule(container, exitCode)) return true
   switch (restartPolicyOf(pod, container)) {
     case 'Always':
       return !isInit || isSidecar(container) || exitCode !== 0
@@ -48,8 +48,11 @@ export function hasEndedForGood(pod: Pod, container: AnyContainer): boolean {
   return terminated !== undefined && !restartsAfter(pod, container, terminated.exitCode)
 }
 
-function ruleMatches(rule: ContainerRestartRule, exitCode: number): boolean {
-  if (rule.action !== 'Restart' || !rule.exitCodes) return false
-  const listed = (rule.exitCodes.values ?? []).includes(exitCode)
-  return rule.exitCodes.operator === 'In' ? listed : !listed
+/** What the container is to do after it ended with `exitCode`, where a rule says so: the first that matches. */
+export function restartRule(container: AnyContainer, exitCode: number): ContainerRestartRule | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    if (!exitCodes) return false
+    const listed = (exitCodes.values ?? []).includes(exitCode)
+    return exitCodes.operator === 'In' ? listed : !listed
+  })
 }

@@ -21,7 +21,6 @@ describe('planStart', () => {
         pod: aPod('pod'),
         observed: observation([aSandbox('s0')]),
         probes: { startup: () => 'success', liveness: () => 'success', readiness: () => 'success' },
-        resize: 'fits',
         memory: { ...emptyMemory, failures: new Map([['app', failure]]) },
         now: time,
       }).waiting.get('app')?.reason

@@ -1,5 +1,6 @@
 import type { ContainerStatus, Pod, PodCondition, PodPhase } from '../../../api/generated/core.v1.ts'
-import type { ResizeVerdict } from '../plan/input.ts'
+import type { PendingResize } from '../plan/input.ts'
+import { allContainersRestarting, mayRestartAll } from '../plan/restart-all.ts'
 import { isSidecar } from '../pod.ts'
 import { formatTime } from '../../../machinery/time.ts'
 
@@ -20,8 +21,9 @@ interface ConditionsInput {
   readonly main: readonly ContainerStatus[]
   readonly phase: PodPhase
   readonly hasSandbox: boolean
-  /** Present while containers have other resources than their spec says. */
-  readonly resize?: ResizeVerdict
+  readonly resize?: ResizeState
+  /** All containers are to start again. */
+  readonly isRestartingAll?: boolean
   readonly previous: readonly PodCondition[]
   readonly failure?: { readonly disruption?: string; readonly message: string }
   readonly now: number
@@ -36,6 +38,7 @@ export function conditionsOf(input: ConditionsInput): readonly PodCondition[] {
     containersReady,
     { type: 'PodScheduled', status: 'True' },
     ...resizeVerdicts(input),
+    ...restartingVerdict(input),
     ...disruptionVerdict(input),
   ]
   return verdicts.map((verdict) => withTimes(verdict, input))
@@ -62,30 +65,39 @@ function disruptionVerdict({ failure }: ConditionsInput): readonly Verdict[] {
 /** These are there only while they are true. */
 export const passingConditions: readonly string[] = ['PodResizePending', 'PodResizeInProgress']
 
+/** Where a resize of the pod stands. */
+export interface ResizeState {
+  /** Why what it asks for is not set aside for it. */
+  readonly pending?: PendingResize | undefined
+  /** It has not yet what is set aside for it. */
+  readonly isInProgress: boolean
+  /** Why not, where that was tried. */
+  readonly error?: string | undefined
+}
+
 function resizeVerdicts({ resize }: ConditionsInput): readonly Verdict[] {
-  if (resize === undefined) return []
-  switch (resize) {
-    case 'fits':
-      return [{ type: 'PodResizeInProgress', status: 'True' }]
-    case 'deferred':
-      return [
-        {
-          type: 'PodResizePending',
-          status: 'True',
-          reason: 'Deferred',
-          message: `Node didn't have enough resource`,
-        },
-      ]
-    case 'infeasible':
-      return [
-        {
-          type: 'PodResizePending',
-          status: 'True',
-          reason: 'Infeasible',
-          message: `Node didn't have enough capacity`,
-        },
-      ]
+  const verdicts: Verdict[] = []
+  if (resize?.pending) verdicts.push({ type: 'PodResizePending', status: 'True', ...resize.pending })
+  if (resize?.isInProgress) {
+    const { error } = resize
+    verdicts.push({
+      type: 'PodResizeInProgress',
+      status: 'True',
+      ...(error !== undefined && { reason: 'Error', message: error }),
+    })
   }
+  return verdicts
+}
+
+/** Told of pods that can go back to their beginning. */
+function restartingVerdict({ pod, phase, isRestartingAll }: ConditionsInput): readonly Verdict[] {
+  if (!mayRestartAll(pod)) return []
+  const type = allContainersRestarting
+  if (phase === 'Succeeded') return [{ type, status: 'False', reason: 'PodCompleted' }]
+  if (phase === 'Failed') return [{ type, status: 'False', reason: 'PodFailed' }]
+  if (!isRestartingAll) return [{ type, status: 'False' }]
+  const message = 'container exited with restart policy rule'
+  return [{ type, status: 'True', reason: 'RestartAllContainersStarted', message }]
 }
 
 function initializedVerdict({ pod, init, main, phase }: ConditionsInput): Verdict {

@@ -7,7 +7,7 @@ import type {
   VolumeMountStatus,
 } from '../../../api/generated/core.v1.ts'
 import type { ObservedContainer } from '../observation.ts'
-import type { ResizeVerdict, Waiting } from '../plan/input.ts'
+import type { Waiting } from '../plan/input.ts'
 import type { AnyContainer, ContainerKind } from '../pod.ts'
 import { formatTime } from '../../../machinery/time.ts'
 
@@ -29,7 +29,6 @@ export interface ContainerStatusInput {
   readonly ending: boolean
   /** The resources that the newest instance has. */
   readonly applied: ResourceRequirements | undefined
-  readonly resize: ResizeVerdict
   /** How the devices are that it was given. */
   readonly devices: readonly ResourceStatus[]
 }
@@ -189,7 +188,7 @@ function readiness(
 
 /** What the status tells of the spec in force: resources, mounts, user. */
 function statusDetails(
-  { container, kind, applied, resize, devices }: ContainerStatusInput,
+  { container, kind, applied, devices }: ContainerStatusInput,
   instance: ObservedContainer | undefined,
 ): Partial<ContainerStatus> {
   const volumeMounts = (container.volumeMounts ?? []).map((mount): VolumeMountStatus => {
@@ -200,7 +199,7 @@ function statusDetails(
       ...(readOnly && { readOnly, recursiveReadOnly: recursiveStatus(mount.recursiveReadOnly, instance) }),
     }
   })
-  const requests = resize === 'fits' ? container.resources?.requests : applied?.requests
+  const requests = container.resources?.requests
   return {
     ...(volumeMounts.length > 0 && { volumeMounts }),
     ...(instance && kind !== 'ephemeral' && { resources: applied ?? {} }),

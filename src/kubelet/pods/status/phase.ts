@@ -23,7 +23,9 @@ export function phaseOf(
       initializing ||= status?.started !== true
     } else if (last === undefined || last.exitCode !== 0) {
       const failed = last !== undefined && status?.state?.running === undefined
-      if (failed && (final || !restartsAfter(pod, container, last.exitCode, true))) return 'Failed'
+      // One that waits is to run again, whatever its policy: all containers are.
+      const runsAgain = status?.state?.waiting ?? restartsAfter(pod, container, last?.exitCode ?? 0, true)
+      if (failed && (final || !runsAgain)) return 'Failed'
       initializing = true
     }
   }
@@ -37,7 +39,7 @@ export function phaseOf(
     } else if (ended) {
       stopped++
       if (state?.terminated && ended.exitCode === 0) succeeded++
-      if (restartsAfter(pod, container, ended.exitCode)) restarting++
+      if (state?.waiting || restartsAfter(pod, container, ended.exitCode)) restarting++
     } else if (state?.waiting) {
       waiting++
     } else {

@@ -1,23 +1,20 @@
-import type {
-  ContainerStatus,
-  Pod,
-  PodStatus,
-  ResourceRequirements,
-  ResourceStatus,
-} from '../../../api/generated/core.v1.ts'
+import type { ContainerStatus, Pod, PodStatus, ResourceStatus } from '../../../api/generated/core.v1.ts'
 import { instancesOf, type PodObservation } from '../observation.ts'
-import type { ProbeResults, ResizeVerdict, Waiting } from '../plan/input.ts'
-import { appliedResources, isResizing } from '../plan/resize.ts'
+import type { PendingResize, ProbeResults, Waiting } from '../plan/input.ts'
+import type { AppliedResources } from '../plan/memory.ts'
+import { appliedResources, appliedWhole, isResizing } from '../plan/resize.ts'
+import { isRestartingAll } from '../plan/restart-all.ts'
 import { usableSandbox } from '../plan/sandbox.ts'
 import { isTerminalPhase, type AnyContainer, type ContainerKind, isSidecar } from '../pod.ts'
 import { formatTime } from '../../../machinery/time.ts'
-import { conditionsOf } from './conditions.ts'
+import { conditionsOf, type ResizeState } from './conditions.ts'
 import { containerStatus, lostTermination } from './container-status.ts'
 import { limitMessages } from './limit-messages.ts'
 import { phaseOf } from './phase.ts'
 import { qosClassOf } from '../../../api/core/pod/qos-class.ts'
 
 export interface PodStatusInput {
+  /** With the resources that are set aside for it. */
   readonly pod: Pod
   readonly observed: PodObservation
   readonly probes: ProbeResults
@@ -31,9 +28,11 @@ export interface PodStatusInput {
   readonly stopped: boolean
   /** Why the pod fails, when that is not its containers' doing: evicted, refused, over its deadline. */
   readonly failure?: Failure
-  /** What running containers were given, by container id. */
-  readonly appliedResources: ReadonlyMap<string, ResourceRequirements>
-  readonly resize: ResizeVerdict
+  readonly applied: AppliedResources
+  /** Why the pod does not get what its spec asks for. */
+  readonly pendingResize?: PendingResize | undefined
+  /** Why it does not have what is set aside for it. */
+  readonly resizeError?: string | undefined
   /** How the devices of a container are that it was given. */
   readonly devicesOf?: (container: string) => readonly ResourceStatus[]
   /** Primary first. */
@@ -88,7 +87,12 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
   const limited = limitMessages(init, main, ephemeral)
   ;[init, main] = limited
 
-  const computed = failure ? 'Failed' : phaseOf(pod, { init, main }, stopped && input.ending)
+  const restarting = !input.ending && isRestartingAll({ ...pod, status: previous }, observed)
+  const computed = failure
+    ? 'Failed'
+    : restarting
+      ? (previous.phase ?? 'Pending')
+      : phaseOf(pod, { init, main }, stopped && input.ending)
   const ended = isTerminalPhase(previous.phase)
   const terminal = ended || isTerminalPhase(computed)
   const told = ended ? previous.phase : terminal && !stopped ? (previous.phase ?? 'Pending') : computed
@@ -110,7 +114,8 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
         main,
         phase,
         hasSandbox: sandbox !== undefined,
-        ...(isResizing(pod, observed, input.appliedResources) && !input.ending && { resize: input.resize }),
+        isRestartingAll: restarting,
+        ...(!input.ending && { resize: resizeStateOf(input) }),
         previous: previous.conditions ?? [],
         ...(failure && { failure }),
         now,
@@ -126,8 +131,25 @@ export function podStatus(input: PodStatusInput): PodStatusResult {
       containerStatuses: main,
       ...(ephemeral.length > 0 && { ephemeralContainerStatuses: limited[2] }),
       qosClass: previous.qosClass ?? qosClassOf(pod),
+      ...wholeResources(input),
     },
   }
+}
+
+function resizeStateOf({ pod, observed, applied, pendingResize, resizeError }: PodStatusInput): ResizeState {
+  const isInProgress = isResizing(pod, observed, applied)
+  return { pending: pendingResize, isInProgress, error: isInProgress ? resizeError : undefined }
+}
+
+/** What the pod has as a whole, where its spec says that. */
+function wholeResources({
+  pod,
+  applied,
+}: PodStatusInput): Pick<PodStatus, 'resources' | 'allocatedResources'> {
+  const resources = appliedWhole(pod, applied)
+  if (!resources) return {}
+  const requests = pod.spec?.resources?.requests
+  return { resources, ...(requests && { allocatedResources: requests }) }
 }
 
 function oneStatus(
@@ -150,9 +172,7 @@ function oneStatus(
     started: !input.isStarting(container.name) && probes.startup(id) === 'success',
     ready: probes.readiness(id) === 'success',
     ending: input.ending,
-    applied:
-      instances[0] && appliedResources(input.pod, container, instances[0], input.appliedResources.get(id)),
-    resize: input.resize,
+    applied: instances[0] && appliedResources(input.pod, container, instances[0], input.applied),
     devices: input.devicesOf?.(container.name) ?? [],
   })
 }

@@ -15,6 +15,8 @@ const ownedFields = [
   'initContainerStatuses',
   'containerStatuses',
   'ephemeralContainerStatuses',
+  'resources',
+  'allocatedResources',
 ] as const
 const addressLists = ['hostIPs', 'podIPs'] as const
 
