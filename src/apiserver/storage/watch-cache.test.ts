@@ -166,6 +166,23 @@ describe('watch cache', () => {
     assert.equal(later.size, 4)
   })
 
+  test('WatchCache.list tells nothing of a past that the store has compacted', async () => {
+    const { resourceVersion } = await create('n/a')
+    for (const name of ['b', 'c']) await create(`n/${name}`)
+    const first = await list({ limit: 1 })
+    await create('n/d')
+    const next = { limit: 1, continue: first.continue! }
+    assert.equal((await list(next)).items[0]?.name, 'b')
+    await store.compact(await store.currentRevision())
+    for (const parameters of [next, { resourceVersion, resourceVersionMatch: 'Exact' }]) {
+      const failure = await list(parameters).catch((error: unknown) => error)
+      assert(failure instanceof StatusError)
+      assert.equal(failure.status.reason, 'Expired')
+      const token = failure.status.metadata?.continue
+      assert.equal(token !== undefined, 'continue' in parameters)
+    }
+  })
+
   test('WatchCache.list answers for exact and future resource versions', async () => {
     const { resourceVersion } = await create('n/a')
     await create('n/b')

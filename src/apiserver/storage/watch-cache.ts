@@ -166,8 +166,9 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
         const { revision } = query.state
         await this.#feed.waitFor(revision)
         if (revision === this.revision) return this.#listNow(selection, query)
-        if (revision >= this.#log.floor) return listPast(this.#objects, this.#log, selection, query, revision)
-        return this.#listFromStore(selection, query, revision)
+        if (revision < this.#log.floor) return this.#listFromStore(selection, query, revision)
+        await this.#checkHeld(selection, query, revision)
+        return listPast(this.#objects, this.#log, selection, query, revision)
       }
     }
   }
@@ -371,6 +372,13 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     this.#statistics.lists++
     this.#statistics.listFetched += fetched
     this.#statistics.listReturned += returned
+  }
+
+  /** What the store has compacted cannot be listed any more, also where the cache still knows it. */
+  async #checkHeld(selection: Selection, query: ListQuery, revision: bigint): Promise<void> {
+    await this.#store.list(`${this.prefix}\0`, { revision, limit: 1 }).catch((error: unknown) => {
+      throw interpretListError(error, query, keyPrefix(selection))
+    })
   }
 
   async #listFromStore(selection: Selection, query: ListQuery, revision: bigint): Promise<ListPage<T>> {
