@@ -53,6 +53,11 @@ export function cgroupPath(cgroupRoot: string, pod: Pod): string {
   return `${parentPath(cgroupRoot, qosClassOf(pod))}/pod${pod.metadata?.uid ?? ''}`
 }
 
+/** The cgroup of all pods. */
+export function kubepodsPath(cgroupRoot: string): string {
+  return parentPath(cgroupRoot, 'Guaranteed')
+}
+
 function parentPath(cgroupRoot: string, qosClass: QOSClass): string {
   return `${cgroupRoot.replace(/\/+$/, '')}/kubepods${classDirectories[qosClass]}`
 }

@@ -35,7 +35,8 @@ async function readMemory(): Promise<Reading | undefined> {
   return { capacity, available: Math.max(bytes('MemAvailable') ?? 0, free + inactive) }
 }
 
-async function readProcesses(): Promise<Reading | undefined> {
+/** Processes that the machine may have. Undefined where it does not say. */
+export async function readProcesses(): Promise<Reading | undefined> {
   const [maximum, threads, load] = await Promise.all([
     text('/proc/sys/kernel/pid_max'),
     text('/proc/sys/kernel/threads-max'),

@@ -1,9 +1,12 @@
 import type { Container, Pod } from '../../api/generated/core.v1.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
-import { cgroupPath } from '../cgroups/cgroup-manager.ts'
+import { cgroupPath, kubepodsPath } from '../cgroups/cgroup-manager.ts'
+import { readCgroup } from '../cgroups/cgroup-stats.ts'
 import { cpuQuotaOf, cpuSharesOf } from '../containers/resources.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
+import { cgroupFamilies, machineMetrics, networkFamilies, type LabelledCgroup } from './cadvisor-families.ts'
 import { metricFamily, type MetricLine } from './metric-family.ts'
+import { readPods, type PodReading } from './pod-readings.ts'
 import { startOf } from './resource-metrics.ts'
 import type { ServerContext } from './server-context.ts'
 import { allStats, nodeUsage } from './stats-summary.ts'
@@ -17,21 +20,8 @@ interface Subject {
 
 type Value = (subject: Subject) => number | undefined
 
-const families: readonly (readonly [string, 'counter' | 'gauge', string, Value])[] = [
-  ['container_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed in seconds.', cpuSeconds],
-  [
-    'container_memory_working_set_bytes',
-    'gauge',
-    'Current working set in bytes.',
-    ({ stats }) => stats.memoryWorkingSetBytes,
-  ],
-  [
-    'container_memory_usage_bytes',
-    'gauge',
-    'Current memory usage in bytes, including all memory regardless of when it was accessed',
-    ({ stats }) => stats.memoryUsageBytes,
-  ],
-  ['container_memory_rss', 'gauge', 'Size of RSS in bytes.', ({ stats }) => stats.memoryRSSBytes],
+/** What the runtime tells of containers; pods have the sum where the kernel does not tell of them. */
+const families: readonly (readonly [string, 'gauge', string, Value])[] = [
   [
     'container_fs_usage_bytes',
     'gauge',
@@ -63,43 +53,28 @@ const specifications: readonly (readonly [string, string, (container: Container)
 ]
 
 /**
- * /metrics/cadvisor: usage by container, and by pod (with an empty container name), under the names and labels that
- * dashboards know from cAdvisor. Nothing is kept between two questions.
+ * /metrics/cadvisor: usage by container, by pod (with an empty container name) and of the groups of pods, under the names
+ * and labels that dashboards know from cAdvisor. Nothing is kept between two questions.
  */
 export async function cadvisorMetrics(context: ServerContext): Promise<string> {
-  const [stats, node] = await Promise.all([allStats(context), nodeUsage(context)])
+  const [stats, node, readings, groups] = await Promise.all([
+    allStats(context),
+    nodeUsage(context),
+    readPods(context),
+    readGroups(context),
+  ])
   const subjects = stats.flatMap((entry) => subjectOf(context, entry) ?? [])
-  const lines = (value: Value): MetricLine[] => {
-    const own = subjects.flatMap((subject) => {
-      const found = value(subject)
-      return found === undefined ? [] : [{ subject, value: found }]
-    })
-    const sums = [...Map.groupBy(own, ({ subject }) => subject.stats.podUID).values()].map((group) => ({
-      labels: podLabels(context, group[0]!.subject.pod),
-      value: group.reduce((sum, { value }) => sum + value, 0),
-      timestampMs: group[0]!.subject.stats.timestampMs,
-    }))
-    const each = own.map(({ subject, value }) => ({
-      labels: subject.labels,
-      value,
-      timestampMs: subject.stats.timestampMs,
-    }))
-    return [...sums, ...each]
-  }
-  const withCpu = (line: MetricLine): MetricLine => ({ ...line, labels: { ...line.labels, cpu: 'total' } })
-  const machine = [
-    metricFamily('machine_cpu_cores', 'Number of logical CPU cores.', 'gauge', [
-      { labels: {}, value: context.machine.cpus },
-    ]),
-    metricFamily('machine_memory_bytes', 'Amount of memory installed on the machine.', 'gauge', [
-      { labels: {}, value: node.memoryTotalBytes },
-    ]),
-  ]
+  const kernel = [...groups, ...cgroupsOf(context, subjects, readings)]
   return [
     ...families.map(([name, type, help, value]) => {
-      const found =
-        name === 'container_last_seen' ? lines(value).filter(({ labels }) => labels.container) : lines(value)
-      return metricFamily(name, help, type, type === 'counter' ? found.map(withCpu) : found)
+      const found = linesOf(context, subjects, value)
+      const isLastSeen = name === 'container_last_seen'
+      return metricFamily(
+        name,
+        help,
+        type,
+        isLastSeen ? found.filter(({ labels }) => labels.container) : found,
+      )
     }),
     metricFamily(
       'container_start_time_seconds',
@@ -121,8 +96,105 @@ export async function cadvisorMetrics(context: ServerContext): Promise<string> {
         }),
       ),
     ),
-    ...machine,
+    cgroupFamilies(kernel, simulatedUsage(context, subjects, readings)),
+    networkFamilies(
+      [...readings.values()].flatMap(({ pod, sandboxID = '', network = [] }) => {
+        const { id, ...labels } = podLabels(context, pod)
+        return [{ labels: { ...labels, id: `${id}/${sandboxID}`, name: sandboxID }, devices: network }]
+      }),
+    ),
+    machineMetrics(context, node),
+    metricFamily(
+      'container_scrape_error',
+      '1 if there was an error while getting container metrics, 0 otherwise',
+      'gauge',
+      [{ labels: {}, value: 0 }],
+    ),
   ].join('')
+}
+
+function linesOf(context: ServerContext, subjects: readonly Subject[], value: Value): readonly MetricLine[] {
+  const own = subjects.flatMap((subject) => {
+    const found = value(subject)
+    return found === undefined ? [] : [{ subject, value: found }]
+  })
+  const sums = [...Map.groupBy(own, ({ subject }) => subject.stats.podUID).values()].map((group) => ({
+    labels: podLabels(context, group[0]!.subject.pod),
+    value: group.reduce((sum, { value }) => sum + value, 0),
+    timestampMs: group[0]!.subject.stats.timestampMs,
+  }))
+  const each = own.map(({ subject, value }) => ({
+    labels: subject.labels,
+    value,
+    timestampMs: subject.stats.timestampMs,
+  }))
+  return [...sums, ...each]
+}
+
+/** The cgroups of pods, their sandboxes and their containers. */
+function cgroupsOf(
+  context: ServerContext,
+  subjects: readonly Subject[],
+  readings: ReadonlyMap<string, PodReading>,
+): readonly LabelledCgroup[] {
+  const pods = [...readings.values()].flatMap(({ pod, whole, sandbox, sandboxID = '' }) => {
+    const labels = podLabels(context, pod)
+    return [
+      ...(whole ? [{ labels, stats: whole }] : []),
+      ...(sandbox
+        ? [{ labels: { ...labels, id: `${labels.id}/${sandboxID}`, name: sandboxID }, stats: sandbox }]
+        : []),
+    ]
+  })
+  const containers = subjects.flatMap(({ stats, labels }) => {
+    const found = readings.get(stats.podUID)?.containers.get(stats.containerID)
+    return found ? [{ labels, stats: found }] : []
+  })
+  return [...pods, ...containers]
+}
+
+/** The machine as a whole, all pods, and the classes of pods. */
+async function readGroups({ runtimes, cgroupRoot }: ServerContext): Promise<readonly LabelledCgroup[]> {
+  const [first] = runtimes
+  if (!first?.runtime.usesHost) return []
+  const kubepods = kubepodsPath(cgroupRoot)
+  const paths = ['/', kubepods, `${kubepods}/burstable`, `${kubepods}/besteffort`]
+  const found = await Promise.all(paths.map((path) => readCgroup(first.cgroups.version, path)))
+  return paths.flatMap((id, index) => {
+    const stats = found[index]
+    const labels = { container: '', id, image: '', name: '', namespace: '', pod: '' }
+    return stats ? [{ labels, stats }] : []
+  })
+}
+
+/** What containers use that the kernel of this machine knows nothing of, by the name of the metric. */
+function simulatedUsage(
+  context: ServerContext,
+  subjects: readonly Subject[],
+  readings: ReadonlyMap<string, PodReading>,
+): ReadonlyMap<string, readonly MetricLine[]> {
+  const others = subjects.filter(
+    ({ stats }) => !readings.get(stats.podUID)?.containers.has(stats.containerID),
+  )
+  const rows: readonly (readonly [string, Value])[] = [
+    ['container_cpu_usage_seconds_total', ({ stats }) => Number(stats.cpuUsageNanoseconds) / 1e9],
+    ['container_memory_working_set_bytes', ({ stats }) => stats.memoryWorkingSetBytes],
+    ['container_memory_usage_bytes', ({ stats }) => stats.memoryUsageBytes],
+    ['container_memory_rss', ({ stats }) => stats.memoryRSSBytes],
+  ]
+  return new Map(
+    rows.map(([name, value]) => {
+      // A pod that the kernel tells of is told of once.
+      const lines = linesOf(context, others, value).filter(
+        ({ labels }) => labels.container || !isRead(readings, labels),
+      )
+      return [name, lines]
+    }),
+  )
+}
+
+function isRead(readings: ReadonlyMap<string, PodReading>, labels: MetricLine['labels']): boolean {
+  return readings.values().some(({ path, whole }) => whole !== undefined && path === labels.id)
 }
 
 function subjectOf(context: ServerContext, stats: ContainerStats): Subject | undefined {
@@ -148,10 +220,6 @@ function subjectOf(context: ServerContext, stats: ContainerStats): Subject | und
 function podLabels({ cgroupRoot }: ServerContext, pod: Pod) {
   const { namespace = '', name = '' } = pod.metadata ?? {}
   return { container: '', id: cgroupPath(cgroupRoot, pod), image: '', name: '', namespace, pod: name }
-}
-
-function cpuSeconds({ stats }: Subject): number {
-  return Number(stats.cpuUsageNanoseconds) / 1e9
 }
 
 function quotaOf({ resources }: Container) {

@@ -16,6 +16,35 @@ import { openSpdy } from '../testing/spdy-client.ts'
 
 const tls = clientOf('admin')
 
+interface Filesystem {
+  readonly usedBytes: number
+  readonly inodesUsed: number
+  readonly capacityBytes: number
+  readonly availableBytes: number
+}
+
+interface Summary {
+  readonly node: {
+    readonly systemContainers: readonly { readonly name: string }[]
+    readonly runtime: { readonly imageFs: Filesystem; readonly containerFs: Filesystem }
+    readonly rlimit: { readonly maxpid: number; readonly curproc: number }
+    readonly swap: { readonly swapUsageBytes: number }
+  }
+  readonly pods: readonly {
+    readonly cpu: { readonly usageCoreNanoSeconds: number }
+    readonly memory: { readonly workingSetBytes: number }
+    readonly network: {
+      readonly name: string
+      readonly rxBytes: number
+      readonly txBytes: number
+      readonly interfaces: readonly { readonly name: string }[]
+    }
+    readonly process_stats: { readonly process_count: number }
+    readonly 'ephemeral-storage': Filesystem
+    readonly containers: readonly { readonly logs: Filesystem; readonly rootfs: Filesystem }[]
+  }[]
+}
+
 describe('the kubelet server on real containers', { skip: whyNoContainers() ?? false }, () => {
   let world: ContainerWorld
   let kubelet: KubeletHarness
@@ -105,6 +134,52 @@ describe('the kubelet server on real containers', { skip: whyNoContainers() ?? f
       /^container_memory_working_set_bytes\{container="app",namespace="default",pod="web"\} \d+ \d+$/m,
     )
     assert.match(text, /^node_cpu_usage_seconds_total [\d.]+ \d+$/m)
+  })
+
+  it('tells of networks, logs, processes and file systems as upstream does', async () => {
+    const summary = JSON.parse((await get('/stats/summary')).text) as Summary
+    const [pod] = summary.pods
+    assert.deepEqual(
+      summary.node.systemContainers.map(({ name }) => name),
+      ['kubelet', 'pods'],
+    )
+    assert.deepEqual(summary.node.runtime.containerFs, summary.node.runtime.imageFs)
+    assert.ok(summary.node.rlimit.maxpid > summary.node.rlimit.curproc)
+    assert.ok(summary.node.swap.swapUsageBytes >= 0)
+    assert.equal(pod!.network.name, 'eth0')
+    assert.ok(pod!.network.rxBytes >= 0 && pod!.network.txBytes >= 0)
+    assert.deepEqual(
+      pod!.network.interfaces.map(({ name }) => name),
+      ['eth0'],
+    )
+    assert.ok(pod!.process_stats.process_count >= 2)
+    assert.ok(pod!.cpu.usageCoreNanoSeconds > 0 && pod!.memory.workingSetBytes > 0)
+    const [{ logs, rootfs }] = pod!.containers as [Summary['pods'][number]['containers'][number]]
+    assert.ok(logs.usedBytes > 0 && logs.inodesUsed >= 2 && logs.capacityBytes > logs.usedBytes)
+    assert.ok(rootfs.capacityBytes > 0 && rootfs.availableBytes > 0)
+    assert.ok(pod!['ephemeral-storage'].usedBytes >= logs.usedBytes)
+  })
+
+  it('tells what the kernel does, under names that dashboards know', async () => {
+    const { text } = await get('/metrics/cadvisor')
+    const pod = 'namespace="default",pod="web"'
+    for (const [name, labels] of [
+      ['container_network_receive_bytes_total', `container="",.*interface="eth0",.*${pod}`],
+      ['container_network_transmit_packets_dropped_total', `container="",.*interface="eth0",.*${pod}`],
+      ['container_cpu_usage_seconds_total', `container="app",cpu="total",.*${pod}`],
+      ['container_cpu_user_seconds_total', `container="app",.*${pod}`],
+      ['container_memory_cache', `container="app",.*${pod}`],
+      ['container_memory_failures_total', `container="app",failure_type="pgfault",.*${pod}`],
+      ['container_processes', `container="app",.*${pod}`],
+      ['container_memory_working_set_bytes', 'container="",id="/"'],
+      ['container_memory_working_set_bytes', 'container="",id="[^"]*/kubepods"'],
+      ['container_memory_working_set_bytes', `container="",id="[^"]*/pod[^/"]*",.*${pod}`],
+    ] as const) {
+      assert.match(text, new RegExp(`^${name}\\{${labels}.*\\} [\\d.e+]+`, 'm'))
+    }
+    const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    const names = series.map((line) => line.replace(/ [^}]*$/, ''))
+    assert.equal(new Set(names).size, names.length, 'nothing is told twice')
   })
 
   const logRows = [

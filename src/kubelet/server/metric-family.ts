@@ -15,7 +15,9 @@ export function metricFamily(
 ): string {
   if (lines.length === 0) return ''
   const text = lines.map(({ labels, value, timestampMs }) => {
-    const pairs = Object.entries(labels).map(([key, label]) => `${key}=${JSON.stringify(label)}`)
+    // By name, as upstream's library writes them.
+    const names = Object.keys(labels).sort()
+    const pairs = names.map((name) => `${name}=${JSON.stringify(labels[name])}`)
     const series = pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`
     return timestampMs === undefined ? `${series} ${value}` : `${series} ${value} ${Math.round(timestampMs)}`
   })

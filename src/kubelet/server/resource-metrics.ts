@@ -1,8 +1,9 @@
 import { parseTime } from '../../machinery/time.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
 import { metricFamily, type MetricLine } from './metric-family.ts'
+import { readPods, type PodReading } from './pod-readings.ts'
 import type { ServerContext } from './server-context.ts'
-import { allStats, nodeUsage } from './stats-summary.ts'
+import { allStats, nodeUsage, type NodeUsage } from './stats-summary.ts'
 
 /**
  * /metrics/resource: what metrics-server reads, in Prometheus' text format. Each value carries the time it is of, which
@@ -21,6 +22,7 @@ export async function resourceMetrics(context: ServerContext): Promise<string> {
     value: own.reduce((sum, entry) => sum + value(entry), 0),
     timestampMs: own[0]!.timestampMs,
   })
+  const swap = await swapLines(context, stats, node, { labels, podLine })
   const families: readonly (readonly [string, string, 'counter' | 'gauge', readonly MetricLine[]])[] = [
     [
       'container_cpu_usage_seconds_total',
@@ -88,9 +90,62 @@ export async function resourceMetrics(context: ServerContext): Promise<string> {
       [{ labels: {}, value: 0 }],
     ],
   ]
-  return families
-    .map(([name, help, type, lines]) => metricFamily(name, `[STABLE] ${help}`, type, lines))
-    .join('')
+  const stable = families.map(([name, help, type, lines]) =>
+    metricFamily(name, `[STABLE] ${help}`, type, lines),
+  )
+  const alpha = swap.map(([name, help, lines]) => metricFamily(name, `[ALPHA] ${help}`, 'gauge', lines))
+  return [...stable, ...alpha].join('')
+}
+
+/** Containers and pods are looked into only where the machine has swap. */
+async function swapLines(
+  context: ServerContext,
+  stats: readonly ContainerStats[],
+  { swapTotalBytes, swapFreeBytes, timestampMs }: NodeUsage,
+  {
+    labels,
+    podLine,
+  }: {
+    readonly labels: (entry: ContainerStats) => Readonly<Record<string, string>>
+    readonly podLine: (own: readonly ContainerStats[], value: (entry: ContainerStats) => number) => MetricLine
+  },
+): Promise<readonly (readonly [string, string, readonly MetricLine[]])[]> {
+  const readings = swapTotalBytes > 0 ? await readPods(context) : new Map<string, PodReading>()
+  const memoryOf = ({ podUID, containerID }: ContainerStats) =>
+    readings.get(podUID)?.containers.get(containerID)?.memory
+  const swapping = stats.filter((entry) => memoryOf(entry)?.swapBytes !== undefined)
+  const usedBytes = (entry: ContainerStats) => memoryOf(entry)?.swapBytes ?? 0
+  const line = (entry: ContainerStats, value: number): MetricLine => ({
+    labels: labels(entry),
+    value,
+    timestampMs: entry.timestampMs,
+  })
+  const suffix = 'Reported only on non-windows systems'
+  return [
+    [
+      'container_swap_usage_bytes',
+      `Current amount of the container swap usage in bytes. ${suffix}`,
+      swapping.map((entry) => line(entry, usedBytes(entry))),
+    ],
+    [
+      'container_swap_limit_bytes',
+      `Current amount of the container swap limit in bytes. ${suffix}`,
+      swapping.flatMap((entry) => {
+        const limitBytes = memoryOf(entry)?.swapLimitBytes ?? Infinity
+        return Number.isFinite(limitBytes) ? [line(entry, limitBytes)] : []
+      }),
+    ],
+    [
+      'node_swap_usage_bytes',
+      `Current swap usage of the node in bytes. ${suffix}`,
+      [{ labels: {}, value: swapTotalBytes - swapFreeBytes, timestampMs }],
+    ],
+    [
+      'pod_swap_usage_bytes',
+      `Current amount of the pod swap usage in bytes. ${suffix}`,
+      [...Map.groupBy(swapping, ({ podUID }) => podUID).values()].map((own) => podLine(own, usedBytes)),
+    ],
+  ]
 }
 
 function seconds({ cpuUsageNanoseconds }: ContainerStats): number {

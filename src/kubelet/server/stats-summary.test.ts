@@ -51,6 +51,13 @@ test('the summary tells what went over the network of the node', async () => {
   assert.ok(Array.isArray(node.network.interfaces))
 })
 
+const packets = (rxPackets: number, txPackets: number) => ({
+  rxPackets,
+  txPackets,
+  rxDropped: 0,
+  txDropped: 0,
+})
+
 test('parseNetworkDevices leaves out what leads to the node and its pods', () => {
   const text = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -60,7 +67,7 @@ veth12: 5 1 0 0 0 0 0 0 5 1 0 0 0 0 0 0
   cni0:3000 30 0 0 0 0 0 0 4000 40 0 0 0 0 0 0
 `
   assert.deepEqual(parseNetworkDevices(text), [
-    { name: 'eth0', rxBytes: 1000, rxErrors: 1, txBytes: 2000, txErrors: 2 },
-    { name: 'cni0', rxBytes: 3000, rxErrors: 0, txBytes: 4000, txErrors: 0 },
+    { name: 'eth0', rxBytes: 1000, rxErrors: 1, txBytes: 2000, txErrors: 2, ...packets(10, 20) },
+    { name: 'cni0', rxBytes: 3000, rxErrors: 0, txBytes: 4000, txErrors: 0, ...packets(30, 40) },
   ])
 })
