@@ -26,6 +26,8 @@ export interface LoadOptions {
   /** How many of them are under way at a time, each its own after the other. */
   readonly clients: number
   readonly durationMs: number
+  /** Goes on beyond that time until so many have been made. */
+  readonly leastOperations?: number
   /** Makes names of objects that are created unique among runs. */
   readonly run: string
 }
@@ -68,12 +70,13 @@ export async function prepareLoad(client: Client): Promise<void> {
 
 /** Makes the same request again and again for some time. */
 export async function runLoad(client: Client, options: LoadOptions): Promise<LoadResult> {
-  const { operation, clients, durationMs, run } = options
+  const { operation, clients, durationMs, leastOperations = 0, run } = options
   const request = requestOf(client, operation, run)
   const latencies: number[] = []
   const start = performance.now()
   const loop = async (clientIndex: number) => {
-    for (let index = 0; performance.now() - start < durationMs; index++) {
+    const goesOn = () => performance.now() - start < durationMs || latencies.length < leastOperations
+    for (let index = 0; goesOn(); index++) {
       const began = performance.now()
       const more = await request(clientIndex, index, clients)
       if (!more) return
