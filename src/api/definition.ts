@@ -97,8 +97,11 @@ export interface VersionRules<T extends KubernetesObject = KubernetesObject> {
  * Objects handed over as Writable are fresh: nobody else holds them.
  */
 export interface Strategy<T extends KubernetesObject = KubernetesObject> {
-  /** Defaults that the table cannot say as constants. Runs on every decoded object. Idempotent. */
-  defaults?(object: Writable<T>): void
+  /**
+   * Defaults that the table cannot say as constants. Runs on every decoded object. Idempotent. `nowMs`: milliseconds since
+   * the epoch, given where the object comes with a request.
+   */
+  defaults?(object: Writable<T>, nowMs?: number): void
   /** Clears or sets what clients may not choose. Status is already removed for kinds that have the subresource. */
   prepareForCreate?(object: Writable<T>, by: Creation): void
   prepareForUpdate?(object: Writable<T>, previous: T): void

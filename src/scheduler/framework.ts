@@ -8,6 +8,7 @@ import type { Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Resource } from '../machinery/resource.ts'
 import type { ClusterChange } from './cluster-change.ts'
+import type { Extenders } from './extenders/extenders.ts'
 import type { NodeTable } from './nodes/node-table.ts'
 import type { NominatedPods } from './nominated-pods.ts'
 import type { PodInfo } from './pod-info.ts'
@@ -27,8 +28,8 @@ export interface Plugin {
   compare?(a: Candidate, b: Candidate): number
   /** Pre-filter and filter. */
   filter?(pod: PodInfo, nodes: NodeTable): NodeFilter | PodRefusal | undefined
-  /** Post-filter: what can be done for a pod that fits nowhere. */
-  postFilter?(pod: PodInfo, failure: Failure): Remedy
+  /** Post-filter: what can be done for a pod that fits nowhere; a promise only where extenders are asked. */
+  postFilter?(pod: PodInfo, failure: Failure): Remedy | Promise<Remedy>
   /** Pre-score and score; `feasible` are the nodes to be compared. */
   score?(pod: PodInfo, nodes: NodeTable, feasible: readonly number[]): NodeScore | undefined
   /** Takes what the pod needs beside the node, before the next pod is looked at; refuses when it cannot. */
@@ -145,6 +146,7 @@ export interface PluginHandle {
   readonly metrics: Metrics
   readonly nodes: NodeTable
   readonly nominated: NominatedPods
+  readonly extenders: Extenders
   /** Pods that plugins have had wait. */
   readonly waiting: WaitingPods
   /** Says that something came about, other than in a cache, that may help waiting pods. */

@@ -9,8 +9,7 @@ import {
   type Search,
 } from './decide.ts'
 import { diagnosisMessage, withRefusals } from './diagnosis.ts'
-import type { Extenders } from './extenders/extenders.ts'
-import type { Failure, PluginHandle, Refusal } from './framework.ts'
+import type { Failure, Plugin, PluginHandle, Refusal, Remedy } from './framework.ts'
 import { createChecker, nameOf, type NodeChecker } from './node-checker.ts'
 import { VerdictCache } from './nodes/node-verdicts.ts'
 import { patchPodStatus, reportWaiting } from './pod-status.ts'
@@ -22,7 +21,6 @@ import type { QueuedPod, SchedulingQueue } from './scheduling-queue.ts'
 export interface SchedulingCycleOptions {
   readonly handle: PluginHandle
   readonly queue: SchedulingQueue
-  readonly extenders: Extenders
   /** The newest version of a pod. */
   currentPod(key: string): Pod | undefined
 }
@@ -42,8 +40,8 @@ class PlacementRefused extends Error {
  * waits, prepares and binds, many at a time.
  */
 export function createSchedulingCycle(options: SchedulingCycleOptions) {
-  const { handle, queue, extenders, currentPod } = options
-  const { nodes, nominated, random, clock, client, events, log, waiting } = handle
+  const { handle, queue, currentPod } = options
+  const { extenders, nodes, nominated, random, clock, client, events, log, waiting } = handle
   const counts = schedulerMetrics(handle.metrics)
   /** Pods placed by a decision whose binding the cache has not shown yet. */
   const assumed = new Set<string>()
@@ -66,7 +64,7 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
       const { pod } = queued
       const search = findNodes(pod, input)
       if (search.type === 'refused')
-        return refuse(queued, search.diagnosis, search.checker, input, startedAtMs)
+        return refuse(queued, search.diagnosis, search.checker, input, startedAtMs)?.catch(failed)
       if (!extenders.concern(pod)) {
         return assume(queued, profile, nameOf(chooseNode(pod, search.feasible, input), nodes), startedAtMs)
       }
@@ -220,27 +218,44 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     checker: NodeChecker | undefined,
     input: DecisionInput,
     startedAtMs: number,
-  ): void {
+  ): Promise<void> | void {
     const { pod } = queued
     const { nodeCount, refusals, podRefusal, plugins } = diagnosis
     counts.attempt(input.profile.schedulerName, 'unschedulable', clock.monotonic() - startedAtMs)
-    let message = diagnosisMessage(nodeCount, refusals.counts(), podRefusal)
-    if (nodeCount > 0) message += remedy(pod, failureOf(pod, diagnosis, checker, input), input)
-    queue.refuse(queued, plugins, checker?.findings && plugins)
-    void report(pod, 'Unschedulable', message)
+    const message = diagnosisMessage(nodeCount, refusals.counts(), podRefusal)
+    const finish = (remedies: string) => {
+      queue.refuse(queued, plugins, checker?.findings && plugins)
+      void report(pod, 'Unschedulable', message + remedies)
+    }
+    if (nodeCount === 0) return finish('')
+    const failure = failureOf(pod, diagnosis, checker, input)
+    const remedies = remedy(pod, failure, pluginsAt(input.profile, 'postFilter'))
+    if (typeof remedies === 'string') finish(remedies)
+    else return remedies.then(finish)
   }
 
   /** What post-filters do for a pod that fits nowhere, or say of it. */
-  function remedy(pod: PodInfo, failure: Failure, { profile }: DecisionInput): string {
+  function remedy(pod: PodInfo, failure: Failure, plugins: readonly Plugin[]): string | Promise<string> {
     const messages: string[] = []
-    for (const plugin of pluginsAt(profile, 'postFilter')) {
-      const result = plugin.postFilter!(pod, failure)
+    const isHelped = (result: Remedy) => {
       if (result.type === 'nominated') {
         nominate(pod, result.nodeName, result.done)
-        return ''
+        return true
       }
       if (result.message) messages.push(` ${result.message}`)
       if (!result.keepsNomination) nominated.delete(pod.key)
+      return false
+    }
+    for (const [index, plugin] of plugins.entries()) {
+      const result = plugin.postFilter!(pod, failure)
+      if (result instanceof Promise) {
+        return result.then(async (found) => {
+          if (isHelped(found)) return ''
+          const others = await remedy(pod, failure, plugins.slice(index + 1))
+          return [...messages, ...(others ? [others] : [])].join(',')
+        })
+      }
+      if (isHelped(result)) return ''
     }
     return messages.join(',')
   }

@@ -178,15 +178,16 @@ export class SchedulingQueue {
   notice(change: ClusterChange): void {
     this.#inFlight.happen(change)
     const keptFor = change.type === 'podRemoved' ? this.#options.keptFor?.(change.nodeName) : undefined
-    /** The answer for each sort of pods: many pods of a few sorts may wait, and many changes happen. */
-    const said = new Map<object, boolean>()
+    /** The answer for each sort of pods, by who keeps them out: many of a few sorts may wait, and many changes happen. */
+    const answers = new Map<string | undefined, Map<object, boolean>>()
     for (const queued of this.#unschedulable) {
-      const isOne = queued.gatedBy === undefined && !keptFor?.has(queued.pod.key)
-      const sort = isOne ? queued.sort : undefined
-      let mayHelp = sort && said.get(sort)
+      const sort = keptFor?.has(queued.pod.key) ? undefined : queued.sort
+      let said = sort && answers.get(queued.gatedBy)
+      if (sort && !said) answers.set(queued.gatedBy, (said = new Map()))
+      let mayHelp = sort && said?.get(sort)
       if (mayHelp === undefined) {
         mayHelp = this.#mayHelp(queued, change)
-        if (sort) said.set(sort, mayHelp)
+        if (sort) said?.set(sort, mayHelp)
       }
       if (mayHelp) this.#move(queued, eventOf(change))
     }

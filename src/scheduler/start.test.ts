@@ -193,6 +193,47 @@ test('startScheduler asks extenders', async (t) => {
   assert.deepEqual(asked, ['/extend/filter', '/extend/score'])
 })
 
+test('startScheduler lets extenders choose among the nodes where room can be made, and refuse', async (t) => {
+  let leaves: string | undefined
+  const asked: Record<string, { readonly Pods: readonly { readonly UID: string }[] }>[] = []
+  const server = createServer((request, response) => {
+    void readJson(request).then((question) => {
+      const victims = question['NodeNameToMetaVictims'] as (typeof asked)[number]
+      asked.push(victims)
+      const left = leaves === undefined ? {} : { [leaves]: victims[leaves] }
+      response.end(JSON.stringify({ NodeNameToMetaVictims: left }))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { client, pod, clock } = await aScheduler(t, {
+    extenders: [{ urlPrefix: `http://127.0.0.1:${port}`, preemptVerb: 'preempt', nodeCacheCapable: true }],
+  })
+  const onNode = (name: string) => ({ nodeSelector: { 'kubernetes.io/hostname': name } })
+  await client.create(pods, aPod('cheap', { cpu: '2', priority: 1, spec: onNode('a') }))
+  await client.create(pods, aPod('dear', { cpu: '2', priority: 5, spec: onNode('b') }))
+  for (const name of ['cheap', 'dear']) await pod(name, isBound)
+
+  await client.create(pods, aPod('refused', { cpu: '2', priority: 10 }))
+  await clock.advance(10)
+  await until(() => asked.length === 1)
+  const { status } = await pod('refused', waits)
+  assert.deepEqual(Object.keys(asked[0]!).toSorted(), ['a', 'b'])
+  assert.match(
+    status!.conditions!.find(({ type }) => type === 'PodScheduled')!.message!,
+    /2 Insufficient cpu\. preemption: no candidate node for preemption$/,
+  )
+
+  leaves = 'b'
+  await client.create(pods, aPod('high', { cpu: '2', priority: 20 }))
+  await clock.advance(10)
+  await until(() => asked.length === 2)
+  const high = await pod('high', ({ status: now }) => now?.nominatedNodeName !== undefined)
+  assert.equal(high.status!.nominatedNodeName, 'b')
+  await pod('dear', ({ metadata }) => metadata?.deletionTimestamp !== undefined)
+})
+
 async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)

@@ -31,6 +31,7 @@ export function startScheduler(
   const counts = schedulerMetrics(metrics)
   const namespaceCache = informers.informer(namespaces)
   const table = new NodeTable((name) => namespaceCache.get(name)?.metadata?.labels ?? {})
+  const extenders = createExtenders(configuration.extenders, { nodes: table, log })
   /** What plugins read beside nodes, namespaces and pods. */
   const caches = new Map<Resource, Informer<KubernetesObject>>()
   const handle: PluginHandle = {
@@ -41,6 +42,7 @@ export function startScheduler(
     log,
     metrics,
     nodes: table,
+    extenders,
     nominated: new NominatedPods(table, (pod, nodeName) => {
       queue.notice({ type: 'podRemoved', pod, nodeName })
     }),
@@ -79,7 +81,6 @@ export function startScheduler(
   const cycle = createSchedulingCycle({
     handle,
     queue,
-    extenders: createExtenders(configuration.extenders, handle),
     currentPod: (key) => podCache.get(key),
   })
 

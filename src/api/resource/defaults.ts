@@ -1,5 +1,6 @@
 import type { Writable } from '../../machinery/meta.ts'
-import type { DeviceClaim } from '../generated/resource.v1.ts'
+import { formatTime } from '../../machinery/time.ts'
+import type { DeviceClaim, DeviceTaint } from '../generated/resource.v1.ts'
 
 /** One device, unless the request says something else. Source: kubernetes/pkg/apis/resource/v1/defaults.go. */
 export function defaultDeviceClaim(claim: Writable<DeviceClaim> | undefined): void {
@@ -10,4 +11,9 @@ export function defaultDeviceClaim(claim: Writable<DeviceClaim> | undefined): vo
       for (const toleration of request.tolerations ?? []) toleration.operator ??= 'Equal'
     }
   }
+}
+
+/** A taint that does not say since when is there from now on. Source: SetDefaults_DeviceTaint. */
+export function defaultDeviceTaints(taints: readonly Writable<DeviceTaint>[] = [], nowMs: number): void {
+  for (const taint of taints) taint.timeAdded ??= formatTime(nowMs)
 }

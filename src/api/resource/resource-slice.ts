@@ -2,12 +2,17 @@ import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import { resourceSlices } from '../generated/resources.ts'
 import type { ResourceSlice } from '../generated/resource.v1.ts'
+import { defaultDeviceTaints } from './defaults.ts'
 import { validateResourceSlice, validateResourceSliceUpdate } from './resource-slice-validation.ts'
 
 export const resourceSliceDefinition: ResourceDefinition<ResourceSlice> = {
   resource: resourceSlices,
   singular: 'resourceslice',
   strategy: {
+    defaults({ spec }, nowMs) {
+      if (nowMs === undefined) return
+      for (const { taints } of spec?.devices ?? []) defaultDeviceTaints(taints, nowMs)
+    },
     validate: ({ spec }) => validateResourceSlice(spec),
     validatesUpdateAlone: true,
     validateUpdate: ({ spec }, previous) => validateResourceSliceUpdate(spec, previous.spec),

@@ -131,7 +131,7 @@ export class Registry {
   /** A decoded object of a served version in the working version, with computed defaults. */
   complete(served: ServedResource, object: Writable<KubernetesObject>): Writable<KubernetesObject> {
     const working = served.toWorking(object)
-    served.strategy.defaults?.(working)
+    served.strategy.defaults?.(working, this.context.clock.now())
     return working
   }
 

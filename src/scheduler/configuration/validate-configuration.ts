@@ -87,9 +87,5 @@ function extenderErrors(extender: ExtenderConfiguration, at: FieldPath): FieldEr
     errors.push(
       invalid(at.child('weight'), extender.weight ?? 0, 'must have a positive weight applied to it'),
     )
-  if (extender.preemptVerb)
-    errors.push(
-      forbidden(at.child('preemptVerb'), 'extenders that take part in preemption are not supported'),
-    )
   return errors
 }

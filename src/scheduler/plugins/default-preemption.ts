@@ -4,7 +4,7 @@ import { podDisruptionBudgets } from '../../api/generated/resources.ts'
 import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
 import type { Random } from '../../machinery/random.ts'
 import { diagnosisMessage } from '../diagnosis.ts'
-import type { Failure, Plugin, PluginHandle, Refusal } from '../framework.ts'
+import type { Failure, Plugin, PluginHandle, Refusal, Remedy } from '../framework.ts'
 import { nameOf } from '../node-checker.ts'
 import type { NodeTable } from '../nodes/node-table.ts'
 import type { PodInfo } from '../pod-info.ts'
@@ -28,34 +28,67 @@ export function createDefaultPreemption(handle: PluginHandle, args: DefaultPreem
   budgetCache.onChange(() => (budgets = undefined))
   const { evict, isEvictingFor } = createEvictor(handle)
   const { preemptionAttempt } = schedulerMetrics(handle.metrics)
+
+  function makeRoom(pod: PodInfo, nodeName: string, victims: readonly PodInfo[]): Remedy {
+    return { type: 'nominated', nodeName, done: evict(victims, pod, nodeName) }
+  }
+
+  async function chooseWithExtenders(pod: PodInfo, candidates: readonly Candidate[]): Promise<Remedy> {
+    const { nodes, extenders, log } = handle
+    const victims = new Map(
+      candidates.map(({ node, victims: pods, costs }) => [
+        nameOf(node, nodes),
+        { pods, budgetViolations: costs[0]! },
+      ]),
+    )
+    try {
+      const left = [...(await extenders.processPreemption(pod, victims))]
+      const chosen = cheapest(
+        left.map(([nodeName, { pods, budgetViolations }]) => {
+          return { nodeName, victims: pods, costs: [budgetViolations, ...costsOf(pods)] }
+        }),
+      )
+      return chosen
+        ? makeRoom(pod, chosen.nodeName, chosen.victims)
+        : noUse('no candidate node for preemption', true)
+    } catch (error) {
+      log.error('an extender failed in preemption', { pod: pod.key, error })
+      return noUse(error instanceof Error ? error.message : String(error), true)
+    }
+  }
+
   return {
     name: 'DefaultPreemption',
     gate: (pod) =>
       isEvictingFor(pod) ? 'waiting for the preemption for this pod to be finished' : undefined,
     postFilter(pod, failure) {
-      const { nodes, random } = handle
+      const { nodes, random, extenders } = handle
       preemptionAttempt()
       budgets ??= budgetCache.list()
-      const result = preempt(pod, failure, { nodes, budgets, args, random })
-      if (result.type === 'noUse') {
-        const { message, isIneligible } = result
-        return {
-          type: 'none',
-          message: `preemption: ${message}`,
-          ...(isIneligible && { keepsNomination: true }),
-        }
-      }
-      const { nodeName, victims } = result
-      return { type: 'nominated', nodeName, done: evict(victims, pod, nodeName) }
+      const search = findCandidates(pod, failure, { nodes, budgets, args, random })
+      if (search.type === 'noUse') return noUse(search.message, search.isIneligible ?? false)
+      if (extenders.preempts(pod)) return chooseWithExtenders(pod, search.candidates)
+      const { node, victims } = cheapest(search.candidates)!
+      return makeRoom(pod, nameOf(node, nodes), victims)
     },
     mayHelp: (change) => change.type === 'podRemoved',
   }
 }
 
+function noUse(message: string, keepsNomination: boolean): Remedy {
+  return { type: 'none', message: `preemption: ${message}`, ...(keepsNomination && { keepsNomination }) }
+}
+
 /** Room to be made for a pod by deleting others, or why that is no use. */
 export type Preemption =
   | { readonly type: 'victims'; readonly nodeName: string; readonly victims: readonly PodInfo[] }
-  | { readonly type: 'noUse'; readonly message: string; readonly isIneligible?: true }
+  | NoUse
+
+interface NoUse {
+  readonly type: 'noUse'
+  readonly message: string
+  readonly isIneligible?: true
+}
 
 /** Room that could be made on a node, with what it costs. */
 interface Candidate {
@@ -85,6 +118,18 @@ export interface PreemptionInput {
  * Source: kube-scheduler's DefaultPreemption.
  */
 export function preempt(pod: PodInfo, failure: Failure, input: PreemptionInput): Preemption {
+  const search = findCandidates(pod, failure, input)
+  if (search.type === 'noUse') return search
+  const { node, victims } = cheapest(search.candidates)!
+  return { type: 'victims', nodeName: nameOf(node, input.nodes), victims }
+}
+
+/** Nodes where room can be made, from a random one on until there are enough to choose from; at least one. */
+function findCandidates(
+  pod: PodInfo,
+  failure: Failure,
+  input: PreemptionInput,
+): { readonly type: 'candidates'; readonly candidates: readonly Candidate[] } | NoUse {
   const { args, random, nodes: table } = input
   const ineligible = whyIneligible(pod, failure, table)
   if (ineligible) return { type: 'noUse', message: ineligible, isIneligible: true }
@@ -96,22 +141,17 @@ export function preempt(pod: PodInfo, failure: Failure, input: PreemptionInput):
   const triedInVain = new Map<Refusal, number>()
   const { indexes } = table
   const start = Math.floor(random.next() * indexes.length)
-  let chosen: Candidate | undefined
-  let candidateCount = 0
-  for (let offset = 0; offset < indexes.length && candidateCount < wanted; offset++) {
+  const candidates: Candidate[] = []
+  for (let offset = 0; offset < indexes.length && candidates.length < wanted; offset++) {
     const node = indexes[(start + offset) % indexes.length]!
     const refusal = failure.refusals.of(node)
     if (!refusal || refusal.unresolvable) continue
     const outcome = outcomeOn(node, pod, failure, input)
-    if ('reasons' in outcome) {
-      triedInVain.set(outcome, (triedInVain.get(outcome) ?? 0) + 1)
-      continue
-    }
-    candidateCount++
-    if (!chosen || isCheaper(outcome, chosen)) chosen = outcome
+    if ('reasons' in outcome) triedInVain.set(outcome, (triedInVain.get(outcome) ?? 0) + 1)
+    else candidates.push(outcome)
   }
-  if (!chosen) return { type: 'noUse', message: noUseMessage(triedInVain, failure) }
-  return { type: 'victims', nodeName: nameOf(chosen.node, table), victims: chosen.victims }
+  if (candidates.length === 0) return { type: 'noUse', message: noUseMessage(triedInVain, failure) }
+  return { type: 'candidates', candidates }
 }
 
 function outcomeOn(
@@ -249,9 +289,18 @@ function costsOf(victims: readonly PodInfo[]): number[] {
   return [highest, sum, victims.length, -earliestStart]
 }
 
-function isCheaper(a: Candidate, b: Candidate): boolean {
-  for (let index = 0; index < a.costs.length; index++) {
-    if (a.costs[index] !== b.costs[index]) return a.costs[index]! < b.costs[index]!
+type Costs = Pick<Candidate, 'costs'>
+
+/** The first of those that cost least. */
+function cheapest<Room extends Costs>(rooms: readonly Room[]): Room | undefined {
+  let chosen = rooms[0]
+  for (const room of rooms) if (isCheaper(room, chosen!)) chosen = room
+  return chosen
+}
+
+function isCheaper({ costs: a }: Costs, { costs: b }: Costs): boolean {
+  for (let index = 0; index < a.length; index++) {
+    if (a[index] !== b[index]) return a[index]! < b[index]!
   }
   return false
 }

@@ -13,6 +13,7 @@ import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import { defaultConfiguration, type SchedulerConfiguration } from '../configuration/configuration.ts'
 import { createProfiles } from '../configuration/create-profiles.ts'
+import { createExtenders } from '../extenders/extenders.ts'
 import type { PluginHandle } from '../framework.ts'
 import { NominatedPods } from '../nominated-pods.ts'
 import { podInfo, type PodInfo } from '../pod-info.ts'
@@ -93,6 +94,7 @@ export function aHandle(
     metrics: createMetrics(),
     nodes,
     nominated: new NominatedPods(nodes),
+    extenders: createExtenders([], { nodes, log: silentLogger }),
     waiting: new WaitingPods(clock),
     notice: () => undefined,
     cache<T extends KubernetesObject>(resource: Resource<T>) {
