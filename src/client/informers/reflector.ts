@@ -75,12 +75,17 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
   async function streamList(): Promise<void> {
     const objects = new Map<string, T>()
     const timeoutSeconds = Math.round(minWatchSeconds * (1 + random.next()))
-    const silence = new AbortController()
+    // Not a signal made of two, which is slow to ask: it is asked with every event.
+    const end = new AbortController()
+    const stop = () => end.abort()
+    let isSilent = false
     const giveUp = () => {
       // Servers that do not know of streaming lists pass the wish over, and tell of changes alone.
       streamsLists = false
-      silence.abort()
+      isSilent = true
+      stop()
     }
+    signal.addEventListener('abort', stop, { once: true })
     let cancel = clock.after(longestSilenceMs, giveUp)
     const events = client.watch(resource, {
       ...selection,
@@ -90,7 +95,7 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
       ...(newest !== '0' && { resourceVersion: newest }),
       allowWatchBookmarks: true,
       timeoutSeconds,
-      signal: AbortSignal.any([signal, silence.signal]),
+      signal: end.signal,
     })
     try {
       for await (const event of events) {
@@ -109,11 +114,12 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
         moveTo(resourceVersion)
       }
     } catch (error) {
-      if (!silence.signal.aborted) throw error
+      if (!isSilent) throw error
     } finally {
       cancel()
+      signal.removeEventListener('abort', stop)
     }
-    if (silence.signal.aborted) return
+    if (isSilent) return
     if (position === undefined && !signal.aborted) throw new Error('the watch ended before all objects came')
   }
 

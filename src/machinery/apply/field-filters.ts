@@ -34,7 +34,7 @@ export function onlyFields(...patterns: readonly Pattern[]): FieldFilter {
 function matching(set: FieldSet, patterns: readonly Pattern[]): FieldSet {
   if (patterns.some((pattern) => pattern.length === 0)) return set
   const result: Record<string, FieldSet> = {}
-  for (const element in set) {
+  for (const element of Object.keys(set)) {
     if (element === selfKey) continue
     const below = patterns
       .filter(([first]) => first === anyElement || (first !== undefined && fieldElement(first) === element))

@@ -4,14 +4,16 @@ import { compareElements, selfKey } from './path-element.ts'
 /** Collects fields into a set, node by node. */
 export class FieldSetBuilder {
   #belongs = false
-  readonly #children = new Map<string, FieldSetBuilder>()
+  /** Most nodes have none. */
+  #children: Map<string, FieldSetBuilder> | undefined
 
   /** The node below an element. */
   child(element: string): FieldSetBuilder {
-    let child = this.#children.get(element)
+    const children = (this.#children ??= new Map<string, FieldSetBuilder>())
+    let child = children.get(element)
     if (!child) {
       child = new FieldSetBuilder()
-      this.#children.set(element, child)
+      children.set(element, child)
     }
     return child
   }
@@ -23,16 +25,18 @@ export class FieldSetBuilder {
 
   /** The fields collected below this node, as the root of a set. */
   build(): FieldSet {
-    return this.#children.size === 0 ? emptySet : (this.#node(false) ?? emptySet)
+    return this.#node(false) ?? emptySet
   }
 
   #node(belongs: boolean): FieldSet | undefined {
-    const elements = [...this.#children.keys()]
+    const children = this.#children
+    if (!children) return belongs ? leaf : undefined
+    const elements = [...children.keys()]
     if (elements.length > 1) elements.sort(compareElements)
     const node: Record<string, FieldSet> = {}
     let empty = true
     for (const element of elements) {
-      const child = this.#children.get(element)!
+      const child = children.get(element)!
       const below = child.#node(child.#belongs)
       if (!below) continue
       if (empty && belongs) node[selfKey] = leaf

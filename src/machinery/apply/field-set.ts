@@ -59,7 +59,7 @@ function unionOfNodes(a: FieldSet, b: FieldSet): FieldSet {
 function unionOfChildren(a: FieldSet, b: FieldSet): FieldSet {
   let result: Record<string, FieldSet> | undefined
   let added = false
-  for (const element in b) {
+  for (const element of Object.keys(b)) {
     if (element === selfKey) continue
     const ours = a[element]
     const merged = ours ? unionOfNodes(ours, b[element]!) : b[element]!
@@ -75,7 +75,7 @@ function unionOfChildren(a: FieldSet, b: FieldSet): FieldSet {
 /** What belongs to both sets. */
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const result: Record<string, FieldSet> = {}
-  for (const element in b) {
+  for (const element of Object.keys(b)) {
     const ours = element === selfKey ? undefined : a[element]
     if (!ours) continue
     const theirs = b[element]!
@@ -106,7 +106,7 @@ function withoutChildren(
   remaining: (ours: FieldSet, theirs: FieldSet) => FieldSet | undefined,
 ): FieldSet {
   let result: Record<string, FieldSet> | undefined
-  for (const element in b) {
+  for (const element of Object.keys(b)) {
     const ours = element === selfKey ? undefined : a[element]
     if (!ours) continue
     const left = remaining(ours, b[element]!)

@@ -9,7 +9,7 @@ import { fieldOf, schemaOfItems, schemaOfKey } from './typed.ts'
  */
 export function withNamedMembers(set: FieldSet, schema: Schema | undefined): FieldSet {
   const result: Record<string, FieldSet> = {}
-  for (const element in set) {
+  for (const element of Object.keys(set)) {
     if (element === selfKey) continue
     const node = set[element]!
     const name = fieldNameOf(element)

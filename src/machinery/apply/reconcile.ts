@@ -24,7 +24,7 @@ export function rememberReconciled(set: FieldSet, schema: Schema): void {
 
 function reconcileChildren(set: FieldSet, schema: Schema): FieldSet {
   let result: Record<string, FieldSet> | undefined
-  for (const element in set) {
+  for (const element of Object.keys(set)) {
     if (element === selfKey) continue
     const below = schemaBelow(schema, element)
     if (!below) continue
