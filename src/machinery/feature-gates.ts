@@ -34,6 +34,7 @@ const fixed: ReadonlyMap<string, boolean> = new Map([
     'AuthorizeWithSelectors',
     'BtreeWatchCache',
     'ConsistentListFromCache',
+    'ConstrainedImpersonation',
     'DeclarativeValidation',
     'DeclarativeValidationBeta',
     'MutatingAdmissionPolicy',

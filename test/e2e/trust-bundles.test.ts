@@ -62,10 +62,9 @@ describe('ClusterTrustBundles in pods', { skip: withoutContainers }, () => {
     assert.deepEqual((await certificatesIn('named.pem')).sort(), [one, two].sort())
     assert.deepEqual((await certificatesIn('signed.pem')).sort(), [one, three].sort())
     assert.equal(await read('later.pem'), '')
-    const authority = await cluster.kubectl([
-      ...['get', 'configmap', 'kube-root-ca.crt'],
-      ...['-o', 'jsonpath={.data.ca\\.crt}'],
-    ])
+    const authority = await cluster.kubectl(
+      'get configmap kube-root-ca.crt -o'.split(' ').concat('jsonpath={.data.ca\\.crt}'),
+    )
     assert.equal((await read('serving.pem')).trim(), authority.trim())
 
     await cluster.kubectl.apply(aBundle('named', three), aBundle('later', two))

@@ -11,6 +11,7 @@ import { HttpsClient } from '../testing/https-client.ts'
 import { startTestServer, testUser } from '../testing/test-server.ts'
 import type { AuditEvent } from './audit-event.ts'
 import { AuditLog } from './audit-log.ts'
+import { Auditor } from './auditor.ts'
 import { createAuditMetrics } from './audit-metrics.ts'
 import { decodeAuditPolicy, recordingOf } from './audit-policy.ts'
 
@@ -280,4 +281,39 @@ test('AuditLog begins another file when one is full, and removes what is too old
   const lines = (await readFile(path, 'utf8')).trim().split('\n')
   assert.equal(lines.length, 3)
   await rm(folder, { recursive: true })
+})
+
+test('Auditor records what took so long, of requests that took long', async () => {
+  const clock = fakeClock()
+  const events: AuditEvent[] = []
+  const backend = {
+    process(batch: readonly AuditEvent[]) {
+      events.push(...batch)
+      return true
+    },
+    close: () => Promise.resolve(),
+  }
+  const policy = decodeAuditPolicy(policyOf('omitStages: [RequestReceived]\nrules: [{level: Metadata}]'))
+  const auditor = new Auditor({ policy, backends: [backend] }, clock, createAuditMetrics(createMetrics()))
+  const origin = { requestURI: '/', userAgent: 'test', sourceIPs: [], sent: () => undefined }
+  const annotationsAfter = async (milliseconds: number, attributes: Attributes) => {
+    const record = await auditor.beginFrom(origin, attributes, 'id')
+    assert.ok(typeof record === 'object')
+    const { took } = record.annotations
+    took?.('authentication', 0)
+    for (const part of ['mutating-webhook', 'validating-webhook'] as const) {
+      took?.(part, 200)
+      took?.(part, 100)
+    }
+    await clock.advance(milliseconds)
+    await record.ended({ code: 200, object: () => undefined })
+    return events.at(-1)?.annotations
+  }
+  assert.equal(await annotationsAfter(500, getPod), undefined)
+  assert.equal(await annotationsAfter(2000, { ...getPod, verb: 'watch' }), undefined)
+  assert.deepEqual(await annotationsAfter(1501, getPod), {
+    'apiserver.latency.k8s.io/mutating-webhook': '300ms',
+    'apiserver.latency.k8s.io/validating-webhook': '200ms',
+    'apiserver.latency.k8s.io/total': '1.501s',
+  })
 })

@@ -1,10 +1,12 @@
 import type { Clock } from '../../machinery/clock.ts'
+import { formatDuration } from '../../machinery/duration.ts'
 import type { KubernetesObject, Status } from '../../machinery/meta.ts'
 import { formatMicroTime } from '../../machinery/time.ts'
 import { attributesOf } from '../authorization/attributes.ts'
 import type { Attributes, Decision } from '../authorization/authorizer.ts'
 import type { User } from '../authentication/authenticator.ts'
 import type { HttpReply, HttpRequest } from '../http/http-exchange.ts'
+import type { Annotate, TimedPart } from '../registry/request.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { AuditBackend, AuditEvent, AuditUser, ObjectReference } from './audit-event.ts'
 import type { AuditMetrics } from './audit-metrics.ts'
@@ -23,6 +25,8 @@ export interface AuditOptions {
   readonly backends: readonly AuditBackend[]
 }
 
+/** Of requests that take longer it is recorded what took so long. */
+const slowMs = 500
 /** Who a request comes from whose user is not known. */
 const nobody: User = { name: '', groups: [] }
 
@@ -42,8 +46,13 @@ export class Auditor {
    * The record of a request whose user is known; undefined where nothing of it is recorded. `unrecordable`: it had to be
    * recorded, could not be, and must not go on.
    */
-  begin(request: HttpRequest, info: RequestInfo, user: User, auditId: string): Promise<Begun> {
-    return this.#begin(this.#recordOfHttp(request, info, user, auditId))
+  begin(
+    request: HttpRequest,
+    info: RequestInfo,
+    user: User,
+    { auditId, receivedMs }: { readonly auditId: string; readonly receivedMs: number },
+  ): Promise<Begun> {
+    return this.#begin(this.#recordOfHttp(request, info, user, auditId, receivedMs))
   }
 
   /** As begin, for a request that did not come over HTTP. */
@@ -66,13 +75,18 @@ export class Auditor {
     return 'unrecordable'
   }
 
-  #recordOfHttp(request: HttpRequest, info: RequestInfo, user: User, auditId: string) {
+  #recordOfHttp(request: HttpRequest, info: RequestInfo, user: User, auditId: string, receivedMs?: number) {
     // What an object is called is metadata, too.
     const origin = () => httpOrigin(request, info.isResourceRequest)
-    return this.#recordOf(origin, attributesOf(info, user), auditId)
+    return this.#recordOf(origin, attributesOf(info, user), auditId, receivedMs)
   }
 
-  #recordOf(origin: () => AuditOrigin, attributes: Attributes, auditId: string): AuditRecord | undefined {
+  #recordOf(
+    origin: () => AuditOrigin,
+    attributes: Attributes,
+    auditId: string,
+    receivedMs = this.#clock.now(),
+  ): AuditRecord | undefined {
     const recording = recordingOf(this.#options.policy, attributes)
     this.#metrics.observeLevel(recording.level)
     if (recording.level === 'None') return undefined
@@ -80,6 +94,7 @@ export class Auditor {
       origin: origin(),
       attributes,
       auditId,
+      receivedMs,
       recording,
       clock: this.#clock,
       process: (event) => this.#process(event),
@@ -103,6 +118,8 @@ interface Recorded {
   readonly origin: AuditOrigin
   readonly attributes: Attributes
   readonly auditId: string
+  /** In milliseconds since the epoch. */
+  readonly receivedMs: number
   readonly recording: Recording
   readonly clock: Clock
   process(event: AuditEvent): boolean | Promise<boolean>
@@ -111,13 +128,12 @@ interface Recorded {
 /** What is recorded of one request, while it goes on. A promise resolves when the event is where it must be before the request goes on. */
 export class AuditRecord {
   readonly #recorded: Recorded
-  readonly #receivedMs: number
+  readonly #parts = new Map<TimedPart, number>()
   readonly #annotations: Record<string, string> = {}
   #impersonated: Pick<AuditEvent, 'impersonatedUser' | 'authenticationMetadata'> = {}
 
   constructor(recorded: Recorded) {
     this.#recorded = recorded
-    this.#receivedMs = recorded.clock.now()
   }
 
   impersonated(user: User, constraint: string): void {
@@ -140,6 +156,23 @@ export class AuditRecord {
     if (this.#records(level)) this.#annotations[key] ??= value
   }
 
+  /** Of webhooks that validate, which are asked all at once, the longest counts; other parts come one after the other. */
+  took(part: TimedPart, milliseconds: number): void {
+    const before = this.#parts.get(part) ?? 0
+    this.#parts.set(
+      part,
+      part === 'validating-webhook' ? Math.max(before, milliseconds) : before + milliseconds,
+    )
+  }
+
+  /** What others may say of the request. */
+  get annotations(): Annotate {
+    const annotate: Annotate = (key, value, level) => this.annotate(key, value, level)
+    return Object.assign(annotate, {
+      took: (part: TimedPart, milliseconds: number) => this.took(part, milliseconds),
+    })
+  }
+
   /** False where the event could not be recorded and must be. */
   received(): boolean | Promise<boolean> {
     return this.#emit('RequestReceived')
@@ -159,6 +192,7 @@ export class AuditRecord {
   }
 
   ended(outcome: AuditOutcome): boolean | Promise<boolean> {
+    this.#explainSlowness()
     return this.#emit('ResponseComplete', this.#answered(outcome))
   }
 
@@ -168,6 +202,17 @@ export class AuditRecord {
     return this.#emit('Panic', {
       responseStatus: { metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 },
     })
+  }
+
+  /** Source: k8s.io/apiserver/pkg/endpoints/filters/audit.go (writeLatencyToAnnotation). */
+  #explainSlowness(): void {
+    const { attributes, receivedMs, clock } = this.#recorded
+    const totalMs = clock.now() - receivedMs
+    const parts = [...this.#parts].filter(([, milliseconds]) => milliseconds > 0)
+    if (totalMs <= slowMs || attributes.verb === 'watch' || parts.length === 0) return
+    for (const [part, milliseconds] of [...parts, ['total', totalMs] as const]) {
+      this.annotate(`apiserver.latency.k8s.io/${part}`, formatDuration(milliseconds))
+    }
   }
 
   /** Whether the object that is answered is recorded. */
@@ -204,7 +249,7 @@ export class AuditRecord {
     stage: Stage,
     more: Pick<AuditEvent, 'responseStatus' | 'responseObject'> = {},
   ): boolean | Promise<boolean> {
-    const { origin, attributes, auditId, recording, clock } = this.#recorded
+    const { origin, attributes, auditId, receivedMs, recording, clock } = this.#recorded
     if (recording.omitStages.includes(stage)) return true
     const { requestURI, userAgent, sourceIPs } = origin
     const sent = stage === 'RequestReceived' ? undefined : origin.sent()
@@ -225,8 +270,8 @@ export class AuditRecord {
       ...(more.responseStatus && { responseStatus: more.responseStatus }),
       ...(sent && this.#records('Request') && { requestObject: this.#shown(sent) }),
       ...(more.responseObject && { responseObject: more.responseObject }),
-      requestReceivedTimestamp: formatMicroTime(this.#receivedMs),
-      stageTimestamp: formatMicroTime(stage === 'RequestReceived' ? this.#receivedMs : clock.now()),
+      requestReceivedTimestamp: formatMicroTime(receivedMs),
+      stageTimestamp: formatMicroTime(stage === 'RequestReceived' ? receivedMs : clock.now()),
       ...(Object.keys(this.#annotations).length > 0 && { annotations: { ...this.#annotations } }),
     }
     return this.#recorded.process(event)

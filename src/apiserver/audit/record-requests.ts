@@ -4,7 +4,7 @@ import type { KubernetesObject } from '../../machinery/meta.ts'
 import { apiVersionOf } from '../../machinery/resource.ts'
 import { from, internalError } from '../../machinery/status-errors.ts'
 import type { Attributes } from '../authorization/authorizer.ts'
-import type { Annotate, Answer, ResourceRequest } from '../registry/request.ts'
+import type { Answer, ResourceRequest } from '../registry/request.ts'
 import type { AuditOrigin, AuditOutcome } from './audit-origin.ts'
 import type { Auditor, AuditRecord } from './auditor.ts'
 
@@ -26,8 +26,7 @@ export async function recordRequest(
   if (!record) return carryOut(request, undefined)
   let answer: Answer
   try {
-    const annotate: Annotate = (key, value, level) => record.annotate(key, value, level)
-    answer = await carryOut({ ...request, annotate }, record)
+    answer = await carryOut({ ...request, annotate: record.annotations }, record)
   } catch (error) {
     const { status } = from(error)
     await record.ended({ code: status.code, object: () => status })

@@ -11,7 +11,7 @@ import type { RequestAuthenticator } from '../authentication/union.ts'
 import { attributesOf } from '../authorization/attributes.ts'
 import type { Attributes, Authorizer, Decision } from '../authorization/authorizer.ts'
 import { forbidden } from '../authorization/forbidden.ts'
-import type { Annotate } from '../registry/request.ts'
+import type { Annotate, TimedPart } from '../registry/request.ts'
 import type { RequestInfo } from '../request-info.ts'
 import type { AccessMetrics } from './access-metrics.ts'
 import { defaultTimeoutMs, timeoutOf, type Deadlines } from './deadlines.ts'
@@ -60,6 +60,8 @@ export interface ApiHandlerOptions {
 interface Progress {
   readonly warnings: Warnings
   readonly auditId: string
+  /** In milliseconds since the epoch. */
+  readonly receivedMs: number
   /** Absent where nothing of the request is recorded. */
   record?: AuditRecord | undefined
   /** Annotations from before there can be a record. */
@@ -107,6 +109,7 @@ export class ApiHandler {
     const info = parseRequestInfo(request.method, request.path, request.query)
     const progress: Progress = {
       auditId: auditIdOf(request),
+      receivedMs: clock.now(),
       warnings: new Warnings(),
       isKnown: known !== undefined,
       notes: [],
@@ -182,17 +185,28 @@ export class ApiHandler {
     progress: Progress,
     known: User | undefined,
   ): Promise<HttpReply> {
-    const { authorizer, limit } = this.#options
+    const { authorizer, clock, limit } = this.#options
+    const startedAt = clock.monotonic()
     const requestor =
       known ?? (await this.#authenticator.authenticate(credentialsOf(request, progress), info.path))
     const attributes = attributesOf(info, requestor)
     const wanted = wantedUser(request)
     progress.isKnown = true
-    const record = await this.#options.auditor?.begin(request, info, requestor, progress.auditId)
+    const authenticatedAt = clock.monotonic()
+    const record = await this.#options.auditor?.begin(request, info, requestor, progress)
     if (record === 'unrecordable') return unrecordableReply(request)
     progress.record = record
     for (const [key, value] of progress.notes) record?.annotate(key, value)
-    const impersonated = wanted && (await impersonate(authorizer, attributes, wanted))
+    record?.took('authentication', authenticatedAt - startedAt)
+    const timed = async <T>(part: TimedPart, work: Promise<T>): Promise<T> => {
+      const from = clock.monotonic()
+      try {
+        return await work
+      } finally {
+        record?.took(part, clock.monotonic() - from)
+      }
+    }
+    const impersonated = wanted && (await timed('impersonation', impersonate(authorizer, attributes, wanted)))
     if (impersonated) record?.impersonated(impersonated.user, impersonated.constraint)
     const user = impersonated?.user ?? requestor
     const call: ApiCall = {
@@ -201,17 +215,18 @@ export class ApiHandler {
       user,
       ...(progress.deadlineMs !== undefined && { deadlineMs: progress.deadlineMs }),
       warn: (message) => progress.warnings.add(message),
-      ...(record && { annotate: (...note: Parameters<Annotate>) => record.annotate(...note) }),
+      ...(record && { annotate: record.annotations }),
     }
     const asked = wanted ? { ...attributes, user } : attributes
     // To refuse costs less than to wait for one's turn, and whoever is refused takes nobody's. Where others have to be
     // asked, they are asked in turn.
     if (authorizer.isLocal) {
       const pending = authorize(this.#authorizer, asked, record)
-      if (pending) await pending
+      if (pending) await timed('authorization', pending)
     }
     const serve = async () => {
-      if (!authorizer.isLocal) await authorize(this.#authorizer, asked, record)
+      const pending = authorizer.isLocal ? undefined : authorize(this.#authorizer, asked, record)
+      if (pending) await timed('authorization', pending)
       return this.#serve(call)
     }
     if (known || (isLongRunning(info) && info.verb !== 'watch')) return serve()
@@ -237,11 +252,13 @@ export class ApiHandler {
 
   /** A watch has its turn until it has begun. */
   async #inTurn(
-    { request, info, user }: ApiCall,
+    { request, info, user, annotate }: ApiCall,
     flowControl: FlowControl,
     progress: Progress,
     serve: () => Promise<HttpReply>,
   ): Promise<HttpReply> {
+    const { clock } = this.#options
+    const from = clock.monotonic()
     const answer = flowControl.admit({
       info,
       user,
@@ -250,6 +267,7 @@ export class ApiHandler {
       signal: () => request.signal,
     })
     const admission = answer instanceof Promise ? await answer : answer
+    annotate?.took?.('apf-queue-wait', clock.monotonic() - from)
     progress.headers = {
       'x-kubernetes-pf-flowschema-uid': admission.flowSchemaUid,
       'x-kubernetes-pf-prioritylevel-uid': admission.priorityLevelUid,

@@ -11,8 +11,22 @@ import type { ServedResource } from './served-resource.ts'
  */
 export type ResourceRequest = RequestBase & RequestAction
 
-/** Adds an annotation to the audit event; with a level, only where so much is recorded. What was said first stays. */
-export type Annotate = (key: string, value: string, level?: 'Metadata' | 'Request') => void
+/** What is said for the audit event of a request. */
+export interface Annotate {
+  /** Adds an annotation; with a level, only where so much is recorded. What was said first stays. */
+  (key: string, value: string, level?: 'Metadata' | 'Request'): void
+  /** How long a part of the request took: that is recorded of requests that were slow. Absent where it is not asked for. */
+  readonly took?: (part: TimedPart, milliseconds: number) => void
+}
+
+/** Parts of serving a request, as upstream's annotations `apiserver.latency.k8s.io/...` name them. */
+export type TimedPart =
+  | 'apf-queue-wait'
+  | 'authentication'
+  | 'authorization'
+  | 'impersonation'
+  | 'mutating-webhook'
+  | 'validating-webhook'
 
 export interface RequestBase {
   readonly user: User

@@ -54,10 +54,14 @@ export async function askWebhook(
   const review = admissionReview(request, version, reviewVersion)
   const { timeoutSeconds = 10 } = webhook
   const timeoutMs = timeLeft(request, clock, timeoutSeconds * 1000)
+  const from = clock.monotonic()
   const answer = await post(client, webhook, review, {
     timeoutMs,
     ...(request.signal && { signal: request.signal }),
     ...(identityFor && { identityFor }),
+  }).finally(() => {
+    const part = isMutating ? 'mutating-webhook' : 'validating-webhook'
+    request.annotate?.took?.(part, clock.monotonic() - from)
   })
   let verdict: Verdict
   try {
