@@ -68,6 +68,20 @@ const cronJobOf = (timeZone: string) => ({
   },
 })
 
+const annotated = (key: string, value: unknown, spec: object = {}) => ({
+  metadata: {
+    name: 'n',
+    annotations: {
+      [`scheduler.alpha.kubernetes.io/${key}`]: typeof value === 'string' ? value : JSON.stringify(value),
+    },
+  },
+  spec,
+})
+const aPodSpec = {
+  containers: [{ ...container, imagePullPolicy: 'Always', terminationMessagePolicy: 'File' }],
+}
+const inAnnotations = 'metadata.annotations.scheduler.alpha.kubernetes.io'
+
 const refused: readonly (readonly [kind: string, object: object, ...faults: string[]])[] = [
   [
     'jobs.batch',
@@ -113,6 +127,44 @@ const refused: readonly (readonly [kind: string, object: object, ...faults: stri
   ),
   ['cronjobs.batch', cronJobOf('US/Eastern')],
   ['cronjobs.batch', cronJobOf('Asia/Kolkata')],
+  ['pods', annotated('tolerations', [{ key: 'a', operator: 'Exists' }], aPodSpec)],
+  [
+    'pods',
+    annotated('tolerations', [{ key: 'a', operator: 'Odd' }], aPodSpec),
+    `${inAnnotations}/tolerations[0].operator: Unsupported value: "Odd": supported values: "Equal", "Exists", "Gt", "Lt"`,
+  ],
+  [
+    'pods',
+    annotated('tolerations', '{}', aPodSpec),
+    'metadata.annotations: Invalid value: "scheduler.alpha.kubernetes.io/tolerations": json: cannot unmarshal object into Go value of type []core.Toleration',
+  ],
+  [
+    'pods',
+    annotated('tolerations', '[', aPodSpec),
+    'metadata.annotations: Invalid value: "scheduler.alpha.kubernetes.io/tolerations": unexpected end of JSON input',
+  ],
+  [
+    'nodes',
+    annotated('taints', [{ key: 'a', effect: '' }]),
+    `${inAnnotations}/taints[0].effect: Required value`,
+  ],
+  [
+    'nodes',
+    annotated('preferAvoidPods', {
+      preferAvoidPods: [
+        { podSignature: {} },
+        { podSignature: { podController: { controller: false } } },
+        { podSignature: { podController: { controller: true } } },
+      ],
+    }),
+    `${inAnnotations}/preferAvoidPods[0].PodSignature: Required value`,
+    `${inAnnotations}/preferAvoidPods[1].PodSignature.PodController.Controller: Invalid value: false: must point to a controller`,
+  ],
+  [
+    'nodes',
+    annotated('preferAvoidPods', 'x'),
+    `metadata.annotations.AvoidPods: Invalid value: "scheduler.alpha.kubernetes.io/preferAvoidPods": invalid character 'x' looking for beginning of value`,
+  ],
   [
     'clusterroles.rbac.authorization.k8s.io',
     roleOf({ verbs: ['get'], nonResourceURLs: ['/a'], resourceNames: ['x'] }),
@@ -321,6 +373,11 @@ test("a Job's own labels are refused where they are not those of its pods", () =
     '{"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"j","controller-uid":"u","job-name":"other"}'
   const [, errors] = created('jobs.batch', { metadata: { name: 'j', uid: 'u' }, spec })
   assert.deepEqual(errors, [`spec.template.metadata.labels[job-name]: Invalid value: ${labels}: must be 'j'`])
+})
+
+test('a limit range that nobody has named has a name', () => {
+  const [made, errors] = created('limitranges', { metadata: { uid: 'u' }, spec: { limits: [] } })
+  assert.deepEqual([made.metadata?.name, errors], ['u', []])
 })
 
 test('slices lose what the first version said of where an endpoint is, but for its node', () => {

@@ -24,6 +24,7 @@ import type {
   TypedLocalObjectReference,
   TypedObjectReference,
 } from '../generated/core.v1.ts'
+import { internalDifference } from './internal-form.ts'
 import { accessModesErrors } from './access-modes.ts'
 import { classAnnotation } from './claim-warnings.ts'
 import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'
@@ -137,7 +138,11 @@ export function validateClaimUpdate(
   )
   if (given !== before && !takesClassFromAnnotation(claim, previous))
     errors.push(invalid(path('metadata', 'annotations', classAnnotation), given, fieldImmutableMessage))
-  if (!semanticEqual(withAllowedChanges(claim, previous), old)) errors.push(forbidden(field, immutable))
+  const withOld = withAllowedChanges(claim, previous)
+  if (!semanticEqual(withOld, old)) {
+    const difference = internalDifference('PersistentVolumeClaimSpec', old, withOld ?? {})
+    errors.push(forbidden(field, `${immutable}\n${difference}`))
+  }
   return [
     ...errors,
     ...sizeErrors(claim, previous, field.child('resources', 'requests', 'storage')),

@@ -23,6 +23,10 @@ export const limitRangeDefinition: ResourceDefinition<LimitRange> = {
   shortNames: ['limits'],
   strategy: {
     tracksGeneration: false,
+    /** One that nobody has named has a name that nothing else has. */
+    prepareForCreate({ metadata }) {
+      if (metadata?.uid) metadata.name ||= metadata.uid
+    },
     defaults({ spec }) {
       for (const limit of spec?.limits ?? []) if (limit.type === 'Container') defaultContainerLimit(limit)
     },

@@ -7,6 +7,7 @@ import {
   path,
   required,
   type FieldError,
+  type FieldPath,
 } from '../../machinery/field-error.ts'
 import { validateCidrForLegacyField, warningsForCidr } from '../../machinery/validation/ip.ts'
 import { labelValueErrors } from '../../machinery/validation/names.ts'
@@ -14,8 +15,9 @@ import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Writable } from '../../machinery/meta.ts'
-import type { Node, NodeSpec } from '../generated/core.v1.ts'
+import type { AvoidPods, Node, NodeSpec, Taint } from '../generated/core.v1.ts'
 import { nodes } from '../generated/resources.ts'
+import { annotatedList, annotatedValue } from './annotated-values.ts'
 import { validateResourceQuantity } from './quantity-validation.ts'
 
 const roleLabel = 'node-role.kubernetes.io/'
@@ -101,14 +103,48 @@ const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 /** Source: kubernetes/pkg/apis/core/validation, ValidateNode. */
 function validateNode(node: Node): FieldError[] {
-  return [...taintErrors(node), ...resourceErrors(node), ...rangeErrors(node)]
+  return [
+    ...annotationErrors(node),
+    ...taintErrors(node.spec?.taints ?? [], path('metadata', 'taints')),
+    ...resourceErrors(node),
+    ...rangeErrors(node),
+  ]
 }
 
-function taintErrors({ spec }: Node): FieldError[] {
+const taintList = 'scheduler.alpha.kubernetes.io/taints'
+const avoidedPods = 'scheduler.alpha.kubernetes.io/preferAvoidPods'
+
+/** Taints from before there was a field for them, and pods that shall rather go elsewhere: nobody heeds them now. */
+function annotationErrors({ metadata }: Node): FieldError[] {
+  const field = path('metadata', 'annotations')
+  const { [taintList]: taints, [avoidedPods]: avoided } = metadata?.annotations ?? {}
+  const errors: FieldError[] = []
+  if (taints) {
+    const list = annotatedList<Taint>(taints, 'Taint')
+    errors.push(
+      ...('fault' in list
+        ? [invalid(field, taintList, list.fault)]
+        : taintErrors(list.value, field.child(taintList))),
+    )
+  }
+  if (!avoided) return errors
+  const read = annotatedValue<AvoidPods>(avoided, 'AvoidPods')
+  if ('fault' in read) return [...errors, invalid(field.child('AvoidPods'), avoidedPods, read.fault)]
+  for (const [index, { podSignature }] of (read.value.preferAvoidPods ?? []).entries()) {
+    const at = field.child(avoidedPods).index(index).child('PodSignature')
+    const controller = podSignature?.podController
+    if (!controller) errors.push(required(at))
+    else if (!controller.controller)
+      errors.push(invalid(at.child('PodController', 'Controller'), false, 'must point to a controller'))
+  }
+  return errors
+}
+
+function taintErrors(taints: readonly Taint[], field: FieldPath): FieldError[] {
   const seen = new Set<string>()
-  return (spec?.taints ?? []).flatMap((taint, index) => {
+  return taints.flatMap((taint, index) => {
     const { key, value = '', effect } = taint
-    const at = path('metadata', 'taints').index(index)
+    const at = field.index(index)
     const errors = validateLabelName(key, at.child('key'))
     const malformed = labelValueErrors(value)
     if (malformed.length > 0) errors.push(invalid(at.child('value'), value, malformed.join(';')))

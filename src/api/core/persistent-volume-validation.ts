@@ -19,6 +19,7 @@ import type {
   VolumeNodeAffinity,
 } from '../generated/core.v1.ts'
 import { accessModesErrors } from './access-modes.ts'
+import { internalDifference } from './internal-form.ts'
 import { validateNodeSelector } from './pod/affinity-validation.ts'
 import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'
 import { surplusSource, validateVolumeSource } from './volume-sources.ts'
@@ -131,8 +132,10 @@ export function validatePersistentVolumeUpdate(
 ): FieldError[] {
   if (!spec || !previous) return []
   const errors: FieldError[] = []
-  if (!semanticEqual(fixedSources(spec, previous), sourcesOf(previous))) {
-    const detail = 'spec.persistentvolumesource is immutable after creation'
+  const [sources, before] = [fixedSources(spec, previous), sourcesOf(previous)]
+  if (!semanticEqual(sources, before)) {
+    const difference = internalDifference('PersistentVolumeSource', before, sources)
+    const detail = `spec.persistentvolumesource is immutable after creation\n${difference}`
     errors.push(forbidden(path('spec', 'persistentvolumesource'), detail))
   }
   errors.push(

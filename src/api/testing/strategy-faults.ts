@@ -39,6 +39,11 @@ export function statusFaults(name: string, before: object, after: object): strin
   return (status?.validateUpdate?.(next, previous) ?? []).map(fieldErrorText)
 }
 
+/** The fault alone, where what changed is shown behind it. */
+export function withoutDifference(fault: string): string {
+  return fault.replace(/\n@@[^]*$/, '')
+}
+
 /** What upstream says of what is no qualified name. */
 export const qualifiedName =
   "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"

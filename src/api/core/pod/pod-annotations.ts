@@ -1,12 +1,15 @@
 import { forbidden, invalid, type FieldError, type FieldPath } from '../../../machinery/field-error.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import { validateLocalDescendingPath } from '../../../machinery/validation/paths.ts'
-import type { PodSpec } from '../../generated/core.v1.ts'
+import type { PodSpec, Toleration } from '../../generated/core.v1.ts'
+import { annotatedList } from '../annotated-values.ts'
+import { validateTolerations } from './scheduling-validation.ts'
 import { visitContainers } from './visit-containers.ts'
 
 type Annotations = Readonly<Record<string, string>> | undefined
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror'
+const tolerationList = 'scheduler.alpha.kubernetes.io/tolerations'
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost'
 const seccompPod = 'seccomp.security.alpha.kubernetes.io/pod'
 const seccompContainer = 'container.seccomp.security.alpha.kubernetes.io/'
@@ -26,6 +29,7 @@ export function validatePodAnnotations(
     const detail = 'must set spec.nodeName if mirror pod annotation is set'
     errors.push(invalid(field.key(mirrorAnnotation), mirror, detail))
   }
+  errors.push(...tolerationErrors(annotations[tolerationList], field))
   const cost = annotations[deletionCost]
   if (cost !== undefined && !isInt32(cost))
     errors.push(invalid(field.key(deletionCost), cost, 'must be a 32bit integer'))
@@ -35,6 +39,15 @@ export function validatePodAnnotations(
     if (key.startsWith(appArmorContainer)) errors.push(...appArmorErrors(key, value, spec, field.key(key)))
   }
   return errors
+}
+
+/** Tolerations from before there was a field for them: nobody heeds them, but they are looked at. */
+function tolerationErrors(text: string | undefined, field: FieldPath): FieldError[] {
+  if (!text) return []
+  const list = annotatedList<Toleration>(text, 'Toleration')
+  return 'fault' in list
+    ? [invalid(field, tolerationList, list.fault)]
+    : validateTolerations(list.value, field.child(tolerationList))
 }
 
 /** No plus sign and no leading zeros: what is written must be what is meant. */

@@ -1,6 +1,7 @@
 import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, invalid, path, required, type FieldError } from '../../../machinery/field-error.ts'
 import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../generated/core.v1.ts'
+import { internalDifference } from '../internal-form.ts'
 import { validateImageText } from './container-validation.ts'
 import { validatePodAnnotationsUpdate } from './pod-annotations.ts'
 import { validatePodParts } from './pod-validation.ts'
@@ -33,8 +34,9 @@ export function validatePodUpdate(pod: Pod, previous: Pod): FieldError[] {
   if (semanticEqual(spec, old)) return errors
   const isGated = (old.schedulingGates ?? []).length > 0
   if (isGated) errors.push(...selectorErrors(spec, old), ...affinityErrors(spec, old))
-  if (!semanticEqual(withAllowedChanges(spec, old, isGated), old))
-    errors.push(forbidden(field, allowedChanges))
+  const withOld = withAllowedChanges(spec, old, isGated)
+  if (!semanticEqual(withOld, old))
+    errors.push(forbidden(field, `${allowedChanges}\n${internalDifference('PodSpec', old, withOld)}`))
   return errors
 }
 

@@ -2,6 +2,7 @@ import { validatePodSpec } from '../../../api/core/pod/pod-validation.ts'
 import type { EphemeralContainer, Pod } from '../../../api/generated/core.v1.ts'
 import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, path, type FieldError } from '../../../machinery/field-error.ts'
+import { internalDifference } from '../../../api/core/internal-form.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import type { Writable } from '../../../machinery/meta.ts'
 import type { Registry } from '../registry.ts'
@@ -67,7 +68,10 @@ function transitionErrors(pod: Pod, previous: Pod): FieldError[] {
     const now = pod.spec?.ephemeralContainers?.find(({ name }) => name === before.name)
     const what = `existing ephemeral containers ${goQuote(before.name)}`
     if (!now) errors.push(forbidden(at, `${what} may not be removed\n`))
-    else if (!semanticEqual(now, before)) errors.push(forbidden(at, `${what} may not be changed\n`))
+    else if (!semanticEqual(now, before)) {
+      const difference = internalDifference('EphemeralContainer', before, now)
+      errors.push(forbidden(at, `${what} may not be changed\n${difference}`))
+    }
   }
   return errors
 }
