@@ -24,6 +24,7 @@ import {
   mutatingAdmissionPolicies,
   mutatingAdmissionPolicyBindings,
   networkPolicies,
+  nodes,
   persistentVolumeClaims,
   persistentVolumes,
   podDisruptionBudgets,
@@ -85,6 +86,7 @@ const annotate = `Object{metadata: Object.metadata{annotations: {'mutated-by': '
 const certificateRequest = await aCertificateRequest('someone')
 
 const rows: readonly Row[] = [
+  row('Node', nodes, { object: { spec: { unschedulable: true } }, status: { conditions: [condition] } }),
   row('ConfigMap', configMaps, { object: { data: { a: 'b' } } }),
   row('Secret', secrets, { object: { data: { a: 'Yg==' } } }),
   row('ServiceAccount', serviceAccounts, { object: {} }),

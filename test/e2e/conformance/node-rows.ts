@@ -81,6 +81,28 @@ const environment: readonly PodRow[] = [
     prints: ({ status }) => `${status?.hostIP}\n`,
   },
   {
+    title: 'all addresses of its node as a variable',
+    container: { env: [field('IPS', 'status.hostIPs')] },
+    script: 'echo $IPS',
+    prints: ({ status }) => `${status?.hostIPs?.map(({ ip }) => ip).join()}\n`,
+  },
+  ...(
+    [
+      ['a config map', configMap, 'configMapRef'],
+      ['a secret', secret, 'secretRef'],
+    ] as const
+  ).map(([what, object, reference]): PodRow => ({
+    title: `variables of ${what} behind prefixes of any characters`,
+    objects: [object],
+    // A shell would leave out what it cannot name.
+    container: {
+      command: ['env'],
+      envFrom: ['#_', '$_', '1-', 'p. '].map((prefix) => ({ prefix, [reference]: { name: 'settings' } })),
+    },
+    prints:
+      /^(?=[^]*^#_one=value-1$)(?=[^]*^\$_one=value-1$)(?=[^]*^1-one=value-1$)(?=[^]*^p\. one=value-1$)/m,
+  })),
+  {
     title: 'its identity as a variable',
     container: { env: [field('ID', 'metadata.uid')] },
     script: 'echo $ID',
