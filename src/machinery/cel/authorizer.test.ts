@@ -121,11 +121,27 @@ const mistakes: readonly (readonly [string, string])[] = [
     'Invalid service account namespace',
   ],
   ["authorizer.group('') == authorizer.group('')", 'no such overload'],
+  ['authorizer == authorizer', 'no such overload'],
+  ['authorizer.requestResource == authorizer.requestResource', 'no such overload'],
 ]
 for (const [expression, message] of mistakes) {
   test(`${expression} fails: ${message}`, () => {
     const { value, asked } = ask(expression)
     assert.deepEqual([value, asked], [`error: ${message}`, []])
+  })
+}
+
+/** What cel-go makes of values that cannot be compared. */
+const comparisons: readonly (readonly [string, boolean])[] = [
+  ['authorizer != authorizer', true],
+  ['dyn(authorizer) == null', false],
+  ['authorizer in [authorizer]', false],
+  ['[authorizer] == [authorizer]', true],
+  ["{'a': authorizer} == {'a': authorizer}", true],
+]
+for (const [expression, expected] of comparisons) {
+  test(`${expression} is ${expected}`, () => {
+    assert.deepEqual(ask(expression), { value: expected, asked: [] })
   })
 }
 

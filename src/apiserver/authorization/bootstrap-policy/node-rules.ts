@@ -33,7 +33,9 @@ export const nodeRules: readonly PolicyRule[] = [
 
 /** The same with what comes with features. */
 export function nodeRulesWith({ ClusterTrustBundle }: FeatureGates): readonly PolicyRule[] {
-  return ClusterTrustBundle ? [...nodeRules, readTrustBundles] : nodeRules
+  return ClusterTrustBundle
+    ? [...nodeRules.slice(0, -1), readTrustBundles, ...nodeRules.slice(-1)]
+    : nodeRules
 }
 
 export const readTrustBundles = rule(read, 'certificates.k8s.io', 'clustertrustbundles')

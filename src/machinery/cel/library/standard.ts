@@ -11,7 +11,7 @@ import {
   uintFrom,
 } from '../values/conversions.ts'
 import { add, divide, modulo, multiply, negate, subtract } from '../values/arithmetic.ts'
-import { equalValues } from '../values/equality.ts'
+import { equalValues, strictlyEqualValues } from '../values/equality.ts'
 import { typeOfValue } from '../values/kind.ts'
 import { CelList } from '../values/list.ts'
 import { CelMap } from '../values/map.ts'
@@ -277,7 +277,7 @@ export const standardLibrary: Library = {
     globalFunction('_||_', 'logical_or', ['bool', 'bool'], 'bool'),
     globalFunction('!_', 'logical_not', ['bool'], 'bool', (value: boolean) => !value),
     globalFunction('@not_strictly_false', 'not_strictly_false', ['bool'], 'bool'),
-    globalFunction('_==_', 'equals', ['A', 'A'], 'bool', equalValues),
+    globalFunction('_==_', 'equals', ['A', 'A'], 'bool', strictlyEqualValues),
     globalFunction(
       '_!=_',
       'not_equals',
