@@ -270,7 +270,7 @@ const refused: readonly (readonly [kind: string, object: object, ...faults: stri
     'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
     levelOf('exempt', { type: 'Exempt', limited: { limitResponse: { type: 'Reject' } } }),
     'spec.limited: Forbidden: must be nil if the type is not Limited',
-    'spec: Invalid value: {"type":"Exempt","limited":{"nominalConcurrencyShares":30,"limitResponse":{"type":"Reject"},"lendablePercent":0}}: ' +
+    'spec: Invalid value: {"Type":"Exempt","Limited":{"NominalConcurrencyShares":30,"LimitResponse":{"Type":"Reject","Queuing":null},"LendablePercent":0,"BorrowingLimitPercent":null},"Exempt":null}: ' +
       "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value",
   ],
   ['runtimeclasses.node.k8s.io', runtimeOf({ handler: '' }), 'handler: Required value'],
@@ -289,7 +289,7 @@ const refused: readonly (readonly [kind: string, object: object, ...faults: stri
         ],
       },
     }),
-    'scheduling.tolerations[1]: Duplicate value: {"key":"a","operator":"Exists","effect":"NoExecute","tolerationSeconds":2}',
+    'scheduling.tolerations[1]: Duplicate value: {"Key":"a","Operator":"Exists","Value":"","Effect":"NoExecute","TolerationSeconds":2}',
   ],
 ]
 
@@ -323,7 +323,7 @@ const changes: readonly (readonly [kind: string, before: object, after: object, 
     'csinodes.storage.k8s.io',
     nodeOf({ allocatable: { count: 1 } }),
     nodeOf({ nodeID: 'o', allocatable: { count: 2 } }),
-    'spec.drivers: Invalid value: {"name":"a.b","nodeID":"o","topologyKeys":[]}: field is immutable',
+    'spec.drivers: Invalid value: {"Name":"a.b","NodeID":"o","TopologyKeys":[],"Allocatable":null}: field is immutable',
   ],
   ['csinodes.storage.k8s.io', nodeOf({ allocatable: { count: 1 } }), nodeOf({ allocatable: { count: 2 } })],
 ]

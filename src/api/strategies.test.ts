@@ -261,7 +261,7 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
       },
       status: { capacity: { cpu: '-1', 'example.com/gpu': '1500m' } },
     },
-    'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoExecute"}: taints must be unique by key and effect pair',
+    'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoExecute","TimeAdded":null}: taints must be unique by key and effect pair',
     'status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0',
     'status.capacity.example.com/gpu: Invalid value: "1500m": must be an integer',
     'status.allocatable.cpu: Invalid value: "-1": must be greater than or equal to 0',

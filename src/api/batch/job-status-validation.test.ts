@@ -77,7 +77,7 @@ const rows: readonly (readonly [status: object, parts: Parts, ...faults: string[
     {},
     'status.active: Invalid value: 1: active>0 is invalid for finished job',
     'status.startTime: Required value: startTime is required for finished job',
-    'status.uncountedTerminatedPods: Invalid value: {"failed":["a"]}: uncountedTerminatedPods needs to be empty for finished job',
+    'status.uncountedTerminatedPods: Invalid value: {"Succeeded":null,"Failed":["a"]}: uncountedTerminatedPods needs to be empty for finished job',
     'status.terminating: Invalid value: 1: terminating>0 is invalid for finished job',
   ],
   [{ completedIndexes: '0,2-4' }, { spec: indexed }],

@@ -8,6 +8,7 @@ import {
   type FieldError,
 } from '../../machinery/field-error.ts'
 import { nonNegative } from '../apps/workload.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { Job, JobStatus } from '../generated/batch.v1.ts'
 import { countIndexes, firstCommonIndex } from './index-intervals.ts'
 
@@ -123,7 +124,13 @@ function finishErrors({ status, holds, held, changes }: StatusChange): FieldErro
   const left = (uncounted?.failed?.length ?? 0) + (uncounted?.succeeded?.length ?? 0)
   if ((finishes || changes('uncountedTerminatedPods')) && left > 0) {
     const detail = 'uncountedTerminatedPods needs to be empty for finished job'
-    errors.push(invalid(at.child('uncountedTerminatedPods'), uncounted, detail))
+    errors.push(
+      invalid(
+        at.child('uncountedTerminatedPods'),
+        internalForm('batch.v1.UncountedTerminatedPods', uncounted ?? {}),
+        detail,
+      ),
+    )
   }
   return errors
 }

@@ -16,6 +16,7 @@ import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
 import { nonNegative } from '../apps/workload.ts'
 import { validatePodTemplate } from '../core/pod/pod-validation.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
 import type { Affinity, Container, PodTemplateSpec } from '../generated/core.v1.ts'
 import { validateFailurePolicy } from './failure-policy-validation.ts'
@@ -200,7 +201,7 @@ export function validateJobUpdate(job: Job, previous: Job): FieldError[] {
   const isOfOld = oldLabels[uidLabel] === undefined || oldLabels[nameLabel] === undefined
   const errors = validateJob(job, isOfOld ? 'legacy' : 'all')
   const immutable = (name: keyof JobSpec) =>
-    invalid(at.child(name), spec[name] ?? null, fieldImmutableMessage)
+    invalid(at.child(name), shown(name, spec[name]), fieldImmutableMessage)
   if (spec.completions !== old.completions && !mayResize(spec, old)) {
     if (
       spec.completionMode === 'Indexed' &&
@@ -217,6 +218,17 @@ export function validateJobUpdate(job: Job, previous: Job): FieldError[] {
   if (!semanticEqual(spec.template, withChoices(spec.template, old.template, previous)))
     errors.push(immutable('template'))
   return errors
+}
+
+const internalTypes: Readonly<Record<string, string>> = {
+  template: 'core.v1.PodTemplateSpec',
+  podFailurePolicy: 'batch.v1.PodFailurePolicy',
+  successPolicy: 'batch.v1.SuccessPolicy',
+}
+
+function shown(name: string, value: unknown): unknown {
+  const type = internalTypes[name]
+  return type !== undefined && value ? internalForm(type, value) : (value ?? null)
 }
 
 /** The number of completions of an indexed Job may change together with its parallelism. */

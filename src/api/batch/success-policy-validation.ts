@@ -6,6 +6,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { JobSpec, SuccessPolicyRule } from '../generated/batch.v1.ts'
 import { countIndexes } from './index-intervals.ts'
 
@@ -15,7 +16,13 @@ const maxIndexesLength = 64 * 1024
 /** When a Job has succeeded before all its indexes have. Source: kubernetes/pkg/apis/batch/validation. */
 export function validateSuccessPolicy(spec: JobSpec, at: FieldPath): FieldError[] {
   if (spec.completionMode !== 'Indexed')
-    return [invalid(at, spec.successPolicy, 'requires indexed completion mode')]
+    return [
+      invalid(
+        at,
+        internalForm('batch.v1.SuccessPolicy', spec.successPolicy ?? {}),
+        'requires indexed completion mode',
+      ),
+    ]
   const field = at.child('rules')
   const rules = spec.successPolicy?.rules ?? []
   if (rules.length === 0)

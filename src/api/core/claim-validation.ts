@@ -140,7 +140,7 @@ export function validateClaimUpdate(
     errors.push(invalid(path('metadata', 'annotations', classAnnotation), given, fieldImmutableMessage))
   const withOld = withAllowedChanges(claim, previous)
   if (!semanticEqual(withOld, old)) {
-    const difference = internalDifference('PersistentVolumeClaimSpec', old, withOld ?? {})
+    const difference = internalDifference('core.v1.PersistentVolumeClaimSpec', old, withOld ?? {})
     errors.push(forbidden(field, `${immutable}\n${difference}`))
   }
   return [

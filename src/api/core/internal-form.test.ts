@@ -7,7 +7,7 @@ const rows: readonly (readonly [what: string, type: string, before: object, afte
   [
     [
       'what the server keeps in the security context',
-      'PodSpec',
+      'core.v1.PodSpec',
       { containers: [], hostNetwork: true },
       { containers: [], hostUsers: false },
       `@@ -12,11 +12,11 @@
@@ -28,7 +28,7 @@ const rows: readonly (readonly [what: string, type: string, before: object, afte
     ],
     [
       'Go names, and fields that nobody has set',
-      'PersistentVolumeSource',
+      'core.v1.PersistentVolumeSource',
       {},
       { rbd: { monitors: ['m'], image: 'i' } },
       `@@ -4,7 +4,18 @@
@@ -55,7 +55,7 @@ const rows: readonly (readonly [what: string, type: string, before: object, afte
     ],
     [
       'selectors and metadata as they are written',
-      'PersistentVolumeClaimSpec',
+      'core.v1.PersistentVolumeClaimSpec',
       {},
       { selector: { matchLabels: { a: 'b' } } },
       `@@ -1,6 +1,10 @@

@@ -19,11 +19,13 @@ type Printed =
 /** Names that are not the field's name in JSON with a capital letter. */
 const goNames: Readonly<Record<string, string>> = {
   apiGroup: 'APIGroup',
+  apiGroups: 'APIGroups',
   apiVersion: 'APIVersion',
   awsElasticBlockStore: 'AWSElasticBlockStore',
   cephfs: 'CephFS',
   chapAuthDiscovery: 'DiscoveryCHAPAuth',
   chapAuthSession: 'SessionCHAPAuth',
+  cidrs: 'CIDRs',
   csi: 'CSI',
   diskURI: 'DataDiskURI',
   dnsConfig: 'DNSConfig',
@@ -63,6 +65,11 @@ const goNamesOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   RBDPersistentVolumeSource: ofRbd,
 }
 
+const movedSources = [
+  ['rbd', 'quobyte'],
+  ['iscsi', 'flexVolume'],
+] as const
+
 /** Fields that stand elsewhere than in the served version: each is followed there by the ones behind it. */
 const movedFields: Readonly<Record<string, readonly (readonly [after: string, ...fields: string[]])[]>> = {
   PodSpec: [
@@ -72,10 +79,8 @@ const movedFields: Readonly<Record<string, readonly (readonly [after: string, ..
   ],
   PodSecurityContext: [['fsGroup', 'fsGroupChangePolicy']],
   Volume: [['rbd', 'quobyte']],
-  PersistentVolumeSource: [
-    ['rbd', 'quobyte'],
-    ['iscsi', 'flexVolume'],
-  ],
+  PersistentVolumeSource: movedSources,
+  PersistentVolumeSpec: movedSources,
 }
 
 /** Of pods: what the server keeps within the security context. */
@@ -84,10 +89,9 @@ const droppedFields: Readonly<Record<string, readonly string[]>> = {
   PodSpec: [...hostFields, 'serviceAccount'],
 }
 
-/** A value of a type of core/v1 (`PodSpec`) as upstream's server prints its own form of it. */
-function internalForm(type: string, value: object): Printed {
-  const schema = structSchema(`core.v1.${type}`)
-  return objectForm(schema, value as Record<string, unknown>)
+/** A value of a type (`core.v1.PodSpec`) as upstream's server prints its own form of it. */
+export function internalForm(type: string, value: object): Printed {
+  return objectForm(structSchema(type), value as Record<string, unknown>)
 }
 
 function objectForm(schema: ObjectSchema, value: Readonly<Record<string, unknown>>): Printed {

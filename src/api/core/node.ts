@@ -13,6 +13,7 @@ import { validateCidrForLegacyField, warningsForCidr } from '../../machinery/val
 import { labelValueErrors } from '../../machinery/validation/names.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
+import { internalForm } from './internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import type { AvoidPods, Node, NodeSpec, Taint } from '../generated/core.v1.ts'
@@ -152,7 +153,7 @@ function taintErrors(taints: readonly Taint[], field: FieldPath): FieldError[] {
     else if (!effects.includes(effect)) errors.push(notSupported(at.child('effect'), effect, effects))
     const isRepeated = seen.size === seen.add(`${key} ${effect}`).size
     const detail = 'taints must be unique by key and effect pair'
-    return isRepeated ? [...errors, duplicate(at, taint, detail)] : errors
+    return isRepeated ? [...errors, duplicate(at, internalForm('core.v1.Taint', taint), detail)] : errors
   })
 }
 

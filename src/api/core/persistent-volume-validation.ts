@@ -134,7 +134,7 @@ export function validatePersistentVolumeUpdate(
   const errors: FieldError[] = []
   const [sources, before] = [fixedSources(spec, previous), sourcesOf(previous)]
   if (!semanticEqual(sources, before)) {
-    const difference = internalDifference('PersistentVolumeSource', before, sources)
+    const difference = internalDifference('core.v1.PersistentVolumeSource', before, sources)
     const detail = `spec.persistentvolumesource is immutable after creation\n${difference}`
     errors.push(forbidden(path('spec', 'persistentvolumesource'), detail))
   }

@@ -9,6 +9,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type {
   FlowSchema,
   NonResourcePolicyRule,
@@ -46,7 +47,13 @@ export function validateFlowSchema({ metadata, spec, status }: FlowSchema): Fiel
     errors.push(...ruleErrors(rule, at.child('rules').index(index)))
   const fixed = Object.hasOwn(mandatoryFlowSchemas, name) ? mandatoryFlowSchemas[name] : undefined
   if (fixed && !semanticEqual(spec, fixed))
-    errors.push(invalid(at, spec, `spec of '${name}' must equal the fixed value`))
+    errors.push(
+      invalid(
+        at,
+        internalForm('flowcontrol.v1.FlowSchemaSpec', spec ?? {}),
+        `spec of '${name}' must equal the fixed value`,
+      ),
+    )
   return [...errors, ...validateConditionTypes(status?.conditions)]
 }
 

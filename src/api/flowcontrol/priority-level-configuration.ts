@@ -8,6 +8,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
@@ -108,7 +109,13 @@ function fixedErrors(name: string, spec: PriorityLevelConfiguration['spec'], at:
   const except = isExempt ? " except the 'spec.exempt' field" : ''
   return semanticEqual(compared(spec), compared(fixed))
     ? []
-    : [invalid(at, spec, `spec of '${name}'${except} must equal the fixed value`)]
+    : [
+        invalid(
+          at,
+          internalForm('flowcontrol.v1.PriorityLevelConfigurationSpec', spec ?? {}),
+          `spec of '${name}'${except} must equal the fixed value`,
+        ),
+      ]
 }
 
 function sharesErrors(

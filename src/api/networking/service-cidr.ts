@@ -2,6 +2,7 @@ import { invalid, path, required, type FieldError } from '../../machinery/field-
 import { validateCidr } from '../../machinery/validation/ip.ts'
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ServiceCIDR } from '../generated/networking.v1.ts'
 import { serviceCIDRs } from '../generated/resources.ts'
@@ -30,7 +31,14 @@ export const serviceCidrDefinition: ResourceDefinition<ServiceCIDR> = {
 function validateCidrs({ spec }: ServiceCIDR): FieldError[] {
   const cidrs = spec?.cidrs ?? []
   if (cidrs.length === 0) return [required(cidrsPath, 'at least one CIDR required')]
-  if (cidrs.length > 2) return [invalid(cidrsPath, spec, 'may only hold up to 2 values')]
+  if (cidrs.length > 2)
+    return [
+      invalid(
+        cidrsPath,
+        internalForm('networking.v1.ServiceCIDRSpec', spec ?? {}),
+        'may only hold up to 2 values',
+      ),
+    ]
   const errors = cidrs.flatMap((cidr, index) => validateCidr(cidrsPath.index(index), cidr))
   const [first = '', second] = cidrs
   if (errors.length === 0 && second !== undefined && first.includes(':') === second.includes(':')) {

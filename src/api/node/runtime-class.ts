@@ -5,6 +5,7 @@ import { validateImmutableField } from '../../machinery/validation/object-meta.t
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import { validateResources } from '../core/pod/resources-validation.ts'
 import { validateTolerations } from '../core/pod/scheduling-validation.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Toleration } from '../generated/core.v1.ts'
 import type { RuntimeClass } from '../generated/node.v1.ts'
@@ -44,7 +45,10 @@ function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass): 
   errors.push(...validateTolerations(tolerations, at.child('tolerations', 'tolerations')))
   for (const [index, toleration] of tolerations.entries()) {
     const isRepeated = tolerations.slice(0, index).some((other) => isSameTaint(other, toleration))
-    if (isRepeated) errors.push(duplicate(at.child('tolerations').index(index), toleration))
+    if (isRepeated)
+      errors.push(
+        duplicate(at.child('tolerations').index(index), internalForm('core.v1.Toleration', toleration)),
+      )
   }
   return errors
 }

@@ -4,6 +4,7 @@ import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { atMostAll, validateShare } from '../apps/deployment.ts'
 import { nonNegative } from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PodDisruptionBudget } from '../generated/policy.v1.ts'
 import { podDisruptionBudgets } from '../generated/resources.ts'
@@ -43,7 +44,13 @@ function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec ?? {}
   const errors: FieldError[] = []
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    errors.push(invalid(field, spec, 'minAvailable and maxUnavailable cannot be both set'))
+    errors.push(
+      invalid(
+        field,
+        internalForm('policy.v1.PodDisruptionBudgetSpec', spec ?? {}),
+        'minAvailable and maxUnavailable cannot be both set',
+      ),
+    )
   }
   for (const [name, value] of Object.entries({ minAvailable, maxUnavailable })) {
     errors.push(...validateShare(value, field.child(name)), ...atMostAll(value, field.child(name)))

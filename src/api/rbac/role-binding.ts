@@ -1,5 +1,6 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import { invalid, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import { dns1123SubdomainErrors, pathSegmentNameErrors } from '../../machinery/validation/names.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
@@ -24,7 +25,7 @@ function strategyFor(roleKinds: readonly string[], namespaced: boolean): Strateg
     validateUpdate: (next, previous) =>
       jsonEqual(next.roleRef, previous.roleRef)
         ? []
-        : [invalid(path('roleRef'), next.roleRef, 'cannot change roleRef')],
+        : [invalid(path('roleRef'), internalForm('rbac.v1.RoleRef', next.roleRef), 'cannot change roleRef')],
   }
 }
 

@@ -15,6 +15,7 @@ import { dns1123SubdomainErrors, qualifiedNameErrors } from '../../machinery/val
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
 import { validateInlineVolume } from '../core/inline-volume-validation.ts'
 import { validateCsiDriverName } from './csi-driver-name.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type {
   CSIDriver,
   CSINode,
@@ -100,7 +101,9 @@ export function validateCsiNode({ spec }: CSINode, previous?: CSINode): FieldErr
     if (seen.has(driver.name)) errors.push(duplicate(field.child('name'), driver.name))
     seen.add(driver.name)
     if (before && !jsonEqual(unchanging(driver), unchanging(before)))
-      errors.push(invalid(at, unchanging(driver), fieldImmutableMessage))
+      errors.push(
+        invalid(at, internalForm('storage.v1.CSINodeDriver', unchanging(driver)), fieldImmutableMessage),
+      )
   }
   return errors
 }
@@ -184,5 +187,13 @@ export function validateVolumeAttachmentUpdate(
   next: VolumeAttachment,
   previous: VolumeAttachment,
 ): FieldError[] {
-  return jsonEqual(next.spec, previous.spec) ? [] : [invalid(path('spec'), next.spec, 'field is immutable')]
+  return jsonEqual(next.spec, previous.spec)
+    ? []
+    : [
+        invalid(
+          path('spec'),
+          internalForm('storage.v1.VolumeAttachmentSpec', next.spec),
+          fieldImmutableMessage,
+        ),
+      ]
 }

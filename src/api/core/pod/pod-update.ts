@@ -36,7 +36,7 @@ export function validatePodUpdate(pod: Pod, previous: Pod): FieldError[] {
   if (isGated) errors.push(...selectorErrors(spec, old), ...affinityErrors(spec, old))
   const withOld = withAllowedChanges(spec, old, isGated)
   if (!semanticEqual(withOld, old))
-    errors.push(forbidden(field, `${allowedChanges}\n${internalDifference('PodSpec', old, withOld)}`))
+    errors.push(forbidden(field, `${allowedChanges}\n${internalDifference('core.v1.PodSpec', old, withOld)}`))
   return errors
 }
 

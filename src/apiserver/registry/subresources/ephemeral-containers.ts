@@ -69,7 +69,7 @@ function transitionErrors(pod: Pod, previous: Pod): FieldError[] {
     const what = `existing ephemeral containers ${goQuote(before.name)}`
     if (!now) errors.push(forbidden(at, `${what} may not be removed\n`))
     else if (!semanticEqual(now, before)) {
-      const difference = internalDifference('EphemeralContainer', before, now)
+      const difference = internalDifference('core.v1.EphemeralContainer', before, now)
       errors.push(forbidden(at, `${what} may not be changed\n${difference}`))
     }
   }
