@@ -36,6 +36,9 @@ import {
   readResolvConf,
   setUpCgroups,
 } from './node-environment.ts'
+import { measuredCgroups } from './metrics/measured-cgroups.ts'
+import { createPodMetrics } from './metrics/pod-metrics.ts'
+import { createStorageMetrics, observeVolumes } from './metrics/storage-metrics.ts'
 import { inspectMachine, primaryAddress } from './node/machine.ts'
 import { keepNodeLease } from './node/node-lease.ts'
 import { resourcesOf } from './node/node-object.ts'
@@ -102,7 +105,8 @@ export async function startKubelet(
     machine,
   })
   const { allocatable } = resourcesOf(description)
-  const cgroups = await setUpCgroups(runtime, options, description)
+  const cgroups = measuredCgroups(await setUpCgroups(runtime, options, description), context.metrics, clock)
+  const podMetrics = createPodMetrics(context.metrics, clock)
   const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
   const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
@@ -176,6 +180,7 @@ export async function startKubelet(
         ...(csi && { csi: csi.volumes }),
         allocatableMemory: allocatable.memory,
         tmpfs: process.getuid?.() === 0,
+        metrics: createStorageMetrics(context.metrics, clock),
       })
     : createSimulatedVolumeManager(sources, claims)
 
@@ -223,7 +228,7 @@ export async function startKubelet(
     clock,
     log,
     onChange: (uid) => manager.observed(uid),
-    metrics: observerMetrics(context.metrics, clock),
+    ...(runtime.usesHost && { metrics: observerMetrics(context.metrics, clock) }),
   })
 
   const services: PodServices = {
@@ -244,6 +249,7 @@ export async function startKubelet(
     users,
     resources: devices?.resources ?? noPodResources,
     probeMetrics,
+    podMetrics,
     restartBackoff: restartBackoff(options.maxContainerRestartPeriodMs),
     paths,
     node: {
@@ -323,6 +329,11 @@ export async function startKubelet(
     forget: (uid) => statusWriter.forget(uid),
   })
   observePods(context.metrics, nodeName, () => manager.pods())
+  observeVolumes(
+    context.metrics,
+    () => manager.pods().filter((pod) => manager.servicesOf(pod) === services),
+    (pod) => new Set(volumes.volumesOf(pod.metadata?.uid ?? '').keys()),
+  )
   const rotator = createLogRotator({
     runtime,
     clock,
@@ -442,6 +453,7 @@ export async function startKubelet(
       log,
       recorder,
       node: aboutNode(node),
+      podMetrics,
       rootDirectory: paths.rootDirectory,
       eviction: options.eviction ?? {},
       images: options.imageCollection ?? {},

@@ -62,6 +62,9 @@ export interface Metrics {
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
+/** Prometheus' own, for seconds. */
+export const defaultBuckets: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
 /** `count` bounds, each `factor` times the one before. */
 export function exponentialBuckets(start: number, factor: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => start * factor ** index)

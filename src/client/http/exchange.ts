@@ -11,6 +11,7 @@ import { responseError } from '../../machinery/response-error.ts'
 import { timeoutError } from '../../machinery/status-errors.ts'
 import type { StatusError } from '../../machinery/status.ts'
 import type { SessionPool } from './session-pool.ts'
+import type { RequestMetrics } from './request-metrics.ts'
 import { unreachable } from './unreachable.ts'
 
 export interface Request {
@@ -42,6 +43,8 @@ export interface ExchangeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly requestTimeoutMs: number
+  /** Absent where nobody counts. */
+  readonly metrics?: RequestMetrics
 }
 
 /** As client-go: this many tries more when the server asks to come again. */
@@ -60,12 +63,15 @@ export function createExchange(pool: SessionPool, options: ExchangeOptions): Exc
     stream.once('close', lease.release)
     if (request.body !== undefined) stream.end(request.body)
     const close = cancelOnAbort(stream, request.signal)
+    const startMs = clock.monotonic()
+    let answered: number | '<error>' = '<error>'
     const cancelTimeout = clock.after(requestTimeoutMs, () =>
       stream.destroy(timeoutError(`${request.method} ${server}${request.path}: no answer`, 0)),
     )
     try {
       const headers = await responseHeaders(stream)
       const code = headers[':status'] ?? 0
+      answered = code
       if (code >= 200 && code < 300) return { stream, headers, close }
       const error = responseError(code, await readText(stream), request.method)
       throw retryAfterMs(code, headers) === undefined
@@ -77,6 +83,7 @@ export function createExchange(pool: SessionPool, options: ExchangeOptions): Exc
       throw error
     } finally {
       cancelTimeout()
+      options.metrics?.answered(request.method, answered, startMs)
     }
   }
 

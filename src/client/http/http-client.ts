@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { OutgoingHttpHeaders, SecureClientSessionOptions } from 'node:http2'
 import { systemClock, type Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
 import type { KubernetesObject, ObjectList, Status, WatchEvent, Writable } from '../../machinery/meta.ts'
 import { systemRandom, type Random } from '../../machinery/random.ts'
 import { apiVersionOf, type ObjectName, type Resource } from '../../machinery/resource.ts'
@@ -11,6 +12,7 @@ import { impersonationHeaders, tokenFromFile, type Impersonation, type TokenSour
 import { createExchange, type Exchange, type Request } from './exchange.ts'
 import { createLineSplitter } from './json-lines.ts'
 import { queryString, resourcePath } from './resource-path.ts'
+import { createRequestMetrics } from './request-metrics.ts'
 import { unreachable } from './unreachable.ts'
 import { createSessionPool } from './session-pool.ts'
 
@@ -42,6 +44,8 @@ export interface HttpClientOptions {
   readonly random?: Random
   /** Where warnings of the API server go. */
   readonly log?: Logger
+  /** Where requests are counted; nowhere when absent. */
+  readonly metrics?: Metrics
   /** Connections at most, each with as many streams as the server takes. Default 4. */
   readonly maxSessions?: number
   /** Without an answer for this long, a request fails. Default 60 s. Watches are not limited. */
@@ -81,7 +85,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     pingTimeoutMs: options.pingTimeoutMs ?? pingTimeoutMs,
     connectTimeoutMs: options.connectTimeoutMs ?? (servers.length > 1 ? 5_000 : 10_000),
   })
-  const exchange = createExchange(pool, { server: url.origin, clock, random, requestTimeoutMs })
+  const metrics = options.metrics && createRequestMetrics(options.metrics, clock, url.host)
+  const exchange = createExchange(pool, {
+    server: url.origin,
+    clock,
+    random,
+    requestTimeoutMs,
+    ...(metrics && { metrics }),
+  })
   const http = createTransport(exchange, prefix, options, clock)
   const json = async <T>(request: RequestLine) => JSON.parse(await http.text(request)) as T
 

@@ -141,6 +141,7 @@ function createMember(
 ) {
   const file: LogFile = openLogFile(logFile, 'info', systemClock)
   const log = file.log
+  const metrics = createMetrics()
   const client: HttpClient = createHttpClient({
     server: configuration.server,
     otherServers: configuration.otherServers ?? [],
@@ -148,11 +149,12 @@ function createMember(
     ...certificate,
     userAgent: `${name}/k8ts`,
     log,
+    metrics,
   })
   const informers = createInformers({ client, clock: systemClock, random: systemRandom, log })
   return {
     client,
-    context: { client, informers, clock: systemClock, random: systemRandom, log, metrics: createMetrics() },
+    context: { client, informers, clock: systemClock, random: systemRandom, log, metrics },
     async close() {
       await informers.stop()
       client.close()

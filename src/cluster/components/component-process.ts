@@ -9,7 +9,7 @@ import { loadKubeconfig, type ConnectionOptions } from '../../client/kubeconfig.
 import { startWhenLeader } from '../../client/leader-election.ts'
 import { systemClock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
-import { createMetrics } from '../../machinery/metrics.ts'
+import { createMetrics, type Metrics } from '../../machinery/metrics.ts'
 import { systemRandom } from '../../machinery/random.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
@@ -50,8 +50,9 @@ export async function runComponent(
   const stop = stopSignals()
   const log = processLog()
   const connection = toServers((await loadKubeconfig({ paths: [file] })).connection, input.texts('server'))
-  const client = createHttpClient({ ...connection, userAgent: `${name}/k8ts`, log })
-  const context = createContext(client, log)
+  const metrics = createMetrics()
+  const client = createHttpClient({ ...connection, userAgent: `${name}/k8ts`, log, metrics })
+  const context = createContext(client, log, metrics)
   const authorityPem = connection.caData ?? (connection.caFile ? readFileSync(connection.caFile, 'utf8') : '')
   const component = await start({ context, connection, client, authorityPem })
   const health = await serveHealth(input.text('health-address'), component, context.metrics, configuration)
@@ -75,10 +76,10 @@ export function toServers(connection: ConnectionOptions, servers: readonly strin
   return server === undefined ? connection : { ...connection, server, otherServers }
 }
 
-function createContext(client: Client, log: Logger): ComponentContext {
+function createContext(client: Client, log: Logger, metrics: Metrics): ComponentContext {
   const [clock, random] = [systemClock, systemRandom]
   const informers = createInformers({ client, clock, random, log })
-  return { client, informers, clock, random, log, metrics: createMetrics() }
+  return { client, informers, clock, random, log, metrics }
 }
 
 /** Runs what `start` starts for as long as this process is the elected one; always where there is no election. */

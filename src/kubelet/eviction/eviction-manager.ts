@@ -6,7 +6,14 @@ import type { Failure } from '../pods/status/pod-status.ts'
 import { evictionGraceSeconds, shortageFailure, storageFailure } from './eviction-failure.ts'
 import { findPressures, noPressure } from './pressure.ts'
 import { rankPods, type PodUsage } from './rank-pods.ts'
-import { isCrossed, pressureOf, type NodePressure, type Readings, type Threshold } from './threshold.ts'
+import {
+  isCrossed,
+  pressureOf,
+  type NodePressure,
+  type Readings,
+  type Signal,
+  type Threshold,
+} from './threshold.ts'
 
 export interface EvictionOptions {
   readonly clock: Clock
@@ -22,7 +29,8 @@ export interface EvictionOptions {
   readonly pods: () => readonly Pod[]
   /** Frees disk without ending a pod: unused images. */
   readonly reclaimDisk: () => Promise<void>
-  readonly evict: (pod: Pod, failure: Failure) => void
+  /** `signal`: what the node or, of its own limit, the pod has run out of. */
+  readonly evict: (pod: Pod, failure: Failure, signal: Signal | 'ephemeralpodfs.limit') => void
   /** The node's pressures have changed. */
   readonly onChange: () => void
 }
@@ -75,7 +83,11 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
     const reading = readings.get(threshold.signal)
     if (!victim || !reading) return
     ending = victim.pod.metadata?.uid
-    options.evict(victim.pod, shortageFailure(victim, threshold, reading, graceOf(threshold, victim.pod)))
+    options.evict(
+      victim.pod,
+      shortageFailure(victim, threshold, reading, graceOf(threshold, victim.pod)),
+      threshold.signal,
+    )
   }
 
   function graceOf({ graceMs }: Threshold, pod: Pod): number {
@@ -92,7 +104,7 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
     for (const usage of await options.usage(limited)) {
       const failure = isCriticalPod(usage.pod) ? undefined : storageFailure(usage)
       if (!failure) continue
-      options.evict(usage.pod, failure)
+      options.evict(usage.pod, failure, 'ephemeralpodfs.limit')
       found = true
     }
     return found

@@ -6,6 +6,7 @@ import { defined } from '../configuration/defined.ts'
 import { createImageCollector } from '../images/image-collector.ts'
 import type { PullRecords } from '../images/pull-records.ts'
 import { namesOf } from '../../machinery/image-reference.ts'
+import type { PodMetrics } from '../metrics/pod-metrics.ts'
 import type { EvictionSettings, ImageCollectionSettings } from '../options.ts'
 import type { Observer } from '../pods/observer.ts'
 import type { PodManager } from '../pods/pod-manager.ts'
@@ -28,6 +29,7 @@ export interface NodeGuardOptions {
   readonly images: ImageCollectionSettings
   readonly pullRecords: PullRecords
   readonly onChange: () => void
+  readonly podMetrics?: PodMetrics
 }
 
 /** Keeps this machine from filling up: ends pods when it is short of something, and removes unused images. */
@@ -72,7 +74,10 @@ export function guardNode(options: NodeGuardOptions): EvictionManager {
     usage: (pods) => podUsages({ runtime, rootDirectory, observed: (uid) => observer.get(uid) }, pods),
     pods: () => manager.active(),
     reclaimDisk: () => collector.removeUnused(),
-    evict: (pod, failure) => manager.evict(pod.metadata?.uid ?? '', failure),
+    evict(pod, failure, signal) {
+      options.podMetrics?.evicted(signal)
+      manager.evict(pod.metadata?.uid ?? '', failure)
+    },
     onChange: options.onChange,
   })
   return {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../machinery/clock.ts'
-import type { Metrics } from '../../machinery/metrics.ts'
+import { defaultBuckets, type Metrics } from '../../machinery/metrics.ts'
 
 /** How the runtime is looked at. Upstream's names: its "pod lifecycle event generator". */
 export interface ObserverMetrics {
@@ -7,9 +7,6 @@ export interface ObserverMetrics {
   relisted(startMs: number): void
   subscribed(outcome: 'success' | 'error', tookMs: number): void
 }
-
-/** Prometheus' own default. */
-export const defaultBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** Source: kubernetes/pkg/kubelet/metrics/metrics.go. */
 export function observerMetrics(metrics: Metrics, clock: Clock): ObserverMetrics {

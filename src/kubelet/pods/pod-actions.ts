@@ -55,7 +55,10 @@ export function createPodActions(options: PodActionsOptions): PodActions {
     const context = { services, pod: pod(), volumes: volumes()?.ready, memory, events: events(), signal }
     const done = performAction(context, action)
       .then(
-        () => () => memory.succeeded(action, clock.now()),
+        () => () => {
+          services.podMetrics?.acted(action, findContainer(pod(), name)?.kind)
+          memory.succeeded(action, clock.now())
+        },
         (error: unknown) => () => conclude(action, signal, error),
       )
       .then(async (end) => {
@@ -85,6 +88,9 @@ export function createPodActions(options: PodActionsOptions): PodActions {
     const now = clock.now()
     if (signal.aborted || isHalted()) return memory.abandoned(action)
     const message = error instanceof Error ? error.message : String(error)
+    const name = 'name' in action ? action.name : ''
+    const code = error instanceof StartError ? error.reason : 'Unknown'
+    services.podMetrics?.acted(action, findContainer(pod(), name)?.kind, code)
     if (error instanceof StartError) {
       const { reason, retryAtMs, backoff } = error
       const crashes = reason === 'RunContainerError' || reason === 'PostStartHookError'

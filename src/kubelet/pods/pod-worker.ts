@@ -86,6 +86,10 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   let isScheduled = false
   let isLearning = false
   let isHeld = false
+  let isNew = true
+  /** When the pod was first seen, as long as it has not run. */
+  let seenMs =
+    isTerminalPhase(first.status?.phase) || first.status?.phase === 'Running' ? undefined : clock.monotonic()
   let cancelTimer = () => {}
   const events = () => podEvents(services.recorder, pod)
   const resize = createPodResize(first, events, (asking) => options.pendingResize?.(asking))
@@ -131,6 +135,17 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
   }
 
   function look(): void {
+    const startMs = clock.monotonic()
+    lookNow()
+    const operation = ending ? 'terminate' : isNew ? 'create' : 'sync'
+    services.podMetrics?.looked(operation, startMs)
+    isNew = false
+    if (seenMs === undefined || status?.phase === 'Pending') return
+    if (status?.phase === 'Running') services.podMetrics?.ran(clock.monotonic() - seenMs)
+    seenMs = undefined
+  }
+
+  function lookNow(): void {
     const now = clock.now()
     checkDeadline(now)
     ending = nextEnding(
@@ -287,6 +302,7 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     cancelTimer()
   }
 
+  services.podMetrics?.came(first.spec?.containers.length ?? 0)
   learnKnown()
   return {
     uid,

@@ -6,6 +6,7 @@ import type { CgroupManager } from '../cgroups/cgroup-manager.ts'
 import type { PodResources } from '../devices/pod-resources.ts'
 import type { DNSSettings } from '../network/dns.ts'
 import type { ImagePuller } from '../images/image-puller.ts'
+import type { PodMetrics } from '../metrics/pod-metrics.ts'
 import type { ProbeMetrics } from '../probes/probe-metrics.ts'
 import type { ContainerRuntime } from '../runtime/runtime.ts'
 import type { Mounter } from '../volumes/mounts.ts'
@@ -28,6 +29,8 @@ export interface PodServices {
   readonly users: UserNamespaces
   readonly resources: PodResources
   readonly probeMetrics: ProbeMetrics
+  /** Absent where nobody counts. */
+  readonly podMetrics?: PodMetrics
   /** How long containers that end again and again wait. */
   readonly restartBackoff: BackoffPolicy
   readonly paths: KubeletPaths

@@ -182,6 +182,28 @@ describe('the kubelet server on real containers', { skip: whyNoContainers() ?? f
     assert.equal(new Set(names).size, names.length, 'nothing is told twice')
   })
 
+  it('tells of itself under names that dashboards know', async () => {
+    const { text } = await get('/metrics')
+    for (const name of [
+      'kubelet_running_pods',
+      'kubelet_desired_pods\\{static=""\\}',
+      'kubelet_pleg_relist_duration_seconds_count',
+      'kubelet_pleg_last_seen_seconds',
+      'kubelet_pod_worker_duration_seconds_count\\{operation_type="create"\\}',
+      'kubelet_pod_start_duration_seconds_count',
+      'kubelet_runtime_operations_total\\{operation_type="run_podsandbox"\\}',
+      'kubelet_started_pods_total',
+      'kubelet_started_containers_total\\{container_type="container"\\}',
+      'kubelet_cgroup_manager_duration_seconds_count\\{operation_type="create"\\}',
+      'kubelet_http_requests_total\\{long_running="false",method="GET",path="metrics",server_type="readwrite"\\}',
+      'kubelet_certificate_manager_server_ttl_seconds',
+      'process_resident_memory_bytes',
+      'process_cpu_seconds_total',
+    ]) {
+      assert.match(text, new RegExp(`^${name} [\\d.e+]+$`, 'm'))
+    }
+  })
+
   const logRows = [
     { query: '', expected: 'line 1\nline 2\nline 3\nline 4\nline 5\n' },
     { query: 'tailLines=2', expected: 'line 4\nline 5\n' },

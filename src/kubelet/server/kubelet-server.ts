@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { observeProcess } from '../../machinery/process-metrics.ts'
 import { serverTls } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
+import { createServerMetrics } from '../metrics/server-metrics.ts'
 import type { KubeletServerOptions, ServingCertificate } from '../options.ts'
 import { createAuthentication } from './authentication.ts'
 import { createAuthorization } from './authorization.ts'
@@ -48,6 +50,10 @@ export async function startKubeletServer(
   const authorize = options.authorize === false ? undefined : createAuthorization(client, clock, nodeName)
   const volumeStats = createVolumeStats(context)
   const summary = createStatsSummary(context, rootDirectory, volumeStats)
+  const serverMetrics = createServerMetrics(context.metrics, clock)
+  const updateProcess = observeProcess(context.metrics, clock)
+  context.metrics.onCollect(updateProcess)
+  serverMetrics.shows(options.certificate)
   const sockets = new Set<Duplex>()
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
@@ -74,6 +80,7 @@ export async function startKubeletServer(
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { route, query } = await admit(request)
+    serverMetrics.began(request, response, route.type)
     switch (route.type) {
       case 'healthz': {
         const problem = context.health()
@@ -196,7 +203,10 @@ export async function startKubeletServer(
   })
   return {
     port: (server.address() as AddressInfo).port,
-    present: (certificate) => server.setSecureContext(shown(certificate)),
+    present(certificate) {
+      server.setSecureContext(shown(certificate))
+      serverMetrics.shows(certificate.certificate)
+    },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

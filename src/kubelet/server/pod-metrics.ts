@@ -1,5 +1,6 @@
 import type { ContainerStatus, Pod } from '../../api/generated/core.v1.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
+import { isStaticPod, isTerminalPhase } from '../pods/pod.ts'
 
 const states = ['created', 'running', 'exited'] as const
 
@@ -15,8 +16,29 @@ export function observePods(metrics: Metrics, nodeName: string, pods: () => read
     help: 'Containers by what they do.',
     labels: ['container_state'],
   })
+  const byOrigin = (name: string, help: string) => metrics.gauge({ name, help, labels: ['static'] })
+  const desired = byOrigin(
+    'kubelet_desired_pods',
+    'Pods that are to run here; static where from this machine.',
+  )
+  const active = byOrigin('kubelet_active_pods', 'Pods that have not ended; static where from this machine.')
+  const mirrors = metrics
+    .gauge({ name: 'kubelet_mirror_pods', help: 'Static pods that the API server is to show.' })
+    .with({})
+  const ephemeral = metrics
+    .gauge({ name: 'kubelet_managed_ephemeral_containers', help: 'Ephemeral containers of pods.' })
+    .with({})
   metrics.onCollect(() => {
     const found = pods()
+    for (const origin of [true, false]) {
+      const own = found.filter((pod) => isStaticPod(pod) === origin)
+      desired.with({ static: origin ? 'true' : '' }).set(own.length)
+      active
+        .with({ static: origin ? 'true' : '' })
+        .set(own.filter(({ status }) => !isTerminalPhase(status?.phase)).length)
+      if (origin) mirrors.set(own.length)
+    }
+    ephemeral.set(found.reduce((sum, { spec }) => sum + (spec?.ephemeralContainers?.length ?? 0), 0))
     running.set(found.filter(hasSandbox).length)
     const all = found.flatMap(containerStates)
     for (const state of states) {

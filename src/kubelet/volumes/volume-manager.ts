@@ -5,6 +5,7 @@ import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { emptyDirOf } from './empty-dir.ts'
 import { prepareHostPath } from './host-path.ts'
 import { kubeletRoot } from './kubelet-root.ts'
+import { noStorageMetrics, pluginOf as pluginName, type StorageMetrics } from '../metrics/storage-metrics.ts'
 import type { Mounter } from './mounts.ts'
 import { giveToGroup } from './ownership.ts'
 import { volumePayload, type PayloadSources } from './payload.ts'
@@ -55,10 +56,12 @@ export interface VolumeManagerOptions {
   readonly allocatableMemory: string
   /** Keep secrets and tokens in memory; needs root. */
   readonly tmpfs: boolean
+  readonly metrics?: StorageMetrics
 }
 
 export function createVolumeManager(options: VolumeManagerOptions): VolumeManager {
   const { rootDirectory, mounter, sources } = options
+  const { measure } = options.metrics ?? noStorageMetrics
   const root = kubeletRoot(rootDirectory)
   const inTurn = createTurns()
   const known = new Map<string, PreparedVolumes>()
@@ -183,7 +186,8 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       const prepared = await Promise.all(
         volumes.map(async (volume) => {
           try {
-            return [volume.name, await prepareVolume(pod, volume)] as const
+            const work = () => prepareVolume(pod, volume)
+            return [volume.name, await measure('volume_mount', pluginName(volume), work)] as const
           } catch (error) {
             const words = error instanceof Error ? error.message : String(error)
             throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${words}`, {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import type { Clock } from '../../machinery/clock.ts'
-import type { Metrics } from '../../machinery/metrics.ts'
+import type { Clock } from './clock.ts'
+import type { Metrics } from './metrics.ts'
 
 const pageBytes = 4096
 
