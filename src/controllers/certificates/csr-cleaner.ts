@@ -47,15 +47,22 @@ function dueMs(request: CertificateSigningRequest): number | undefined {
   const due = conditions.flatMap(({ type, lastUpdateTime }) => {
     const decided = parseTime(lastUpdateTime)
     if (type === 'Denied' || type === 'Failed') return decided === undefined ? [] : [decided + decidedMs]
-    if (type !== 'Approved') return []
-    const issuedDue = decided === undefined ? [] : [decided + (isIssued(request) ? decidedMs : pendingMs)]
+    // What is approved and never signed stays.
+    if (type !== 'Approved' || !isIssued(request)) return []
     const expiry = expiryMs(request)
-    return expiry === undefined ? issuedDue : [...issuedDue, expiry]
+    return [
+      ...(decided === undefined ? [] : [decided + decidedMs]),
+      ...(expiry === undefined ? [] : [expiry]),
+    ]
   })
   return due.length === 0 ? undefined : Math.min(...due)
 }
 
 function expiryMs({ status }: CertificateSigningRequest): number | undefined {
-  if (!status?.certificate) return undefined
-  return new X509Certificate(Buffer.from(status.certificate, 'base64')).validToDate.getTime()
+  try {
+    return new X509Certificate(Buffer.from(status?.certificate ?? '', 'base64')).validToDate.getTime()
+  } catch {
+    // Whoever wrote it knows what it is.
+    return undefined
+  }
 }

@@ -178,13 +178,13 @@ describe('create token', () => {
         'another name',
         {},
         { metadata: { name: 'x' } },
-        'the name of the object (x) does not match the name on the URL (builder)',
+        'TokenRequest.authentication.k8s.io "builder" is invalid: metadata.name: Invalid value: "x": must match the service account name if specified',
       ],
       [
         'another uid',
         {},
         { metadata: { uid: 'x' } },
-        'Operation cannot be fulfilled on serviceaccounts "builder": the UID in the token request (x) does not match the UID of the service account (sa-1)',
+        'Operation cannot be fulfilled on TokenRequest.authentication.k8s.io "builder": the UID in the token request (x) does not match the UID of the service account (sa-1)',
       ],
     ]
     for (const [what, spec, rest, message] of refusals) {

@@ -37,6 +37,7 @@ export interface CreateTokenOptions {
   annotate?(key: string, value: string): void
 }
 
+const tokenRequest = 'TokenRequest.authentication.k8s.io'
 const defaultExpirationSeconds = 3600
 const minExpirationSeconds = 600
 const longestExpirationSeconds = 2 ** 32
@@ -63,7 +64,7 @@ export async function createServiceAccountToken(
   const audiences = request.spec?.audiences?.length ? request.spec.audiences : configuration.apiAudiences
   const wishedSeconds = request.spec?.expirationSeconds ?? defaultExpirationSeconds
   const errors = validateExpiration(wishedSeconds)
-  if (errors.length > 0) throw invalid('TokenRequest.authentication.k8s.io', '', errors)
+  if (errors.length > 0) throw invalid(tokenRequest, '', errors)
   const bound = await findBoundObjects(objects, account, request)
   const expirationSeconds = shorten(wishedSeconds, configuration.maxExpirationSeconds, warn)
 
@@ -92,8 +93,9 @@ export async function createServiceAccountToken(
     metadata: {
       name: name.name,
       ...(name.namespace && { namespace: name.namespace }),
-      creationTimestamp: formatTime(issuedAt * 1000),
       ...request.metadata,
+      ...(account.metadata?.uid && { uid: account.metadata.uid }),
+      creationTimestamp: formatTime(issuedAt * 1000),
     },
     spec: { ...request.spec, audiences, expirationSeconds },
     status: {
@@ -107,14 +109,15 @@ export async function createServiceAccountToken(
 function checkMetadata({ metadata }: TokenRequest, account: ServiceAccount): void {
   const { name = '', namespace = '', uid } = account.metadata ?? {}
   if (metadata?.name && metadata.name !== name) {
-    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
+    const detail = 'must match the service account name if specified'
+    throw invalid(tokenRequest, name, [invalidField('metadata.name', metadata.name, detail)])
   }
   if (metadata?.namespace && metadata.namespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
   }
   if (metadata?.uid && metadata.uid !== uid) {
     throw conflict(
-      'serviceaccounts',
+      tokenRequest,
       name,
       `the UID in the token request (${metadata.uid}) does not match the UID of the service account (${uid})`,
     )
