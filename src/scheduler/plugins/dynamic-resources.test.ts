@@ -282,3 +282,33 @@ test('DynamicResources prefers the node whose devices a request would rather hav
   await create(aUser('second', 'claim-b'))
   assert.notEqual((await pod('second', isBound)).spec!.nodeName, 'd')
 })
+
+test('DynamicResources has room made where the devices of a claim are', async (t) => {
+  const claims = [oneDevice('held', { allocation: given('g0') })]
+  const small = ['a', 'b'].map((name) => aNode(name, { cpu: '2' }))
+  const { create, pod } = await aScheduler(t, { nodes: small, claims })
+  const on = (name: string) => ({ nodeSelector: { 'kubernetes.io/hostname': name } })
+  await create(aPod('trivial', { cpu: '2', priority: 1, spec: on('a') }))
+  await create(aPod('lesser', { cpu: '2', priority: 5, spec: on('b') }))
+  for (const name of ['trivial', 'lesser']) await pod(name, isBound)
+  const { spec } = aUser('high', 'held')
+  await create(aPod('high', { cpu: '1', priority: 10, spec: { resourceClaims: spec!.resourceClaims! } }))
+  const high = await pod('high', ({ status }) => status?.nominatedNodeName !== undefined)
+  assert.equal(high.status!.nominatedNodeName, 'b')
+  await pod('lesser', ({ metadata }) => metadata?.deletionTimestamp !== undefined)
+})
+
+test('DynamicResources says that removing pods frees no devices', async (t) => {
+  const { create, pod } = await aScheduler(t, { claims: [oneDevice('first'), oneDevice('second')] })
+  await create({ ...aUser('low', 'first') })
+  await pod('low', isBound)
+  const { spec } = aUser('high', 'second')
+  await create(aPod('high', { priority: 10, spec: { resourceClaims: spec!.resourceClaims! } }))
+  const high = await pod('high', waits)
+  assert.equal(
+    messageOf(high),
+    '0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, ' +
+      'preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
+  )
+  assert.equal((await pod('low', () => true)).metadata?.deletionTimestamp, undefined)
+})
