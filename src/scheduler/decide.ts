@@ -87,13 +87,15 @@ export function findNodes(pod: PodInfo, input: DecisionInput): Search {
   const candidates = restriction?.only ?? verdicts?.open ?? nodes.indexes
   const wanted = nodesWanted(restriction ? candidates.length : nodeCount, profile.percentageOfNodesToScore)
   let looked = 0
+  let position = candidates.length > 0 ? cursor.position % candidates.length : 0
   for (; looked < candidates.length && feasible.length < wanted; looked++) {
-    const node = candidates[(cursor.position + looked) % candidates.length]!
+    const node = candidates[position]!
+    if (++position === candidates.length) position = 0
     if (checker.fits(node)) feasible.push(node)
     else if (verdicts?.of(node)) closed.push(node)
     else refused.push(node)
   }
-  if (candidates.length > 0) cursor.position = (cursor.position + looked) % candidates.length
+  if (candidates.length > 0) cursor.position = position
   verdicts?.close(closed)
   const refusals = new SearchRefusals(verdicts, refused, checker)
   if (feasible.length > 0) return { type: 'found', feasible, refusals, checker }

@@ -101,7 +101,7 @@ export function createChecker(pod: PodInfo, input: CheckerInput): NodeChecker | 
 
   function fitsRest(node: number): boolean {
     if (nominated.size > 0) return considerNominated(node, rest, false) === undefined
-    for (const { filter } of rest) if (!filter.fits(node)) return false
+    for (let index = 0; index < rest.length; index++) if (!rest[index]!.filter.fits(node)) return false
     return true
   }
 

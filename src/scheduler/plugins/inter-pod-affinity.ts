@@ -71,25 +71,56 @@ function filterBy(pod: PodInfo, nodes: NodeTable, against: readonly PlacedTerm[]
   const isFirst =
     wanted.every(({ count }) => count.total === 0) &&
     wanted.every(({ term }) => nodes.counts.termMatches(term, pod))
+  const near = wanted.map(columnsOf)
+  const away = unwanted.map(columnsOf)
+  const awayFromPlaced = against.map(columnsOf)
   const isWanted = (node: number) => {
-    for (const { count } of wanted) {
-      if (count.domains.ids[node]! < 0 || (!isFirst && count.around(node) === 0)) return false
+    for (let index = 0; index < near.length; index++) {
+      const { ids, perDomain } = near[index]!
+      const domain = ids[node]!
+      if (domain < 0 || !(isFirst || perDomain[domain]! > 0)) return false
     }
     return true
   }
+  // The usual case, in a loop over thousands of nodes.
+  const isAlone = near.length === 1 && away.length === 0 && awayFromPlaced.length === 0
   return {
     isSnapshot: true,
-    fits: (node) => isWanted(node) && !isNearSome(unwanted, node) && !isNearSome(against, node),
+    fits: isAlone
+      ? isNear(near[0]!, isFirst)
+      : (node) => isWanted(node) && !isNearSome(away, node) && !isNearSome(awayFromPlaced, node),
     refusal(node) {
       if (!isWanted(node)) return { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true }
-      if (isNearSome(unwanted, node)) return { reasons: ["node(s) didn't match pod anti-affinity rules"] }
+      if (isNearSome(away, node)) return { reasons: ["node(s) didn't match pod anti-affinity rules"] }
       return { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] }
     },
   }
 }
 
-function isNearSome(terms: readonly PlacedTerm[], node: number): boolean {
-  for (const { count } of terms) if (count.around(node) > 0) return true
+/** A count's arrays, at hand for loops over nodes: good until pods or nodes come or go. */
+interface Columns {
+  readonly ids: Int32Array
+  readonly perDomain: Int32Array
+}
+
+function columnsOf({ count: { domains, perDomain } }: Pick<PlacedTerm, 'count'>): Columns {
+  return { ids: domains.ids, perDomain }
+}
+
+/** Whether some counted pod is near a node, or with `isFirst` whether it has a domain at all. */
+function isNear({ ids, perDomain }: Columns, isFirst: boolean): (node: number) => boolean {
+  return (node) => {
+    const domain = ids[node]!
+    return domain >= 0 && (isFirst || perDomain[domain]! > 0)
+  }
+}
+
+function isNearSome(columns: readonly Columns[], node: number): boolean {
+  for (let index = 0; index < columns.length; index++) {
+    const { ids, perDomain } = columns[index]!
+    const domain = ids[node]!
+    if (domain >= 0 && perDomain[domain]! > 0) return true
+  }
   return false
 }
 
@@ -118,10 +149,16 @@ function scoreFor(
   addPlaced('preferredAffinity', 1)
   addPlaced('preferredAntiAffinity', -1)
   if (weighted.length === 0) return undefined
+  const columns = weighted.map(columnsOf)
+  const weights = weighted.map(({ weight }) => weight)
   return {
     raw(node) {
       let sum = 0
-      for (const { count, weight } of weighted) sum += count.around(node) * weight
+      for (let index = 0; index < columns.length; index++) {
+        const { ids, perDomain } = columns[index]!
+        const domain = ids[node]!
+        if (domain >= 0) sum += (perDomain[domain] ?? 0) * weights[index]!
+      }
       return sum
     },
     finish: scaleByRange,
