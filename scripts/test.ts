@@ -23,8 +23,8 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
-/** A second each; `npm run ok` runs a few. */
-const simulatedSeeds = 290
+/** Somewhat more than half a second each; `npm run ok` runs a few. */
+const simulatedSeeds = 480
 
 /** A test that hangs must fail, not stop the run. */
 const longestTestMs = 10 * 60_000
