@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import type { ComponentContext } from '../client/component.ts'
 import { quantityValue } from '../machinery/quantity.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
+import type { ResourcesNode } from './containers/resources.ts'
 import { noPullRecords, openPullRecords, type PullRecords } from './images/pull-records.ts'
 import { defaultVerificationPolicy, verificationPolicy } from './images/verification-policy.ts'
+import type { Machine } from './node/machine.ts'
 import { resourcesOf, type NodeDescription } from './node/node-object.ts'
 import type { KubeletOptions, RuntimeChoice } from './options.ts'
 import type { KubeletPaths } from './pods/services.ts'
@@ -101,6 +103,27 @@ export async function openRecords(
     clock,
     log,
   })
+}
+
+/** Throws an Error where the machine swaps and must not, in upstream's words. */
+export function refuseSwap({ failSwapOn = false }: KubeletOptions, { swapBytes }: Machine): void {
+  if (!failSwapOn || swapBytes === 0) return
+  throw new Error(
+    'running with swap on is not supported, please disable swap or set --fail-swap-on flag to false',
+  )
+}
+
+/** Throws an Error where containers are to have swap space of which the kernel cannot give each a part. */
+export function resourcesNode(
+  { swapBehavior: behavior = 'NoSwap' }: KubeletOptions,
+  { memoryBytes: memoryCapacityBytes, swapBytes: capacityBytes }: Machine,
+  { version: cgroupVersion, limitsSwap }: CgroupManager,
+): ResourcesNode {
+  if (behavior === 'LimitedSwap' && cgroupVersion === 1) {
+    throw new Error('memorySwap.swapBehavior LimitedSwap needs cgroup version 2')
+  }
+  const swap = limitsSwap ? { behavior, capacityBytes, memoryCapacityBytes } : undefined
+  return { memoryCapacityBytes, cgroupVersion, swap }
 }
 
 export async function setUpCgroups(

@@ -1,5 +1,6 @@
 import type { Taint } from '../api/generated/core.v1.ts'
 import type { KubeletConfiguration } from './configuration/configuration-kind.ts'
+import type { SwapBehavior } from './containers/swap.ts'
 import type { Readings } from './eviction/threshold.ts'
 import type { VerificationPolicyName } from './images/verification-policy.ts'
 import type { CNIOptions } from './network/cni-config.ts'
@@ -44,6 +45,10 @@ export interface KubeletOptions {
   readonly providerID?: string
   /** Default 110. */
   readonly maxPods?: number
+  /** Refuse to start on a machine that swaps. Default false; of a KubeletConfiguration, true. */
+  readonly failSwapOn?: boolean
+  /** Which containers may use the machine's swap space. Default `NoSwap`: none. */
+  readonly swapBehavior?: SwapBehavior
   /** Processes of one pod at most; below 1 there is no limit. Default none. */
   readonly podPidsLimit?: number
   /** Users and groups of each pod with `hostUsers: false`; a multiple of 65,536, which is the default. */

@@ -34,6 +34,8 @@ import {
   openUsers,
   pathsOf,
   readResolvConf,
+  refuseSwap,
+  resourcesNode,
   setUpCgroups,
 } from './node-environment.ts'
 import { measuredCgroups } from './metrics/measured-cgroups.ts'
@@ -65,13 +67,16 @@ import { shutdownRefusal } from './shutdown/shutdown-refusal.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
 import type { RunningCsi } from './volumes/csi/start-csi.ts'
-import { systemMounter } from './volumes/mounts.ts'
+import { keepsTmpfsInMemory, systemMounter } from './volumes/mounts.ts'
 import type { PayloadSources } from './volumes/payload.ts'
 import type { ClaimSource } from './volumes/persistent-volume.ts'
 import { makeRootDirectory } from './volumes/root-directory.ts'
 import { createTokenSource } from './volumes/token-source.ts'
 import { createTrustAnchors } from './volumes/trust-anchors.ts'
 import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
+
+const mayBeSwapped =
+  'The tmpfs noswap option is not supported. Memory-backed volumes (e.g. secrets, emptyDirs, etc.) might be swapped to disk and should no longer be considered secure.'
 
 export interface RunningKubelet extends RunningComponent {
   /** Has its API show another certificate to whoever connects from now on. */
@@ -92,6 +97,7 @@ export async function startKubelet(
   const paths = pathsOf(options)
   if (runtime.usesHost) await makeRootDirectory(paths.rootDirectory, systemMounter)
   const machine = options.machine ?? (await inspectMachine(runtime.usesHost ? paths.rootDirectory : '/'))
+  if (runtime.usesHost) refuseSwap(options, machine)
   const nodeIPs = options.nodeIPs ?? [primaryAddress()]
   const started = Promise.withResolvers<void>()
   const probeMetrics = createProbeMetrics()
@@ -107,6 +113,7 @@ export async function startKubelet(
   const { allocatable } = resourcesOf(description)
   const cgroups = measuredCgroups(await setUpCgroups(runtime, options, description), context.metrics, clock)
   const podMetrics = createPodMetrics(context.metrics, clock)
+  const nodeResources = resourcesNode(options, machine, cgroups)
   const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
   const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
@@ -255,7 +262,7 @@ export async function startKubelet(
     node: {
       hostIPs: () => nodeIPs,
       allocatable: () => allocatable,
-      memoryCapacityBytes: machine.memoryBytes,
+      resources: () => nodeResources,
       dns: () => ({
         clusterDNS: options.clusterDNS ?? [],
         clusterDomain: options.clusterDomain ?? 'cluster.local',
@@ -444,6 +451,9 @@ export async function startKubelet(
     for (const pod of podInformer.list()) if (isStaticPod(pod)) mirrors.changed(keyOf(pod))
     const node = await reporter.registered
     mirrors.nodeRegistered()
+    if (runtime.usesHost && machine.swapBytes > 0 && !(await keepsTmpfsInMemory())) {
+      recorder.event(aboutNode(node), 'Warning', 'PossibleMemoryBackedVolumesOnDisk', mayBeSwapped)
+    }
     if (stopping) return
     guard = guardNode({
       runtime,

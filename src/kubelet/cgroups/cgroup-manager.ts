@@ -12,6 +12,8 @@ import { burstableShares, limitsOf } from './pod-limits.ts'
  */
 export interface CgroupManager {
   readonly version: 1 | 2
+  /** The kernel limits swap space by cgroup; known after `setUp`. */
+  readonly limitsSwap: boolean
   /** Makes the parents of all pods' cgroups. */
   setUp(allocatable: { readonly milliCPU: number; readonly memoryBytes: number }): Promise<void>
   /** Makes a pod's cgroup; resolves with its path, as runtimes want their parent. */
@@ -33,16 +35,15 @@ const limitedControllers = ['cpu', 'memory'] as const
 
 /** `podPidsLimit`: processes of one pod at most; below 1 there is no limit. */
 export async function openCgroups(cgroupRoot: string, podPidsLimit = -1): Promise<CgroupManager> {
-  const unified = await access(join(mountPoint, 'cgroup.controllers')).then(
-    () => true,
-    () => false,
-  )
-  return unified ? unifiedCgroups(cgroupRoot, podPidsLimit) : legacyCgroups(cgroupRoot, podPidsLimit)
+  return (await isThere(join(mountPoint, 'cgroup.controllers')))
+    ? unifiedCgroups(cgroupRoot, podPidsLimit)
+    : legacyCgroups(cgroupRoot, podPidsLimit)
 }
 
 /** Where there are no cgroups to make: the simulated runtime, or no root. */
 export const noCgroups: CgroupManager = {
   version: 2,
+  limitsSwap: false,
   async setUp() {},
   create: async () => '',
   async balance() {},
@@ -69,6 +70,7 @@ function legacyCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager 
   }
   return {
     version: 1,
+    limitsSwap: false,
     async setUp({ milliCPU, memoryBytes }) {
       for (const qosClass of Object.keys(classDirectories) as QOSClass[]) {
         await make(parentPath(cgroupRoot, qosClass))
@@ -131,8 +133,12 @@ function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager
       await write(join(path, 'cgroup.subtree_control'), `+${controller}`).catch(() => undefined)
     }
   }
+  let limitsSwap = false
   return {
     version: 2,
+    get limitsSwap() {
+      return limitsSwap
+    },
     async setUp({ milliCPU, memoryBytes }) {
       for (const qosClass of Object.keys(classDirectories) as QOSClass[]) {
         await make(parentPath(cgroupRoot, qosClass))
@@ -141,6 +147,7 @@ function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager
       const root = directory(parentPath(cgroupRoot, 'Guaranteed'))
       await write(join(root, 'cpu.weight'), weightOf(cpuSharesOf(milliCPU)))
       await write(join(root, 'memory.max'), memoryBytes)
+      limitsSwap = await isThere(join(root, 'memory.swap.max'))
       await write(
         join(directory(parentPath(cgroupRoot, 'BestEffort')), 'cpu.weight'),
         weightOf(cpuSharesOf(0)),
@@ -167,6 +174,13 @@ function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager
       }
     },
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Version 1 shares (2 to 262144) on version 2's scale (1 to 10000), as runc does. */

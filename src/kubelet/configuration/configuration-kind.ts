@@ -50,6 +50,8 @@ export interface KubeletConfiguration {
   readonly maxPods?: number
   readonly podCIDR?: string
   readonly podPidsLimit?: number
+  readonly failSwapOn?: boolean
+  readonly memorySwap?: { readonly swapBehavior?: string }
   readonly resolvConf?: string
   readonly evictionHard?: Readonly<Record<string, string>>
   readonly evictionSoft?: Readonly<Record<string, string>>
@@ -110,6 +112,8 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   maxPods: optional(integer),
   podCIDR: text,
   podPidsLimit: optional(longInteger),
+  failSwapOn: optional(flag),
+  memorySwap: struct({ swapBehavior: text }),
   resolvConf: optional(text),
   evictionHard: quantities,
   evictionSoft: quantities,
@@ -194,8 +198,6 @@ export const fixedFields: FixedFields = {
   makeIPTablesUtilChains: [optional(flag), true],
   iptablesMasqueradeBit: [optional(integer), 14],
   iptablesDropBit: [optional(integer), 15],
-  failSwapOn: [optional(flag), false],
-  memorySwap: [struct({ swapBehavior: text }), { swapBehavior: 'NoSwap' }],
   containerLogMaxWorkers: [optional(integer), 1],
   containerLogMonitorInterval: [duration, '10s'],
   configMapAndSecretChangeDetectionStrategy: [text, 'Watch'],

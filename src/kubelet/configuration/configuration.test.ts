@@ -45,6 +45,7 @@ registerWithTaints: [{key: a, effect: NoSchedule}]
     authorize: true,
   })
   assert.deepEqual(options, {
+    failSwapOn: true,
     clusterDomain: 'example.local',
     clusterDNS: ['10.96.0.10'],
     maxPods: 50,
@@ -97,6 +98,12 @@ test('readConfiguration serves nothing where the file says so', () => {
   assert.equal(read('enableServer: false').server, undefined)
 })
 
+test('readConfiguration knows how swap space is used', () => {
+  assert.equal(read('').options.failSwapOn, true)
+  const { options } = read('failSwapOn: false\nmemorySwap: {swapBehavior: LimitedSwap}')
+  assert.deepEqual([options.failSwapOn, options.swapBehavior], [false, 'LimitedSwap'])
+})
+
 test('readConfiguration takes what is done anyhow', () => {
   read('syncFrequency: 60s\nfileCheckFrequency: 0s\ncgroupDriver: cgroupfs\nmemorySwap: {}')
 })
@@ -105,6 +112,10 @@ test('readConfiguration names every mistake', () => {
   const rows: readonly (readonly [string, RegExp])[] = [
     ['unknown: 1', /^strict decoding error: unknown field "unknown"$/],
     ['cpuManagerPolicy: static', /^cpuManagerPolicy: Forbidden: not supported; may only be "none"$/],
+    [
+      'memorySwap: {swapBehavior: UnlimitedSwap}',
+      /^memorySwap.swapBehavior: Unsupported value: "UnlimitedSwap": supported values: "LimitedSwap", "NoSwap"$/,
+    ],
     ['readOnlyPort: 10255', /^readOnlyPort: Forbidden: not supported; may only be 0$/],
     ['authentication: {anonymous: {enabled: true}}', /^authentication.anonymous.enabled: Forbidden/],
     ['authorization: {mode: None}', /^authorization.mode: Invalid value: "None": must be/],

@@ -3,6 +3,7 @@ import { parseDuration } from '../../machinery/duration.ts'
 import type { JsonValue } from '../../machinery/meta.ts'
 import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
+import { swapBehaviors } from '../containers/swap.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { VerificationPolicyName } from '../images/verification-policy.ts'
 import type { EvictionSettings, ImageCollectionSettings, KubeletOptions } from '../options.ts'
@@ -85,6 +86,8 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     maxPods: configuration.maxPods,
     podCIDRs: configuration.podCIDR ? configuration.podCIDR.split(',') : undefined,
     podPidsLimit: configuration.podPidsLimit,
+    failSwapOn: configuration.failSwapOn ?? true,
+    swapBehavior: swapBehaviors.find((name) => name === configuration.memorySwap?.swapBehavior),
     userNamespaceIDsPerPod: configuration.userNamespaces?.idsPerPod,
     resolvConf: configuration.resolvConf,
     containerLogMaxBytes: mapped(configuration.containerLogMaxSize || undefined, quantityValue),

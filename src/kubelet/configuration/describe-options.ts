@@ -30,6 +30,8 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     cgroupRoot: options.cgroupRoot ?? '/',
     maxPods: options.maxPods ?? 110,
     podPidsLimit: options.podPidsLimit ?? -1,
+    failSwapOn: options.failSwapOn ?? false,
+    memorySwap: { swapBehavior: options.swapBehavior ?? 'NoSwap' },
     userNamespaces: { idsPerPod: options.userNamespaceIDsPerPod ?? idsUnit },
     imageMinimumGCAge: formatDuration(images.imageMinimumGCAgeMs ?? 120_000),
     imageMaximumGCAge: formatDuration(images.imageMaximumGCAgeMs ?? 0),

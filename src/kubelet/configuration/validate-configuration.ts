@@ -9,6 +9,7 @@ import {
 } from '../../machinery/field-error.ts'
 import { parseDuration } from '../../machinery/duration.ts'
 import { featureGatesWith, FeatureGateError } from '../../machinery/feature-gates.ts'
+import { swapBehaviors } from '../containers/swap.ts'
 import { isSignal, parseAmount } from '../eviction/threshold.ts'
 import { allowlistProblem, verificationPolicies } from '../images/verification-policy.ts'
 import { idsUnit } from '../user-namespaces/id-range.ts'
@@ -48,6 +49,10 @@ export function validateConfiguration(
   }
   if (authentication?.anonymous?.enabled) {
     errors.push(forbidden('authentication.anonymous.enabled', 'nobody is let in without a name'))
+  }
+  const swapBehavior = configuration.memorySwap?.swapBehavior
+  if (swapBehavior && !swapBehaviors.some((name) => name === swapBehavior)) {
+    errors.push(notSupported('memorySwap.swapBehavior', swapBehavior, swapBehaviors))
   }
   const mode = authorization?.mode
   if (mode && mode !== 'Webhook' && mode !== 'AlwaysAllow') {

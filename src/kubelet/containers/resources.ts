@@ -4,6 +4,7 @@ import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { isSidecar, type AnyContainer } from '../pods/pod.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { LinuxResources } from '../runtime/runtime.ts'
+import { swapLimitBytes, type NodeSwap } from './swap.ts'
 
 const cpuPeriodMicroseconds = 100_000
 const minimumQuotaMicroseconds = 1000
@@ -11,13 +12,17 @@ const minimumShares = 2
 const maximumShares = 262_144
 const systemCriticalPriority = 2_000_000_000
 
-/** A container's cgroup limits. `memoryCapacityBytes` is the node's, for the OOM score. */
-export function containerResources(
-  pod: Pod,
-  container: AnyContainer,
-  memoryCapacityBytes: number,
-  cgroupVersion: 1 | 2,
-): LinuxResources {
+/** What a container's limits depend on beside its pod. */
+export interface ResourcesNode {
+  readonly memoryCapacityBytes: number
+  readonly cgroupVersion: 1 | 2
+  /** Absent where the kernel cannot limit swap space by container. */
+  readonly swap?: NodeSwap | undefined
+}
+
+/** A container's cgroup limits. */
+export function containerResources(pod: Pod, container: AnyContainer, node: ResourcesNode): LinuxResources {
+  const { memoryCapacityBytes, cgroupVersion, swap } = node
   const { requests = {}, limits: own = {} } = container.resources ?? {}
   // Without a limit of its own, a container has that of the pod.
   const { cpu, memory }: Readonly<Record<string, string>> = { ...pod.spec?.resources?.limits, ...own }
@@ -30,7 +35,12 @@ export function containerResources(
     ...(memoryLimit > 0 && { memoryLimitBytes: memoryLimit }),
     oomScoreAdj: oomScoreAdjustment(pod, container, memoryCapacityBytes),
     hugepageLimits: hugepageLimitsOf(limits),
-    ...(cgroupVersion === 2 && { unified: { 'memory.oom.group': '1' } }),
+    ...(cgroupVersion === 2 && {
+      unified: {
+        'memory.oom.group': '1',
+        ...(swap && { 'memory.swap.max': String(swapLimitBytes(pod, container, swap)) }),
+      },
+    }),
   }
 }
 

@@ -20,6 +20,9 @@ export function measuredCgroups(cgroups: CgroupManager, metrics: Metrics, clock:
   }
   return {
     version: cgroups.version,
+    get limitsSwap() {
+      return cgroups.limitsSwap
+    },
     setUp: (allocatable) => timed('create', () => cgroups.setUp(allocatable)),
     create: (pod) => timed('create', () => cgroups.create(pod)),
     balance: (pods) => timed('update', () => cgroups.balance(pods)),

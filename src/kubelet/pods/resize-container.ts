@@ -61,7 +61,7 @@ async function resize(context: ResizeContext, running: readonly Running[]): Prom
   // More must be given to the pod first, less can be taken from it only last: one of the two tries succeeds.
   await resizeWhole().catch(() => undefined)
   for (const { container, instance } of running) {
-    const resources = containerResources(pod, container, node.memoryCapacityBytes, cgroups.version)
+    const resources = containerResources(pod, container, node.resources())
     await runtime.updateContainerResources(instance.id, resources)
   }
   await resizeWhole()

@@ -2,6 +2,7 @@ import type { ConfigMap, Pod, PodStatus, Secret, Service } from '../../api/gener
 import type { EventRecorder } from '../../client/event-recorder.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import type { ResourcesNode } from '../containers/resources.ts'
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts'
 import type { PodResources } from '../devices/pod-resources.ts'
 import type { DNSSettings } from '../network/dns.ts'
@@ -64,7 +65,8 @@ export interface NodeFacts {
   /** Primary first. */
   hostIPs(): readonly string[]
   allocatable(): Readonly<Record<string, string>>
-  readonly memoryCapacityBytes: number
+  /** What containers' limits depend on. */
+  resources(): ResourcesNode
   dns(): DNSSettings
   /** Whether the runtime's handler can make mounts recursively read-only. */
   supportsRecursiveReadOnly(handler: string): boolean

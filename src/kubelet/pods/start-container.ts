@@ -244,7 +244,7 @@ async function makeConfig(
     }),
     devices: containerDevices(container, volumes),
     additions: await services.resources.additions(pod, container),
-    resources: containerResources(pod, container, node.memoryCapacityBytes, services.cgroups.version),
+    resources: containerResources(pod, container, node.resources()),
     security: containerSecurity(pod, container, image, paths.seccompDirectory, users),
     ...(targetContainerID && { targetContainerID }),
   })

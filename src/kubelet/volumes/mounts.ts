@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { release } from 'node:os'
 import { promisify } from 'node:util'
 import { VolumeError } from './volume-error.ts'
 
@@ -19,14 +20,11 @@ export interface Mounter {
 }
 
 export const systemMounter: Mounter = {
-  tmpfs: (target, options) =>
-    command('mount', [
-      '-t',
-      'tmpfs',
-      ...(options.length > 0 ? ['-o', options.join(',')] : []),
-      'tmpfs',
-      target,
-    ]),
+  // What is in memory because it must not be on a disk is not swapped out, where the kernel can see to that.
+  async tmpfs(target, options) {
+    const all = (await keepsTmpfsInMemory()) ? [...options, 'noswap'] : options
+    await command('mount', ['-t', 'tmpfs', ...(all.length > 0 ? ['-o', all.join(',')] : []), 'tmpfs', target])
+  },
   bind: (source, target) => command('mount', ['--no-canonicalize', '--bind', source, target]),
   async share(directory) {
     if (!mountPointsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory).includes(directory))
@@ -37,6 +35,16 @@ export const systemMounter: Mounter = {
     command('mount', ['-t', type, ...(options.length > 0 ? ['-o', options.join(',')] : []), source, target]),
   unmount: (target) => command('umount', ['--lazy', target]),
   below: async (directory) => mountPointsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory),
+}
+
+const noswapSince = [6, 4] as const
+
+/** Whether the kernel has tmpfs's `noswap`, and this process may use it: one in a user namespace may not. */
+export async function keepsTmpfsInMemory(kernel = release(), uidMap?: string): Promise<boolean> {
+  const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10))
+  if (major < noswapSince[0] || (major === noswapSince[0] && minor < noswapSince[1])) return false
+  const map = uidMap ?? (await readFile('/proc/self/uid_map', 'utf8').catch(() => ''))
+  return /^\s*0\s+0\s+4294967295\s*$/.test(map)
 }
 
 async function command(program: string, args: readonly string[]): Promise<void> {
