@@ -59,6 +59,11 @@ describe('watch cache', () => {
     return (await list(parameters, selection)).items.map(({ key }) => key)
   }
 
+  const redOnceAsked: Selection = {
+    ...everything,
+    refine: async () => (stored) => stored.object.metadata?.labels?.['color'] === 'red',
+  }
+
   const fromNow = (): WatchStart => ({
     type: 'changes',
     revision: cache.revision,
@@ -166,6 +171,25 @@ describe('watch cache', () => {
     assert.equal(later.size, 4)
   })
 
+  test('WatchCache.list cuts pages of what is selected, also where that is told only after a wait', async () => {
+    const colors = { a: 'red', b: 'blue', c: 'red', d: 'blue', e: 'red' }
+    for (const [name, color] of Object.entries(colors)) await create(`n/${name}`, { color })
+    const first = await list({ limit: 2 }, redOnceAsked)
+    assert.deepEqual(
+      first.items.map(({ name }) => name),
+      ['a', 'c'],
+    )
+    assert.equal(first.remainingItemCount, undefined)
+    assert.deepEqual(await names({ limit: 2, continue: first.continue! }, redOnceAsked), ['n/e'])
+    const started = await cache.watch(redOnceAsked, { ...fromNow(), type: 'state' })
+    const events = await started.take()
+    assert.deepEqual(
+      events?.map((event) => 'stored' in event && event.stored.name),
+      ['a', 'c', 'e'],
+    )
+    started.close()
+  })
+
   test('WatchCache.list tells nothing of a past that the store has compacted', async () => {
     const { resourceVersion } = await create('n/a')
     for (const name of ['b', 'c']) await create(`n/${name}`)
@@ -206,13 +230,14 @@ describe('watch cache', () => {
       { ...everything, fields: [{ field: 'color', operator: '=', value: 'red' }] },
       fromNow(),
     )
+    const refined = await cache.watch(redOnceAsked, fromNow())
     const one = await cache.watch({ namespace: 'n', name: 'b' }, fromNow())
     const elsewhere = await cache.watch({ namespace: 'm', name: '' }, fromNow())
     await create('n/b', { color: 'blue' })
     await relabel('n/b', { color: 'red' })
     await relabel('n/a', { color: 'blue' })
     await remove('n/b')
-    for (const watcher of [all, red, byField, one, elsewhere]) watcher.end()
+    for (const watcher of [all, red, byField, refined, one, elsewhere]) watcher.end()
     const inRed = ['ADDED b@4 {"color":"red"}', 'DELETED a@5 {"color":"red"}', 'DELETED b@6 {"color":"red"}']
     assert.deepEqual((await all.take())?.map(text), [
       'ADDED b@3 {"color":"blue"}',
@@ -222,6 +247,7 @@ describe('watch cache', () => {
     ])
     assert.deepEqual((await red.take())?.map(text), inRed)
     assert.deepEqual((await byField.take())?.map(text), inRed)
+    assert.deepEqual((await refined.take())?.map(text), inRed)
     assert.deepEqual((await one.take())?.map(text), [
       'ADDED b@3 {"color":"blue"}',
       'MODIFIED b@4 {"color":"red"}',
