@@ -38,6 +38,7 @@ const fixed: ReadonlyMap<string, boolean> = new Map([
     'DeclarativeValidation',
     'DeclarativeValidationBeta',
     'MutatingAdmissionPolicy',
+    'NodeDeclaredFeatures',
     'OpenAPIEnums',
     'RemoteRequestHeaderUID',
     'ResilientWatchCacheInitialization',

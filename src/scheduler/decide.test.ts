@@ -35,6 +35,19 @@ const affinity = {
 const twoZones = [aNode('a', { labels: { [zone]: 'z1' } }), aNode('b', { labels: { [zone]: 'z2' } })]
 const webPod = aPod('placed', { labels: { app: 'web' } })
 
+const restartingAll = aPod('p', {
+  spec: {
+    containers: [
+      {
+        name: 'c',
+        image: 'x',
+        restartPolicy: 'Never',
+        restartPolicyRules: [{ action: 'RestartAllContainers' }],
+      },
+    ],
+  },
+})
+
 interface Row {
   readonly name: string
   readonly nodes: readonly Node[]
@@ -72,6 +85,24 @@ const rows: readonly Row[] = [
     result:
       '0/5 nodes are available: 1 Insufficient memory, 1 Too many pods, 1 node(s) had untolerated taint {dedicated: db}, ' +
       '1 node(s) were unschedulable, 2 Insufficient cpu.',
+  },
+  {
+    name: 'features that nodes declare',
+    nodes: [
+      aNode('old'),
+      {
+        ...aNode('new'),
+        status: { ...aNode('new').status, declaredFeatures: ['RestartAllContainersOnContainerExits'] },
+      },
+    ],
+    pod: restartingAll,
+    result: 'new',
+  },
+  {
+    name: 'features that no node declares',
+    nodes: [aNode('a')],
+    pod: restartingAll,
+    result: "0/1 nodes are available: 1 node(s) didn't match Pod's required features.",
   },
   {
     name: 'a tolerated taint',

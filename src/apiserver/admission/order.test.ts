@@ -44,6 +44,7 @@ describe('createAdmissionPlugins', () => {
       'CertificateSubjectRestriction',
       'DefaultIngressClass',
       'PodTopologyLabels',
+      'NodeDeclaredFeatureValidator',
       'MutatingAdmissionWebhook',
       'ResourceQuota',
     ])

@@ -13,6 +13,7 @@ import { createDefaultStorageClass } from './default-storage-class.ts'
 import { createDefaultTolerationSeconds, type TolerationSeconds } from './default-toleration-seconds.ts'
 import { createLimitRanger } from './limit-ranger/limit-ranger.ts'
 import { createNamespaceLifecycle } from './namespace-lifecycle.ts'
+import { createNodeDeclaredFeatureValidator } from './node-declared-feature-validator.ts'
 import { createNodeRestriction } from './node-restriction/node-restriction.ts'
 import { createPersistentVolumeClaimResize } from './persistent-volume-claim-resize.ts'
 import type { PluginFiles } from './configuration/admission-configuration.ts'
@@ -104,6 +105,7 @@ function defaultPlugins(
     certificateSubjectRestriction,
     createDefaultIngressClass(objects),
     createPodTopologyLabels(objects),
+    createNodeDeclaredFeatureValidator(objects),
     extensions.mutatingPolicies,
     extensions.mutatingWebhooks,
     extensions.validatingPolicies,

@@ -46,10 +46,7 @@ export const orderedPluginNames = [
 export type PluginName = (typeof orderedPluginNames)[number]
 
 /** Of APIs that are served behind features that are off: there is nothing that they could look at. */
-export const idlePluginNames: ReadonlySet<string> = new Set<PluginName>([
-  'PodGroupWorkloadExists',
-  'NodeDeclaredFeatureValidator',
-])
+export const idlePluginNames: ReadonlySet<string> = new Set<PluginName>(['PodGroupWorkloadExists'])
 
 /** There, but not on unless chosen. */
 export const offByDefault: ReadonlySet<string> = new Set<PluginName>([

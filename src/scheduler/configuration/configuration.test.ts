@@ -28,6 +28,7 @@ test('createProfiles gives the default profile upstreamâ€™s plugins in upstreamâ
     'PodTopologySpread',
     'InterPodAffinity',
     'DynamicResources',
+    'NodeDeclaredFeatures',
   ])
   assert.deepEqual(namesAt('', 'queueSort'), ['PrioritySort'])
   assert.deepEqual(namesAt('', 'postFilter'), ['DynamicResources', 'DefaultPreemption'])

@@ -21,6 +21,7 @@ import { createDynamicResources, dynamicResourcesArgs } from './dynamic-resource
 import { imageLocality } from './image-locality.ts'
 import { createInterPodAffinity, interPodAffinityArgs } from './inter-pod-affinity.ts'
 import { createNodeAffinity } from './node-affinity.ts'
+import { nodeDeclaredFeatures } from './node-declared-features.ts'
 import { nodeName } from './node-name.ts'
 import { nodePorts } from './node-ports.ts'
 import {
@@ -174,6 +175,7 @@ export const pluginFactories: Readonly<Record<string, PluginEntry>> = {
     check: ({ hardPodAffinityWeight }, at) =>
       within(hardPodAffinityWeight, 0, 100, at.child('hardPodAffinityWeight')),
   }),
+  NodeDeclaredFeatures: simple(() => nodeDeclaredFeatures),
   DefaultPreemption: withArgs({
     fields: struct({
       minCandidateNodesPercentage: optional(integer),
@@ -207,4 +209,5 @@ export const defaultPlugins: readonly { readonly name: string; readonly weight?:
   { name: 'NodeResourcesBalancedAllocation', weight: 1 },
   { name: 'ImageLocality', weight: 1 },
   { name: 'DefaultBinder' },
+  { name: 'NodeDeclaredFeatures' },
 ]
