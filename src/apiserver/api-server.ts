@@ -1,5 +1,5 @@
 import type { ResourceDefinition } from '../api/definition.ts'
-import { every, sleep, type Clock } from '../machinery/clock.ts'
+import { every, type Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import type { FeatureGates } from '../machinery/feature-gates.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
@@ -17,10 +17,9 @@ import {
   ensureTokenTracking,
   tokenTrackingPeriodMs,
 } from './authentication/service-accounts/token-tracking.ts'
-import { ensureKubernetesService } from './bootstrap/kubernetes-service.ts'
+import { keepPresent } from './bootstrap/keep-present.ts'
 import { ensureSystemNamespaces } from './bootstrap/namespaces.ts'
 import { ensureServiceCidr } from './bootstrap/service-cidr.ts'
-import { ServerLeases } from './bootstrap/server-leases.ts'
 import { ensureSystemPriorityClasses } from './bootstrap/priority-classes.ts'
 import { customResourceDefinitions } from '../api/generated/resources.ts'
 import { serveCustomResources } from './extensions/serve-custom-resources.ts'
@@ -72,6 +71,8 @@ export interface ApiServerOptions {
   readonly port: number
   /** Where clients in the cluster reach the server: the endpoint of the Service `kubernetes`. Default: `address`. */
   readonly advertiseAddress?: string
+  /** Of this machine: by it the server says in a lease that it is there. Default: it does not. */
+  readonly hostName?: string
 
   /**
    * Other API servers use the same store: the endpoints of the Service `kubernetes` are those that say that they are there.
@@ -162,7 +163,7 @@ export interface ApiServer {
 }
 
 const bookmarkPeriodMs = 60_000
-const kubernetesServicePeriodMs = 10_000
+const serviceCidrPeriodMs = 10_000
 const flowControlPeriodMs = 60_000
 
 /** Starts an API server; resolves when it is ready: it listens, and what every cluster has is there. */
@@ -234,16 +235,14 @@ async function bootstrap(
     const ensureRange = () => ensureServiceCidr(objects, options.serviceCidrs, { now: clock.now(), log })
     await service.started('start-kubernetes-service-cidr-controller', ensureRange)
     await allocators.keepRight()
-    const presence = keepPresent(options, pipeline, service)
-    await service.started('start-kubernetes-service-controller', presence.renew)
-    closing.push(presence.end)
     closing.push(
-      every(clock, kubernetesServicePeriodMs, () => {
-        Promise.all([ensureRange(), presence.renew()]).catch((error: unknown) => {
-          log.error('keeping the service kubernetes right failed', { error: String(error) })
+      every(clock, serviceCidrPeriodMs, () => {
+        ensureRange().catch((error: unknown) => {
+          log.error('keeping the range of service addresses right failed', { error: String(error) })
         })
       }),
     )
+    await keepPresent(options, pipeline, service, closing)
   }
   if (isServed('priorityclasses')) {
     await service.started('scheduling/bootstrap-system-priority-classes', () =>
@@ -297,39 +296,4 @@ async function keepFlowControl(
     return Promise.resolve()
   })
   closing.push(() => flowControl.close(), followDanglingSchemas(objects, { clock, log }))
-}
-
-/** Says where this server is, in the Service `kubernetes`, as long as it is there. */
-function keepPresent(
-  options: ApiServerOptions,
-  { parts, allocators, feed }: RequestPipeline,
-  { port }: Service,
-) {
-  const own = options.advertiseAddress ?? options.address
-  const clusterIp = allocators.addresses[0]!.first
-  const leases = options.sharesStore ? new ServerLeases(options.store, feed) : undefined
-  const tell = () => {
-    const addresses = leases?.addresses ?? [own]
-    return ensureKubernetesService(parts.objects, { clusterIp, addresses, port })
-  }
-  return {
-    async renew(): Promise<void> {
-      await leases?.renew(own)
-      await tell()
-    },
-    async end(): Promise<void> {
-      if (!leases) return
-      const { clock, log } = options
-      const leave = async () => {
-        await leases.drop(own)
-        if (leases.addresses.length > 0) await tell()
-      }
-      const left = leave().catch((error: unknown) => {
-        log.warn('this server could not be taken off the service kubernetes', { error: String(error) })
-      })
-      // A store that does not answer keeps nobody from stopping: what the lease says ends by itself.
-      await Promise.race([left, sleep(clock, 2 * kubernetesServicePeriodMs)])
-      leases.close()
-    },
-  }
 }

@@ -28,6 +28,8 @@ export interface ClusterApiServerOptions {
   readonly port: number
   /** Where nodes reach the API server. */
   readonly advertiseAddress: string
+  /** Of this machine. Default: the server does not say who it is. */
+  readonly hostName?: string
   readonly serviceCidr: string
   /** What the operator says about who may come in and do what, in files. */
   readonly securityFiles?: SecurityFiles
@@ -114,6 +116,7 @@ export async function startClusterApiServer(
     address: options.bindAddress,
     port: options.port,
     advertiseAddress: options.advertiseAddress,
+    ...(options.hostName !== undefined && { hostName: options.hostName }),
     // Nobody else can open the others.
     sharesStore: options.store.type === 'etcd',
     serviceCidrs: [options.serviceCidr],

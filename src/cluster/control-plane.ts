@@ -33,6 +33,8 @@ export interface ControlPlaneOptions {
   readonly port: number
   /** Where nodes reach the API server. */
   readonly advertiseAddress: string
+  /** Of this machine. Default: the API server does not say who it is. */
+  readonly hostName?: string
   readonly serviceCidr: string
   readonly podCidr: string
   readonly nodeCidrMaskSize: number

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { SecurityFiles } from './security/security-files.ts'
 import type { Client } from '../client/client.ts'
 import type { RunningComponent } from '../client/component.ts'
@@ -62,6 +63,7 @@ export async function startCluster(options: TestClusterOptions = {}): Promise<Te
     bindAddress: '127.0.0.1',
     port: 0,
     advertiseAddress: '127.0.0.1',
+    hostName: hostname(),
     serviceCidr: plan.serviceCidr,
     podCidr: plan.podCidr,
     ...(options.securityFiles && { securityFiles: options.securityFiles }),

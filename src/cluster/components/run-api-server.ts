@@ -59,6 +59,7 @@ export async function runApiServer(input: CommandInput): Promise<ExitCode> {
       bindAddress: input.text('bind-address') ?? '0.0.0.0',
       port,
       advertiseAddress,
+      hostName: hostname(),
       serviceCidr,
       ...(securityFiles && { securityFiles }),
       apiServer: parseApiServer(input),

@@ -52,6 +52,7 @@ export async function runServer(input: CommandInput): Promise<ExitCode> {
     bindAddress: input.text('bind-address') ?? '0.0.0.0',
     port: input.number('port', 1) ?? 6443,
     advertiseAddress,
+    hostName: hostname(),
     serviceCidr: plan.serviceCidr,
     ...(securityFiles && { securityFiles }),
     apiServer: parseApiServer(input),

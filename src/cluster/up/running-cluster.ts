@@ -223,6 +223,7 @@ function controlPlaneOptions(
     bindAddress: '0.0.0.0',
     port,
     advertiseAddress: advertiseAddress(plan, isReal),
+    hostName: hostname(),
     serviceCidr: plan.serviceCidr,
     podCidr: plan.podCidr,
     nodeCidrMaskSize: plan.nodeCidrMaskSize,
