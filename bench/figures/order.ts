@@ -2,6 +2,7 @@ import type { FigureGroup } from '../figure.ts'
 import { withoutContainers } from '../obstacles.ts'
 import { measureApi } from './api.ts'
 import { measureBinding } from './binding.ts'
+import { measureDefinitions } from './definitions.ts'
 import { measureDns } from './dns.ts'
 import { measurePods } from './pods.ts'
 import { measureRefusals } from './refusals.ts'
@@ -19,6 +20,7 @@ export const figureGroups: readonly FigureGroup[] = [
   { name: 'api', measure: measureApi },
   { name: 'refusals', measure: measureRefusals },
   { name: 'start', obstacle: withoutContainers, measure: measureStart },
+  { name: 'definitions', measure: measureDefinitions },
   { name: 'rest', obstacle: withoutContainers, measure: measureRest },
   { name: 'pods', obstacle: withoutContainers, measure: measurePods },
   { name: 'testing', measure: measureTesting },

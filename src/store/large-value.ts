@@ -13,38 +13,54 @@ export interface Bytes {
   readonly value: Uint8Array
 }
 
-/** What the bytes take in memory, where that is not what they are long. */
-const keptLengths = new WeakMap<Bytes, number>()
+/** What is held in place of large bytes: a zstd frame of them, and what they are long. */
+export interface CompressedForm {
+  readonly frame: Uint8Array
+  readonly length: number
+}
+
+const compressedForms = new WeakMap<Bytes, CompressedForm>()
+
+/** How these bytes are held; undefined where they are held as they are. */
+export function compressedForm(bytes: Bytes): CompressedForm | undefined {
+  return compressedForms.get(bytes)
+}
 
 /** How many bytes are held for these: less than their length where they are kept compressed. */
 export function keptLength(bytes: Bytes): number {
-  return keptLengths.get(bytes) ?? bytes.value.length
+  return compressedForms.get(bytes)?.frame.length ?? bytes.value.length
 }
 
 /**
  * Bytes to be kept for long. Large ones (definitions with their schemas, above all) are kept compressed: they shrink to
- * a tenth, and few are read again, least of all past revisions. The plain bytes are shared by their readers for as long
- * as one of them holds them, and made anew for later ones.
+ * a tenth, and few are read again, least of all past revisions.
  */
 export function keptBytes(value: Uint8Array): Bytes {
   if (value.length < largeValueBytes) return { value }
   const compressed = zstdCompressSync(value, fast)
   if (compressed.length > value.length * worthwhileShare) return { value }
   // Compressing allocates for the worst case: what is kept must not be a view of that.
-  const kept = Buffer.allocUnsafeSlow(compressed.length)
-  compressed.copy(kept)
-  let plain = new WeakRef(value)
+  return compressedBytes({ frame: copyOf(compressed), length: value.length }, value)
+}
+
+/**
+ * The bytes that a form is of. They are shared by their readers for as long as one of them holds them, and made anew for
+ * later ones; `value`: where they are plain already.
+ */
+export function compressedBytes(form: CompressedForm, value?: Uint8Array): Bytes {
+  let plain = value && new WeakRef(value)
   const bytes: Bytes = {
     get value() {
-      let found = plain.deref()
+      let found = plain?.deref()
       if (!found) {
-        found = zstdDecompressSync(kept)
+        // One byte more than there is: a piece that is filled makes zlib allocate another.
+        found = zstdDecompressSync(form.frame, { chunkSize: form.length + 1 })
         plain = new WeakRef(found)
       }
       return found
     },
   }
-  keptLengths.set(bytes, kept.length)
+  compressedForms.set(bytes, form)
   return bytes
 }
 
@@ -58,11 +74,8 @@ export function keptEntry(key: string, value: Uint8Array, revision: bigint, crea
 /** An entry of a value that is a view of something larger, which is not kept for it. */
 export function copiedEntry(key: string, view: Uint8Array, revision: bigint, createRevision: bigint): Entry {
   const bytes = view.length < largeValueBytes ? undefined : keptBytes(view)
-  if (bytes && keptLengths.has(bytes)) return lazyEntry(key, bytes, revision, createRevision)
-  // Not from the shared pool: a value may live long, and would keep a whole pool of short-lived ones.
-  const value = Buffer.allocUnsafeSlow(view.length)
-  value.set(view)
-  return { key, value, revision, createRevision }
+  if (bytes && compressedForms.has(bytes)) return lazyEntry(key, bytes, revision, createRevision)
+  return { key, value: copyOf(view), revision, createRevision }
 }
 
 /** An entry that reads its value when it is asked for it. */
@@ -75,7 +88,14 @@ export function lazyEntry(key: string, bytes: Bytes, revision: bigint, createRev
       return bytes.value
     },
   }
-  const length = keptLengths.get(bytes)
-  if (length !== undefined) keptLengths.set(entry, length)
+  const form = compressedForms.get(bytes)
+  if (form) compressedForms.set(entry, form)
   return entry
+}
+
+/** Not from the shared pool: a value may live long, and would keep a whole pool of short-lived ones. */
+export function copyOf(view: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(view.length)
+  copy.set(view)
+  return copy
 }

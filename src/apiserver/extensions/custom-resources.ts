@@ -79,7 +79,8 @@ export class CustomResources {
 
   #set(stored: StoredObject): void {
     const previous = this.#known.get(stored.key)
-    const outline = definitionOutline(stored.value)
+    // Read now, while the bytes are plain: whoever follows metadata alone asks for it next.
+    const outline = { ...definitionOutline(stored.value), metadata: stored.metadata }
     const isSame = previous !== undefined && isSameService(previous, stored, outline)
     const source = isSame ? previous.stored : stored
     const isServed = isSame ? previous.isServed : this.#serve(source, outline, previous)

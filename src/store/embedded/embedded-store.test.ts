@@ -9,7 +9,7 @@ import { defaultHistoryLimits, type HistoryLimits } from '../mvcc/retention.ts'
 import { StoreError } from '../store.ts'
 import { recordWatch } from '../testing/recorded-watch.ts'
 import { storeContract } from '../testing/store-contract.ts'
-import { bytes, describeEvent, text } from '../testing/store-fixture.ts'
+import { bytes, describeEvent, noise, text } from '../testing/store-fixture.ts'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { EmbeddedStore } from './embedded-store.ts'
 
@@ -214,7 +214,7 @@ test('EmbeddedStore keeps the time to live of entries whose changes it has repla
   let store = await open(directory.path, clock)
   await store.create('/events/1', bytes('one'), { ttlSeconds: 600 })
   for (let round = 0; round < 8; round++) {
-    const { revision } = await store.create('/a/large', new Uint8Array(1_000_000))
+    const { revision } = await store.create('/a/large', bytes(noise(1_000_000, 1)))
     await store.compact(await store.delete('/a/large', revision))
   }
   await store.close()

@@ -1,7 +1,7 @@
 import { setImmediate as afterThisTurn } from 'node:timers'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
-import { keptEntry } from '../large-value.ts'
+import { compressedForm } from '../large-value.ts'
 import { eventResult, eventRevision } from '../mvcc/event.ts'
 import { Expirations, type Expiring } from '../mvcc/expirations.ts'
 import { Mvcc } from '../mvcc/mvcc.ts'
@@ -186,13 +186,15 @@ export class EmbeddedStore implements Store {
     }
   }
 
-  /** The event as it goes to the log; the one returned shares its bytes with the record instead of the caller. */
+  /** The event as it goes to the log; the one returned shares small values with the record instead of the caller. */
   #record(event: StoreEvent, ttlSeconds: number | undefined): { event: StoreEvent; record: Buffer } {
     if (event.type === 'delete') return { event, record: encodeRecord(event) }
     const expiresAtMs = ttlSeconds === undefined ? 0 : this.#clock.now() + ttlSeconds * 1000
-    const { key, value, revision, createRevision } = event.entry
+    const { key, revision, createRevision } = event.entry
+    const form = compressedForm(event.entry)
+    const value = form ?? event.entry.value
     const record = encodeRecord({ type: 'put', key, value, revision, createRevision, expiresAtMs })
-    const entry = keptEntry(key, valueOf(record), revision, createRevision)
+    const entry = form ? event.entry : { key, value: valueOf(record), revision, createRevision }
     if (expiresAtMs > 0) this.#expiresAtMs.set(entry, expiresAtMs)
     return { event: { ...event, entry }, record }
   }

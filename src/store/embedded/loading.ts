@@ -1,7 +1,7 @@
-import { copiedEntry } from '../large-value.ts'
+import { compressedBytes, copiedEntry, copyOf, lazyEntry } from '../large-value.ts'
 import { firstRevision, type MvccStart } from '../mvcc/mvcc.ts'
 import type { Entry, StoreEvent } from '../store.ts'
-import type { ChangeRecord } from './record.ts'
+import { type ChangeRecord, isCompressed } from './record.ts'
 
 /** What a log held when it was opened. */
 export interface LoadedLog extends MvccStart {
@@ -70,5 +70,7 @@ export class Loading {
 }
 
 function entryOf({ key, value, revision, createRevision }: ChangeRecord & { type: 'put' }): Entry {
-  return copiedEntry(key, value, revision, createRevision)
+  if (!isCompressed(value)) return copiedEntry(key, value, revision, createRevision)
+  const form = { frame: copyOf(value.frame), length: value.length }
+  return lazyEntry(key, compressedBytes(form), revision, createRevision)
 }

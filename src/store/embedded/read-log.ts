@@ -1,14 +1,33 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DataDirectoryError } from './data-directory-error.ts'
 import { hasBatchBehind, readBatch } from './batch.ts'
 import type { LogRecord } from './record.ts'
 
 const magic = 'k8ts store log'
-const formatVersion = 1
+/** Format 2 has what 1 has, and compressed values. */
+const formatVersion = 2
+const oldestFormatVersion = 1
 const chunkBytes = 1 << 20
 
 /** With which every file of a log begins: `k8ts store log` and the version of the format in two bytes, big-endian. */
 export const fileHeader = Buffer.concat([Buffer.from(magic), Buffer.from([0, formatVersion])])
+
+/**
+ * Gives a file of an older format this one's number, which what it holds already meets: before anything is added that
+ * only this one has, so that an older program refuses the file instead of taking it for damaged.
+ */
+export function raiseFormat(path: string): void {
+  const file = openSync(path, 'r+')
+  try {
+    const header = Buffer.alloc(fileHeader.length)
+    readSync(file, header, 0, header.length, 0)
+    if (header.equals(fileHeader)) return
+    writeSync(file, fileHeader, 0, fileHeader.length, 0)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
 
 /** How a file of a log ends. */
 export interface LogEnd {
@@ -72,8 +91,14 @@ class FileReading {
       throw new DataDirectoryError('foreign', `${path} is not a file of this store`)
     }
     const version = head.length < fileHeader.length ? formatVersion : head.readUInt16BE(magic.length)
-    if (version !== formatVersion) {
+    if (version > formatVersion) {
       throw new DataDirectoryError('newer', `${path} has format ${version}, which is newer than this program`)
+    }
+    if (version < oldestFormatVersion) {
+      throw new DataDirectoryError(
+        'foreign',
+        `${path} has format ${version}, which no program of this kind writes`,
+      )
     }
   }
 

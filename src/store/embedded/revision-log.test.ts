@@ -15,7 +15,7 @@ import { silentLogger } from '../../machinery/log.ts'
 import { seededRandom } from '../../machinery/random.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
 import { defaultHistoryLimits } from '../mvcc/retention.ts'
-import { bytes, text } from '../testing/store-fixture.ts'
+import { bytes, noise, text } from '../testing/store-fixture.ts'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import type { DataDirectoryErrorReason } from './data-directory-error.ts'
 import { EmbeddedStore } from './embedded-store.ts'
@@ -57,7 +57,7 @@ async function churned(directory: string): Promise<void> {
   const store = await open(directory)
   let last = await store.create('/a/0', bytes('0'))
   for (let round = 1; round <= 9; round++) {
-    last = await store.update('/a/0', bytes(`${round} ${'x'.repeat(900_000)}`), last.revision)
+    last = await store.update('/a/0', bytes(`${round} ${noise(900_000, round)}`), last.revision)
     await store.create(`/a/${round}`, bytes(String(round)))
     if (round === 6) await store.compact(last.revision)
   }
@@ -120,7 +120,7 @@ const damages: readonly [string, DataDirectoryErrorReason, (directory: string) =
   [
     'of a later version',
     'newer',
-    (directory) => change(filesOf(directory, '.log')[0]!, (file) => file.writeUInt16BE(2, 14)),
+    (directory) => change(filesOf(directory, '.log')[0]!, (file) => file.writeUInt16BE(3, 14)),
   ],
   [
     'damaged in a change that others follow',
@@ -186,13 +186,61 @@ test('EmbeddedStore says of what an earlier version wrote that it cannot read it
   await assert.rejects(open(directory.path), { reason: 'foreign', message: /of an earlier version/ })
 })
 
+const schemas = (name: string) => `${name} ${'{"type":"string","description":"a field"},'.repeat(1000)}`
+
+test('EmbeddedStore keeps large values compressed on disk, in changes and in states, and reads them back', async () => {
+  await using directory = await temporaryDirectory()
+  const values = ['a', 'b', 'c'].map((name) => ({ key: `/a/${name}`, value: schemas(name) }))
+  const store = await open(directory.path)
+  for (const { key, value } of values) await store.create(key, bytes(value))
+  const file = () =>
+    readFileSync([...filesOf(directory.path, '.state'), ...filesOf(directory.path, '.log')][0]!)
+  assert.ok(file().length < schemas('a').length / 10, `${file().length} bytes`)
+  const read = async (from: EmbeddedStore) =>
+    (await from.list('/a/')).entries.map(({ key, value }) => ({ key, value: text(value) }))
+  assert.deepEqual(await read(store), values)
+  await store.close()
+  const again = await open(directory.path)
+  assert.deepEqual(await read(again), values)
+  // Enough that does not compress to have the changes replaced by a state.
+  let last = await again.create('/b', bytes('0'))
+  for (let round = 0; round < 8; round++)
+    last = await again.update('/b', bytes(noise(900_000, round)), last.revision)
+  last = await again.update('/b', bytes('0'), last.revision)
+  await again.compact(last.revision)
+  await again.close()
+  assert.equal(filesOf(directory.path, '.state').length, 1)
+  assert.ok(file().length < schemas('a').length / 10, `${file().length} bytes`)
+  const third = await open(directory.path)
+  assert.deepEqual(await read(third), values)
+  await third.close()
+})
+
+test('EmbeddedStore goes on with files of format 1, as files of format 2 that older programs refuse', async () => {
+  await using directory = await temporaryDirectory()
+  await commits(directory.path, 2)
+  const [path] = filesOf(directory.path, '.log')
+  const format = () => readFileSync(path!).readUInt16BE(14)
+  // What commits wrote is small, and the same in both.
+  change(path!, (file) => file.writeUInt16BE(1, 14))
+  const store = await open(directory.path)
+  assert.equal(format(), 2)
+  await store.create('/a/large', bytes(schemas('large')))
+  await store.close()
+  assert.deepEqual(await contentOf(directory.path), {
+    '/a/0': '0 ',
+    '/a/1': '1 xxxxxxx',
+    '/a/large': schemas('large').slice(0, 20),
+  })
+})
+
 test('RevisionLog has the same content at every step of replacing changes by a state', async () => {
   await using directory = await temporaryDirectory()
   const [before, after, between] = ['before', 'after', 'between'].map((name) => join(directory.path, name))
   const writes = async (path: string) => {
     const store = await open(path)
     for (let round = 0; round < 10; round++) {
-      await store.create(`/a/${round}`, bytes(`${round} ${'x'.repeat(900_000)}`))
+      await store.create(`/a/${round}`, bytes(`${round} ${noise(900_000, round)}`))
     }
     await store.close()
   }

@@ -1,7 +1,8 @@
+import { compressedForm } from '../large-value.ts'
 import type { Entry } from '../store.ts'
 import { encodeBatch } from './batch.ts'
 import { type DurableWrite, LogFile } from './log-file.ts'
-import { fileHeader } from './read-log.ts'
+import { fileHeader, raiseFormat } from './read-log.ts'
 import { encodeRecord } from './record.ts'
 
 /** Every entry there was right after a revision. */
@@ -13,8 +14,9 @@ export interface LogState {
 
 const batchBytes = 256 << 10
 
-/** Opens a file of a log of which the first `length` bytes count, or makes one. */
+/** Opens a file of a log of which the first `length` bytes count, or makes one; of this program's format from then on. */
 export async function openLogFile(path: string, length: number, write: DurableWrite): Promise<LogFile> {
+  if (length > 0) raiseFormat(path)
   const file = await LogFile.open(path, length, write)
   if (length > 0) return file
   try {
@@ -34,7 +36,8 @@ export async function writeState(path: string, state: LogState, write: DurableWr
     let batch: Buffer[] = []
     let bytes = 0
     for (const entry of entries) {
-      const { key, value, createRevision } = entry
+      const { key, createRevision } = entry
+      const value = compressedForm(entry) ?? entry.value
       const expiresAtMs = state.expiresAtMs(entry) ?? 0
       const put = { type: 'put', revision: entry.revision, key, value, createRevision, expiresAtMs } as const
       const record = encodeRecord(put)

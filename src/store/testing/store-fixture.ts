@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Store, StoreEvent } from '../store.ts'
 
 /** A store under test, and how to let its time pass. */
@@ -27,4 +28,10 @@ export function describeEvent(event: StoreEvent): string {
   return event.previous
     ? `update ${key} to ${text(value)} of ${text(event.previous.value)}`
     : `create ${key} as ${text(value)}`
+}
+
+/** So many characters that do not compress, the same for the same seed. */
+export function noise(length: number, seed: number): string {
+  const outputLength = Math.ceil((length * 3) / 4)
+  return createHash('shake256', { outputLength }).update(String(seed)).digest('base64').slice(0, length)
 }

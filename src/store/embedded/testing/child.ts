@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { systemClock } from '../../../machinery/clock.ts'
 import { silentLogger } from '../../../machinery/log.ts'
 import { defaultHistoryLimits } from '../../mvcc/retention.ts'
-import { bytes } from '../../testing/store-fixture.ts'
+import { bytes, noise } from '../../testing/store-fixture.ts'
 import { EmbeddedStore } from '../embedded-store.ts'
 
 /**
@@ -36,7 +36,7 @@ else process.stdin.resume()
 async function writeForEver(writer: number): Promise<never> {
   for (let round = 0; ; round++) {
     const key = `/registry/${writer}/${round % 16}`
-    const value = `${process.pid} ${writer} ${round} ${'x'.repeat(task === 'churn' ? 60_000 : round % 700)}`
+    const value = `${process.pid} ${writer} ${round} ${contentOf(writer, round)}`
     const found = await store.get(key)
     if (found && round % 5 === 0) {
       acknowledge({ type: 'delete', key, revision: String(await store.delete(key, found.revision)) })
@@ -45,6 +45,12 @@ async function writeForEver(writer: number): Promise<never> {
       acknowledge({ type: 'put', key, value: value.slice(0, 800), revision: String((await write).revision) })
     }
   }
+}
+
+function contentOf(writer: number, round: number): string {
+  if (task !== 'churn') return 'x'.repeat(round % 700)
+  // Of what is kept compressed, some too.
+  return writer % 4 === 0 ? 'x'.repeat(60_000) : noise(60_000, round)
 }
 
 async function fill(): Promise<void> {
