@@ -6,21 +6,25 @@ import { dialects } from '../../src/proxy/nftables/ruleset.ts'
 import { run } from '../../src/proxy/nftables/nft.ts'
 import { createProxyTable, type ProxyTable } from '../../src/proxy/table.ts'
 import type { Frontend } from '../../src/proxy/frontends.ts'
-import type { Bench } from '../figure.ts'
+import type { Bar, Bench } from '../figure.ts'
 import { median, percentile, repeat, timed } from '../timing.ts'
 
-const namespaces = [`k8ts-bench-${process.pid}-a`, `k8ts-bench-${process.pid}-b`] as const
-const [clientNode, serverNode] = namespaces
-const serverAddress = '192.0.2.2'
+/** Network namespaces: a node, and two pods that reach one another through it. */
+const namespaces = {
+  node: `k8ts-bench-${process.pid}-n`,
+  client: `k8ts-bench-${process.pid}-c`,
+  server: `k8ts-bench-${process.pid}-s`,
+} as const
+const addresses = { client: '10.244.1.2', server: '10.244.2.2' } as const
 const port = 8080
 
-/** The service proxy: writing rules for many Services, and what they cost the traffic. Between two network namespaces. */
+/** The service proxy: writing rules for many Services, and what they cost the traffic. */
 export async function measureServices(bench: Bench): Promise<void> {
   bench.defer(async () => {
-    for (const name of namespaces) await run('ip', ['netns', 'delete', name])
+    for (const name of Object.values(namespaces)) await run('ip', ['netns', 'delete', name])
   })
   await clearEarlierNodes()
-  await createNodes()
+  await createNode()
   for (const count of [1000, 10_000]) await measureRules(bench, count)
   await measureTraffic(bench)
 }
@@ -29,36 +33,35 @@ export async function measureServices(bench: Bench): Promise<void> {
 async function clearEarlierNodes(): Promise<void> {
   if (!existsSync('/run/netns')) return
   for (const name of readdirSync('/run/netns')) {
-    const pid = /^k8ts-bench-(\d+)-[ab]$/.exec(name)?.[1]
+    const pid = /^k8ts-bench-(\d+)-[a-z]$/.exec(name)?.[1]
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) await run('ip', ['netns', 'delete', name])
   }
 }
 
-async function createNodes(): Promise<void> {
-  for (const name of namespaces) await run('ip', ['netns', 'add', name])
-  await run('ip', [
-    '-n',
-    clientNode,
-    'link',
-    'add',
-    'eth0',
-    'type',
-    'veth',
-    'peer',
-    'name',
-    'eth0',
-    'netns',
-    serverNode,
-  ])
-  for (const [index, name] of namespaces.entries()) {
-    await run('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
-    await run('ip', ['-n', name, 'link', 'set', 'eth0', 'up'])
-    await run('ip', ['-n', name, 'address', 'add', `192.0.2.${index + 1}/24`, 'dev', 'eth0'])
+async function createNode(): Promise<void> {
+  const ip = (args: string) => run('ip', args.split(' '))
+  const { node } = namespaces
+  for (const name of Object.values(namespaces)) {
+    await ip(`netns add ${name}`)
+    await ip(`-n ${name} link set lo up`)
   }
-  await run('ip', ['-n', clientNode, 'route', 'add', '10.96.0.0/12', 'dev', 'eth0'])
+  for (const [pod, address] of Object.entries(addresses)) {
+    const name = namespaces[pod as keyof typeof addresses]
+    const gateway = address.replace(/\d+$/, '1')
+    await ip(`-n ${node} link add ${pod} type veth peer name eth0 netns ${name}`)
+    await ip(`-n ${node} address add ${gateway}/24 dev ${pod}`)
+    await ip(`-n ${name} address add ${address}/24 dev eth0`)
+    await ip(`-n ${node} link set ${pod} up`)
+    await ip(`-n ${name} link set eth0 up`)
+    await ip(`-n ${name} route add default via ${gateway}`)
+  }
+  // As on any node: the route to Services' addresses is the one to everywhere else.
+  await ip(`-n ${node} route add default via ${addresses.server}`)
+  await run('nsenter', [`--net=/run/netns/${node}`, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'])
 }
 
-const apply = (script: string) => run('nsenter', [`--net=/run/netns/${clientNode}`, 'nft', '-f', '-'], script)
+const apply = (script: string) =>
+  run('nsenter', [`--net=/run/netns/${namespaces.node}`, 'nft', '-f', '-'], script)
 
 function aFrontend(service: number, addresses: readonly string[]): Frontend {
   return {
@@ -114,23 +117,34 @@ function change(table: ProxyTable, index: number): Promise<string> {
 
 async function measureTraffic(bench: Bench): Promise<void> {
   const table = createProxyTable(dialects.IPv4, { podNetworks: ['10.244.0.0/16'] })
-  await apply(table.plan(new Map([['default/web', [aFrontend(1, [serverAddress])]]])))
-  const server = start(serverNode, serverProgram)
+  await apply(table.plan(new Map([['default/web', [aFrontend(1, [addresses.server])]]])))
+  const server = start(namespaces.server, serverProgram)
   bench.defer(() => void server.kill())
   await once(server.stdout, 'data')
-  const [direct, byService] = [`${serverAddress}:${port}`, '10.96.0.1:80']
-  const client = start(clientNode, clientProgram, direct, byService)
+  await measureTrafficFrom(bench, 'client', 'a pod', { least: 0.95 })
+  // The kernel looks for the way of each packet once more where it starts on the node that sends it on.
+  await measureTrafficFrom(bench, 'node', 'the node itself')
+}
+
+async function measureTrafficFrom(
+  bench: Bench,
+  namespace: 'client' | 'node',
+  who: string,
+  bar?: Bar,
+): Promise<void> {
+  const [direct, byService] = [`${addresses.server}:${port}`, '10.96.0.1:80']
+  const client = start(namespaces[namespace], clientProgram, direct, byService)
   const { bytes, connects } = JSON.parse(await text(client.stdout)) as Asked
   const rates = bytes.map(([without, by]) => without / by)
   bench.add({
-    name: 'throughput by a Service, as a share of that without',
+    name: `throughput from ${who} by a Service, as a share of that without`,
     value: median(rates),
     unit: '',
-    bar: { least: 0.95 },
+    ...(bar && { bar }),
     also: [{ name: 'MB/s', value: chunkBytes / 1e3 / median(bytes.map(([, by]) => by)), unit: '/s' }],
   })
   bench.add({
-    name: 'a connection by a Service',
+    name: `a connection from ${who} by a Service`,
     value: median(connects.map(([, by]) => by)) * 1000,
     unit: 'µs',
     also: [{ name: 'without', value: median(connects.map(([without]) => without)) * 1000, unit: 'µs' }],
