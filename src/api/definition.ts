@@ -17,7 +17,7 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   /** Of custom resources; that of built-in ones is found by their kind. Not looked at before it is needed. */
   readonly schema?: ObjectSchema
   /** What a custom resource's schema was made from, for OpenAPI. */
-  readonly openAPIV3Schema?: JsonValue
+  readonly publishedSchema?: PublishedSchema
   readonly singular: string
   /** `PodList`; the kind followed by `List` when absent. */
   readonly listKind?: string
@@ -56,6 +56,14 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   loadWrites?(): Promise<void>
 }
 
+/** `spec.versions[].schema.openAPIV3Schema` of a definition. Most are large, and never asked for. */
+export interface PublishedSchema {
+  /** Another for another schema; the same on every server. */
+  id(): string
+  /** Undefined where the definition has none. */
+  read(): JsonValue | undefined
+}
+
 export interface Conversion<
   Stored extends KubernetesObject,
   Served extends KubernetesObject = KubernetesObject,
@@ -63,7 +71,7 @@ export interface Conversion<
   readonly resource: Resource<Served>
   /** Of custom resources, as in ResourceDefinition. */
   readonly schema?: ObjectSchema
-  readonly openAPIV3Schema?: JsonValue
+  readonly publishedSchema?: PublishedSchema
   /** Field labels of this version with those of the stored one that they mean; the stored one's when absent. */
   readonly fieldLabels?: Readonly<Record<string, string>>
   /** As in ResourceDefinition, of this version. */

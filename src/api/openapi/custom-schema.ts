@@ -28,7 +28,7 @@ export function addCustomDefinitions(
     ...(selectable.length > 0 && { 'x-kubernetes-selectable-fields': selectable }),
   })
   const name = definitionName(resource)
-  writer.add(name, { ...ownSchema(custom.openAPIV3Schema, native, dialect), ...extensions(resource.kind) })
+  writer.add(name, { ...ownSchema(custom.schema?.read(), native, dialect), ...extensions(resource.kind) })
   writer.add(definitionName({ group, version, kind: custom.listKind }), {
     description: `${custom.listKind} is a list of ${resource.kind}`,
     type: 'object',

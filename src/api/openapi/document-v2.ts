@@ -16,17 +16,26 @@ export function openApiV2Document(input: OpenApiInput): JsonObject {
   const information = [...serverPaths(versions).values()].flat()
   const paths = [...information, ...input.resources.flatMap(pathsOf)].sort(byPath)
   const items = Object.fromEntries(paths.map((path) => [path.path, pathItem(path, writer)]))
+  return openApiV2Frame(input, items, writer.finish())
+}
+
+/** What stands around the paths and the definitions. */
+export function openApiV2Frame(
+  { version }: OpenApiInput,
+  paths: JsonObject,
+  definitions: JsonObject,
+): JsonObject {
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: input.version },
-    paths: items,
-    definitions: writer.finish(),
+    info: { title: 'Kubernetes', version },
+    paths,
+    definitions,
     securityDefinitions: { BearerToken: bearerToken },
     security: [{ BearerToken: [] }],
   }
 }
 
-function pathItem({ parameters, operations }: ApiPath, writer: SchemaWriter): JsonObject {
+export function pathItem({ parameters, operations }: ApiPath, writer: SchemaWriter): JsonObject {
   return {
     ...Object.fromEntries(operations.map((operation) => [operation.method, operationOf(operation, writer)])),
     ...(parameters.length > 0 && { parameters: parameters.map(parameterOf) }),

@@ -20,13 +20,23 @@ export function openApiV3Names(input: OpenApiInput): readonly string[] {
  */
 export function openApiV3Hash(input: OpenApiInput, name: string): string {
   const resources = resourcesOf(input, name)
-  const about = [input.version, input.descriptions?.id ?? '', name, resources]
   // Which versions there are shows in every document, in the kinds of DeleteOptions.
-  const versions = resources.length > 0 ? versionsOf(input) : []
+  const versions = resources.length > 0 ? versionsKey(input) : ''
   return createHash('sha256')
-    .update(JSON.stringify([about, versions]))
+    .update(JSON.stringify([name, describedInput(input, resources), versions]))
     .digest('hex')
     .toUpperCase()
+}
+
+/** What is said of these resources is made of this, and of nothing else. */
+export function describedInput(input: OpenApiInput, resources: readonly OpenApiResource[]): string {
+  const about = resources.map(({ custom, ...resource }) => {
+    const { schema, ...named } = custom ?? {}
+    return [resource, custom ? named : null, schema?.id() ?? null]
+  })
+  return createHash('sha256')
+    .update(JSON.stringify([input.version, input.descriptions?.id ?? '', about]))
+    .digest('hex')
 }
 
 /** `/openapi/v3` */
@@ -62,8 +72,41 @@ export function openApiV3Document(input: OpenApiInput, name: string): JsonObject
   }
 }
 
+/** What is found in an input once, and looked at for each of its documents. */
+interface Sorted {
+  readonly versions: readonly GroupVersion[]
+  readonly versionsKey: string
+  readonly resources: ReadonlyMap<string, readonly OpenApiResource[]>
+}
+
+interface GroupVersion {
+  readonly group: string
+  readonly version: string
+}
+
+const sortedInputs = new WeakMap<OpenApiInput, Sorted>()
+
+function sorted(input: OpenApiInput): Sorted {
+  let found = sortedInputs.get(input)
+  if (!found) {
+    const versions = findVersions(input)
+    const resources = Map.groupBy(input.resources, ({ resource }) => groupVersionPath(resource))
+    found = { versions, versionsKey: JSON.stringify(versions), resources }
+    sortedInputs.set(input, found)
+  }
+  return found
+}
+
 /** Every group and version that is served, once. */
-export function versionsOf(input: OpenApiInput): { readonly group: string; readonly version: string }[] {
+export function versionsOf(input: OpenApiInput): readonly GroupVersion[] {
+  return sorted(input).versions
+}
+
+function versionsKey(input: OpenApiInput): string {
+  return sorted(input).versionsKey
+}
+
+function findVersions(input: OpenApiInput): readonly GroupVersion[] {
   const byPath = new Map(
     input.resources.map(({ resource: { group, version } }) => [
       groupVersionPath({ group, version }),
@@ -85,7 +128,7 @@ export function byPath(left: { readonly path: string }, right: { readonly path: 
 }
 
 function resourcesOf(input: OpenApiInput, name: string): readonly OpenApiResource[] {
-  return input.resources.filter(({ resource }) => groupVersionPath(resource) === name)
+  return sorted(input).resources.get(name) ?? []
 }
 
 function pathItem({ parameters, operations }: ApiPath, writer: SchemaWriter): JsonObject {

@@ -1,3 +1,4 @@
+import type { PublishedSchema } from '../definition.ts'
 import type { GroupVersionKind, JsonValue } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
 
@@ -30,8 +31,7 @@ export interface OpenApiSubresource {
 }
 
 export interface CustomResourceSchema {
-  /** `spec.versions[].schema.openAPIV3Schema` of its definition. */
-  readonly openAPIV3Schema?: JsonValue
+  readonly schema?: PublishedSchema
   readonly listKind: string
   /** `spec.color`: what field selectors may name. */
   readonly selectableFields?: readonly string[]

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import protobuf from 'protobufjs'
+import type { PublishedSchema } from '../definition.ts'
+import type { JsonValue } from '../../machinery/meta.ts'
 import { customResourceDefinitions, deployments, pods, services } from '../generated/resources.ts'
 import { declarationNames, readDeclaredDescriptions } from './declared-descriptions.ts'
+import { type DocumentPart, openApiV2Text } from './document-v2-parts.ts'
 import { openApiV2Document } from './document-v2.ts'
 import { openApiV3Document, openApiV3Hash, openApiV3Index, openApiV3Names } from './document-v3.ts'
 import { encodeOpenApiV2 } from './encode-v2.ts'
@@ -17,6 +20,30 @@ const scale = {
 }
 const exec = { name: 'exec', kind: { group: '', version: 'v1', kind: 'PodExecOptions' }, verbs: ['connect'] }
 
+const thingSchema = {
+  type: 'object',
+  properties: {
+    spec: {
+      type: 'object',
+      required: ['size'],
+      properties: {
+        size: { type: 'integer', minimum: 1, default: 3 },
+        port: { 'x-kubernetes-int-or-string': true },
+        free: {
+          type: 'object',
+          'x-kubernetes-preserve-unknown-fields': true,
+          properties: { a: { type: 'string' } },
+        },
+        maybe: { type: 'string', nullable: true },
+      },
+    },
+  },
+} as const
+
+function published(schema: JsonValue): PublishedSchema {
+  return { id: () => JSON.stringify(schema), read: () => schema }
+}
+
 const things: OpenApiResource = {
   resource: {
     group: 'stable.example.com',
@@ -28,25 +55,7 @@ const things: OpenApiResource = {
   verbs,
   custom: {
     listKind: 'ThingList',
-    openAPIV3Schema: {
-      type: 'object',
-      properties: {
-        spec: {
-          type: 'object',
-          required: ['size'],
-          properties: {
-            size: { type: 'integer', minimum: 1, default: 3 },
-            port: { 'x-kubernetes-int-or-string': true },
-            free: {
-              type: 'object',
-              'x-kubernetes-preserve-unknown-fields': true,
-              properties: { a: { type: 'string' } },
-            },
-            maybe: { type: 'string', nullable: true },
-          },
-        },
-      },
-    },
+    schema: published(thingSchema),
   },
 }
 
@@ -158,10 +167,39 @@ test('operations name their action, kind and parameters', () => {
 const standardMetadata =
   "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
 
+test('openApiV2Text is the document of openApiV2Document, and makes again only the parts that changed', async () => {
+  const made: string[] = []
+  const known = new Map<string, DocumentPart>()
+  const keep = (value: Buffer) => ({ value })
+  const parts = { known, keep, pause: async () => void made.push('part') }
+  const others: OpenApiResource = {
+    ...things,
+    resource: { ...things.resource, group: 'a.example.com', resource: 'others', kind: 'Other' },
+    custom: { listKind: 'OtherList', schema: published({ type: 'object', description: 'Größe "x"' }) },
+  }
+  const changed = { ...others, custom: { listKind: 'OtherList', schema: published({ type: 'object' }) } }
+  for (const [resources, makes] of [
+    [[...input.resources, others], 2],
+    [[...input.resources, others], 0],
+    [[...input.resources, changed], 1],
+    [input.resources, 0],
+    [[...input.resources, changed], 1],
+    [[], 0],
+  ] as const) {
+    const one = { ...input, resources }
+    made.length = 0
+    const text = await openApiV2Text(one, parts)
+    const bytes = Buffer.concat([...text.pieces()])
+    assert.equal(bytes.toString(), JSON.stringify(openApiV2Document(one)))
+    assert.equal(text.length, bytes.length)
+    assert.deepEqual([made.length, known.size], [makes, resources.filter(({ custom }) => custom).length])
+  }
+})
+
 test('custom resources keep their schema in v3 and a weaker one in v2', () => {
   const name = 'com.example.stable.v1.Thing'
   const v3 = at(openApiV3Document(input, 'apis/stable.example.com/v1'), 'components', 'schemas', name)
-  const given = at(things.custom?.openAPIV3Schema, 'properties', 'spec', 'properties') as JsonObject
+  const given = at(thingSchema, 'properties', 'spec', 'properties') as JsonObject
   assert.deepEqual(at(v3, 'properties', 'spec', 'properties'), {
     ...given,
     port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },

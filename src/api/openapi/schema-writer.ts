@@ -80,6 +80,14 @@ export class SchemaWriter {
     this.#definitions.set(name, definition)
   }
 
+  /** What was added, and the names that references lead to beside that: for whoever finishes several together. */
+  unfinished(): {
+    readonly definitions: readonly (readonly [string, JsonObject])[]
+    readonly wanted: readonly string[]
+  } {
+    return { definitions: [...this.#definitions], wanted: [...new Set(this.#wanted)] }
+  }
+
   /** All definitions that references lead to, by name. */
   finish(): JsonObject {
     for (let name = this.#wanted.pop(); name !== undefined; name = this.#wanted.pop()) {

@@ -17,12 +17,12 @@ export class RemoteOpenApi {
     this.#context = context
   }
 
-  /** The document with the paths of remote APIs, and the definitions that they need. */
-  async mergeV2(document: JsonObject): Promise<JsonObject> {
-    let merged = document
+  /** The document with the paths of remote APIs, and the definitions that they need; undefined where there are none. */
+  async mergeV2(document: () => JsonObject): Promise<JsonObject | undefined> {
+    let merged: JsonObject | undefined
     for (const api of this.#available()) {
       const remote = await this.#fetch(api, '/openapi/v2')
-      if (remote) merged = addPaths(merged, remote, `/apis/${api.group}/${api.version}`)
+      if (remote) merged = addPaths(merged ?? document(), remote, `/apis/${api.group}/${api.version}`)
     }
     return merged
   }

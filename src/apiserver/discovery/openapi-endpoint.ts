@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { DocumentPart, DocumentParts, DocumentText } from '../../api/openapi/document-v2-parts.ts'
 import type { JsonObject, OpenApiInput, OpenApiResource } from '../../api/openapi/input.ts'
 import type { Clock } from '../../machinery/clock.ts'
+import { keptBytes } from '../../store/large-value.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { parseAccept } from '../http/negotiate.ts'
-import { bytesReply } from '../http/reply.ts'
+import { bytesReply, piecesReply } from '../http/reply.ts'
 import type { ResourceTable } from '../registry/resource-table.ts'
 import { discover, type DiscoveredGroup, type DiscoveredResource } from './discovered.ts'
 import { versionInfo } from './version.ts'
 
-interface Document {
-  readonly bytes: Buffer
+/** Most are asked for once, and some are large: what is held of them is compressed. */
+interface Document extends DocumentText {
   readonly etag: string
 }
 
@@ -19,6 +22,8 @@ interface Snapshot {
   /** By path and media type; made when first asked for. */
   readonly documents: Map<string, Promise<Document | undefined>>
   readonly remote?: RemoteDocuments['openApi']
+  /** Of the document of OpenAPI v2, whatever snapshot it is of. */
+  readonly parts: DocumentParts
 }
 
 /** What other servers say of the APIs that they serve. */
@@ -26,7 +31,8 @@ export interface RemoteDocuments {
   /** Changes when the documents may. */
   readonly generation: string
   readonly openApi: {
-    mergeV2(document: JsonObject): Promise<JsonObject>
+    /** Undefined where there is nothing to add. */
+    mergeV2(document: () => JsonObject): Promise<JsonObject | undefined>
     v3Entries(): Promise<JsonObject>
     v3Document(name: string): Promise<Buffer | undefined>
   }
@@ -36,6 +42,7 @@ export interface RemoteDocuments {
 export function openApiEndpoint(table: ResourceTable, clock: Clock, remote?: RemoteDocuments): Endpoint {
   let snapshot: Promise<Snapshot> | undefined
   let generation = ''
+  const parts = { known: new Map<string, DocumentPart>(), keep: keptBytes, pause: () => nextTurn() }
 
   return ({ request, info }) => {
     if (!info.path.startsWith('/openapi/') || (request.method !== 'GET' && request.method !== 'HEAD'))
@@ -43,7 +50,7 @@ export function openApiEndpoint(table: ResourceTable, clock: Clock, remote?: Rem
     const current = `${table.generation} ${remote?.generation ?? ''}`
     if (generation !== current) {
       generation = current
-      snapshot = takeSnapshot(table, remote)
+      snapshot = takeSnapshot(table, parts, remote)
     }
     if (info.path === '/openapi/v2') return replyV2(request, snapshot!)
     if (info.path === '/openapi/v3') return replyV3Index(request, snapshot!)
@@ -52,7 +59,11 @@ export function openApiEndpoint(table: ResourceTable, clock: Clock, remote?: Rem
   }
 }
 
-async function takeSnapshot(table: ResourceTable, remote?: RemoteDocuments): Promise<Snapshot> {
+async function takeSnapshot(
+  table: ResourceTable,
+  parts: DocumentParts,
+  remote?: RemoteDocuments,
+): Promise<Snapshot> {
   const { installedDescriptions } = await import('../../api/openapi/installed-descriptions.ts')
   const descriptions = installedDescriptions()
   const input: OpenApiInput = {
@@ -60,7 +71,7 @@ async function takeSnapshot(table: ResourceTable, remote?: RemoteDocuments): Pro
     resources: discover(table).flatMap((group) => resourcesOf(table, group)),
     ...(descriptions && { descriptions }),
   }
-  return { input, documents: new Map(), ...(remote && { remote: remote.openApi }) }
+  return { input, documents: new Map(), parts, ...(remote && { remote: remote.openApi }) }
 }
 
 function resourcesOf(
@@ -80,7 +91,7 @@ function openApiResource(
   const served = table.find({ group, version, resource: resource.name })!
   const { definition, conversion } = served
   const { selectableLabels: selectableFields } = conversion?.own ?? definition
-  const openAPIV3Schema = conversion ? conversion.openAPIV3Schema : definition.openAPIV3Schema
+  const { publishedSchema: schema } = conversion ?? definition
   return {
     resource: served.resource,
     verbs: resource.verbs,
@@ -88,7 +99,7 @@ function openApiResource(
     ...(served.isCustom && {
       custom: {
         listKind: definition.listKind ?? `${served.resource.kind}List`,
-        ...(openAPIV3Schema !== undefined && { openAPIV3Schema }),
+        ...(schema && { schema }),
         ...(selectableFields && { selectableFields }),
       },
     }),
@@ -120,16 +131,17 @@ function notAcceptableReply(): HttpReply {
 }
 
 async function replyV2(request: HttpRequest, snapshot: Promise<Snapshot>): Promise<HttpReply> {
-  const { input, documents, remote } = await snapshot
+  const { input, documents, remote, parts } = await snapshot
   const { encodeOpenApiV2, openApiV2Protobuf } = await import('../../api/openapi/encode-v2.ts')
   const { openApiV2Document } = await import('../../api/openapi/document-v2.ts')
+  const { openApiV2Text } = await import('../../api/openapi/document-v2-parts.ts')
   const form = wantedForm(request, openApiV2Forms)
   if (!form) return notAcceptableReply()
   const isProtobuf = form !== openApiJson
   const document = await remembered(documents, `v2 ${isProtobuf}`, async () => {
-    const local = openApiV2Document(input)
-    const value = remote ? await remote.mergeV2(local) : local
-    return isProtobuf ? encodeOpenApiV2(value) : Buffer.from(JSON.stringify(value))
+    const merged = await remote?.mergeV2(() => openApiV2Document(input))
+    if (isProtobuf) return kept(encodeOpenApiV2(merged ?? openApiV2Document(input)))
+    return merged ? kept(Buffer.from(JSON.stringify(merged))) : openApiV2Text(input, parts)
   })
   return documentReply(request, document!, {
     'content-type': isProtobuf ? openApiV2Protobuf : 'application/json',
@@ -144,7 +156,7 @@ async function replyV3Index(request: HttpRequest, snapshot: Promise<Snapshot>): 
     const local = openApiV3Index(input)
     const entries = await remote?.v3Entries()
     const index = entries ? { paths: { ...(local['paths'] as JsonObject), ...entries } } : local
-    return Buffer.from(JSON.stringify(index))
+    return kept(Buffer.from(JSON.stringify(index)))
   })
   return documentReply(request, document!, { 'content-type': 'application/json' })
 }
@@ -173,7 +185,7 @@ async function replyV3(
   const document = await remembered(documents, `v3 ${name} ${form}`, async () => {
     const value = openApiV3Document(input, name)
     if (!value) return undefined
-    return form === openApiJson ? Buffer.from(JSON.stringify(value)) : inProtobuf(value)
+    return kept(form === openApiJson ? Buffer.from(JSON.stringify(value)) : await inProtobuf(value))
   })
   if (!document) return { status: 404, headers: { 'content-length': 0 } }
   return documentReply(request, document, {
@@ -192,25 +204,36 @@ async function inProtobuf(document: JsonObject): Promise<Buffer> {
 function remembered(
   documents: Snapshot['documents'],
   key: string,
-  encode: () => Promise<Buffer | undefined>,
+  encode: () => Promise<DocumentText | undefined>,
 ): Promise<Document | undefined> {
   let document = documents.get(key)
   if (!document) {
-    document = encode().then((bytes) => {
-      const digest = bytes && createHash('sha512').update(bytes).digest('hex').toUpperCase()
-      return bytes && { bytes, etag: `"${digest}"` }
+    document = encode().then((text) => {
+      if (!text) return undefined
+      const hash = createHash('sha512')
+      for (const piece of text.pieces()) hash.update(piece)
+      return { ...text, etag: `"${hash.digest('hex').toUpperCase()}"` }
     })
     documents.set(key, document)
   }
   return document
 }
 
+function kept(bytes: Buffer): DocumentText {
+  const held = keptBytes(bytes)
+  return { length: bytes.length, pieces: () => [asBuffer(held.value)] }
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
 async function documentReply(
   request: HttpRequest,
-  { bytes, etag }: Document,
+  { length, pieces, etag }: Document,
   headers: Readonly<Record<string, string>>,
 ): Promise<HttpReply> {
   if (headerOf(request.headers, 'if-none-match') === etag)
     return { status: 304, headers: { ...headers, etag } }
-  return bytesReply(request, 200, { ...headers, etag }, bytes)
+  return piecesReply(request, 200, { ...headers, etag }, { length, pieces: pieces() })
 }

@@ -13,7 +13,7 @@ import type { CacheChange } from '../storage/watch-cache.ts'
 import type { WebhookClient } from '../webhook/webhook-client.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import { reconcileDefinition } from './definition-loop.ts'
-import { definitionOutline } from './definition-outline.ts'
+import { definitionOutline, schemasDigest } from './definition-outline.ts'
 import { KeyQueue } from './key-queue.ts'
 import { servedDefinition } from './served-definition.ts'
 import { convertByWebhook } from './webhook-conversion.ts'
@@ -102,6 +102,7 @@ export class CustomResources {
       ? servedDefinition({
           outline,
           full: () => JSON.parse(stored.value.toString()) as CustomResourceDefinition,
+          schemasId: () => schemasDigest(stored.value),
           ...(outline.spec.conversion?.strategy === 'Webhook' && {
             convert: convertByWebhook(outline, webhooks),
           }),

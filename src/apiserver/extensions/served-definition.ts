@@ -2,7 +2,7 @@ import { applyDefaults } from '../../api/apply-defaults.ts'
 import { compileResourceSchema } from '../../api/apiextensions/compile-schema.ts'
 import { decode } from '../../api/decode.ts'
 import { DecodeError } from '../../api/decode-error.ts'
-import type { Conversion, ResourceDefinition } from '../../api/definition.ts'
+import type { Conversion, PublishedSchema, ResourceDefinition } from '../../api/definition.ts'
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
@@ -23,6 +23,8 @@ export interface DefinitionSource {
   readonly outline: CustomResourceDefinition
   /** With schemas; read when one is needed. */
   full(): CustomResourceDefinition
+  /** Another for other schemas, the same on every server. */
+  schemasId(): string
   /** Of definitions whose conversion is somebody else's. */
   readonly convert?: ConvertObjects | undefined
   /** Why no object may be created, if there is a reason. */
@@ -58,9 +60,7 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
     get schema() {
       return stored.schema()
     },
-    get openAPIV3Schema() {
-      return stored.openAPIV3Schema()!
-    },
+    publishedSchema: stored.published,
     singular: names.singular ?? names.kind.toLowerCase(),
     listKind: names.listKind ?? `${names.kind}List`,
     ...(names.shortNames && { shortNames: names.shortNames }),
@@ -83,16 +83,28 @@ class VersionSchemas {
   readonly #source: DefinitionSource
   #props: ReadonlyMap<string, JSONSchemaProps | undefined> | undefined
   readonly #compiled = new Map<string, ObjectSchema>()
+  #id: string | undefined
 
   constructor(source: DefinitionSource) {
     this.#source = source
   }
 
   props(version: string): JSONSchemaProps | undefined {
-    this.#props ??= new Map(
-      this.#source.full().spec.versions.map(({ name, schema }) => [name, schema?.openAPIV3Schema]),
-    )
+    this.#props ??= this.#read()
     return this.#props.get(version)
+  }
+
+  /** Does not hold what it reads: somebody who asks for all schemas does not use all resources. */
+  published(version: string): PublishedSchema {
+    return {
+      id: () => (this.#id ??= this.#source.schemasId()),
+      read: () => (this.#props ?? this.#read()).get(version) as unknown as JsonValue | undefined,
+    }
+  }
+
+  #read(): ReadonlyMap<string, JSONSchemaProps | undefined> {
+    const { versions } = this.#source.full().spec
+    return new Map(versions.map(({ name, schema }) => [name, schema?.openAPIV3Schema]))
   }
 
   compiled(version: string): ObjectSchema {
@@ -139,7 +151,7 @@ interface VersionPart {
   readonly columns: NonNullable<ResourceDefinition['columns']>
   readonly selectable: readonly string[]
   schema(): ObjectSchema
-  openAPIV3Schema(): JsonValue | undefined
+  readonly published: PublishedSchema
 }
 
 function versionPart(
@@ -162,7 +174,7 @@ function versionPart(
     columns: customColumns(version.additionalPrinterColumns),
     selectable: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
     schema: () => schemas.compiled(name),
-    openAPIV3Schema: () => schemas.props(name) as unknown as JsonValue | undefined,
+    published: schemas.published(name),
   }
 }
 
@@ -179,9 +191,7 @@ function conversionOf(
     get schema() {
       return part.schema()
     },
-    get openAPIV3Schema() {
-      return part.openAPIV3Schema()!
-    },
+    publishedSchema: part.published,
     fieldLabels: fieldLabelsOf(part),
     fromStored: (object) => inVersion(object, part),
     toStored: (object) => inVersion(object, stored),
