@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { ComponentContext } from '../client/component.ts'
 import { quantityValue } from '../machinery/quantity.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
-import type { ResourcesNode } from './containers/resources.ts'
+import { defined } from './configuration/defined.ts'
+import type { CPUPeriod, ResourcesNode } from './containers/resources.ts'
 import { noPullRecords, openPullRecords, type PullRecords } from './images/pull-records.ts'
 import { defaultVerificationPolicy, verificationPolicy } from './images/verification-policy.ts'
 import type { Machine } from './node/machine.ts'
@@ -26,14 +27,17 @@ import {
 
 /** The node as its options and its machine make it. */
 export function describeNode(
-  { registerLabels, registerTaints, maxPods, providerID, reserved }: KubeletOptions,
+  options: KubeletOptions,
   found: Pick<NodeDescription, 'name' | 'addresses' | 'port' | 'machine'>,
 ): NodeDescription {
+  const { registerLabels, registerTaints, providerID, reserved, nodeStatusMaxImages } = options
+  const { maxPods = 110, podsPerCore = 0 } = options
   return {
     ...found,
     labels: registerLabels ?? {},
     taints: registerTaints ?? [],
-    maxPods: maxPods ?? 110,
+    maxPods: podsPerCore > 0 ? Math.min(maxPods, found.machine.cpus * podsPerCore) : maxPods,
+    ...(nodeStatusMaxImages !== undefined && { maxImages: nodeStatusMaxImages }),
     ...(providerID !== undefined && { providerID }),
     reserved: { milliCPU: reserved?.milliCPU ?? 0, memoryBytes: reserved?.memoryBytes ?? 0 },
   }
@@ -113,9 +117,27 @@ export function refuseSwap({ failSwapOn = false }: KubeletOptions, { swapBytes }
   )
 }
 
+/** Throws an Error where the machine's cgroups are not those that the kubelet may have, in upstream's words. */
+export function refuseCgroups(
+  { failCgroupV1 = false, singleProcessOOMKill }: KubeletOptions,
+  { version }: CgroupManager,
+): void {
+  if (version === 2) return
+  if (failCgroupV1) {
+    throw new Error(
+      'kubelet is configured to not run on a host using cgroup v1. cgroup v1 support is unsupported and will be removed in a future release',
+    )
+  }
+  if (singleProcessOOMKill === false) {
+    throw new Error(
+      'invalid configuration: singleProcessOOMKill must not be explicitly set to false when using cgroup v1',
+    )
+  }
+}
+
 /** Throws an Error where containers are to have swap space of which the kernel cannot give each a part. */
 export function resourcesNode(
-  { swapBehavior: behavior = 'NoSwap' }: KubeletOptions,
+  { swapBehavior: behavior = 'NoSwap', singleProcessOOMKill = false, ...options }: KubeletOptions,
   { memoryBytes: memoryCapacityBytes, swapBytes: capacityBytes }: Machine,
   { version: cgroupVersion, limitsSwap }: CgroupManager,
 ): ResourcesNode {
@@ -123,7 +145,17 @@ export function resourcesNode(
     throw new Error('memorySwap.swapBehavior LimitedSwap needs cgroup version 2')
   }
   const swap = limitsSwap ? { behavior, capacityBytes, memoryCapacityBytes } : undefined
-  return { memoryCapacityBytes, cgroupVersion, swap }
+  return {
+    memoryCapacityBytes,
+    cgroupVersion,
+    swap,
+    cpuPeriod: cpuPeriodOf(options),
+    singleProcessOOMKill,
+  }
+}
+
+function cpuPeriodOf({ cpuCFSQuota = true, cpuCFSQuotaPeriodMs = 100 }: KubeletOptions): CPUPeriod {
+  return cpuCFSQuota ? Math.floor(cpuCFSQuotaPeriodMs * 1000) : 'unlimited'
 }
 
 export async function setUpCgroups(
@@ -132,7 +164,12 @@ export async function setUpCgroups(
   description: NodeDescription,
 ): Promise<CgroupManager> {
   if (!runtime.usesHost) return noCgroups
-  const cgroups = await openCgroups(options.cgroupRoot ?? '/', options.podPidsLimit)
+  const cgroups = await openCgroups({
+    cgroupRoot: options.cgroupRoot ?? '/',
+    ...defined({ podPidsLimit: options.podPidsLimit }),
+    cpuPeriod: cpuPeriodOf(options),
+  })
+  refuseCgroups(options, cgroups)
   await cgroups.setUp({
     milliCPU: description.machine.cpus * 1000 - description.reserved.milliCPU,
     memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - description.reserved.memoryBytes,

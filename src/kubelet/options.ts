@@ -45,6 +45,20 @@ export interface KubeletOptions {
   readonly providerID?: string
   /** Default 110. */
   readonly maxPods?: number
+  /** Pods for each CPU of the node at most, where that is fewer than maxPods; 0 for no such limit, the default. */
+  readonly podsPerCore?: number
+  /** Hold containers' limits of CPU by CFS quota. Default true. */
+  readonly cpuCFSQuota?: boolean
+  /** The period that quota is of. Default 100. */
+  readonly cpuCFSQuotaPeriodMs?: number
+  /** Where memory runs out, have one process of the container die, not all. Of cgroup version 2; version 1 always does. */
+  readonly singleProcessOOMKill?: boolean
+  /** Refuse to start on a machine with cgroup version 1. Default false, where upstream's is true: both are supported. */
+  readonly failCgroupV1?: boolean
+  /** Containers without a seccomp profile have the runtime's own. Default false: none. */
+  readonly seccompDefault?: boolean
+  /** Images that the node's status tells of, the largest first; -1 for all. Default 50. */
+  readonly nodeStatusMaxImages?: number
   /** Refuse to start on a machine that swaps. Default false; of a KubeletConfiguration, true. */
   readonly failSwapOn?: boolean
   /** Which containers may use the machine's swap space. Default `NoSwap`: none. */
@@ -74,6 +88,10 @@ export interface KubeletOptions {
   /** When a container's log is rotated and how many files of it are kept. */
   readonly containerLogMaxBytes?: number
   readonly containerLogMaxFiles?: number
+  /** Logs that are rotated at a time, at most; default 1. */
+  readonly containerLogMaxWorkers?: number
+  /** How often logs are looked at; default 10,000. */
+  readonly containerLogMonitorIntervalMs?: number
   /** How long containers that end again and again wait, at most; default 300,000. */
   readonly maxContainerRestartPeriodMs?: number
   /** Ends pods in order when the machine goes down. Default: they end with it. */

@@ -263,6 +263,7 @@ export async function startKubelet(
       hostIPs: () => nodeIPs,
       allocatable: () => allocatable,
       resources: () => nodeResources,
+      seccompDefault: options.seccompDefault ?? false,
       dns: () => ({
         clusterDNS: options.clusterDNS ?? [],
         clusterDomain: options.clusterDomain ?? 'cluster.local',
@@ -346,8 +347,12 @@ export async function startKubelet(
     clock,
     log,
     observer,
-    ...(options.containerLogMaxBytes !== undefined && { maximumBytes: options.containerLogMaxBytes }),
-    ...(options.containerLogMaxFiles !== undefined && { maximumFiles: options.containerLogMaxFiles }),
+    ...defined({
+      maximumBytes: options.containerLogMaxBytes,
+      maximumFiles: options.containerLogMaxFiles,
+      workers: options.containerLogMaxWorkers,
+      checkPeriodMs: options.containerLogMonitorIntervalMs,
+    }),
   })
 
   /** The port is open before the node tells its number; requests wait for the rest of this function. */

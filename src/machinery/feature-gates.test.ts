@@ -7,6 +7,7 @@ const gates = (text: string) => featureGatesWith(parseFeatureGates(text))
 test('featureGatesWith switches what can be switched', () => {
   assert.deepEqual(gates(''), defaultFeatureGates)
   assert.deepEqual(gates('kube:ClusterTrustBundle=true, ClusterTrustBundleProjection=1,'), {
+    ...defaultFeatureGates,
     ClusterTrustBundle: true,
     ClusterTrustBundleProjection: true,
   })

@@ -10,17 +10,21 @@ export interface FeatureGates {
   readonly ClusterTrustBundle: boolean
   /** Their certificates in projected volumes. */
   readonly ClusterTrustBundleProjection: boolean
+  /** A kubelet's cpuCFSQuotaPeriod other than 100 ms. */
+  readonly CustomCPUCFSQuotaPeriod: boolean
 }
 
 export const defaultFeatureGates: FeatureGates = {
   ClusterTrustBundle: false,
   ClusterTrustBundleProjection: false,
+  CustomCPUCFSQuotaPeriod: false,
 }
 
 /** On only together with these others. */
 const dependencies: Readonly<Record<keyof FeatureGates, readonly (keyof FeatureGates)[]>> = {
   ClusterTrustBundle: [],
   ClusterTrustBundleProjection: ['ClusterTrustBundle'],
+  CustomCPUCFSQuotaPeriod: [],
 }
 
 /** Known by name, but as it is for good: those of the API server, each on or off as it is built here. */

@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '../../api/generated/core.v1.ts'
-import { cpuSharesOf } from '../containers/resources.ts'
+import { cpuSharesOf, type CPUPeriod } from '../containers/resources.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { PodQOSClass as QOSClass } from '../../api/generated/core.v1.ts'
 import { burstableShares, limitsOf } from './pod-limits.ts'
@@ -33,11 +33,17 @@ const classDirectories: Readonly<Record<QOSClass, string>> = {
 /** Version 1 hierarchies that the kubelet writes limits in; the runtime makes its own way in the others. */
 const limitedControllers = ['cpu', 'memory'] as const
 
-/** `podPidsLimit`: processes of one pod at most; below 1 there is no limit. */
-export async function openCgroups(cgroupRoot: string, podPidsLimit = -1): Promise<CgroupManager> {
+export interface CgroupOptions {
+  readonly cgroupRoot: string
+  /** Processes of one pod at most; below 1, the default, there is no limit. */
+  readonly podPidsLimit?: number
+  readonly cpuPeriod?: CPUPeriod
+}
+
+export async function openCgroups(options: CgroupOptions): Promise<CgroupManager> {
   return (await isThere(join(mountPoint, 'cgroup.controllers')))
-    ? unifiedCgroups(cgroupRoot, podPidsLimit)
-    : legacyCgroups(cgroupRoot, podPidsLimit)
+    ? unifiedCgroups(options)
+    : legacyCgroups(options)
 }
 
 /** Where there are no cgroups to make: the simulated runtime, or no root. */
@@ -63,7 +69,7 @@ function parentPath(cgroupRoot: string, qosClass: QOSClass): string {
   return `${cgroupRoot.replace(/\/+$/, '')}/kubepods${classDirectories[qosClass]}`
 }
 
-function legacyCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager {
+function legacyCgroups({ cgroupRoot, podPidsLimit = -1, cpuPeriod }: CgroupOptions): CgroupManager {
   const directory = (controller: string, path: string) => join(mountPoint, controller, path)
   const make = async (path: string) => {
     for (const controller of limitedControllers) await mkdir(directory(controller, path), { recursive: true })
@@ -83,7 +89,7 @@ function legacyCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager 
     async create(pod) {
       const path = cgroupPath(cgroupRoot, pod)
       await make(path)
-      const { shares, quota, memoryBytes } = limitsOf(pod)
+      const { shares, quota, memoryBytes } = limitsOf(pod, cpuPeriod)
       const cpu = directory('cpu', path)
       await write(join(cpu, 'cpu.shares'), shares)
       if (quota) {
@@ -113,7 +119,7 @@ function legacyCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager 
   }
 }
 
-function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager {
+function unifiedCgroups({ cgroupRoot, podPidsLimit = -1, cpuPeriod }: CgroupOptions): CgroupManager {
   const directory = (path: string) => join(mountPoint, path)
   /** A controller limits a cgroup only when every cgroup above hands it down. */
   const make = async (path: string) => {
@@ -157,7 +163,7 @@ function unifiedCgroups(cgroupRoot: string, podPidsLimit: number): CgroupManager
       const path = cgroupPath(cgroupRoot, pod)
       await make(path)
       await handDown(directory(path))
-      const { shares, quota, memoryBytes } = limitsOf(pod)
+      const { shares, quota, memoryBytes } = limitsOf(pod, cpuPeriod)
       await write(join(directory(path), 'cpu.weight'), weightOf(shares))
       if (quota) await write(join(directory(path), 'cpu.max'), `${quota.cpuQuota} ${quota.cpuPeriod}`)
       if (memoryBytes !== undefined) await write(join(directory(path), 'memory.max'), memoryBytes)

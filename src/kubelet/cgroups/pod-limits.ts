@@ -2,7 +2,7 @@ import { podRequests } from '../../api/core/pod-resources.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
-import { cpuQuotaOf, cpuSharesOf } from '../containers/resources.ts'
+import { cpuQuotaOf, cpuSharesOf, type CPUPeriod } from '../containers/resources.ts'
 
 interface PodLimits {
   readonly shares: number
@@ -11,7 +11,7 @@ interface PodLimits {
 }
 
 /** Sums over the containers, or what the pod says as a whole, with its overhead; a limit counts only when every container has one. */
-export function limitsOf(pod: Pod): PodLimits {
+export function limitsOf(pod: Pod, cpuPeriod?: CPUPeriod): PodLimits {
   const { containers = [], initContainers = [], overhead = {}, resources } = pod.spec ?? {}
   const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')
   const counted = [...containers, ...sidecars]
@@ -37,7 +37,7 @@ export function limitsOf(pod: Pod): PodLimits {
     initContainers.some(({ resources }) => resources?.limits?.memory === undefined)
   return {
     shares: cpuSharesOf(sum('requests', 'cpu', quantityMilliValue)),
-    quota: all('cpu') ? cpuQuotaOf(sum('limits', 'cpu', quantityMilliValue)) : null,
+    quota: all('cpu') ? cpuQuotaOf(sum('limits', 'cpu', quantityMilliValue), cpuPeriod) : null,
     memoryBytes:
       all('memory') && !initUnlimited
         ? Math.max(sum('limits', 'memory', quantityValue), initPeak)

@@ -48,6 +48,13 @@ export interface KubeletConfiguration {
   readonly maxParallelImagePulls?: number
   readonly cgroupRoot?: string
   readonly maxPods?: number
+  readonly podsPerCore?: number
+  readonly cpuCFSQuota?: boolean
+  readonly cpuCFSQuotaPeriod?: string
+  readonly singleProcessOOMKill?: boolean
+  readonly failCgroupV1?: boolean
+  readonly seccompDefault?: boolean
+  readonly nodeStatusMaxImages?: number
   readonly podCIDR?: string
   readonly podPidsLimit?: number
   readonly failSwapOn?: boolean
@@ -62,6 +69,8 @@ export interface KubeletConfiguration {
   readonly mergeDefaultEvictionSettings?: boolean
   readonly containerLogMaxSize?: string
   readonly containerLogMaxFiles?: number
+  readonly containerLogMaxWorkers?: number
+  readonly containerLogMonitorInterval?: string
   readonly systemReserved?: Readonly<Record<string, string>>
   readonly kubeReserved?: Readonly<Record<string, string>>
   readonly allowedUnsafeSysctls?: readonly string[]
@@ -110,6 +119,13 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   maxParallelImagePulls: optional(integer),
   cgroupRoot: text,
   maxPods: optional(integer),
+  podsPerCore: optional(integer),
+  cpuCFSQuota: optional(flag),
+  cpuCFSQuotaPeriod: duration,
+  singleProcessOOMKill: optional(flag),
+  failCgroupV1: optional(flag),
+  seccompDefault: optional(flag),
+  nodeStatusMaxImages: optional(integer),
   podCIDR: text,
   podPidsLimit: optional(longInteger),
   failSwapOn: optional(flag),
@@ -124,6 +140,8 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   mergeDefaultEvictionSettings: optional(flag),
   containerLogMaxSize: text,
   containerLogMaxFiles: optional(integer),
+  containerLogMaxWorkers: optional(integer),
+  containerLogMonitorInterval: duration,
   systemReserved: quantities,
   kubeReserved: quantities,
   allowedUnsafeSysctls: listOf(text),
@@ -174,7 +192,6 @@ export const fixedFields: FixedFields = {
   cgroupsPerQOS: [optional(flag), true],
   cgroupDriver: [text, 'cgroupfs'],
   cpuManagerPolicy: [text, 'none'],
-  singleProcessOOMKill: [optional(flag), false],
   cpuManagerPolicyOptions: [mapOf(text), {}],
   cpuManagerReconcilePeriod: [duration, '10s'],
   memoryManagerPolicy: [text, 'None'],
@@ -185,21 +202,15 @@ export const fixedFields: FixedFields = {
   runtimeRequestTimeout: [duration, '2m0s'],
   hairpinMode: [text, 'promiscuous-bridge'],
   runOnce: [flag, false],
-  cpuCFSQuota: [optional(flag), true],
-  cpuCFSQuotaPeriod: [duration, '100ms'],
-  nodeStatusMaxImages: [optional(integer), 50],
   maxOpenFiles: [longInteger, 1_000_000],
   contentType: [text, 'application/json'],
   kubeAPIQPS: [optional(integer), 50],
   kubeAPIBurst: [integer, 100],
-  podsPerCore: [integer, 0],
   enableControllerAttachDetach: [optional(flag), true],
   protectKernelDefaults: [flag, false],
   makeIPTablesUtilChains: [optional(flag), true],
   iptablesMasqueradeBit: [optional(integer), 14],
   iptablesDropBit: [optional(integer), 15],
-  containerLogMaxWorkers: [optional(integer), 1],
-  containerLogMonitorInterval: [duration, '10s'],
   configMapAndSecretChangeDetectionStrategy: [text, 'Watch'],
   reservedSystemCPUs: [text, ''],
   showHiddenMetricsForVersion: [text, ''],
@@ -212,12 +223,10 @@ export const fixedFields: FixedFields = {
   reservedMemory: [listOf(struct({ numaNode: integer, limits: mapOf(text) })), []],
   enableProfilingHandler: [optional(flag), false],
   enableDebugFlagsHandler: [optional(flag), false],
-  seccompDefault: [optional(flag), false],
   memoryThrottlingFactor: [optional(fraction), 0.9],
   registerNode: [optional(flag), true],
   tracing: [struct({ endpoint: text, samplingRatePerMillion: integer }), {}],
   localStorageCapacityIsolation: [optional(flag), true],
-  failCgroupV1: [optional(flag), false],
 }
 
 export const kubeletConfigurationKind: ConfigurationKind = {

@@ -94,6 +94,37 @@ test('readConfigurations takes each file over those before', () => {
   assert.equal(readConfigurations([]).options.maxPods, undefined)
 })
 
+test('readConfiguration tells what containers may use and what the node says of itself', () => {
+  const { options } = read(`
+podsPerCore: 10
+cpuCFSQuota: false
+cpuCFSQuotaPeriod: 10ms
+featureGates: {CustomCPUCFSQuotaPeriod: true}
+singleProcessOOMKill: true
+failCgroupV1: true
+seccompDefault: true
+nodeStatusMaxImages: -1
+containerLogMaxWorkers: 4
+containerLogMonitorInterval: 30s
+`)
+  const said = {
+    podsPerCore: 10,
+    cpuCFSQuota: false,
+    cpuCFSQuotaPeriodMs: 10,
+    singleProcessOOMKill: true,
+    failCgroupV1: true,
+    seccompDefault: true,
+    nodeStatusMaxImages: -1,
+    containerLogMaxWorkers: 4,
+    containerLogMonitorIntervalMs: 30_000,
+  }
+  for (const [name, value] of Object.entries(said)) {
+    assert.equal(options[name as keyof typeof options], value, name)
+  }
+  const told: object = kubeletConfiguration({ runtime: { type: 'simulated' }, ...options })
+  assert.deepEqual({ ...told, ...options.configuration }, told)
+})
+
 test('readConfiguration serves nothing where the file says so', () => {
   assert.equal(read('enableServer: false').server, undefined)
 })
@@ -160,6 +191,27 @@ test('readConfiguration names every mistake', () => {
       /^preloadedImagesVerificationAllowlist: Forbidden/,
     ],
     ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
+    ['podsPerCore: -1', /^podsPerCore: Invalid value: -1: must be greater than or equal to 0$/],
+    [
+      'nodeStatusMaxImages: -2',
+      /^nodeStatusMaxImages: Invalid value: -2: must be greater than or equal to -1$/,
+    ],
+    [
+      'containerLogMaxWorkers: 0',
+      /^containerLogMaxWorkers: Invalid value: 0: must be greater than or equal to 1$/,
+    ],
+    [
+      'containerLogMonitorInterval: 2s',
+      /^containerLogMonitorInterval: Invalid value: "2s": must be greater than or equal to 3s$/,
+    ],
+    [
+      'cpuCFSQuotaPeriod: 10ms',
+      /^cpuCFSQuotaPeriod: Invalid value: "10ms": requires feature gate CustomCPUCFSQuotaPeriod$/,
+    ],
+    [
+      'cpuCFSQuotaPeriod: 2s\nfeatureGates: {CustomCPUCFSQuotaPeriod: true}',
+      /^cpuCFSQuotaPeriod: Invalid value: "2s": must be between 1ms and 1sec, inclusive$/,
+    ],
   ]
   for (const [body, message] of rows) assert.throws(() => read(body), { message }, body)
 })

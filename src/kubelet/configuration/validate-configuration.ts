@@ -33,6 +33,7 @@ export function validateConfiguration(
     ...reservationErrors(configuration),
     ...shutdownErrors(configuration),
     ...featureGateErrors(configuration),
+    ...quotaErrors(configuration),
   ]
   const atLeast = (name: keyof KubeletConfiguration, minimum: number) => {
     const value = configuration[name]
@@ -41,8 +42,16 @@ export function validateConfiguration(
     }
   }
   atLeast('maxPods', 0)
+  atLeast('podsPerCore', 0)
+  atLeast('nodeStatusMaxImages', -1)
+  atLeast('containerLogMaxWorkers', 1)
   atLeast('containerLogMaxFiles', 2)
   atLeast('evictionMaxPodGracePeriod', 0)
+  const interval = configuration.containerLogMonitorInterval
+  const intervalMs = interval ? parseDuration(interval) : 0
+  if (intervalMs !== 0 && intervalMs < 3000) {
+    errors.push(invalid('containerLogMonitorInterval', interval, 'must be greater than or equal to 3s'))
+  }
   const { port, authentication, authorization } = configuration
   if (port !== undefined && (port < 0 || port > 65_535)) {
     errors.push(invalid('port', port, 'must be between 0 and 65535, inclusive'))
@@ -184,6 +193,18 @@ function featureGateErrors({ featureGates }: KubeletConfiguration): FieldError[]
     if (error instanceof FeatureGateError) return [invalid('featureGates', featureGates, error.message)]
     throw error
   }
+}
+
+function quotaErrors({ cpuCFSQuotaPeriod: period, featureGates }: KubeletConfiguration): FieldError[] {
+  if (!period) return []
+  const periodMs = parseDuration(period)
+  // Gates that cannot be so are told of elsewhere.
+  if (featureGates?.CustomCPUCFSQuotaPeriod !== true) {
+    const detail = 'requires feature gate CustomCPUCFSQuotaPeriod'
+    return periodMs === 100 ? [] : [invalid('cpuCFSQuotaPeriod', period, detail)]
+  }
+  if (periodMs >= 1 && periodMs <= 1000) return []
+  return [invalid('cpuCFSQuotaPeriod', period, 'must be between 1ms and 1sec, inclusive')]
 }
 
 function shutdownErrors(configuration: KubeletConfiguration): FieldError[] {

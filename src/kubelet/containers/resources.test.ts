@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { PodSpec, ResourceRequirements } from '../../api/generated/core.v1.ts'
 import { aContainer, aPod } from '../testing/pod-builder.ts'
-import { containerResources } from './resources.ts'
+import { limitsOf } from '../cgroups/pod-limits.ts'
+import { containerResources, type CPUPeriod } from './resources.ts'
 
 const gibibyte = 2 ** 30
 const memory = (request: string, limit?: string): ResourceRequirements => ({
@@ -25,6 +26,27 @@ describe('containerResources', () => {
     assert.deepEqual([cpuQuota, memoryLimitBytes], [200_000, gibibyte])
     const own = of({ resources, containers: [aContainer('app', { resources: { limits: { cpu: '1' } } })] })
     assert.deepEqual([own.cpuQuota, own.memoryLimitBytes], [100_000, gibibyte])
+  })
+
+  it('counts limits of CPU in the period of the node, or not at all', () => {
+    const pod = aPod('pod', {
+      containers: [aContainer('app', { resources: { limits: { cpu: '500m', memory: '1Gi' } } })],
+    })
+    const at = (cpuPeriod: CPUPeriod) => {
+      const node = { memoryCapacityBytes: 10 * gibibyte, cgroupVersion: 2, cpuPeriod } as const
+      const { cpuPeriod: period, cpuQuota } = containerResources(pod, pod.spec!.containers[0]!, node)
+      return [period, cpuQuota, limitsOf(pod, cpuPeriod).quota?.cpuQuota]
+    }
+    assert.deepEqual(at(10_000), [10_000, 5000, 5000])
+    assert.deepEqual(at(1000), [1000, 1000, 1000])
+    assert.deepEqual(at('unlimited'), [undefined, undefined, undefined])
+  })
+
+  it('has one process die where memory runs out, if the node says so', () => {
+    const pod = aPod('pod')
+    const node = { memoryCapacityBytes: gibibyte, cgroupVersion: 2, singleProcessOOMKill: true } as const
+    assert.deepEqual(containerResources(pod, pod.spec!.containers[0]!, node).unified, {})
+    assert.deepEqual(of({}).unified, { 'memory.oom.group': '1' })
   })
 
   it('has a sidecar die no sooner than the containers that it serves', () => {

@@ -6,11 +6,16 @@ import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { LinuxResources } from '../runtime/runtime.ts'
 import { swapLimitBytes, type NodeSwap } from './swap.ts'
 
-const cpuPeriodMicroseconds = 100_000
 const minimumQuotaMicroseconds = 1000
 const minimumShares = 2
 const maximumShares = 262_144
 const systemCriticalPriority = 2_000_000_000
+
+/** Microseconds that a limit of CPU counts in; `unlimited` where limits are not held. */
+export type CPUPeriod = number | 'unlimited'
+
+/** The kernel's own. */
+const defaultCPUPeriod = 100_000
 
 /** What a container's limits depend on beside its pod. */
 export interface ResourcesNode {
@@ -18,11 +23,14 @@ export interface ResourcesNode {
   readonly cgroupVersion: 1 | 2
   /** Absent where the kernel cannot limit swap space by container. */
   readonly swap?: NodeSwap | undefined
+  readonly cpuPeriod?: CPUPeriod
+  /** Where memory runs out, one process dies, not all of the container. */
+  readonly singleProcessOOMKill?: boolean
 }
 
 /** A container's cgroup limits. */
 export function containerResources(pod: Pod, container: AnyContainer, node: ResourcesNode): LinuxResources {
-  const { memoryCapacityBytes, cgroupVersion, swap } = node
+  const { memoryCapacityBytes, cgroupVersion, swap, cpuPeriod, singleProcessOOMKill } = node
   const { requests = {}, limits: own = {} } = container.resources ?? {}
   // Without a limit of its own, a container has that of the pod.
   const { cpu, memory }: Readonly<Record<string, string>> = { ...pod.spec?.resources?.limits, ...own }
@@ -31,13 +39,13 @@ export function containerResources(pod: Pod, container: AnyContainer, node: Reso
   const memoryLimit = limits.memory === undefined ? 0 : quantityValue(limits.memory)
   return {
     cpuShares: cpuSharesOf(cpuRequest === undefined ? 0 : quantityMilliValue(cpuRequest)),
-    ...(limits.cpu !== undefined && cpuQuotaOf(quantityMilliValue(limits.cpu))),
+    ...(limits.cpu !== undefined && cpuQuotaOf(quantityMilliValue(limits.cpu), cpuPeriod)),
     ...(memoryLimit > 0 && { memoryLimitBytes: memoryLimit }),
     oomScoreAdj: oomScoreAdjustment(pod, container, memoryCapacityBytes),
     hugepageLimits: hugepageLimitsOf(limits),
     ...(cgroupVersion === 2 && {
       unified: {
-        'memory.oom.group': '1',
+        ...(!singleProcessOOMKill && { 'memory.oom.group': '1' }),
         ...(swap && { 'memory.swap.max': String(swapLimitBytes(pod, container, swap)) }),
       },
     }),
@@ -52,11 +60,12 @@ export function cpuSharesOf(milliCPU: number): number {
 
 export function cpuQuotaOf(
   milliCPU: number,
+  cpuPeriod: CPUPeriod = defaultCPUPeriod,
 ): { readonly cpuQuota: number; readonly cpuPeriod: number } | null {
-  if (milliCPU === 0) return null
+  if (milliCPU === 0 || cpuPeriod === 'unlimited') return null
   return {
-    cpuPeriod: cpuPeriodMicroseconds,
-    cpuQuota: Math.max(minimumQuotaMicroseconds, Math.floor((milliCPU * cpuPeriodMicroseconds) / 1000)),
+    cpuPeriod,
+    cpuQuota: Math.max(minimumQuotaMicroseconds, Math.floor((milliCPU * cpuPeriod) / 1000)),
   }
 }
 

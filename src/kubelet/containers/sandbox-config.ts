@@ -4,7 +4,7 @@ import { podDNS, type DNSSettings } from '../network/dns.ts'
 import { sysctlName } from '../pods/sysctls.ts'
 import { podHostname } from '../network/hostname.ts'
 import type { IDMapping, LinuxResources, PortMapping, SandboxConfig } from '../runtime/runtime.ts'
-import { cpuQuotaOf, cpuSharesOf } from './resources.ts'
+import { cpuQuotaOf, cpuSharesOf, type CPUPeriod } from './resources.ts'
 import { sandboxSecurity } from './security.ts'
 
 export interface SandboxInput {
@@ -18,6 +18,7 @@ export interface SandboxInput {
   readonly runtimeHandler: string
   /** What the pod's own users are on the node; undefined where it has none of its own. */
   readonly users?: IDMapping | undefined
+  readonly cpuPeriod?: CPUPeriod | undefined
 }
 
 /** The labels by which the kubelet knows its sandboxes and containers again. */
@@ -56,8 +57,8 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
       (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value]),
     ),
     security: sandboxSecurity(pod, input.seccompDirectory, input.users),
-    resources: podResources(pod),
-    overhead: overheadOf(pod),
+    resources: podResources(pod, input.cpuPeriod),
+    overhead: overheadOf(pod, input.cpuPeriod),
   }
 }
 
@@ -79,7 +80,7 @@ function portMappings(pod: Pod): readonly PortMapping[] {
 }
 
 /** Sums over the containers: advice for runtimes that size a virtual machine. */
-function podResources(pod: Pod): LinuxResources {
+function podResources(pod: Pod, cpuPeriod: CPUPeriod | undefined): LinuxResources {
   let [shares, quota, memory] = [0, 0, 0]
   let [allCPU, allMemory] = [true, true]
   for (const { resources } of pod.spec?.containers ?? []) {
@@ -92,16 +93,16 @@ function podResources(pod: Pod): LinuxResources {
   }
   return {
     cpuShares: cpuSharesOf(shares),
-    ...(allCPU && cpuQuotaOf(quota)),
+    ...(allCPU && cpuQuotaOf(quota, cpuPeriod)),
     ...(allMemory && memory > 0 && { memoryLimitBytes: memory }),
   }
 }
 
-function overheadOf(pod: Pod): LinuxResources {
+function overheadOf(pod: Pod, cpuPeriod: CPUPeriod | undefined): LinuxResources {
   const { cpu = '0', memory = '0' } = pod.spec?.overhead ?? {}
   const milliCPU = quantityMilliValue(cpu)
   return {
-    ...(milliCPU > 0 && { cpuShares: cpuSharesOf(milliCPU), ...cpuQuotaOf(milliCPU) }),
+    ...(milliCPU > 0 && { cpuShares: cpuSharesOf(milliCPU), ...cpuQuotaOf(milliCPU, cpuPeriod) }),
     ...(quantityValue(memory) > 0 && { memoryLimitBytes: quantityValue(memory) }),
   }
 }

@@ -11,13 +11,14 @@ function securityOf(
   own: SecurityContext,
   pods: PodSecurityContext = {},
   image: Parameters<typeof containerSecurity>[2] = root,
+  seccompDefault = false,
 ) {
   const container = aContainer('app', { securityContext: own })
   return containerSecurity(
     aPod('pod', { securityContext: pods, containers: [container] }),
     container,
     image,
-    '/seccomp',
+    { seccompDirectory: '/seccomp', seccompDefault },
   )
 }
 
@@ -55,5 +56,16 @@ describe('containerSecurity', () => {
       type: 'Localhost',
       path: '/seccomp/a/b.json',
     })
+  })
+
+  it('gives containers without a seccomp profile that of the node', () => {
+    const seccompOf = (own: SecurityContext, pod: PodSecurityContext, isDefault: boolean) =>
+      securityOf(own, pod, root, isDefault).seccomp?.type
+    const unconfined = { seccompProfile: { type: 'Unconfined' } } as const
+    assert.equal(seccompOf({}, {}, false), 'Unconfined')
+    assert.equal(seccompOf({}, {}, true), 'RuntimeDefault')
+    assert.equal(seccompOf(unconfined, {}, true), 'Unconfined')
+    assert.equal(seccompOf({}, unconfined, true), 'Unconfined')
+    assert.equal(seccompOf({ privileged: true }, {}, true), 'Unconfined')
   })
 })

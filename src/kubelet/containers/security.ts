@@ -32,6 +32,13 @@ const maskedPaths = [
 ]
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
+/** What containers' security depends on beside their pods. */
+export interface SecurityNode {
+  readonly seccompDirectory: string
+  /** Containers without a seccomp profile have the runtime's own. */
+  readonly seccompDefault?: boolean
+}
+
 /** The namespaces that a pod shares with its node, and its containers with one another. */
 function namespacesOf(pod: Pod, users: IDMapping | undefined): Namespaces {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec ?? {}
@@ -83,7 +90,7 @@ export function containerSecurity(
   pod: Pod,
   container: AnyContainer,
   image: Pick<Image, 'uid' | 'username'>,
-  seccompDirectory: string,
+  node: SecurityNode,
   users?: IDMapping,
 ): ContainerSecurity {
   const context = effectiveContext(pod, container)
@@ -106,7 +113,9 @@ export function containerSecurity(
     readonlyPaths: privileged || unmasked ? [] : readonlyPaths,
     seccomp: privileged
       ? { type: 'Unconfined' }
-      : (profileOf(context.seccompProfile, seccompDirectory) ?? { type: 'Unconfined' }),
+      : (profileOf(context.seccompProfile, node.seccompDirectory) ?? {
+          type: node.seccompDefault ? 'RuntimeDefault' : 'Unconfined',
+        }),
     ...(appArmor && { appArmor }),
     ...(context.seLinuxOptions && { seLinux: seLinuxOf(context.seLinuxOptions) }),
   }

@@ -6,7 +6,7 @@ import { createGzip } from 'node:zlib'
 import { every, type Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Observer } from '../pods/observer.ts'
-import type { ContainerRuntime } from '../runtime/runtime.ts'
+import type { ContainerRuntime, ContainerStatus } from '../runtime/runtime.ts'
 
 export interface LogRotatorOptions {
   readonly runtime: ContainerRuntime
@@ -17,32 +17,42 @@ export interface LogRotatorOptions {
   readonly maximumBytes?: number
   /** Of one container, the one being written included. Default 5. */
   readonly maximumFiles?: number
+  /** Logs that are rotated at a time, at most. Default 1. */
+  readonly workers?: number
+  /** Default 10 seconds. */
+  readonly checkPeriodMs?: number
 }
 
-const checkPeriodMs = 10_000
+const defaultCheckPeriodMs = 10_000
 const defaultMaximumBytes = 10 * 1024 * 1024
 const defaultMaximumFiles = 5
 
 /** Keeps the logs of running containers from growing without end: `0.log`, `0.log.<time>`, `0.log.<time>.gz`, ... */
 export function createLogRotator(options: LogRotatorOptions): { stop(): void } {
-  const { runtime, observer, clock, log, maximumBytes = defaultMaximumBytes } = options
+  const { runtime, observer, clock, log } = options
+  const { maximumBytes = defaultMaximumBytes, workers = 1, checkPeriodMs = defaultCheckPeriodMs } = options
   if (!runtime.usesHost) return { stop() {} }
   let running = false
 
   async function check(): Promise<void> {
-    for (const uid of observer.podUIDs()) {
-      for (const container of observer.get(uid).containers) {
-        if (container.state !== 'running' || container.logPath === '' || container.isPlainLog) continue
-        const size = await stat(container.logPath).then(
-          ({ size }) => size,
-          () => 0,
-        )
-        if (size < maximumBytes) continue
-        await rotate(container.logPath, container.id).catch((error: unknown) =>
-          log.warn('rotating a log failed', { path: container.logPath, error }),
-        )
-      }
+    // All workers take from one list.
+    const left = observer.podUIDs().flatMap((uid) => observer.get(uid).containers)
+    async function work(): Promise<void> {
+      for (let next = left.pop(); next; next = left.pop()) await checkLog(next)
     }
+    await Promise.all(Array.from({ length: workers }, work))
+  }
+
+  async function checkLog({ id, state, logPath, isPlainLog }: ContainerStatus): Promise<void> {
+    if (state !== 'running' || logPath === '' || isPlainLog) return
+    const size = await stat(logPath).then(
+      ({ size }) => size,
+      () => 0,
+    )
+    if (size < maximumBytes) return
+    await rotate(logPath, id).catch((error: unknown) =>
+      log.warn('rotating a log failed', { path: logPath, error }),
+    )
   }
 
   async function rotate(path: string, containerID: string): Promise<void> {

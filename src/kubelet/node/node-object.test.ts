@@ -48,6 +48,31 @@ void describe('nodeStatus', () => {
       )
   })
 
+  void it('tells of as many images as it may', () => {
+    const images = Array.from({ length: 60 }, (_, index) => ({
+      id: String(index),
+      repoTags: [`a:${index}`],
+      repoDigests: [],
+      sizeBytes: index,
+      pinned: false,
+      username: '',
+    }))
+    const told = (maxImages?: number) =>
+      nodeStatus(
+        { ...description, ...(maxImages !== undefined && { maxImages }) },
+        { ...state, images },
+        undefined,
+      ).images
+    for (const [maxImages, count] of [
+      [undefined, 50],
+      [0, 0],
+      [1, 1],
+      [-1, 60],
+    ] as const)
+      assert.equal(told(maxImages)?.length, count)
+    assert.deepEqual(told(1), [{ names: ['a:59'], sizeBytes: 59 }])
+  })
+
   void it('tells what the machine has and what of it pods may have', () => {
     assert.deepEqual(capacity, {
       cpu: '4',

@@ -6,7 +6,7 @@ import type { Image, RuntimeStatus, RuntimeVersion } from '../runtime/runtime.ts
 import type { NodePressure } from '../eviction/threshold.ts'
 import type { Machine } from './machine.ts'
 
-const maximumImages = 50
+const defaultMaximumImages = 50
 const maximumImageNames = 5
 /** Upstream's hard eviction threshold: what pods may not take. */
 const keptMemoryBytes = 100 * 1024 * 1024
@@ -25,6 +25,8 @@ export interface NodeDescription {
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]
   readonly maxPods: number
+  /** Images that the status tells of; below 0 all. Default 50. */
+  readonly maxImages?: number
   readonly port: number
   readonly providerID?: string
   /** Kept for the system, beside what upstream keeps. */
@@ -104,7 +106,7 @@ export function nodeStatus(
       architecture: machine.architecture,
       swap: { capacity: machine.swapBytes },
     },
-    images: imagesOf(state.images),
+    images: imagesOf(state.images, description.maxImages),
     ...(runtime?.handlers?.length && {
       runtimeHandlers: runtime.handlers.map(({ name, recursiveReadOnlyMounts, userNamespaces }) => ({
         name,
@@ -221,10 +223,10 @@ function messageOf(problems: readonly string[]): string {
 }
 
 /** The largest images, with the names users know them by first. */
-function imagesOf(images: readonly Image[]): readonly ContainerImage[] {
+function imagesOf(images: readonly Image[], maximum = defaultMaximumImages): readonly ContainerImage[] {
   return [...images]
     .sort((a, b) => b.sizeBytes - a.sizeBytes)
-    .slice(0, maximumImages)
+    .slice(0, maximum < 0 ? undefined : maximum)
     .map(({ repoDigests, repoTags, sizeBytes }) => ({
       names: [...repoDigests, ...repoTags].slice(0, maximumImageNames),
       sizeBytes,

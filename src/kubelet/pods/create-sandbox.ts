@@ -22,6 +22,7 @@ export async function makeSandboxConfig(
     users: await users.mappingOf(pod, runtimeHandler),
     cgroupParent: runtime.usesHost ? await cgroups.create(pod) : '',
     runtimeHandler,
+    cpuPeriod: node.resources().cpuPeriod,
   })
 }
 

@@ -67,6 +67,8 @@ export interface NodeFacts {
   allocatable(): Readonly<Record<string, string>>
   /** What containers' limits depend on. */
   resources(): ResourcesNode
+  /** Containers without a seccomp profile have the runtime's own. */
+  readonly seccompDefault: boolean
   dns(): DNSSettings
   /** Whether the runtime's handler can make mounts recursively read-only. */
   supportsRecursiveReadOnly(handler: string): boolean

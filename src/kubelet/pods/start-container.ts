@@ -245,7 +245,13 @@ async function makeConfig(
     devices: containerDevices(container, volumes),
     additions: await services.resources.additions(pod, container),
     resources: containerResources(pod, container, node.resources()),
-    security: containerSecurity(pod, container, image, paths.seccompDirectory, users),
+    security: containerSecurity(
+      pod,
+      container,
+      image,
+      { seccompDirectory: paths.seccompDirectory, seccompDefault: node.seccompDefault },
+      users,
+    ),
     ...(targetContainerID && { targetContainerID }),
   })
 }

@@ -2,7 +2,7 @@ import type { Container, Pod } from '../../api/generated/core.v1.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { cgroupPath, kubepodsPath } from '../cgroups/cgroup-manager.ts'
 import { readCgroup } from '../cgroups/cgroup-stats.ts'
-import { cpuQuotaOf, cpuSharesOf } from '../containers/resources.ts'
+import { cpuQuotaOf, cpuSharesOf, type CPUPeriod } from '../containers/resources.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
 import { cgroupFamilies, machineMetrics, networkFamilies, type LabelledCgroup } from './cadvisor-families.ts'
 import { metricFamily, type MetricLine } from './metric-family.ts'
@@ -36,15 +36,25 @@ const families: readonly (readonly [string, 'gauge', string, Value])[] = [
   ],
 ]
 
-const specifications: readonly (readonly [string, string, (container: Container) => number | undefined])[] = [
+type Specification = (container: Container, cpuPeriod: CPUPeriod | undefined) => number | undefined
+
+const specifications: readonly (readonly [string, string, Specification])[] = [
   [
     'container_spec_cpu_shares',
     'CPU share of the container.',
     ({ resources }) =>
       cpuSharesOf(quantityMilliValue(resources?.requests?.cpu ?? resources?.limits?.cpu ?? '0')),
   ],
-  ['container_spec_cpu_quota', 'CPU quota of the container.', (container) => quotaOf(container)?.cpuQuota],
-  ['container_spec_cpu_period', 'CPU period of the container.', (container) => quotaOf(container)?.cpuPeriod],
+  [
+    'container_spec_cpu_quota',
+    'CPU quota of the container.',
+    (container, period) => quotaOf(container, period)?.cpuQuota,
+  ],
+  [
+    'container_spec_cpu_period',
+    'CPU period of the container.',
+    (container, period) => quotaOf(container, period)?.cpuPeriod,
+  ],
   [
     'container_spec_memory_limit_bytes',
     'Memory limit for the container.',
@@ -90,8 +100,9 @@ export async function cadvisorMetrics(context: ServerContext): Promise<string> {
         name,
         help,
         'gauge',
-        subjects.flatMap(({ container, labels }) => {
-          const found = container && value(container)
+        subjects.flatMap(({ pod, container, labels }) => {
+          const { cpuPeriod } = context.servicesOf(pod).node.resources()
+          const found = container && value(container, cpuPeriod)
           return found === undefined ? [] : [{ labels, value: found }]
         }),
       ),
@@ -222,7 +233,7 @@ function podLabels({ cgroupRoot }: ServerContext, pod: Pod) {
   return { container: '', id: cgroupPath(cgroupRoot, pod), image: '', name: '', namespace, pod: name }
 }
 
-function quotaOf({ resources }: Container) {
+function quotaOf({ resources }: Container, cpuPeriod: CPUPeriod | undefined) {
   const cpu = resources?.limits?.cpu
-  return cpu === undefined ? undefined : cpuQuotaOf(quantityMilliValue(cpu))
+  return cpu === undefined ? undefined : cpuQuotaOf(quantityMilliValue(cpu), cpuPeriod)
 }

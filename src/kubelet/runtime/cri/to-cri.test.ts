@@ -39,7 +39,7 @@ function containerWith(users: IDMapping | undefined) {
     devices: [],
     additions: noAdditions,
     resources: {},
-    security: containerSecurity(pod, container, { username: '' }, '/seccomp', users),
+    security: containerSecurity(pod, container, { username: '' }, { seccompDirectory: '/seccomp' }, users),
   })
   return create(ContainerConfigSchema, containerConfigToCri(config))
 }
