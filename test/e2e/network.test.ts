@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Resolver } from 'node:dns/promises'
 import { after, before, describe, it } from 'node:test'
 import type { ConfigMap, Pod, Service, ServiceSpec } from '../../src/api/generated/core.v1.ts'
 import type { EndpointSlice } from '../../src/api/generated/discovery.v1.ts'
@@ -439,6 +440,15 @@ describe('the network', { skip, concurrency: 3 }, () => {
         `net http ${addressOf('node1')} 9153 /metrics | grep -m1 '^coredns_dns_responses_total'`,
         /plugin="/,
       )
+    })
+
+    it('that the machine finds which the cluster runs on', async () => {
+      const { spec } = await create('outside')
+      const dns = await cluster.kubectl.json<Service>(['get', 'service', 'kube-dns', '-n', 'kube-system'])
+      const resolver = new Resolver({ tries: 1, timeout: 1000 })
+      resolver.setServers([dns.spec?.clusterIP ?? ''])
+      const addresses = await until('its name', () => resolver.resolve4('outside.default.svc.cluster.local'))
+      assert.deepEqual(addresses, [spec?.clusterIP])
     })
 
     it('from servers that a pod is told', async () => {

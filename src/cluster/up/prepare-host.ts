@@ -3,6 +3,7 @@ import { writeOwnImages } from '../images/import-missing.ts'
 import { loadBridgeNetfilter } from '../machine/bridge-netfilter.ts'
 import { createCgroup } from '../machine/cgroups.ts'
 import { createHostForwarding } from '../machine/host-forwarding.ts'
+import { giveNamesToHost } from '../machine/host-names.ts'
 import type { Journal } from '../machine/journal.ts'
 import { createBridge } from '../machine/network.ts'
 import type { NodeSet } from '../nodes/node-set.ts'
@@ -31,6 +32,10 @@ export async function prepareHost(
   await report.step('bridge, addresses and forwarding', () =>
     Promise.all([createBridge(plan), createHostForwarding(plan)]),
   )
+  const withoutNames = await giveNamesToHost(plan, 'cluster.local')
+  if (withoutNames !== undefined) {
+    report.say(`This machine does not find the cluster's names by itself (${withoutNames}).`)
+  }
   await Promise.all(
     nodes.wanted
       .filter(({ name }) => state.nodes.some((record) => record.name === name && record.group === 'nodes'))
