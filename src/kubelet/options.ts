@@ -3,6 +3,7 @@ import type { KubeletConfiguration } from './configuration/configuration-kind.ts
 import type { SwapBehavior } from './containers/swap.ts'
 import type { Readings } from './eviction/threshold.ts'
 import type { VerificationPolicyName } from './images/verification-policy.ts'
+import type { TlsVersionName } from '../machinery/pki/tls-policy.ts'
 import type { CNIOptions } from './network/cni-config.ts'
 import type { SimulatedRuntimeOptions } from './runtime/simulated/simulated-runtime.ts'
 import type { ContainerRuntime } from './runtime/runtime.ts'
@@ -75,6 +76,14 @@ export interface KubeletOptions {
   readonly imageCollection?: ImageCollectionSettings
   /** Images that are pulled at a time, at most. Default any number. */
   readonly maxParallelImagePulls?: number
+  /** Pulls of images a second, more of which fail, and as many at once as `registryBurst`. Default 0: any number. */
+  readonly registryPullQPS?: number
+  /** Default 10. */
+  readonly registryBurst?: number
+  /** Events that are written a second, and as many at once as `eventBurst`; 0 for any number. Default 50. */
+  readonly eventRecordQPS?: number
+  /** Default 100. */
+  readonly eventBurst?: number
   /** Which pods must have credentials for images that are on the node already. */
   readonly imageVerification?: ImageVerificationSettings
   /** Kept from pods: thousandths of a CPU, bytes. Default nothing. */
@@ -162,6 +171,10 @@ export interface KubeletServerOptions extends ServingCertificate {
   readonly address?: string
   /** Default 10250; 0 for any that is free. */
   readonly port?: number
+  /** IANA's names, in the order of preference, beside those of TLS 1.3. Default: with forward secrecy and authentication. */
+  readonly tlsCipherSuites?: readonly string[]
+  /** Default `VersionTLS12`. */
+  readonly tlsMinVersion?: TlsVersionName
   /** PEM: client certificates signed by these name their users. */
   readonly clientCA?: string
   /** Ask the API server who a bearer token is (TokenReview). Default true. */

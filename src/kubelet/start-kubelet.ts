@@ -115,7 +115,15 @@ export async function startKubelet(
   const podMetrics = createPodMetrics(context.metrics, clock)
   const nodeResources = resourcesNode(options, machine, cgroups)
   const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
-  const recorder = createEventRecorder({ client, component: 'kubelet', host: nodeName, clock, log })
+  const eventRate = rateOf(options.eventRecordQPS ?? 50, options.eventBurst ?? 100)
+  const recorder = createEventRecorder({
+    client,
+    component: 'kubelet',
+    host: nodeName,
+    clock,
+    log,
+    ...(eventRate && { rate: eventRate }),
+  })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
   const users = await openUsers(runtime, options, paths, () => monitor.status?.handlers)
   const pullRecords = await openRecords(runtime, options, paths, context)
@@ -250,7 +258,10 @@ export async function startKubelet(
       runtime,
       clock,
       records: pullRecords,
-      ...defined({ maxParallelPulls: options.maxParallelImagePulls }),
+      ...defined({
+        maxParallelPulls: options.maxParallelImagePulls,
+        rate: rateOf(options.registryPullQPS ?? 0, options.registryBurst ?? 10),
+      }),
     }),
     cgroups,
     users,
@@ -506,4 +517,9 @@ export async function startKubelet(
       if (options.runtime.type === 'cri') await manager.idle()
     },
   }
+}
+
+/** Undefined where there is no limit. */
+function rateOf(qps: number, burst: number): { readonly qps: number; readonly burst: number } | undefined {
+  return qps > 0 ? { qps, burst } : undefined
 }

@@ -3,6 +3,7 @@ import type { ObjectReference } from '../../api/generated/core.v1.ts'
 import { sleep, type Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
+import { TokenBucket } from '../../machinery/token-bucket.ts'
 import {
   hasStatusCause,
   isAlreadyExists,
@@ -33,10 +34,20 @@ export interface DeliveryOptions<Event> {
   readonly aboutOf: (event: Event) => ObjectReference | undefined
   /** What there is to do about an event whose turn it is: called once, what it returns as often as it takes. */
   readonly prepare: (event: Event) => (() => Promise<void>) | undefined
+  /** Events wait when more would be written. Default: any number is. */
+  readonly rate?: EventRate
+}
+
+export interface EventRate {
+  /** Events a second, in the long run. */
+  readonly qps: number
+  /** Events at once. */
+  readonly burst: number
 }
 
 export function createDelivery<Event>(options: DeliveryOptions<Event>): Delivery<Event> {
-  const { clock, log, prepare, reasonOf, aboutOf } = options
+  const { clock, log, prepare, reasonOf, aboutOf, rate } = options
+  const bucket = rate && new TokenBucket({ ...rate, clock })
   const abort = new AbortController()
   const queue: Event[] = []
   let isSending = false
@@ -53,6 +64,9 @@ export function createDelivery<Event>(options: DeliveryOptions<Event>): Delivery
 
   async function deliver(event: Event, write: () => Promise<void>): Promise<void> {
     for (let tries = 1; ; tries++) {
+      const waitMs = bucket?.take() ?? 0
+      if (waitMs > 0) await sleep(clock, waitMs, abort.signal).catch(() => {})
+      if (abort.signal.aborted) return
       try {
         return await write()
       } catch (error) {

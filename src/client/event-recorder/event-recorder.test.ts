@@ -57,6 +57,25 @@ void describe('createEventRecorder', () => {
     )
   })
 
+  void it('has events wait when more would be written than may be', async () => {
+    const rate = { qps: 2, burst: 2 }
+    const slow = createEventRecorder({ ...context, component: 'kubelet', rate })
+    const count = async () => (await context.client.list(events)).items.length
+    let isDone = false
+    for (const reason of ['A', 'B', 'C', 'D']) slow.event(pod, 'Normal', reason, reason)
+    void slow.flush().then(() => (isDone = true))
+    await context.clock.advance(499)
+    assert.equal(await count(), 2)
+    await context.clock.advance(1)
+    assert.equal(await count(), 3)
+    await context.clock.advance(500)
+    await until(() => isDone)
+    assert.equal(await count(), 4)
+    slow.event(pod, 'Normal', 'E', 'E')
+    await slow.stop()
+    assert.equal(await count(), 4)
+  })
+
   void it('counts repetitions up on the first', async () => {
     recorder.event(pod, 'Warning', 'BackOff', 'again')
     await recorder.flush()

@@ -7,7 +7,7 @@ import { formatTime } from '../../machinery/time.ts'
 import type { Client } from '../client.ts'
 import type { EventRecorder } from '../event-recorder.ts'
 import { createCorrelator } from './correlator.ts'
-import { createDelivery, createEventNames, referenceTo } from './delivery.ts'
+import { createDelivery, createEventNames, referenceTo, type EventRate } from './delivery.ts'
 
 export interface EventRecorderOptions {
   readonly client: Client
@@ -17,6 +17,8 @@ export interface EventRecorderOptions {
   readonly host?: string
   readonly clock: Clock
   readonly log: Logger
+  /** Events wait when more would be written. Default: any number is. */
+  readonly rate?: EventRate
 }
 
 export interface RunningEventRecorder extends EventRecorder {
@@ -28,12 +30,13 @@ export interface RunningEventRecorder extends EventRecorder {
 
 /** Writes to the core API, as client-go's tools/record. */
 export function createEventRecorder(options: EventRecorderOptions): RunningEventRecorder {
-  const { client, component, host, clock, log } = options
+  const { client, component, host, clock, log, rate } = options
   const correlator = createCorrelator(clock)
   const nextName = createEventNames(clock)
   const delivery = createDelivery<Event>({
     clock,
     log,
+    ...(rate && { rate }),
     reasonOf: ({ reason }) => reason,
     aboutOf: ({ involvedObject }) => involvedObject,
     prepare(event) {

@@ -26,6 +26,8 @@ export interface KubeletConfiguration {
   readonly port?: number
   readonly tlsCertFile?: string
   readonly tlsPrivateKeyFile?: string
+  readonly tlsCipherSuites?: readonly string[]
+  readonly tlsMinVersion?: string
   readonly authentication?: {
     readonly x509?: { readonly clientCAFile?: string }
     readonly webhook?: { readonly enabled?: boolean; readonly cacheTTL?: string }
@@ -46,6 +48,10 @@ export interface KubeletConfiguration {
   readonly preloadedImagesVerificationAllowlist?: readonly string[]
   readonly serializeImagePulls?: boolean
   readonly maxParallelImagePulls?: number
+  readonly registryPullQPS?: number
+  readonly registryBurst?: number
+  readonly eventRecordQPS?: number
+  readonly eventBurst?: number
   readonly cgroupRoot?: string
   readonly maxPods?: number
   readonly podsPerCore?: number
@@ -98,6 +104,8 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   port: optional(integer),
   tlsCertFile: text,
   tlsPrivateKeyFile: text,
+  tlsCipherSuites: listOf(text),
+  tlsMinVersion: text,
   authentication: struct({
     x509: struct({ clientCAFile: text }),
     webhook: struct({ enabled: optional(flag), cacheTTL: duration }),
@@ -117,6 +125,10 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   preloadedImagesVerificationAllowlist: listOf(text),
   serializeImagePulls: optional(flag),
   maxParallelImagePulls: optional(integer),
+  registryPullQPS: optional(integer),
+  registryBurst: integer,
+  eventRecordQPS: optional(integer),
+  eventBurst: integer,
   cgroupRoot: text,
   maxPods: optional(integer),
   podsPerCore: optional(integer),
@@ -169,14 +181,8 @@ export const fixedFields: FixedFields = {
   staticPodURL: [text, ''],
   staticPodURLHeader: [mapOf(listOf(text)), {}],
   readOnlyPort: [integer, 0],
-  tlsCipherSuites: [listOf(text), []],
-  tlsMinVersion: [text, 'VersionTLS12'],
   rotateCertificates: [flag, true],
   serverTLSBootstrap: [flag, true],
-  registryPullQPS: [optional(integer), 5],
-  registryBurst: [integer, 10],
-  eventRecordQPS: [optional(integer), 50],
-  eventBurst: [integer, 100],
   enableDebuggingHandlers: [optional(flag), true],
   enableContentionProfiling: [flag, false],
   healthzPort: [optional(integer), 0],

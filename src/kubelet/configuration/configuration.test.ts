@@ -17,6 +17,8 @@ tlsCertFile: /pki/kubelet.crt
 tlsPrivateKeyFile: /pki/kubelet.key
 authentication: {x509: {clientCAFile: /pki/ca.crt}, webhook: {enabled: true}, anonymous: {enabled: false}}
 authorization: {mode: Webhook}
+tlsCipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
+tlsMinVersion: VersionTLS13
 clusterDNS: [10.96.0.10]
 clusterDomain: example.local
 maxPods: 50
@@ -40,6 +42,8 @@ registerWithTaints: [{key: a, effect: NoSchedule}]
     port: 10_300,
     tlsCertFile: '/pki/kubelet.crt',
     tlsPrivateKeyFile: '/pki/kubelet.key',
+    tlsCipherSuites: ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'],
+    tlsMinVersion: 'VersionTLS13',
     clientCAFile: '/pki/ca.crt',
     authenticateTokens: true,
     authorize: true,
@@ -106,6 +110,9 @@ seccompDefault: true
 nodeStatusMaxImages: -1
 containerLogMaxWorkers: 4
 containerLogMonitorInterval: 30s
+registryPullQPS: 2
+eventRecordQPS: 0
+eventBurst: 7
 `)
   const said = {
     podsPerCore: 10,
@@ -117,6 +124,10 @@ containerLogMonitorInterval: 30s
     nodeStatusMaxImages: -1,
     containerLogMaxWorkers: 4,
     containerLogMonitorIntervalMs: 30_000,
+    registryPullQPS: 2,
+    registryBurst: 10,
+    eventRecordQPS: 0,
+    eventBurst: 7,
   }
   for (const [name, value] of Object.entries(said)) {
     assert.equal(options[name as keyof typeof options], value, name)
@@ -191,6 +202,16 @@ test('readConfiguration names every mistake', () => {
       /^preloadedImagesVerificationAllowlist: Forbidden/,
     ],
     ['tlsCertFile: /a', /^tlsPrivateKeyFile: Required value/],
+    [
+      'tlsCipherSuites: [TLS_RSA_WITH_RC4_128_SHA]',
+      /^tlsCipherSuites\[0\]: Invalid value: "TLS_RSA_WITH_RC4_128_SHA": Cipher suite TLS_RSA_WITH_RC4_128_SHA not supported or doesn't exist$/,
+    ],
+    [
+      'tlsMinVersion: VersionTLS10',
+      /^tlsMinVersion: Unsupported value: "VersionTLS10": supported values: "VersionTLS12", "VersionTLS13"$/,
+    ],
+    ['registryPullQPS: -1', /^registryPullQPS: Invalid value: -1/],
+    ['eventBurst: -1', /^eventBurst: Invalid value: -1/],
     ['podsPerCore: -1', /^podsPerCore: Invalid value: -1: must be greater than or equal to 0$/],
     [
       'nodeStatusMaxImages: -2',

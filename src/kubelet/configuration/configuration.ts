@@ -1,6 +1,7 @@
 import { decodeConfiguration } from '../../api/configuration/decode-configuration.ts'
 import { parseDuration } from '../../machinery/duration.ts'
 import type { JsonValue } from '../../machinery/meta.ts'
+import { tlsVersions, type TlsVersionName } from '../../machinery/pki/tls-policy.ts'
 import { applyMergePatch } from '../../machinery/patch/merge-patch.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { swapBehaviors } from '../containers/swap.ts'
@@ -27,6 +28,8 @@ export interface ConfiguredServer {
   readonly port?: number
   readonly tlsCertFile?: string
   readonly tlsPrivateKeyFile?: string
+  readonly tlsCipherSuites?: readonly string[]
+  readonly tlsMinVersion?: TlsVersionName
   readonly clientCAFile?: string
   readonly authenticateTokens?: boolean
   readonly authorize?: boolean
@@ -108,6 +111,9 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     eviction: evictionOf(configuration),
     imageCollection: imageCollectionOf(configuration),
     maxParallelImagePulls: configuration.serializeImagePulls ? 1 : configuration.maxParallelImagePulls,
+    ...pullRateOf(configuration),
+    eventRecordQPS: configuration.eventRecordQPS,
+    eventBurst: configuration.eventBurst || undefined,
     imageVerification: imageVerificationOf(configuration),
     shutdown: shutdownOf(configuration),
     maxContainerRestartPeriodMs: durationOf(configuration.crashLoopBackOff?.maxContainerRestartPeriod),
@@ -115,6 +121,12 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     configuration,
     runtime: socket ? { type: 'cri' as const, socket, ...(imageSocket && { imageSocket }) } : undefined,
   })
+}
+
+/** Upstream's where only one of the two is said. */
+function pullRateOf({ registryPullQPS, registryBurst = 0 }: KubeletConfiguration) {
+  if (registryPullQPS === undefined && registryBurst === 0) return {}
+  return { registryPullQPS: registryPullQPS ?? 5, registryBurst: registryBurst || 10 }
 }
 
 function serverOf(configuration: KubeletConfiguration): ConfiguredServer | undefined {
@@ -125,10 +137,17 @@ function serverOf(configuration: KubeletConfiguration): ConfiguredServer | undef
     port: configuration.port,
     tlsCertFile: configuration.tlsCertFile || undefined,
     tlsPrivateKeyFile: configuration.tlsPrivateKeyFile || undefined,
+    tlsCipherSuites: configuration.tlsCipherSuites,
+    tlsMinVersion: tlsVersionOf(configuration.tlsMinVersion),
     clientCAFile: authentication?.x509?.clientCAFile || undefined,
     authenticateTokens: authentication?.webhook?.enabled,
     authorize: authorization?.mode ? authorization.mode === 'Webhook' : undefined,
   })
+}
+
+/** A name that is none has been refused before. */
+function tlsVersionOf(name = ''): TlsVersionName | undefined {
+  return Object.hasOwn(tlsVersions, name) ? (name as TlsVersionName) : undefined
 }
 
 /** What the system and Kubernetes' own programs keep, together. */

@@ -9,6 +9,8 @@ import {
 } from '../../machinery/field-error.ts'
 import { parseDuration } from '../../machinery/duration.ts'
 import { featureGatesWith, FeatureGateError } from '../../machinery/feature-gates.ts'
+import { opensslCipher } from '../../machinery/pki/cipher-suites.ts'
+import { tlsVersions } from '../../machinery/pki/tls-policy.ts'
 import { swapBehaviors } from '../containers/swap.ts'
 import { isSignal, parseAmount } from '../eviction/threshold.ts'
 import { allowlistProblem, verificationPolicies } from '../images/verification-policy.ts'
@@ -34,6 +36,7 @@ export function validateConfiguration(
     ...shutdownErrors(configuration),
     ...featureGateErrors(configuration),
     ...quotaErrors(configuration),
+    ...tlsErrors(configuration),
   ]
   const atLeast = (name: keyof KubeletConfiguration, minimum: number) => {
     const value = configuration[name]
@@ -45,6 +48,10 @@ export function validateConfiguration(
   atLeast('podsPerCore', 0)
   atLeast('nodeStatusMaxImages', -1)
   atLeast('containerLogMaxWorkers', 1)
+  atLeast('registryPullQPS', 0)
+  atLeast('registryBurst', 0)
+  atLeast('eventRecordQPS', 0)
+  atLeast('eventBurst', 0)
   atLeast('containerLogMaxFiles', 2)
   atLeast('evictionMaxPodGracePeriod', 0)
   const interval = configuration.containerLogMonitorInterval
@@ -205,6 +212,16 @@ function quotaErrors({ cpuCFSQuotaPeriod: period, featureGates }: KubeletConfigu
   }
   if (periodMs >= 1 && periodMs <= 1000) return []
   return [invalid('cpuCFSQuotaPeriod', period, 'must be between 1ms and 1sec, inclusive')]
+}
+
+function tlsErrors({ tlsCipherSuites = [], tlsMinVersion: version }: KubeletConfiguration): FieldError[] {
+  const errors = tlsCipherSuites.flatMap((name, index) => {
+    if (opensslCipher(name) !== undefined) return []
+    const at = path('tlsCipherSuites').index(index)
+    return [invalid(at, name, `Cipher suite ${name} not supported or doesn't exist`)]
+  })
+  if (!version || Object.hasOwn(tlsVersions, version)) return errors
+  return [...errors, notSupported('tlsMinVersion', version, Object.keys(tlsVersions))]
 }
 
 function shutdownErrors(configuration: KubeletConfiguration): FieldError[] {

@@ -1,6 +1,7 @@
 import type { Secret } from '../../api/generated/core.v1.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import { formatDuration } from '../../machinery/duration.ts'
+import { TokenBucket } from '../../machinery/token-bucket.ts'
 import { containerBackoff, nextBackoff, retryAt, type Backoff } from '../pods/backoff.ts'
 import type { NamedContainer, PodEvents } from '../pods/events.ts'
 import type { ContainerRuntime, Image, SandboxConfig } from '../runtime/runtime.ts'
@@ -59,11 +60,14 @@ export interface ImagePullerOptions {
   readonly records?: PullRecords
   /** Images that are pulled at a time, at most. Default any number. */
   readonly maxParallelPulls?: number
+  /** Pulls a second in the long run, and at once; more fail. Default any number. */
+  readonly rate?: { readonly qps: number; readonly burst: number }
 }
 
 export function createImagePuller(options: ImagePullerOptions): ImagePuller {
   const { runtime, clock, records = noPullRecords, maxParallelPulls = Infinity } = options
   const inQueue = createPullQueue(maxParallelPulls)
+  const bucket = options.rate && new TokenBucket({ ...options.rate, clock })
   const backoffs = new Map<string, Map<string, Backoff>>()
 
   async function pull(request: ImageRequest, image: string): Promise<string> {
@@ -106,6 +110,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
     let last: unknown
     for (const known of credentials.length === 0 ? [undefined] : credentials) {
       const pulled = await inQueue(async () => {
+        if (bucket?.tryTake() === false) throw new Error('pull QPS exceeded')
         const startedAt = clock.monotonic()
         const ref = await runtime.pullImage({ image }, known?.auth, sandbox)
         return { ref, pullMs: clock.monotonic() - startedAt }

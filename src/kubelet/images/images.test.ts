@@ -7,7 +7,7 @@ import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.t
 import type { SandboxConfig } from '../runtime/runtime.ts'
 import { aContainer, aPod } from '../testing/pod-builder.ts'
 import { credentialsFor } from './credentials.ts'
-import { createImagePuller, ImageError } from './image-puller.ts'
+import { createImagePuller, ImageError, type ImagePullerOptions } from './image-puller.ts'
 import { withDefaultTag } from '../../machinery/image-reference.ts'
 
 describe('withDefaultTag', () => {
@@ -66,12 +66,12 @@ describe('credentialsFor', () => {
 })
 
 describe('createImagePuller', () => {
-  function setUp() {
+  function setUp(options: Pick<ImagePullerOptions, 'rate'> = {}) {
     const clock = fakeClock()
     const told: string[] = []
     let problem: string | undefined = 'not found'
     const runtime = createSimulatedRuntime({ clock, pullError: () => problem })
-    const puller = createImagePuller({ runtime, clock })
+    const puller = createImagePuller({ runtime, clock, ...options })
     const pod = aPod('pod', {}, { uid: 'uid' })
     const events = podEvents({ event: (_pod, _type, reason) => void told.push(reason) }, pod)
     const ensure = (imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never') =>
@@ -109,6 +109,16 @@ describe('createImagePuller', () => {
     await ensure('IfNotPresent')
     await ensure('Always')
     assert.deepEqual(told, ['Pulling', 'Pulled', 'Pulled', 'Pulling', 'Pulled'])
+  })
+
+  it('fails when more is pulled than may be', async () => {
+    const { clock, ensure, heal } = setUp({ rate: { qps: 1, burst: 2 } })
+    heal()
+    await ensure('Always')
+    await ensure('Always')
+    await assert.rejects(ensure('Always'), { reason: 'ErrImagePull', message: 'pull QPS exceeded' })
+    await clock.advance(1000)
+    await ensure('Always')
   })
 
   it('never pulls with policy Never', async () => {

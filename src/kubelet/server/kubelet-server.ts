@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { observeProcess } from '../../machinery/process-metrics.ts'
-import { serverTls } from '../../machinery/pki/tls-policy.ts'
+import { tlsPolicyWith } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
 import { createServerMetrics } from '../metrics/server-metrics.ts'
 import type { KubeletServerOptions, ServingCertificate } from '../options.ts'
@@ -54,6 +54,7 @@ export async function startKubeletServer(
   const updateProcess = observeProcess(context.metrics, clock)
   context.metrics.onCollect(updateProcess)
   serverMetrics.shows(options.certificate)
+  const tlsPolicy = tlsPolicyWith(options.tlsCipherSuites, options.tlsMinVersion)
   const sockets = new Set<Duplex>()
   const server = createServer({
     maxHeaderSize: maxHeaderBytes,
@@ -65,7 +66,7 @@ export async function startKubeletServer(
   /** All that can be changed while it serves, and must be given again with each change. */
   function shown({ certificate, privateKey }: ServingCertificate) {
     const ca = options.clientCA
-    return { ...serverTls, cert: certificate, key: privateKey, ...(ca !== undefined && { ca }) }
+    return { ...tlsPolicy, cert: certificate, key: privateKey, ...(ca !== undefined && { ca }) }
   }
 
   async function admit(request: IncomingMessage): Promise<{ route: Route; query: URLSearchParams }> {
