@@ -3,3 +3,6 @@ export const kubernetesVersion = 'v1.36.4'
 
 /** What servers and nodes say to be: that release, as we build it. */
 export const builtVersion = `${kubernetesVersion}+k8ts`
+
+/** What servers and nodes say to be made with, where upstream says its version of Go. */
+export const runtimeVersion = `node${process.version}`

@@ -5,6 +5,7 @@ import type { FeatureGates } from '../machinery/feature-gates.ts'
 import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import type { Store } from '../store/store.ts'
+import type { Flags } from '../api/zpages/flagz.ts'
 import {
   publishAuthentication,
   type ExtensionAuthentication,
@@ -97,6 +98,8 @@ export interface ApiServerOptions {
   readonly audit?: AuditOptions | undefined
   /** Told by `/livez` and `/readyz` beside the server's own. */
   readonly healthChecks?: readonly HealthCheck[]
+  /** What /flagz tells of this server. Default: there is no /flagz. */
+  readonly flags?: () => Promise<Flags>
   /** Run once when requests are answered, before the server counts as ready. */
   readonly hooks?: readonly PostStartHook[]
 

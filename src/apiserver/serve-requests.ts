@@ -11,8 +11,9 @@ import { discoveryEndpoint } from './discovery/discovery-endpoint.ts'
 import { healthEndpoint, type HealthCheck } from './discovery/health-endpoint.ts'
 import { openApiEndpoint } from './discovery/openapi-endpoint.ts'
 import { observeProcess } from '../machinery/process-metrics.ts'
-import { rootEndpoint } from './discovery/root-endpoint.ts'
+import { allPaths, rootEndpoint } from './discovery/root-endpoint.ts'
 import { staticEndpoint } from './discovery/static-endpoint.ts'
+import { zpagesEndpoint } from './discovery/zpages-endpoint.ts'
 import { flowControlDumpEndpoint } from './flowcontrol/dump-endpoint.ts'
 import { AccessMetrics } from './http/access-metrics.ts'
 import { ApiHandler, type Endpoint } from './http/api-handler.ts'
@@ -68,6 +69,14 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     },
     groups: () => aggregator.groups(discover(table)),
   }
+  const morePaths = [
+    '/healthz',
+    '/livez',
+    '/readyz',
+    '/openapi/v2',
+    '/openapi/v3',
+    ...documents.map(({ path }) => path),
+  ]
   const endpoints: readonly Endpoint[] = [
     aggregatedEndpoint(pipeline.proxy),
     connectEndpoint({ table, connector, admission, authorizer, metrics, inFlight }),
@@ -84,14 +93,19 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
     openApiEndpoint(table, clock, aggregator),
     staticEndpoint(documents),
     ...(flowControl ? [flowControlDumpEndpoint(flowControl, clock)] : []),
-    rootEndpoint(groups, metrics, [
-      '/healthz',
-      '/livez',
-      '/readyz',
-      '/openapi/v2',
-      '/openapi/v3',
-      ...documents.map(({ path }) => path),
-    ]),
+    zpagesEndpoint(async () => {
+      const { componentZPages } = await import('../api/zpages/component-zpages.ts')
+      const paths = () => allPaths(groups, morePaths)
+      const flags = await options.flags?.()
+      return componentZPages({
+        component: 'apiserver',
+        paths,
+        ...(flags && { flags: () => flags }),
+        clock,
+        random,
+      })
+    }),
+    rootEndpoint(groups, metrics, [...morePaths, ...(options.flags ? ['/flagz'] : []), '/statusz']),
   ]
   const handler = new ApiHandler({
     authenticator,

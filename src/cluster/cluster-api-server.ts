@@ -87,6 +87,7 @@ export async function startClusterApiServer(
     definitions: [...builtInDefinitions, ...(await featureDefinitions(featureGates, isServed))],
     featureGates,
     ...(isServed && { isServed }),
+    flags: async () => (await import('./api-server-flags/describe-flags.ts')).apiServerFlags(options),
     components: () =>
       running.map((component) => ({
         name: component.name.replace(/^kube-/, ''),

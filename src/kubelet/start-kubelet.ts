@@ -18,6 +18,7 @@ import { keyOf } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
 import { defined } from './configuration/defined.ts'
 import { kubeletConfiguration } from './configuration/describe-options.ts'
+import { kubeletFlags } from './configuration/describe-flags.ts'
 import { noPodResources } from './devices/pod-resources.ts'
 import type { RunningDevices } from './devices/start-devices.ts'
 import type { EvictionManager } from './eviction/eviction-manager.ts'
@@ -374,6 +375,7 @@ export async function startKubelet(
         nodeName,
         client,
         clock,
+        random: context.random,
         log,
         metrics: context.metrics,
         probeMetrics: probeMetrics.metrics,
@@ -387,6 +389,7 @@ export async function startKubelet(
         },
         health: () => monitor.runtimeProblem ?? observer.health(),
         configuration: () => kubeletConfiguration(options),
+        flags: () => kubeletFlags({ ...options, nodeName, rootDirectory: paths.rootDirectory }),
         systemLogs: systemLogsOf(options, runtime.usesHost),
       },
       serverOptions,

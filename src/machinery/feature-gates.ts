@@ -37,6 +37,8 @@ const fixed: ReadonlyMap<string, boolean> = new Map([
     'APIResponseCompression',
     'AuthorizeWithSelectors',
     'BtreeWatchCache',
+    'ComponentFlagz',
+    'ComponentStatusz',
     'ConsistentListFromCache',
     'ConstrainedImpersonation',
     'DeclarativeValidation',

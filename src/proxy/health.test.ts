@@ -5,8 +5,10 @@ import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import type { Node, Service } from '../api/generated/core.v1.ts'
 import type { EndpointSlice } from '../api/generated/discovery.v1.ts'
+import { componentZPages } from '../api/zpages/component-zpages.ts'
 import { createHealthChecks, healthCheckOf } from './health-checks.ts'
-import { nodeHealth, serve } from './node-health.ts'
+import { proxyFlags } from './configuration/describe-flags.ts'
+import { nodeHealth, proxyInformation, serve } from './node-health.ts'
 import { proxyMetrics } from './proxy-metrics.ts'
 import { createSyncHealth } from './sync-health.ts'
 import { fakeClock } from '../machinery/testing/fake-clock.ts'
@@ -167,6 +169,32 @@ test('nodeHealth names both families once rules are written', () => {
   assert.deepEqual(keys(), ['lastUpdated', 'currentTime', 'nodeEligible', 'healthy'])
   health.updated()
   assert.deepEqual(keys(), ['lastUpdated', 'currentTime', 'nodeEligible', 'healthy', 'status'])
+})
+
+test('proxyInformation tells what the proxy is and works by', async (t: TestContext) => {
+  const { clock, random, metrics } = testContext()
+  const listen = { address: '127.0.0.1', port: 0 }
+  const flags = proxyFlags({ nodeName: 'here', podNetworks: ['10.1.0.0/16', 'fd01::/48'], metrics: listen })
+  const component = 'kube-proxy'
+  const zpages = componentZPages({ component, paths: () => ['/metrics'], flags: () => flags, clock, random })
+  const server = await serve(
+    listen,
+    proxyInformation(metrics, () => true, zpages),
+  )
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const ask = async (path: string, accept: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { accept } })
+    return [answer.status, answer.headers.get('content-type'), await answer.text()] as const
+  }
+  const wanted = 'application/json;v=v1beta1;g=config.k8s.io;as=Flagz'
+  const [status, type, text] = await ask('/flagz', wanted)
+  assert.deepEqual([status, type], [200, 'application/json'])
+  assert.deepEqual((JSON.parse(text) as { flags: unknown }).flags, flags)
+  assert.equal(flags['cluster-cidr'], '10.1.0.0/16,fd01::/48')
+  assert.equal(flags['metrics-bind-address'], '127.0.0.1:0')
+  assert.match((await ask('/statusz', '*/*'))[2], /\nkube-proxy statusz\n[^]*\/flagz \/metrics\n$/)
+  assert.equal((await ask('/statusz', 'application/json'))[0], 406)
 })
 
 test('serve answers what it knows', async (t: TestContext) => {

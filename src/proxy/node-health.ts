@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Node } from '../api/generated/core.v1.ts'
+import type { ComponentZPages } from '../api/zpages/component-zpages.ts'
 import type { Clock } from '../machinery/clock.ts'
 import { metricsContentType, type Metrics } from '../machinery/metrics.ts'
 import type { ProxyMetrics } from './proxy-metrics.ts'
@@ -23,19 +24,26 @@ export interface NodeHealthOptions {
 const goingTaint = 'ToBeDeletedByClusterAutoscaler'
 
 /** How a server answers a path; undefined: there is no such path. */
-export type Answerer = (path: string) => Answer | undefined
+export type Answerer = (path: string, request: IncomingMessage) => Answer | undefined
 
 export interface Answer {
   readonly status: number
   readonly type: string
   readonly text: string
+  /** Beside the type. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
  * `/healthz`: whether load balancers should send traffic through this node, `/livez`: whether the proxy works. Source:
  * kubernetes/pkg/proxy/healthcheck, proxy_health.go.
  */
-export function nodeHealth({ clock, health, node, numbers }: NodeHealthOptions): Answerer {
+export function nodeHealth({
+  clock,
+  health,
+  node,
+  numbers,
+}: NodeHealthOptions): (path: string) => Answer | undefined {
   return (path) => {
     if (path !== '/healthz' && path !== '/livez') return undefined
     const healthy = health.isHealthy()
@@ -62,24 +70,33 @@ function isEligible(node: Node | undefined): boolean {
   return !node.spec?.taints?.some(({ key }) => key === goingTaint)
 }
 
-/** `/metrics`, `/healthz` and `/proxyMode`, for programs on the node. Source: kubernetes/cmd/kube-proxy, metrics server. */
-export function proxyInformation(metrics: Metrics, isHealthy: () => boolean): Answerer {
-  return (path) => {
+/** `/metrics`, `/healthz`, `/proxyMode`, `/statusz` and `/flagz`, for programs on the node. Source: kubernetes/cmd/kube-proxy, metrics server. */
+export function proxyInformation(
+  metrics: Metrics,
+  isHealthy: () => boolean,
+  zpages: ComponentZPages,
+): Answerer {
+  return (path, request) => {
     if (path === '/metrics') return { status: 200, type: metricsContentType, text: metrics.text() }
     if (path === '/proxyMode') return { status: 200, type: 'text/plain; charset=utf-8', text: 'nftables' }
-    if (path !== '/healthz') return undefined
+    if (path !== '/healthz') {
+      const page = zpages.answer(request.url ?? '', request.headers)
+      return page && { status: page.status, type: '', text: page.body, headers: page.headers }
+    }
     return isHealthy()
       ? { status: 200, type: 'text/plain; charset=utf-8', text: 'ok' }
       : { status: 500, type: 'text/plain; charset=utf-8', text: 'internal server error: not healthy' }
   }
 }
 
+const notFound: Answer = { status: 404, type: 'text/plain', text: '404 page not found\n' }
+
 /** Listens until it is closed. Throws when it cannot. */
 export async function serve({ address, port }: ListenAddress, answer: Answerer): Promise<Server> {
   const server = createServer((request, response) => {
-    const found = answer((request.url ?? '/').split('?')[0]!)
-    const { status, type, text } = found ?? { status: 404, type: 'text/plain', text: '404 page not found\n' }
-    response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' })
+    const found = answer((request.url ?? '/').split('?')[0]!, request)
+    const { status, type, text, headers = {} } = found ?? notFound
+    response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff', ...headers })
     response.end(text)
   })
   server.listen(port, address)

@@ -4,6 +4,7 @@ import type { ComponentContext, RunningComponent } from '../client/component.ts'
 import { createSeriesRecorder } from '../client/event-recorder/series-recorder.ts'
 import { every, type Cancel } from '../machinery/clock.ts'
 import { keyOf } from '../machinery/resource.ts'
+import { componentZPages, type ComponentZPages } from '../api/zpages/component-zpages.ts'
 import { networksOf } from './addresses.ts'
 import { createFlowKeeper } from './flow-keeper.ts'
 import { frontendsOf, hasOtherProxy, type Frontend } from './frontends.ts'
@@ -12,6 +13,7 @@ import { createLocalShortage } from './local-shortage.ts'
 import { dialects, tableName } from './nftables/ruleset.ts'
 import { run, runNft, type Nft } from './nftables/nft.ts'
 import { nodeHealth, proxyInformation, serve, type Answerer, type ListenAddress } from './node-health.ts'
+import { proxyFlags } from './configuration/describe-flags.ts'
 import { createPlaces, type PlacesOptions } from './places.ts'
 import { proxyMetrics } from './proxy-metrics.ts'
 import { udpPortsOf } from './stale-flows.ts'
@@ -89,7 +91,7 @@ export async function startProxy(
   })
   const servers = await startServers(context, options, {
     health: nodeHealth({ clock, health, node: () => nodeCache.get(nodeName), numbers }),
-    metrics: proxyInformation(context.metrics, isHealthy),
+    metrics: proxyInformation(context.metrics, isHealthy, zpagesOf(context, options)),
   })
   const firstSync = Promise.withResolvers<void>()
 
@@ -240,6 +242,12 @@ export async function startProxy(
 }
 
 /** The answers to load balancers and to programs on the node. */
+function zpagesOf({ clock, random }: ComponentContext, options: ProxyOptions): ComponentZPages {
+  const paths = () => ['/healthz', '/metrics', '/proxyMode']
+  const flags = () => proxyFlags(options)
+  return componentZPages({ component: 'kube-proxy', paths, flags, clock, random })
+}
+
 async function startServers(
   { clock, log }: ComponentContext,
   { health, metrics, failsWithoutPorts = false }: ProxyOptions,

@@ -12,7 +12,7 @@ let testServer: TestServer
 let client: HttpsClient
 
 before(async () => {
-  testServer = await startTestServer()
+  testServer = await startTestServer({ flags: { v: '2' } })
   client = new HttpsClient(testServer)
 })
 after(async () => {
@@ -237,4 +237,18 @@ test('groups and versions have upstream’s order', () => {
     'v1alpha1',
     'other',
   ])
+})
+
+test('the server tells what it is, and by which flags it works where it is told', async () => {
+  const { paths } = (await get('/')).json as { paths: readonly string[] }
+  assert(paths.includes('/statusz') && paths.includes('/flagz'))
+  const { status, body } = await get('/statusz')
+  assert.equal(status, 200)
+  assert.match(
+    String(body),
+    /^\napiserver statusz\n[^]*Paths\W+\/flagz \/healthz \/livez \/metrics \/readyz \/version\n$/,
+  )
+  const flagz = await get('/flagz', { accept: 'application/json;v=v1beta1;g=config.k8s.io;as=Flagz' })
+  assert.partialDeepStrictEqual(flagz.json, { kind: 'Flagz', flags: { v: '2' } })
+  assert.equal((await get('/flagz', { accept: 'application/json' })).status, 406)
 })

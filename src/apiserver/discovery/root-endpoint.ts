@@ -30,7 +30,8 @@ function jsonReply(value: unknown) {
   return Promise.resolve(textReply(200, JSON.stringify(value, undefined, 2), 'application/json'))
 }
 
-function allPaths(served: ServedGroups, morePaths: readonly string[]): readonly string[] {
+/** Sorted, each once. */
+export function allPaths(served: ServedGroups, morePaths: readonly string[]): readonly string[] {
   const groups = served.groups().flatMap(({ name, versions }) => {
     const root = name === '' ? '/api' : `/apis/${name}`
     return [root, ...versions.map(({ version }) => `${root}/${version}`)]

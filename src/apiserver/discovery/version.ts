@@ -1,5 +1,5 @@
 import type { Info } from '../../api/generated/version.ts'
-import { builtVersion } from '../../api/kubernetes-version.ts'
+import { builtVersion, runtimeVersion } from '../../api/kubernetes-version.ts'
 
 /** Commit, state of the tree and time of a bundle; bin/build.sh writes them in. */
 declare const builtFrom: string | undefined
@@ -22,7 +22,7 @@ export const versionInfo: Info = {
   gitCommit,
   gitTreeState,
   buildDate,
-  goVersion: `node${process.version}`,
+  goVersion: runtimeVersion,
   compiler: 'v8',
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 }

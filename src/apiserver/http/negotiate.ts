@@ -1,3 +1,4 @@
+import { covers, parseAccept, wantsPretty, type AcceptClause } from '../../machinery/accept.ts'
 import { notAcceptable } from '../../machinery/status-errors.ts'
 import { objectMediaTypes, type ObjectMediaType } from '../registry/media-types.ts'
 import { headerOf, type HttpRequest } from './http-exchange.ts'
@@ -23,13 +24,6 @@ export interface Abilities {
   readonly tables?: boolean
   /** Some kinds have none. */
   readonly protobuf: boolean
-}
-
-interface Clause {
-  readonly type: string
-  readonly subtype: string
-  readonly quality: number
-  readonly parameters: Readonly<Record<string, string>>
 }
 
 const remembered = new Map<string, WantedForm | undefined>()
@@ -68,14 +62,8 @@ function offeredBy({ protobuf }: Abilities): readonly ObjectMediaType[] {
   return protobuf ? objectMediaTypes : objectMediaTypes.slice(0, 2)
 }
 
-function covers({ type, subtype }: Clause, mediaType: string): boolean {
-  if (type === '*') return subtype === '*'
-  const [ownType, ownSubtype] = mediaType.split('/')
-  return type === ownType && (subtype === '*' || subtype === ownSubtype)
-}
-
 function formOf(
-  { parameters }: Clause,
+  { parameters }: AcceptClause,
   mediaType: ObjectMediaType,
   abilities: Abilities,
 ): WantedForm | undefined {
@@ -98,31 +86,9 @@ function formOf(
   }
 }
 
-/** The clauses of an Accept header, the most wanted first. */
-export function parseAccept(header: string): readonly Clause[] {
-  const clauses = header.split(',').flatMap((text) => {
-    const [range = '', ...parameterTexts] = text.split(';').map((part) => part.trim())
-    const [type = '', subtype = '*'] = range.split('/')
-    if (type === '' || (type === '*' && subtype !== '*')) return []
-    const parameters = Object.fromEntries(parameterTexts.map(parseParameter))
-    const quality = Number(parameters['q'] ?? 1)
-    return [{ type, subtype, quality: Number.isNaN(quality) ? 1 : quality, parameters }]
-  })
-  return clauses.sort((a, b) => b.quality - a.quality)
-}
-
-function parseParameter(text: string): readonly [string, string] {
-  const equals = text.indexOf('=')
-  return equals < 0 ? [text, ''] : [text.slice(0, equals).trim(), text.slice(equals + 1).trim()]
-}
-
-/** People at a browser or with curl get indentation, unless they say otherwise. */
 function isPretty(request: HttpRequest): boolean {
-  if (request.url.includes('pretty')) {
-    const wish = request.query.get('pretty')
-    if (wish) return /^(1|t|T|true|TRUE|True)$/.test(wish)
-  }
-  return /^(curl|Wget|Mozilla\/5\.0)/.test(headerOf(request.headers, 'user-agent') ?? '')
+  const wish = request.url.includes('pretty') ? request.query.get('pretty') : null
+  return wantsPretty(wish, headerOf(request.headers, 'user-agent'))
 }
 
 /** The media type of a request's body, without parameters; JSON where none is given. */

@@ -2,7 +2,7 @@ import { encodeProtobuf } from '../../api/protobuf/envelope.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import type { GroupVersionKind, KubernetesObject } from '../../machinery/meta.ts'
 import type { ObjectSchema } from '../../machinery/schema.ts'
-import { yaml } from '../../machinery/yaml.ts'
+import { toYaml } from '../../machinery/go-yaml.ts'
 import type { WantedForm } from './negotiate.ts'
 
 /** An object as bytes, in the form asked for. `schema` is that of its kind where it is not built in. */
@@ -19,22 +19,6 @@ export function serialize(
     case 'application/vnd.kubernetes.protobuf':
       return encodeProtobuf(object, schema ?? requiredSchema(object))
   }
-}
-
-/** As Go's YAML writer: keys in order, lists as far left as their key, no line breaks added, YAML 1.1's words quoted. */
-function toYaml(value: unknown): string {
-  const { dump, intYaml11Tag, YAML11_SCHEMA } = yaml()
-  const intTag = {
-    ...intYaml11Tag,
-    identify: (item: unknown) => typeof item === 'bigint' || (intYaml11Tag.identify?.(item) ?? false),
-  }
-  return dump(value, {
-    schema: YAML11_SCHEMA.withTags(intTag),
-    sortKeys: true,
-    noRefs: true,
-    lineWidth: -1,
-    seqNoIndent: true,
-  })
 }
 
 function requiredSchema(object: KubernetesObject): ObjectSchema {

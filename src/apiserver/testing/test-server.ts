@@ -1,4 +1,5 @@
 import { builtInDefinitions } from '../../api/registry.ts'
+import type { Flags } from '../../api/zpages/flagz.ts'
 import type { ResourceDefinition } from '../../api/definition.ts'
 import { systemClock, type Clock } from '../../machinery/clock.ts'
 import { silentLogger, type Logger } from '../../machinery/log.ts'
@@ -36,6 +37,7 @@ export interface TestServerOptions {
   readonly maxInFlight?: MaxInFlight
   readonly priorityAndFairness?: boolean
   readonly audit?: AuditOptions
+  readonly flags?: Flags
   readonly shutdownDelayMs?: number
   /** Who has the token. Default: testUser. */
   readonly user?: User
@@ -56,7 +58,7 @@ export const testToken = 'tester-token'
 
 /** An API server over a store in memory, on a free port of this machine, that lets everybody do everything. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { clock = systemClock, log = silentLogger, authorizer = alwaysAllow } = options
+  const { clock = systemClock, log = silentLogger, authorizer = alwaysAllow, flags } = options
   const store = options.store ?? new MemoryStore({ clock, log })
   const authority = createCertificateAuthority({ commonName: 'test', now: systemClock.now() })
   const certificate = issueCertificate(authority, {
@@ -86,6 +88,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(options.shutdownDelayMs && { shutdownDelayMs: options.shutdownDelayMs }),
     ...(options.priorityAndFairness !== undefined && { priorityAndFairness: options.priorityAndFairness }),
     ...(options.audit && { audit: options.audit }),
+    ...(flags && { flags: () => Promise.resolve(flags) }),
     ...(options.maxInFlight && { maxInFlight: options.maxInFlight }),
     ...(options.kubeletClient && { kubeletClient: options.kubeletClient }),
     ...(options.frontProxyClient && { frontProxyClient: options.frontProxyClient }),

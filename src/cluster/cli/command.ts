@@ -23,10 +23,19 @@ export interface Option {
   readonly choices?: readonly string[]
   /** What it means without a value: `--switch` for `--switch=true`. A value must then come behind `=`. */
   readonly bareValue?: string
+  /** Its value where it is not given; help says it behind the description. */
+  readonly default?: string
   /** It may be given several times; each value counts. */
   readonly repeats?: boolean
   /** Not shown in help. */
   readonly hidden?: boolean
+}
+
+/** What help and completion say of an option. */
+export function described(option: Option): string {
+  return option.default === undefined
+    ? option.description
+    : `${option.description} (default: ${option.default})`
 }
 
 export interface CommandInput {

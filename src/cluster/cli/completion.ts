@@ -1,4 +1,4 @@
-import type { Command } from './command.ts'
+import { described, type Command } from './command.ts'
 
 export type Shell = 'bash' | 'zsh' | 'fish'
 
@@ -61,7 +61,7 @@ function fish(commands: readonly Command[]): string {
       const value = option.value === undefined ? '' : ' -r'
       const choices = option.choices ? ` -a ${quote(option.choices.join(' '))}` : ''
       lines.push(
-        `complete -c k8ts -n ${quote(seen)} -l ${name}${value}${choices} -d ${quote(option.description)}`,
+        `complete -c k8ts -n ${quote(seen)} -l ${name}${value}${choices} -d ${quote(described(option))}`,
       )
     }
   }

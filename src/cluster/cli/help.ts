@@ -1,4 +1,4 @@
-import type { Command, Option } from './command.ts'
+import { described, type Command, type Option } from './command.ts'
 import { exitCodeMeanings } from './exit-codes.ts'
 
 /** What `k8ts help` prints. */
@@ -22,7 +22,7 @@ export function commandHelp(command: Command): string {
   const parts = [`k8ts ${command.name}: ${command.summary}`, `Usage: k8ts ${synopsis(command)}`]
   if (options.length > 0) {
     parts.push(
-      `Options:\n${columns(options.map(([name, option]) => [optionUsage(name, option), option.description]))}`,
+      `Options:\n${columns(options.map(([name, option]) => [optionUsage(name, option), described(option)]))}`,
     )
   }
   if (command.examples) parts.push(`Examples:\n${command.examples.map((line) => `  ${line}`).join('\n')}`)

@@ -27,26 +27,31 @@ const clientOptions: Readonly<Record<string, Option>> = {
 /** Of components of which one works while others like it wait. As upstream names them; durations as Go has them. */
 export const electionOptions: Readonly<Record<string, Option>> = {
   'leader-elect': {
-    description: 'Work only while this process is the elected one (default: true)',
+    description: 'Work only while this process is the elected one',
+    default: 'true',
     value: 'BOOL',
     choices: ['true', 'false'],
     bareValue: 'true',
   },
   'leader-elect-lease-duration': {
-    description: 'How long others wait for a leader that is silent (default: 15s)',
+    description: 'How long others wait for a leader that is silent',
+    default: '15s',
     value: 'DURATION',
   },
   'leader-elect-renew-deadline': {
-    description: 'How long the leader works on without having renewed its lease (default: 10s)',
+    description: 'How long the leader works on without having renewed its lease',
+    default: '10s',
     value: 'DURATION',
   },
   'leader-elect-retry-period': {
-    description: 'Between tries to get or renew the lease (default: 2s)',
+    description: 'Between tries to get or renew the lease',
+    default: '2s',
     value: 'DURATION',
   },
   'leader-elect-resource-name': { description: 'Name of the Lease (default: the component)', value: 'NAME' },
   'leader-elect-resource-namespace': {
-    description: 'Namespace of the Lease (default: kube-system)',
+    description: 'Namespace of the Lease',
+    default: 'kube-system',
     value: 'NAME',
   },
 }
@@ -68,7 +73,8 @@ export const apiServerOptions: Readonly<Record<string, Option>> = {
 
 export const signingOptions: Readonly<Record<string, Option>> = {
   'cluster-signing-duration': {
-    description: 'How long certificates are good that are signed on request, at most (default: 8760h)',
+    description: 'How long certificates are good that are signed on request, at most',
+    default: '8760h',
     value: 'DURATION',
   },
 }
@@ -76,12 +82,12 @@ export const signingOptions: Readonly<Record<string, Option>> = {
 export const controllersOptions: Readonly<Record<string, Option>> = {
   ...clientOptions,
   ...electionOptions,
-  'cluster-cidr': { description: 'Addresses of pods (default: 10.244.0.0/16)', value: 'CIDR' },
+  'cluster-cidr': { description: 'Addresses of pods', default: '10.244.0.0/16', value: 'CIDR' },
   'service-cluster-ip-range': {
     description: 'Addresses of Services, of which no node is given any (default: none)',
     value: 'CIDR',
   },
-  'node-cidr-mask-size': { description: "Length of each node's part of them (default: 24)", value: 'BITS' },
+  'node-cidr-mask-size': { description: "Length of each node's part of them", default: '24', value: 'BITS' },
   'cluster-signing-cert-file': { description: 'Authority that signs certificates on request', value: 'FILE' },
   'service-account-private-key-file': { description: "Key of service accounts' tokens", value: 'FILE' },
   'cluster-signing-key-file': { description: 'Key of that authority', value: 'FILE' },

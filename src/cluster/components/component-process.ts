@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { randomUUID } from 'node:crypto'
+import { componentZPages } from '../../api/zpages/component-zpages.ts'
+import type { Flags } from '../../api/zpages/flagz.ts'
 import type { Client } from '../../client/client.ts'
 import type { ComponentContext, RunningComponent } from '../../client/component.ts'
 import { createHttpClient, type HttpClient } from '../../client/http/http-client.ts'
@@ -18,7 +20,7 @@ import { collectAtRest } from '../collect-at-rest.ts'
 import { jsonLog } from '../logging/json-log.ts'
 import { stopSignals } from '../machine/stop-signals.ts'
 import type { Election } from './leader-election-flags.ts'
-import { serveHealth } from './health-server.ts'
+import { healthPaths, serveHealth } from './health-server.ts'
 
 /** What a component's process is made of. */
 export interface ComponentProcess {
@@ -29,6 +31,13 @@ export interface ComponentProcess {
   readonly authorityPem: string
 }
 
+/** What a component's process tells of itself beside its health. */
+export interface ComponentInformation {
+  readonly configuration?: Readonly<Record<string, unknown>>
+  readonly flags?: Flags
+  readonly configuredKubeconfig?: string | undefined
+}
+
 /** Components log to the standard error, one JSON object per line. */
 export function processLog(): Logger {
   return jsonLog((line) => process.stderr.write(line), 'info', systemClock)
@@ -36,14 +45,14 @@ export function processLog(): Logger {
 
 /**
  * Runs one component, over HTTPS as the kubeconfig says, until a signal ends the process. `configuration` is what /configz
- * shows: by name of its API group, as upstream's components do. `configuredKubeconfig` is used where --kubeconfig is not given.
+ * shows: by name of its API group, as upstream's components do; `flags` is what /flagz tells, and without them there is neither
+ * it nor /statusz. `configuredKubeconfig` is used where --kubeconfig is not given.
  */
 export async function runComponent(
   input: CommandInput,
   name: string,
   start: (process: ComponentProcess) => Promise<RunningComponent>,
-  configuration?: Readonly<Record<string, unknown>>,
-  configuredKubeconfig?: string,
+  { configuration, flags, configuredKubeconfig }: ComponentInformation = {},
 ): Promise<ExitCode> {
   const file = input.text('kubeconfig') ?? configuredKubeconfig
   if (file === undefined) throw new CliError('--kubeconfig is missing', exitCodes.usage)
@@ -55,7 +64,15 @@ export async function runComponent(
   const context = createContext(client, log, metrics)
   const authorityPem = connection.caData ?? (connection.caFile ? readFileSync(connection.caFile, 'utf8') : '')
   const component = await start({ context, connection, client, authorityPem })
-  const health = await serveHealth(input.text('health-address'), component, context.metrics, configuration)
+  const zpages =
+    flags && componentZPages({ ...context, component: name, paths: () => healthPaths, flags: () => flags })
+  const health = await serveHealth(
+    input.text('health-address'),
+    component,
+    context.metrics,
+    configuration,
+    zpages,
+  )
   void component.ready.then(() => log.info('component ready', { component: name }))
   const stopCollecting = collectAtRest(systemClock)
   await stop.requested

@@ -35,50 +35,59 @@ const concurrencies: readonly (readonly [
 ]
 
 const autoscaler = 'horizontal-pod-autoscaler'
-const duration = (description: string): Option => ({ description, value: 'DURATION' })
-const number = (description: string): Option => ({ description, value: 'NUMBER' })
+const duration = (description: string, standard: string): Option => ({
+  description,
+  value: 'DURATION',
+  default: standard,
+})
+const number = (description: string, standard: string): Option => ({
+  description,
+  value: 'NUMBER',
+  default: standard,
+})
 
 export const controllersFlags: Readonly<Record<string, Option>> = {
   'node-monitor-grace-period': duration(
-    'How long a kubelet may be silent before its node is not ready (default: 50s)',
+    'How long a kubelet may be silent before its node is not ready',
+    '50s',
   ),
-  'node-startup-grace-period': duration('How long a new node may take to report (default: 1m)'),
-  'node-monitor-period': duration('How often unhealthy nodes are looked at (default: 5s)'),
-  'node-eviction-rate': number(
-    'Nodes per second whose pods are driven off where a zone is healthy (default: 0.1)',
-  ),
-  'secondary-node-eviction-rate': number('The same where a zone is not (default: 0.01)'),
+  'node-startup-grace-period': duration('How long a new node may take to report', '1m'),
+  'node-monitor-period': duration('How often unhealthy nodes are looked at', '5s'),
+  'node-eviction-rate': number('Nodes per second whose pods are driven off where a zone is healthy', '0.1'),
+  'secondary-node-eviction-rate': number('The same where a zone is not', '0.01'),
   'unhealthy-zone-threshold': number(
-    'Share of nodes not ready that makes a zone unhealthy, from three nodes on (default: 0.55)',
+    'Share of nodes not ready that makes a zone unhealthy, from three nodes on',
+    '0.55',
   ),
-  'large-cluster-size-threshold': number(
-    'Nodes up to which an unhealthy zone drives nobody off (default: 50)',
-  ),
-  'max-endpoints-per-slice': number('Endpoints in an EndpointSlice (default: 100)'),
+  'large-cluster-size-threshold': number('Nodes up to which an unhealthy zone drives nobody off', '50'),
+  'max-endpoints-per-slice': number('Endpoints in an EndpointSlice', '100'),
   'mirroring-max-endpoints-per-subset': number(
-    'Addresses of a subset of Endpoints that are copied into slices (default: 1000)',
+    'Addresses of a subset of Endpoints that are copied into slices',
+    '1000',
   ),
-  'terminated-pod-gc-threshold': number(
-    'Ended pods beyond this number are deleted, none for 0 (default: 12500)',
-  ),
+  'terminated-pod-gc-threshold': number('Ended pods beyond this number are deleted, none for 0', '12500'),
   'legacy-service-account-token-clean-up-period': duration(
-    'After how long unused tokens that came with service accounts go (default: 8760h)',
+    'After how long unused tokens that came with service accounts go',
+    '8760h',
   ),
-  [`${autoscaler}-sync-period`]: duration('How often autoscalers are looked at (default: 15s)'),
+  [`${autoscaler}-sync-period`]: duration('How often autoscalers are looked at', '15s'),
   [`${autoscaler}-downscale-stabilization`]: duration(
-    'How long an autoscaler remembers what it would have scaled to (default: 5m)',
+    'How long an autoscaler remembers what it would have scaled to',
+    '5m',
   ),
-  [`${autoscaler}-tolerance`]: number('By how much metrics differ before it scales (default: 0.1)'),
+  [`${autoscaler}-tolerance`]: number('By how much metrics differ before it scales', '0.1'),
   [`${autoscaler}-cpu-initialization-period`]: duration(
-    'How long after its start the CPU of a pod may be left out (default: 5m)',
+    'How long after its start the CPU of a pod may be left out',
+    '5m',
   ),
   [`${autoscaler}-initial-readiness-delay`]: duration(
-    'How long after its start a pod is held to become ready for the first time (default: 30s)',
+    'How long after its start a pod is held to become ready for the first time',
+    '30s',
   ),
   ...Object.fromEntries(
     concurrencies.map(([flag, reconciler, standard]) => [
       flag,
-      number(`How many keys the controller ${reconciler} works on at once (default: ${standard})`),
+      number(`How many keys the controller ${reconciler} works on at once`, String(standard)),
     ]),
   ),
 }

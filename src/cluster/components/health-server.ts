@@ -1,9 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import type { ComponentZPages } from '../../api/zpages/component-zpages.ts'
 import type { RunningComponent } from '../../client/component.ts'
 import { metricsContentType, type Metrics } from '../../machinery/metrics.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
+
+/** What is answered for every component. */
+export const healthPaths: readonly string[] = ['/configz', '/healthz', '/livez', '/metrics', '/readyz']
 
 /** Answers for a component at `address`, `ADDRESS:PORT`; does nothing without one. `configuration` is what /configz shows. */
 export async function serveHealth(
@@ -11,6 +15,7 @@ export async function serveHealth(
   component: RunningComponent,
   metrics: Metrics,
   configuration: Readonly<Record<string, unknown>> = {},
+  zpages?: ComponentZPages,
 ): Promise<Server | undefined> {
   if (address === undefined) return undefined
   const [, host, port] = /^\[?([^\]]+)\]?:(\d+)$/.exec(address) ?? []
@@ -29,6 +34,11 @@ export async function serveHealth(
     const ill = path === '/readyz' && !isReady ? 'not ready yet' : component.health()
     if (path === '/healthz' || path === '/livez' || path === '/readyz') {
       return ill === undefined ? answer(200, 'ok') : answer(500, `${component.name}: ${ill}`)
+    }
+    const page = zpages?.answer(request.url ?? '', request.headers)
+    if (page) {
+      response.writeHead(page.status, { 'x-content-type-options': 'nosniff', ...page.headers })
+      return response.end(page.body)
     }
     return answer(404, '404 page not found\n')
   })

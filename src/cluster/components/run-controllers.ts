@@ -10,6 +10,8 @@ import { addressPlan } from '../machine/address-plan.ts'
 import { nodePorts } from '../node-ports.ts'
 import { describeControllersFlags, parseCidrs, parseControllersFlags } from './controllers-flags.ts'
 import { describeElection, durationOption, parseElection } from './leader-election-flags.ts'
+import { controllersOptions } from './component-options.ts'
+import { flagsInEffect } from './flags-in-effect.ts'
 import { runComponent, startElected } from './component-process.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
 
@@ -66,20 +68,23 @@ export function runControllers(input: CommandInput): Promise<ExitCode> {
         }
       }),
     {
-      'kubecontrollermanager.config.k8s.io': {
-        Generic: { LeaderElection: describeElection(election) },
-        KubeCloudShared: { ClusterCIDR: nodeIpam.clusterCidrs.join(',') },
-        CSRSigningController: {
-          ClusterSigningCertFile: certFile ?? '',
-          ClusterSigningKeyFile: keyFile ?? '',
-          ClusterSigningDuration: formatDuration(certificateLifetimeMs ?? 365 * 86_400_000),
-        },
-        ...describeControllersFlags(flags),
-        NodeIPAMController: {
-          ServiceCIDR: nodeIpam.serviceCidrs.join(','),
-          NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4,
+      configuration: {
+        'kubecontrollermanager.config.k8s.io': {
+          Generic: { LeaderElection: describeElection(election) },
+          KubeCloudShared: { ClusterCIDR: nodeIpam.clusterCidrs.join(',') },
+          CSRSigningController: {
+            ClusterSigningCertFile: certFile ?? '',
+            ClusterSigningKeyFile: keyFile ?? '',
+            ClusterSigningDuration: formatDuration(certificateLifetimeMs ?? 365 * 86_400_000),
+          },
+          ...describeControllersFlags(flags),
+          NodeIPAMController: {
+            ServiceCIDR: nodeIpam.serviceCidrs.join(','),
+            NodeCIDRMaskSize: nodeIpam.nodePrefixLengthIpv4,
+          },
         },
       },
+      flags: flagsInEffect(controllersOptions, input, 'kube-controller-manager'),
     },
   )
 }

@@ -44,7 +44,10 @@ export function runProxy(input: CommandInput): Promise<ExitCode> {
     const reachable = (address: string) => overlaps(network, parseCidr(address))
     return joinComponents('kube-proxy', [proxy, startNodeRoutes(context, { nodeName, reachable })])
   }
-  return runComponent(input, 'kube-proxy', start, configuration, configured?.kubeconfig)
+  return runComponent(input, 'kube-proxy', start, {
+    configuration,
+    configuredKubeconfig: configured?.kubeconfig,
+  })
 }
 
 function readFile(file: string | undefined): ConfiguredProxy | undefined {

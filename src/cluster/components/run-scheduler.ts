@@ -9,6 +9,8 @@ import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes, type ExitCode } from '../cli/exit-codes.ts'
 import { describeElection, parseElection } from './leader-election-flags.ts'
+import { schedulerOptions } from './component-options.ts'
+import { flagsInEffect } from './flags-in-effect.ts'
 import { runComponent, startElected } from './component-process.ts'
 
 /** Runs the scheduler by itself, while this process is the elected one. */
@@ -20,12 +22,15 @@ export function runScheduler(input: CommandInput): Promise<ExitCode> {
     'kube-scheduler',
     ({ context }) => startElected(context, election, () => startScheduler(context, configuration)),
     {
-      'kubescheduler.config.k8s.io': {
-        apiVersion: 'kubescheduler.config.k8s.io/v1',
-        kind: 'KubeSchedulerConfiguration',
-        leaderElection: describeElection(election),
-        ...configuration,
+      configuration: {
+        'kubescheduler.config.k8s.io': {
+          apiVersion: 'kubescheduler.config.k8s.io/v1',
+          kind: 'KubeSchedulerConfiguration',
+          leaderElection: describeElection(election),
+          ...configuration,
+        },
       },
+      flags: flagsInEffect(schedulerOptions, input, 'kube-scheduler'),
     },
   )
 }

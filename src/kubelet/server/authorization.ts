@@ -26,6 +26,8 @@ const subresources: readonly (readonly [string, string])[] = [
   ['/metrics', 'metrics'],
   ['/logs', 'log'],
   ['/checkpoint', 'checkpoint'],
+  ['/statusz', 'statusz'],
+  ['/flagz', 'configz'],
 ]
 /** May be had by their own subresource, or by `proxy` as everything else. */
 const fineGrained: readonly (readonly [string, string])[] = [

@@ -16,6 +16,7 @@ const users = {
   pods: clientOf('pods'),
   healthz: clientOf('healthz'),
   configz: clientOf('configz'),
+  statusz: clientOf('statusz'),
   log: clientOf('log'),
   nothing: clientOf('nothing'),
 }
@@ -63,6 +64,8 @@ describe('the kubelet server', () => {
     ['GET', '/pods', ['pods', 'proxy']],
     ['GET', '/runningpods/', ['pods', 'proxy']],
     ['GET', '/configz', ['configz', 'proxy']],
+    ['GET', '/statusz', ['statusz']],
+    ['GET', '/flagz', ['configz']],
     ['GET', '/stats/summary', ['stats']],
     ['GET', '/metrics', ['metrics']],
     ['GET', '/metrics/resource', ['metrics']],

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ComponentZPages } from '../../api/zpages/component-zpages.ts'
 import { observeProcess } from '../../machinery/process-metrics.ts'
 import { tlsPolicyWith } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
@@ -15,7 +16,7 @@ import { HttpError } from './http-error.ts'
 import { forwardOverSpdy, forwardOverWebSocket, portDialler } from './port-forward.ts'
 import { connectCommand, streamOptions } from './remote-command.ts'
 import { resourceMetrics } from './resource-metrics.ts'
-import { routeOf, type Route } from './route.ts'
+import { listedPaths, routeOf, type Route } from './route.ts'
 import type { ServerContext } from './server-context.ts'
 import { acceptCommandStreams } from './spdy-server.ts'
 import { createVolumeStats } from './volume-stats.ts'
@@ -63,6 +64,19 @@ export async function startKubeletServer(
     rejectUnauthorized: false,
   })
 
+  let zpages: ComponentZPages | undefined
+  async function makeZPages(): Promise<ComponentZPages> {
+    const { componentZPages } = await import('../../api/zpages/component-zpages.ts')
+    const flags = () => context.flags()
+    return componentZPages({
+      component: 'kubelet',
+      paths: () => listedPaths,
+      flags,
+      clock,
+      random: context.random,
+    })
+  }
+
   /** All that can be changed while it serves, and must be given again with each change. */
   function shown({ certificate, privateKey }: ServingCertificate) {
     const ca = options.clientCA
@@ -109,6 +123,13 @@ export async function startKubeletServer(
       }
       case 'probeMetrics':
         return send(response, 200, metricsContentType, context.probeMetrics.text())
+      case 'zpage': {
+        zpages ??= await makeZPages()
+        const page = zpages.answer(request.url ?? '', request.headers)
+        if (!page) throw new HttpError(404, '404 page not found')
+        response.writeHead(page.status, page.headers)
+        return void response.end(page.body)
+      }
       case 'systemLogs': {
         if (!context.systemLogs) throw new HttpError(405, 'logs endpoint is disabled.')
         const { serveSystemLogs } = await import('./system-logs/serve-system-logs.ts')

@@ -11,6 +11,7 @@ export type Route =
         | 'resourceMetrics'
         | 'cadvisorMetrics'
         | 'probeMetrics'
+        | 'zpage'
     }
   /** A path below the machine's logs, with a `/` in front. */
   | { readonly type: 'systemLogs'; readonly path: string }
@@ -37,7 +38,20 @@ const fixed: Readonly<Record<string, Route>> = {
   '/metrics/resource': { type: 'resourceMetrics' },
   '/metrics/cadvisor': { type: 'cadvisorMetrics' },
   '/metrics/probes': { type: 'probeMetrics' },
+  '/statusz': { type: 'zpage' },
+  '/flagz': { type: 'zpage' },
 }
+
+/** Paths that are served as they are: what /statusz names. */
+export const listedPaths: readonly string[] = [
+  ...Object.keys(fixed).filter((path) => fixed[path]?.type !== 'zpage'),
+  '/logs',
+  '/containerLogs',
+  '/exec',
+  '/attach',
+  '/run',
+  '/portForward',
+]
 
 /** Undefined for a path that is not served. Source: upstream's pkg/kubelet/server/server.go. */
 export function routeOf(path: string): Route | undefined {

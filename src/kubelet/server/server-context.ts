@@ -1,8 +1,10 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
+import type { Flags } from '../../api/zpages/flagz.ts'
 import type { Client } from '../../client/client.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
+import type { Random } from '../../machinery/random.ts'
 import type { PodServices } from '../pods/services.ts'
 import type { SystemLogOptions } from './system-logs/system-log-options.ts'
 
@@ -13,6 +15,7 @@ export interface ServerContext {
   readonly nodeName: string
   readonly client: Client
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
   readonly metrics: Metrics
   /** Of probes alone. */
@@ -30,4 +33,6 @@ export interface ServerContext {
   readonly systemLogs: SystemLogOptions | undefined
   /** The configuration in force, as KubeletConfiguration. */
   configuration(): object
+  /** What is in force by the names of the command line. */
+  flags(): Flags
 }

@@ -12,6 +12,8 @@ describe('routeOf', () => {
   const rows: readonly (readonly [string, object | undefined])[] = [
     ['/pods', { type: 'pods' }],
     ['/pods/', { type: 'pods' }],
+    ['/statusz', { type: 'zpage' }],
+    ['/flagz', { type: 'zpage' }],
     ['/healthz/ping', { type: 'healthz' }],
     ['/containerLogs/ns/pod/c', { type: 'containerLogs', parts: ['ns', 'pod', 'c'] }],
     ['/containerLogs/ns/pod', undefined],
@@ -35,6 +37,8 @@ describe('subresourcesOf', () => {
     ['/healthz/ping', ['healthz', 'proxy']],
     ['/configz', ['configz', 'proxy']],
     ['/logs/', ['log']],
+    ['/statusz', ['statusz']],
+    ['/flagz', ['configz']],
     ['/exec/ns/pod/c', ['proxy']],
     ['/containerLogs/ns/pod/c', ['proxy']],
     ['/podsomething', ['proxy']],
