@@ -190,6 +190,7 @@ export async function startKubelet(
   const volumes = runtime.usesHost
     ? createVolumeManager({
         rootDirectory: paths.rootDirectory,
+        cni: options.cni,
         mounter: systemMounter,
         sources,
         claims,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Deployment } from '../../src/api/generated/apps.v1.ts'
 import type { Node, Pod } from '../../src/api/generated/core.v1.ts'
 import type { ObjectList } from '../../src/machinery/meta.ts'
 import { withoutContainers } from './harness/machine.ts'
-import { aService, aWebDeployment } from './harness/objects.ts'
+import { aPod, aService, aWebDeployment, shell, sleepScript } from './harness/objects.ts'
 import { aCluster, type TestCluster } from './harness/test-cluster.ts'
 import { until } from './harness/until.ts'
 
@@ -116,6 +118,63 @@ describe('a cluster of three nodes', { skip: withoutContainers }, () => {
     assert.ok((await pods()).every(({ spec }) => spec?.nodeName !== 'node3'))
     await cluster.kubectl(['uncordon', 'node3'])
     assert.match(await cluster.kubectl(['get', 'node', 'node3', '--no-headers']), / Ready /)
+  })
+
+  it('uses a network for pods that somebody installs, on the nodes where it is, instead of its own', async () => {
+    const configuration = {
+      cniVersion: '0.4.0',
+      name: 'other',
+      plugins: [
+        {
+          type: 'installed-bridge',
+          bridge: 'other0',
+          isGateway: true,
+          ipam: {
+            type: 'host-local',
+            subnet: '10.199.0.0/24',
+            dataDir: join(cluster.folder, 'other-addresses'),
+          },
+        },
+      ],
+    }
+    // As the installers of networks do: a plugin and a configuration, by the places where everybody has them.
+    const script = `cp -L /own/bridge /opt/cni/bin/installed-bridge
+echo '${JSON.stringify(configuration)}' > /etc/cni/net.d/other.part && mv /etc/cni/net.d/other.part /etc/cni/net.d/50-other.conflist
+${sleepScript}`
+    const mounts = { conf: '/etc/cni/net.d', bin: '/opt/cni/bin', own: '/usr/lib/cni' }
+    const installer = aPod(
+      'installer',
+      shell(script, {
+        volumeMounts: Object.entries(mounts).map(([name, path]) => ({
+          name,
+          mountPath: name === 'own' ? '/own' : path,
+        })),
+      }),
+      {
+        nodeName: 'node1',
+        hostNetwork: true,
+        volumes: Object.entries(mounts).map(([name, path]) => ({ name, hostPath: { path } })),
+      },
+    )
+    const addressOn = async (nodeName: string) => {
+      const name = `guest-${nodeName}-${randomBytes(2).toString('hex')}`
+      await cluster.kubectl.apply(aPod(name, shell(sleepScript), { nodeName }))
+      await cluster.kubectl(['wait', 'pod', name, '--for=condition=Ready', '--timeout=60s'])
+      const { status } = await cluster.kubectl.json<Pod>(['get', 'pod', name])
+      await cluster.kubectl(['delete', 'pod', name])
+      return status?.podIP ?? ''
+    }
+    await cluster.kubectl.apply(installer)
+    await until('a pod on its node has an address of that network', async () =>
+      (await addressOn('node1')).startsWith('10.199.0.'),
+    )
+    assert.ok(!(await addressOn('node3')).startsWith('10.199.0.'))
+    await cluster.kubectl(['exec', 'installer', '--', 'rm', '/etc/cni/net.d/50-other.conflist'])
+    await cluster.kubectl(['delete', 'pod', 'installer'])
+    await until(
+      'a pod there has an address of its own network again',
+      async () => !(await addressOn('node1')).startsWith('10.199.0.'),
+    )
   })
 
   it('takes another node, and lets it go', async () => {

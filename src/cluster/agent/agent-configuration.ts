@@ -28,6 +28,7 @@ export interface AgentConfiguration {
   readonly staticPods: string
   readonly resolvConf: string
   readonly cniConfiguration: string
+  readonly cniPlugins: string
   readonly cniData: string
   /** Names the node's network to CNI. */
   readonly cniNetwork: string

@@ -109,6 +109,7 @@ async function kubeletOptions(configuration: AgentConfiguration): Promise<Kubele
     imageCollection: { imageGCHighThresholdPercent: 100 },
     cni: {
       directory: configuration.cniConfiguration,
+      plugins: configuration.cniPlugins,
       networkName: configuration.cniNetwork,
       addressDirectory: configuration.cniData,
       mtu: await uplinkMtu(),

@@ -302,6 +302,7 @@ function writeConfiguration(joining: Joining, { podCidr, dnsAddress }: ClusterFa
     staticPods: own.staticPods,
     resolvConf: own.resolvConf,
     cniConfiguration: own.cniConfiguration,
+    cniPlugins: own.cniPlugins,
     cniData: own.cniData,
     cniNetwork: cniNetwork(folder.name, node),
     cgroupRoot: nodeCgroup(folder.name, node),

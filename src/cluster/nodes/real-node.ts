@@ -253,6 +253,7 @@ function agentConfiguration(options: RealNodeOptions): AgentConfiguration {
     staticPods: own.staticPods,
     resolvConf: own.resolvConf,
     cniConfiguration: own.cniConfiguration,
+    cniPlugins: own.cniPlugins,
     cniData: own.cniData,
     cniNetwork: cniNetwork(folder.name, name),
     cgroupRoot: nodeCgroup(folder.name, name),

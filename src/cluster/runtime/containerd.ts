@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { readIfExists, writeAtomically, writeIfChanged } from '../machine/atomic-file.ts'
 import { run } from '../machine/command.ts'
 import { startDetached } from '../machine/detached-process.ts'
@@ -65,25 +66,35 @@ export function snapshotterFor(folder: NodeFolder): 'overlayfs' | 'native' {
 }
 
 async function writeConfiguration(folder: NodeFolder): Promise<string> {
-  const cniPlugins = cniPluginFolders.find((path) => existsSync(`${path}/bridge`))
-  if (cniPlugins === undefined) throw new Error(`no CNI plugins in ${cniPluginFolders.join(', ')}`)
-  for (const path of [folder.containerdRoot, folder.containerdState, folder.cniConfiguration]) {
+  const { containerdRoot, containerdState, cniConfiguration, cniPlugins } = folder
+  for (const path of [containerdRoot, containerdState, cniConfiguration, cniPlugins]) {
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }
+  linkPlugins(cniPlugins)
   const file = `${folder.path}/containerd.toml`
   const text = containerdConfig({
-    root: folder.containerdRoot,
-    state: folder.containerdState,
+    root: containerdRoot,
+    state: containerdState,
     socket: folder.containerdSocket,
     version: await containerdVersion(),
     sandboxImage: pauseImageName,
     cniPlugins,
-    cniConfiguration: folder.cniConfiguration,
+    cniConfiguration,
     snapshotter: snapshotterFor(folder),
     restrictOomScoreAdj: !mayLowerOomScore(),
   })
   writeIfChanged(file, text)
   return file
+}
+
+/** The machine's plugins, by links, so that others can be installed beside them for one node alone. */
+function linkPlugins(folder: string): void {
+  const machines = cniPluginFolders.find((path) => existsSync(join(path, 'bridge')))
+  if (machines === undefined) throw new Error(`no CNI plugins in ${cniPluginFolders.join(', ')}`)
+  const there = new Set(readdirSync(folder))
+  for (const name of readdirSync(machines)) {
+    if (!there.has(name)) symlinkSync(join(machines, name), join(folder, name))
+  }
 }
 
 /** CAP_SYS_RESOURCE (24) among the effective capabilities. */

@@ -42,6 +42,8 @@ export interface NodeFolder {
   readonly podLogs: string
   readonly staticPods: string
   readonly cniConfiguration: string
+  /** Links to the machine's plugins, and what is installed beside them. */
+  readonly cniPlugins: string
   readonly resolvConf: string
   readonly runPath: string
   readonly containerdState: string
@@ -127,6 +129,7 @@ function nodeFolder(path: string, runPath: string): NodeFolder {
     podLogs: join(path, 'pod-logs'),
     staticPods: join(path, 'manifests'),
     cniConfiguration: join(path, 'cni'),
+    cniPlugins: join(path, 'cni-bin'),
     resolvConf: join(path, 'resolv.conf'),
     runPath,
     containerdState: join(runPath, 'containerd'),

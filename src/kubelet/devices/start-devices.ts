@@ -6,7 +6,7 @@ import type { Metrics } from '../../machinery/metrics.ts'
 import { createClaimManager } from '../dra/claim-manager.ts'
 import { createDraDrivers } from '../dra/dra-drivers.ts'
 import type { PluginHandler } from '../plugins/plugin-watcher.ts'
-import { kubeletRoot } from '../volumes/kubelet-root.ts'
+import { kubeletRoot } from '../volumes/own-paths.ts'
 import { createDeviceManager, type DeviceManager } from './device-manager.ts'
 import type { PodResources } from './pod-resources.ts'
 

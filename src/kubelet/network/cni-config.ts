@@ -2,10 +2,10 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface CNIOptions {
-  /** Where the runtime looks for network configurations. */
+  /** Where the runtime looks for network configurations: the first by name is the pods' network. */
   readonly directory: string
-  /** Default `10-k8ts.conflist`. */
-  readonly fileName?: string
+  /** Where it looks for plugins. */
+  readonly plugins?: string
   /** The bridge that pods hang on. Default `cni0`. */
   readonly bridge?: string
   /** Name of the network. Default `k8ts`. */
@@ -17,6 +17,9 @@ export interface CNIOptions {
   /** Source NAT for what leaves the pods' network. Default true. */
   readonly ipMasquerade?: boolean
 }
+
+/** Behind all others: a network that somebody installs comes first. */
+export const ownConfiguration = 'zz-k8ts.conflist'
 
 const allDestinations = { 4: '0.0.0.0/0', 6: '::/0' } as const
 
@@ -49,7 +52,7 @@ function cniConfig(podCIDRs: readonly string[], options: CNIOptions): object {
 
 /** Writes the configuration, whole or not at all; does nothing when it stands there already. True when it wrote. */
 export async function writeCNIConfig(podCIDRs: readonly string[], options: CNIOptions): Promise<boolean> {
-  const path = join(options.directory, options.fileName ?? '10-k8ts.conflist')
+  const path = join(options.directory, ownConfiguration)
   const text = `${JSON.stringify(cniConfig(podCIDRs, options), undefined, 2)}\n`
   if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return false
   await mkdir(options.directory, { recursive: true })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { PodSpec } from '../../api/generated/core.v1.ts'
 import { aPod } from '../testing/pod-builder.ts'
-import { writeCNIConfig } from './cni-config.ts'
+import { ownConfiguration, writeCNIConfig } from './cni-config.ts'
 import { parseResolvConf, podDNS } from './dns.ts'
 import { podHostname } from './hostname.ts'
 import { hostsFile } from './hosts-file.ts'
@@ -96,7 +96,7 @@ describe('writeCNIConfig', () => {
       const ranges = ['10.1.0.0/24', 'fd00::/64']
       assert.equal(await writeCNIConfig(ranges, options), true)
       assert.equal(await writeCNIConfig(ranges, options), false)
-      const text = await readFile(join(options.directory, '10-k8ts.conflist'), 'utf8')
+      const text = await readFile(join(options.directory, ownConfiguration), 'utf8')
       const config = JSON.parse(text) as { plugins: { bridge?: string; ipam?: object }[] }
       assert.equal(config.plugins[0]?.bridge, 'br0')
       assert.deepEqual(config.plugins[0]?.ipam, {

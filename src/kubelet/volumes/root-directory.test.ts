@@ -3,7 +3,7 @@ import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { kubeletRoot } from './kubelet-root.ts'
+import { kubeletRoot, ownHostPaths } from './own-paths.ts'
 import { isShared, makeRootDirectory } from './root-directory.ts'
 
 describe('kubeletRoot', () => {
@@ -23,6 +23,23 @@ describe('kubeletRoot', () => {
       assert.equal(root.onNode(path), path)
       assert.equal(root.asExpected(path), path)
     })
+  }
+})
+
+describe('ownHostPaths', () => {
+  const paths = ownHostPaths('/data/node1/kubelet', {
+    directory: '/data/node1/cni',
+    plugins: '/data/node1/bin',
+  })
+  const rows: readonly (readonly [string, string])[] = [
+    ['/etc/cni/net.d', '/data/node1/cni'],
+    ['/etc/cni/net.d/05-other.conflist', '/data/node1/cni/05-other.conflist'],
+    ['/opt/cni/bin', '/data/node1/bin'],
+    ['/var/lib/kubelet/pods', '/data/node1/kubelet/pods'],
+    ['/etc/cni', '/etc/cni'],
+  ]
+  for (const [expected, own] of rows) {
+    it(`has ${expected} at ${own}`, () => assert.equal(paths.onNode(expected), own))
   }
 })
 

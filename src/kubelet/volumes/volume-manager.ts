@@ -4,9 +4,10 @@ import { writeAtomically } from './atomic-writer.ts'
 import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { emptyDirOf } from './empty-dir.ts'
 import { prepareHostPath } from './host-path.ts'
-import { kubeletRoot } from './kubelet-root.ts'
 import { noStorageMetrics, pluginOf as pluginName, type StorageMetrics } from '../metrics/storage-metrics.ts'
+import type { CNIOptions } from '../network/cni-config.ts'
 import type { Mounter } from './mounts.ts'
+import { ownHostPaths } from './own-paths.ts'
 import { giveToGroup } from './ownership.ts'
 import { volumePayload, type PayloadSources } from './payload.ts'
 import { mountDisk, type Disk } from './mount-disk.ts'
@@ -47,6 +48,8 @@ export interface VolumeManager {
 
 export interface VolumeManagerOptions {
   readonly rootDirectory: string
+  /** Where the runtime finds the pods' network. */
+  readonly cni?: CNIOptions | undefined
   readonly mounter: Mounter
   readonly sources: PayloadSources
   readonly claims: ClaimSource
@@ -62,7 +65,7 @@ export interface VolumeManagerOptions {
 export function createVolumeManager(options: VolumeManagerOptions): VolumeManager {
   const { rootDirectory, mounter, sources } = options
   const { measure } = options.metrics ?? noStorageMetrics
-  const root = kubeletRoot(rootDirectory)
+  const paths = ownHostPaths(rootDirectory, options.cni)
   const inTurn = createTurns()
   const known = new Map<string, PreparedVolumes>()
 
@@ -92,7 +95,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
       return { hostPath: path, readOnly: false, measure: () => directoryUsage(path) }
     }
     if (volume.hostPath) {
-      const path = root.onNode(volume.hostPath.path)
+      const path = paths.onNode(volume.hostPath.path)
       return { hostPath: await prepareHostPath({ ...volume.hostPath, path }), readOnly: false }
     }
     const claim = volume.persistentVolumeClaim

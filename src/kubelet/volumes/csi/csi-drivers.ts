@@ -6,7 +6,7 @@ import { jsonEqual } from '../../../machinery/equal.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../../../machinery/status-errors.ts'
 import type { PluginHandler } from '../../plugins/plugin-watcher.ts'
 import { connectPlugin, type PluginConnection } from '../../plugins/plugin-connection.ts'
-import type { KubeletRoot } from '../kubelet-root.ts'
+import type { OwnPaths } from '../own-paths.ts'
 import { VolumeError } from '../volume-error.ts'
 import { Node as NodeService, NodeServiceCapability_RPC_Type as Capability } from './generated/csi_pb.ts'
 
@@ -37,7 +37,7 @@ const nodeIDAnnotation = 'csi.volume.kubernetes.io/nodeid'
 export function createCsiDrivers(context: {
   readonly client: Client
   readonly nodeName: string
-  readonly root: KubeletRoot
+  readonly root: OwnPaths
   /** The node's object once it is registered. */
   readonly node: () => Promise<Node>
 }): CsiDrivers {
