@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { ClusterRole, PolicyRule } from '../../api/generated/rbac.v1.ts'
 import { clusterRoles } from '../../api/generated/resources.ts'
+import { unsupportedMediaType } from '../../machinery/status-errors.ts'
+import type { TestContext } from '../../client/testing/test-context.ts'
 import { runReconcilers, type ReconcilerHarness } from '../testing/run-reconciler.ts'
 import { aggregatedRules, clusterRoleAggregationReconciler } from './clusterrole-aggregation.ts'
 
@@ -69,5 +71,44 @@ void describe('clusterRoleAggregationReconciler', () => {
     }))
     await harness.settle()
     assert.equal(harness.client.calls.length - writes, 1)
+  })
+
+  const writesOf = ({ client }: ReconcilerHarness) => client.calls.map(({ verb, name }) => `${verb} ${name}`)
+  const seed = ({ client }: TestContext) =>
+    client.seed(clusterRoles, anAggregate('view', { to: 'view' }), aRole('pods', { to: 'view' }, get('pods')))
+
+  void it('applies the rules alone, as a manager of its own', async () => {
+    const applied: unknown[] = []
+    harness = await runReconcilers([clusterRoleAggregationReconciler], (context) => {
+      seed(context)
+      const { client } = context
+      const patch = client.patch.bind(client)
+      client.patch = (resource, name, body, options) => {
+        applied.push(body, options)
+        return patch(resource, name, body, options)
+      }
+    })
+    assert.deepEqual(applied, [
+      {
+        type: 'apply',
+        body: {
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind: 'ClusterRole',
+          metadata: { name: 'view' },
+          rules: [get('pods')],
+        },
+      },
+      { fieldManager: 'clusterrole-aggregation-controller', force: true },
+    ])
+    assert.deepEqual(writesOf(harness), ['patch view'])
+  })
+
+  void it('updates the role of an API server that cannot apply', async () => {
+    harness = await runReconcilers([clusterRoleAggregationReconciler], (context) => {
+      seed(context)
+      context.client.patch = () => Promise.reject(unsupportedMediaType(['application/json-patch+json']))
+    })
+    assert.deepEqual(writesOf(harness), ['update view'])
+    assert.deepEqual((await harness.one(clusterRoles, 'view')).rules, [get('pods')])
   })
 })

@@ -1,8 +1,13 @@
 import type { ClusterRole, PolicyRule } from '../../api/generated/rbac.v1.ts'
 import { clusterRoles } from '../../api/generated/resources.ts'
+import type { Client } from '../../client/client.ts'
 import { done, on, type Reconciler } from '../../client/reconciler.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import { fromLabelSelector, matchesLabels } from '../../machinery/label-selector.ts'
+import { apiVersionOf } from '../../machinery/resource.ts'
+import { isUnsupportedMediaType } from '../../machinery/status-errors.ts'
+
+const fieldManager = 'clusterrole-aggregation-controller'
 
 /**
  * Gives cluster roles with an aggregation rule the rules of the roles that it selects: `view`, `edit` and `admin` grow with
@@ -25,9 +30,26 @@ export const clusterRoleAggregationReconciler: Reconciler = {
     const role = cache(clusterRoles).get(name)
     if (!role?.aggregationRule || role.metadata?.deletionTimestamp) return done
     const rules = aggregatedRules(role, cache(clusterRoles).list())
-    if (!jsonEqual(rules, role.rules ?? [])) await client.update(clusterRoles, { ...role, rules })
+    if (!jsonEqual(rules, role.rules ?? [])) await write(client, role, rules)
     return done
   },
+}
+
+/** Applies the rules, and nothing but them; an API server that cannot apply is given the whole role. */
+async function write(client: Client, role: ClusterRole, rules: readonly PolicyRule[]): Promise<void> {
+  const name = nameOf(role)
+  const body = {
+    apiVersion: apiVersionOf(clusterRoles),
+    kind: clusterRoles.kind,
+    metadata: { name },
+    ...(rules.length > 0 && { rules }),
+  }
+  try {
+    await client.patch(clusterRoles, { name }, { type: 'apply', body }, { fieldManager, force: true })
+  } catch (error) {
+    if (!isUnsupportedMediaType(error)) throw error
+    await client.update(clusterRoles, { ...role, rules })
+  }
 }
 
 /** The rules of all selected roles, selector by selector, each role's in the order of names, each rule once. */
