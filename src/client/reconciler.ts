@@ -22,11 +22,19 @@ export interface Reconciler {
   readonly eventSource?: string
   /** Every resource whose cache reconcile() reads, with the keys that a change in it asks to look at again. */
   readonly watches: readonly Trigger[]
+  /** Counts runs put off because a cache lags behind what the last run wrote. Nobody counts when absent. */
+  readonly staleSyncs?: StaleSyncs
   /** How many keys at once. Default 5, as upstream's concurrent syncs. */
   readonly concurrency?: number
   /** Adds indexes to the caches before they are read. */
   prepare?(context: ReconcileContext): void
   reconcile(key: string, context: ReconcileContext): Promise<Outcome>
+}
+
+/** A counter with the labels `group` and `resource`, of what the cache holds. */
+export interface StaleSyncs {
+  readonly name: string
+  readonly help: string
 }
 
 export interface Trigger<T extends KubernetesObject = KubernetesObject> {

@@ -86,6 +86,42 @@ void describe('startReconciler', () => {
     assert.deepEqual(held.slice(0, 3), [undefined, '1', '2'])
   })
 
+  void it('counts runs that are put off, by what lags, and not what brings the cache there', async () => {
+    const { client, metrics } = context
+    client.seed(configMaps, configMap('a'))
+    const follow = client.watch.bind(client)
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const passed = [...gates]
+    client.watch = async function* (resource, options) {
+      for await (const event of follow(resource, options)) {
+        if (event.type === 'MODIFIED') await passed.shift()?.promise
+        yield event
+      }
+    } as typeof client.watch
+    const seen: (string | undefined)[] = []
+    start(
+      async (key, { client, cache }) => {
+        const current = cache(configMaps).get(key)!
+        seen.push(current.data?.['count'])
+        if (seen.length > 1) return done
+        await client.update(configMaps, { ...current, data: { count: '1' } })
+        await client.update(configMaps, configMap('a', { count: '2' }))
+        return done
+      },
+      { staleSyncs: { name: 'test_stale_sync_skips_total', help: 'Skips.' } },
+    )
+    const skips = () =>
+      /^test_stale_sync_skips_total{group="",resource="configmaps"} (.*)$/m.exec(metrics.text())?.[1]
+    await until(() => client.calls.length === 2)
+    assert.equal(skips(), undefined)
+    gates[0]!.resolve()
+    await until(() => skips() !== undefined)
+    assert.deepEqual([seen, skips()], [[undefined], '1'])
+    gates[1]!.resolve()
+    await until(() => seen.length === 2)
+    assert.deepEqual([seen, skips()], [[undefined, '2'], '1'])
+  })
+
   void it('waits for its deletions too', async () => {
     const { client } = context
     client.seed(configMaps, configMap('a'))

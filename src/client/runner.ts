@@ -7,6 +7,7 @@ import type { Informer } from './informer.ts'
 import { createQueueMetrics } from './queue-metrics.ts'
 import type { ReconcileContext, Reconciler } from './reconciler.ts'
 import { createWorkQueue } from './work-queue.ts'
+import { countStaleSyncs } from './stale-syncs.ts'
 import { createEndings, rememberWrites } from './written.ts'
 
 const defaultConcurrency = 5
@@ -50,13 +51,17 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
   const queueMetrics = createQueueMetrics(metrics, clock, reconciler.queueName ?? name)
   const queue = createWorkQueue({ clock, metrics: queueMetrics })
   const endings = createEndings()
+  const staleSyncs = reconciler.staleSyncs && countStaleSyncs(metrics, reconciler.staleSyncs)
   const abort = new AbortController()
   const unsubscribe: (() => void)[] = []
 
   for (const cache of caches.values()) unsubscribe.push(cache.onChange(endings.notice))
   for (const { resource, keys, scope } of reconciler.watches) {
     const add = (object: KubernetesObject) => {
-      for (const key of keys(object, shared)) queue.add(key)
+      for (const key of keys(object, shared)) {
+        queue.add(key)
+        staleSyncs?.asked(key)
+      }
     }
     const handler = informers.informer(resource, scope).onChange((change) => {
       if (change.type === 'updated') add(change.previous)
@@ -81,8 +86,13 @@ export function startReconciler(reconciler: Reconciler, context: ComponentContex
       queue.addFailed(key)
     }
     const settled = written.settled(abort.signal)
-    if (settled) void settled.then(() => queue.done(key))
-    else queue.done(key)
+    if (!settled) return queue.done(key)
+    staleSyncs?.held(key, written)
+    if (queue.has(key)) staleSyncs?.asked(key)
+    void settled.then(() => {
+      staleSyncs?.released(key)
+      queue.done(key)
+    })
   }
 
   async function work(): Promise<void> {

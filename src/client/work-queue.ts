@@ -7,6 +7,8 @@ import type { QueueMetrics } from './queue-metrics.ts'
  */
 export interface WorkQueue {
   add(key: string): void
+  /** Whether the key waits, for a worker or for the one who has it in hand; delays do not count. */
+  has(key: string): boolean
   /** Adds the key once `delayMs` have passed; of several delays for one key the shortest counts. */
   addAfter(key: string, delayMs: number): void
   /** Adds the key after a pause that doubles with each call, until forget(). */
@@ -93,6 +95,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
   return {
     add,
+    has: (key) => dirty.has(key),
     addAfter,
     addFailed(key) {
       const count = failures.get(key) ?? 0

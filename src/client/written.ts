@@ -9,6 +9,8 @@ export interface Written {
   readonly client: Client
   /** Undefined when the caches have seen all writes; else resolves when they have, or the signal aborts. */
   settled(signal: AbortSignal): Promise<void> | undefined
+  /** The resource of a cache that has not come to the last resourceVersion written. */
+  behind(): Resource | undefined
 }
 
 type AnyInformer = Informer<KubernetesObject>
@@ -107,6 +109,11 @@ export function rememberWrites(
         else deleted(resource, name, options?.preconditions?.uid ?? metadata?.uid)
         return answer
       },
+    },
+    behind() {
+      for (const [informer, version] of versions)
+        if (informer.resourceVersion < version) return informer.resource
+      return undefined
     },
     settled(signal) {
       const waits: Promise<void>[] = []

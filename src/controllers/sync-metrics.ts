@@ -1,3 +1,4 @@
+import type { StaleSyncs } from '../client/reconciler.ts'
 import type { Clock } from '../machinery/clock.ts'
 import { exponentialBuckets, type Metrics } from '../machinery/metrics.ts'
 import { isStatusError } from '../machinery/status-errors.ts'
@@ -47,4 +48,12 @@ function observe(
     })
     .with({ code })
     .observe(seconds)
+}
+
+/** As upstream: kubernetes/pkg/controller/replicaset/metrics and its like. */
+export function staleSyncsOf(controller: string, kind: string): StaleSyncs {
+  return {
+    name: `${controller}_controller_stale_sync_skips_total`,
+    help: `Total number of ${kind} syncs skipped due to a stale watch cache.`,
+  }
 }

@@ -16,6 +16,7 @@ import { createPod, deletePod, isNamespaceTerminating } from '../pods/pod-contro
 import { nextAvailabilityMs } from '../pods/pod-state.ts'
 import { inParallel, slowStart } from '../pods/slow-start.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
+import { staleSyncsOf } from '../sync-metrics.ts'
 import { daemonPod, revisionOf } from './daemon-pod.ts'
 import { daemonSetStatus } from './daemon-set-status.ts'
 import { createFailureBackoff, type FailureBackoff } from './failure-backoff.ts'
@@ -30,6 +31,7 @@ export function daemonSetReconciler(): Reconciler {
 
   return {
     name: 'daemonset',
+    staleSyncs: staleSyncsOf('daemonset', 'DaemonSet'),
     watches: [
       on(daemonSets, (set) => [keyOf(set)]),
       on(pods, (pod, { cache }) => keysOfOwners(pod, cache(daemonSets), selectorOf)),

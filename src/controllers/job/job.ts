@@ -9,6 +9,7 @@ import { claim } from '../ownership/claim.ts'
 import { indexByController } from '../ownership/controller-index.ts'
 import { identityOf } from '../ownership/identity.ts'
 import { keysOfOwners } from '../ownership/keys-of-owners.ts'
+import { staleSyncsOf } from '../sync-metrics.ts'
 import { noBackoff, type Backoff } from './backoff.ts'
 import { countForeignJob, countSync, type JobAction } from './job-metrics.ts'
 import { finishedCondition, jobCondition, withJobCondition } from './job-conditions.ts'
@@ -29,6 +30,7 @@ export function jobReconciler(): Reconciler {
 
   return {
     name: 'job',
+    staleSyncs: staleSyncsOf('job', 'Job'),
     watches: [
       on(jobs, (job) => [keyOf(job)]),
       on(pods, (pod, { cache }) =>

@@ -1,7 +1,14 @@
 import type { ReplicaSet } from '../../api/generated/apps.v1.ts'
 import type { Pod, ReplicationController } from '../../api/generated/core.v1.ts'
 import { pods } from '../../api/generated/resources.ts'
-import { again, done, on, type ReconcileContext, type Reconciler } from '../../client/reconciler.ts'
+import {
+  again,
+  done,
+  on,
+  type ReconcileContext,
+  type Reconciler,
+  type StaleSyncs,
+} from '../../client/reconciler.ts'
 import type { ParsedLabelSelector } from '../../machinery/label-selector.ts'
 import { controllerOf, isDeleting } from '../../machinery/owner.ts'
 import { keyOf, type Resource } from '../../machinery/resource.ts'
@@ -24,6 +31,7 @@ export type ReplicaOwner = ReplicaSet | ReplicationController
 export interface ReplicaKind<T extends ReplicaOwner> {
   readonly name: string
   readonly queueName?: string
+  readonly staleSyncs?: StaleSyncs
   readonly eventSource: string
   readonly resource: Resource<T>
   readonly reportsTerminating: boolean
@@ -36,6 +44,7 @@ export function replicaReconciler<T extends ReplicaOwner>(kind: ReplicaKind<T>):
   return {
     name: kind.name,
     ...(kind.queueName !== undefined && { queueName: kind.queueName }),
+    ...(kind.staleSyncs && { staleSyncs: kind.staleSyncs }),
     eventSource: kind.eventSource,
     watches: [
       on(resource, (owner) => [keyOf(owner)]),

@@ -19,6 +19,7 @@ import { keysOfOwners } from '../ownership/keys-of-owners.ts'
 import { isNamespaceTerminating } from '../pods/pod-control.ts'
 import { nextAvailabilityMs } from '../pods/pod-state.ts'
 import { sameOnceWritten } from '../same-once-written.ts'
+import { staleSyncsOf } from '../sync-metrics.ts'
 import { act } from './act.ts'
 import { viewClaims } from './claims.ts'
 import {
@@ -37,6 +38,7 @@ const defaultHistoryLimit = 10
 /** Keeps pods with a lasting identity: a name, claims, and an order in which they come and go. */
 export const statefulSetReconciler: Reconciler = {
   name: 'statefulset',
+  staleSyncs: staleSyncsOf('statefulset', 'StatefulSet'),
   watches: [
     on(statefulSets, (set) => [keyOf(set)]),
     on(pods, (pod, { cache }) => keysOfOwners(pod, cache(statefulSets), selectorOf)),
