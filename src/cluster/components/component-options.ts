@@ -19,7 +19,8 @@ const clientOptions: Readonly<Record<string, Option>> = {
     repeats: true,
   },
   'health-address': {
-    description: 'Where /healthz, /livez, /readyz, /metrics and /configz are answered (default: nowhere)',
+    description:
+      'Where /healthz, /livez, /readyz, /metrics and /configz are answered, by scheduler and controllers /statusz and /flagz, too (default: nowhere)',
     value: 'ADDRESS:PORT',
   },
 }
