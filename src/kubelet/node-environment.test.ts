@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { noCgroups } from './cgroups/cgroup-manager.ts'
-import { refuseSwap, resourcesNode } from './node-environment.ts'
+import { describeNode, refuseCgroups, refuseSwap, resourcesNode } from './node-environment.ts'
+import type { KubeletOptions } from './options.ts'
 import { inspectMachine } from './node/machine.ts'
 import { keepsTmpfsInMemory } from './volumes/mounts.ts'
 
@@ -19,7 +20,53 @@ describe('refuseSwap', () => {
   })
 })
 
+describe('refuseCgroups', () => {
+  it('refuses what version 1 cannot do, and version 1 when it is to', () => {
+    const legacy = { ...noCgroups, version: 1 } as const
+    refuseCgroups({ runtime, singleProcessOOMKill: true }, legacy)
+    refuseCgroups({ runtime, failCgroupV1: true, singleProcessOOMKill: false }, noCgroups)
+    assert.throws(() => refuseCgroups({ runtime, failCgroupV1: true }, legacy), {
+      message:
+        'kubelet is configured to not run on a host using cgroup v1. cgroup v1 support is unsupported and will be removed in a future release',
+    })
+    assert.throws(() => refuseCgroups({ runtime, singleProcessOOMKill: false }, legacy), {
+      message:
+        'invalid configuration: singleProcessOOMKill must not be explicitly set to false when using cgroup v1',
+    })
+  })
+})
+
+describe('describeNode', () => {
+  const found = { name: 'n', addresses: [], port: 0, machine: { ...machine, cpus: 4 } }
+
+  it('has no more pods than podsPerCore and maxPods say', () => {
+    assert.equal(describeNode({ runtime, podsPerCore: 10 }, found).maxPods, 40)
+    assert.equal(describeNode({ runtime, podsPerCore: 10, maxPods: 7 }, found).maxPods, 7)
+    assert.equal(describeNode({ runtime, podsPerCore: 0 }, found).maxPods, 110)
+  })
+
+  it('keeps as many CPUs from pods as the system has of its own', () => {
+    const reserved = { milliCPU: 100, memoryBytes: 5 }
+    assert.deepEqual(describeNode({ runtime, reserved, reservedSystemCPUs: '0,2-3' }, found).reserved, {
+      milliCPU: 3000,
+      memoryBytes: 5,
+    })
+    assert.deepEqual(describeNode({ runtime, reserved }, found).reserved, reserved)
+    assert.throws(() => describeNode({ runtime, reservedSystemCPUs: '0-4' }, found), {
+      message: 'invalid cpuset "0-4" specified by --reserved-cpus',
+    })
+  })
+})
+
 describe('resourcesNode', () => {
+  it('counts limits of CPU as it is told', () => {
+    const periodOf = (options: Pick<KubeletOptions, 'cpuCFSQuota' | 'cpuCFSQuotaPeriodMs'>) =>
+      resourcesNode({ runtime, ...options }, machine, noCgroups).cpuPeriod
+    assert.equal(periodOf({}), 100_000)
+    assert.equal(periodOf({ cpuCFSQuotaPeriodMs: 1.5 }), 1500)
+    assert.equal(periodOf({ cpuCFSQuota: false, cpuCFSQuotaPeriodMs: 5 }), 'unlimited')
+  })
+
   it('tells of swap space where the kernel limits it', () => {
     const limiting = { ...noCgroups, limitsSwap: true }
     assert.deepEqual(resourcesNode({ runtime, swapBehavior: 'LimitedSwap' }, machine, limiting).swap, {

@@ -4,6 +4,7 @@ import type { ComponentContext } from '../client/component.ts'
 import { quantityValue } from '../machinery/quantity.ts'
 import { noCgroups, openCgroups, type CgroupManager } from './cgroups/cgroup-manager.ts'
 import { defined } from './configuration/defined.ts'
+import { parseCPUSet } from './cpu/cpu-set.ts'
 import type { CPUPeriod, ResourcesNode } from './containers/resources.ts'
 import { noPullRecords, openPullRecords, type PullRecords } from './images/pull-records.ts'
 import { defaultVerificationPolicy, verificationPolicy } from './images/verification-policy.ts'
@@ -39,8 +40,21 @@ export function describeNode(
     maxPods: podsPerCore > 0 ? Math.min(maxPods, found.machine.cpus * podsPerCore) : maxPods,
     ...(nodeStatusMaxImages !== undefined && { maxImages: nodeStatusMaxImages }),
     ...(providerID !== undefined && { providerID }),
-    reserved: { milliCPU: reserved?.milliCPU ?? 0, memoryBytes: reserved?.memoryBytes ?? 0 },
+    reserved: {
+      milliCPU: reservedCPUs(options, found.machine) ?? reserved?.milliCPU ?? 0,
+      memoryBytes: reserved?.memoryBytes ?? 0,
+    },
   }
+}
+
+/** Thousandths of the CPUs that are the system's; throws an Error where the machine has no such CPUs. */
+function reservedCPUs({ reservedSystemCPUs = '' }: KubeletOptions, { cpus }: Machine): number | undefined {
+  if (reservedSystemCPUs === '') return undefined
+  const reserved = parseCPUSet(reservedSystemCPUs)
+  if (reserved.at(-1)! >= cpus) {
+    throw new Error(`invalid cpuset ${JSON.stringify(reservedSystemCPUs)} specified by --reserved-cpus`)
+  }
+  return reserved.length * 1000
 }
 
 /** A path of '' means that pods get nothing from the node, as upstream's --resolv-conf. */
@@ -170,9 +184,19 @@ export async function setUpCgroups(
     cpuPeriod: cpuPeriodOf(options),
   })
   refuseCgroups(options, cgroups)
+  const { pods: isEnforced, reserved } = options.enforcement ?? { pods: true, reserved: [] }
+  const kept = isEnforced ? description.reserved : { milliCPU: 0, memoryBytes: 0 }
   await cgroups.setUp({
-    milliCPU: description.machine.cpus * 1000 - description.reserved.milliCPU,
-    memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - description.reserved.memoryBytes,
+    milliCPU: description.machine.cpus * 1000 - kept.milliCPU,
+    memoryBytes: quantityValue(resourcesOf(description).capacity.memory) - kept.memoryBytes,
   })
+  for (const { owner, cgroup, ...limits } of reserved) {
+    await cgroups.enforce(cgroup, limits).catch((error: unknown) => {
+      const detail = error instanceof Error ? error.message : String(error)
+      throw new Error(
+        `Failed to enforce ${owner} Reserved Cgroup Limits on ${JSON.stringify(cgroup)}: ${detail}`,
+      )
+    })
+  }
   return cgroups
 }

@@ -88,6 +88,10 @@ export interface KubeletOptions {
   readonly imageVerification?: ImageVerificationSettings
   /** Kept from pods: thousandths of a CPU, bytes. Default nothing. */
   readonly reserved?: { readonly milliCPU?: number; readonly memoryBytes?: number }
+  /** CPUs of the system, as `0-1,4`: as many are kept from pods, whatever `reserved` says. Default none. */
+  readonly reservedSystemCPUs?: string
+  /** Which of these limits are held. Default what all pods together may use. */
+  readonly enforcement?: EnforcementSettings
   /** Writes a CNI configuration when the node is given its pod CIDR. Default: somebody else does. */
   readonly cni?: CNIOptions
   /** Pods' addresses; when absent, what node.spec.podCIDRs says when it comes. */
@@ -109,6 +113,23 @@ export interface KubeletOptions {
   readonly featureGates?: Readonly<Record<string, boolean>>
   /** The file that these options have been read from in part: /configz tells what it says. */
   readonly configuration?: KubeletConfiguration
+}
+
+/** As KubeletConfiguration's enforceNodeAllocatable. */
+export interface EnforcementSettings {
+  /** All pods together may use what is not kept from them; false: all that the machine has. */
+  readonly pods: boolean
+  /** Whose cgroups are limited to what is kept for them. */
+  readonly reserved: readonly EnforcedReservation[]
+}
+
+export interface EnforcedReservation {
+  /** The system, or Kubernetes' own programs. */
+  readonly owner: 'System' | 'Kube'
+  /** The path of their cgroup, which must be there. */
+  readonly cgroup: string
+  readonly milliCPU?: number
+  readonly memoryBytes?: number
 }
 
 /** As KubeletConfiguration names them; durations in milliseconds. */

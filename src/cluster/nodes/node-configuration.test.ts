@@ -26,14 +26,18 @@ describe('withConfiguration', () => {
   it('puts what the file says over what the node has', (test) => {
     const file = aFile(
       test,
-      'maxPods: 7\nimageMinimumGCAge: 1m\nauthentication: {webhook: {enabled: false}}\nevictionPressureTransitionPeriod: 5s',
+      'maxPods: 7\nimageMinimumGCAge: 1m\nauthentication: {webhook: {enabled: false}}\nevictionPressureTransitionPeriod: 5s\ntlsMinVersion: VersionTLS13',
     )
     const options = withConfiguration(own, file)
     assert.equal(options.maxPods, 7)
     assert.deepEqual(options.runtime, own.runtime)
     assert.deepEqual(options.eviction, { ...own.eviction, evictionPressureTransitionPeriodMs: 5000 })
     assert.deepEqual(options.imageCollection, { ...own.imageCollection, imageMinimumGCAgeMs: 60_000 })
-    assert.deepEqual(options.server, { ...own.server, authenticateTokens: false })
+    assert.deepEqual(options.server, {
+      ...own.server,
+      authenticateTokens: false,
+      tlsMinVersion: 'VersionTLS13',
+    })
   })
 
   it('serves nothing where the file says so', (test) => {

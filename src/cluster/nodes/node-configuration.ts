@@ -75,7 +75,7 @@ export function readNodeConfiguration(file: string): ConfiguredOptions {
 export function withConfiguration(options: KubeletOptions, file: string): KubeletOptions {
   const { server: own, ...rest } = options
   const { server, options: said } = readNodeConfiguration(file)
-  const { authenticateTokens, authorize } = server ?? {}
+  const { authenticateTokens, authorize, tlsCipherSuites, tlsMinVersion } = server ?? {}
   return {
     ...rest,
     ...said,
@@ -88,6 +88,8 @@ export function withConfiguration(options: KubeletOptions, file: string): Kubele
           ...own,
           ...(authenticateTokens !== undefined && { authenticateTokens }),
           ...(authorize !== undefined && { authorize }),
+          ...(tlsCipherSuites && { tlsCipherSuites }),
+          ...(tlsMinVersion && { tlsMinVersion }),
         },
       }),
   }

@@ -16,12 +16,19 @@ export interface CgroupManager {
   readonly limitsSwap: boolean
   /** Makes the parents of all pods' cgroups. */
   setUp(allocatable: { readonly milliCPU: number; readonly memoryBytes: number }): Promise<void>
+  /** Limits a cgroup that is not of pods. Rejects where it is not there, in upstream's words. */
+  enforce(path: string, limits: CgroupLimits): Promise<void>
   /** Makes a pod's cgroup; resolves with its path, as runtimes want their parent. */
   create(pod: Pod): Promise<string>
   /** Shares CPU between the classes by what their pods ask for. */
   balance(pods: Iterable<Pod>): Promise<void>
   /** Removes a pod's cgroups, whatever its class was. */
   remove(podUID: string): Promise<void>
+}
+
+export interface CgroupLimits {
+  readonly milliCPU?: number
+  readonly memoryBytes?: number
 }
 
 const mountPoint = '/sys/fs/cgroup'
@@ -51,6 +58,7 @@ export const noCgroups: CgroupManager = {
   version: 2,
   limitsSwap: false,
   async setUp() {},
+  async enforce() {},
   create: async () => '',
   async balance() {},
   async remove() {},
@@ -85,6 +93,14 @@ function legacyCgroups({ cgroupRoot, podPidsLimit = -1, cpuPeriod }: CgroupOptio
       await write(join(directory('cpu', root), 'cpu.shares'), cpuSharesOf(milliCPU))
       await write(join(directory('memory', root), 'memory.limit_in_bytes'), memoryBytes)
       await write(join(directory('cpu', parentPath(cgroupRoot, 'BestEffort')), 'cpu.shares'), cpuSharesOf(0))
+    },
+    async enforce(path, { milliCPU, memoryBytes }) {
+      for (const controller of limitedControllers) await mustBeThere(directory(controller, path), path)
+      if (milliCPU !== undefined)
+        await write(join(directory('cpu', path), 'cpu.shares'), cpuSharesOf(milliCPU))
+      if (memoryBytes !== undefined) {
+        await write(join(directory('memory', path), 'memory.limit_in_bytes'), memoryBytes)
+      }
     },
     async create(pod) {
       const path = cgroupPath(cgroupRoot, pod)
@@ -159,6 +175,13 @@ function unifiedCgroups({ cgroupRoot, podPidsLimit = -1, cpuPeriod }: CgroupOpti
         weightOf(cpuSharesOf(0)),
       )
     },
+    async enforce(path, { milliCPU, memoryBytes }) {
+      await mustBeThere(directory(path), path)
+      if (milliCPU !== undefined) {
+        await write(join(directory(path), 'cpu.weight'), weightOf(cpuSharesOf(milliCPU)))
+      }
+      if (memoryBytes !== undefined) await write(join(directory(path), 'memory.max'), memoryBytes)
+    },
     async create(pod) {
       const path = cgroupPath(cgroupRoot, pod)
       await make(path)
@@ -187,6 +210,12 @@ function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
+}
+
+async function mustBeThere(directory: string, path: string): Promise<void> {
+  if (await isThere(directory)) return
+  const names = path.split('/').filter(Boolean)
+  throw new Error(`[${names.map((name) => JSON.stringify(name)).join(' ')}] cgroup does not exist`)
 }
 
 /** Version 1 shares (2 to 262144) on version 2's scale (1 to 10000), as runc does. */

@@ -79,6 +79,10 @@ export interface KubeletConfiguration {
   readonly containerLogMonitorInterval?: string
   readonly systemReserved?: Readonly<Record<string, string>>
   readonly kubeReserved?: Readonly<Record<string, string>>
+  readonly reservedSystemCPUs?: string
+  readonly enforceNodeAllocatable?: readonly string[]
+  readonly systemReservedCgroup?: string
+  readonly kubeReservedCgroup?: string
   readonly allowedUnsafeSysctls?: readonly string[]
   readonly providerID?: string
   readonly registerWithTaints?: readonly Taint[]
@@ -156,6 +160,10 @@ const acted: Readonly<Record<keyof KubeletConfiguration, Schema | Field>> = {
   containerLogMonitorInterval: duration,
   systemReserved: quantities,
   kubeReserved: quantities,
+  reservedSystemCPUs: text,
+  enforceNodeAllocatable: listOf(text),
+  systemReservedCgroup: text,
+  kubeReservedCgroup: text,
   allowedUnsafeSysctls: listOf(text),
   providerID: text,
   registerWithTaints: listOf(struct({ key: text, value: text, effect: text, timeAdded: text })),
@@ -218,11 +226,7 @@ export const fixedFields: FixedFields = {
   iptablesMasqueradeBit: [optional(integer), 14],
   iptablesDropBit: [optional(integer), 15],
   configMapAndSecretChangeDetectionStrategy: [text, 'Watch'],
-  reservedSystemCPUs: [text, ''],
   showHiddenMetricsForVersion: [text, ''],
-  systemReservedCgroup: [text, ''],
-  kubeReservedCgroup: [text, ''],
-  enforceNodeAllocatable: [listOf(text), ['pods']],
   volumePluginDir: [text, ''],
   kernelMemcgNotification: [flag, false],
   logging: [struct({ format: text }), { format: 'text' }],

@@ -136,6 +136,31 @@ eventBurst: 7
   assert.deepEqual({ ...told, ...options.configuration }, told)
 })
 
+test('readConfiguration tells which limits are held', () => {
+  const { options } = read(`
+enforceNodeAllocatable: [pods, system-reserved, kube-reserved-compressible]
+systemReserved: {cpu: 500m, memory: 1Gi}
+systemReservedCgroup: /system.slice
+kubeReserved: {cpu: 250m, memory: 2Gi}
+kubeReservedCgroup: /kube
+`)
+  assert.deepEqual(options.enforcement, {
+    pods: true,
+    reserved: [
+      { owner: 'System', cgroup: '/system.slice', milliCPU: 500, memoryBytes: 2 ** 30 },
+      { owner: 'Kube', cgroup: '/kube', milliCPU: 250 },
+    ],
+  })
+  for (const none of ['[none]', '[]']) {
+    assert.deepEqual(read(`enforceNodeAllocatable: ${none}`).options.enforcement, {
+      pods: false,
+      reserved: [],
+    })
+  }
+  assert.equal(read('').options.enforcement, undefined)
+  assert.equal(read('reservedSystemCPUs: 0-1').options.reservedSystemCPUs, '0-1')
+})
+
 test('readConfiguration serves nothing where the file says so', () => {
   assert.equal(read('enableServer: false').server, undefined)
 })
@@ -212,6 +237,31 @@ test('readConfiguration names every mistake', () => {
     ],
     ['registryPullQPS: -1', /^registryPullQPS: Invalid value: -1/],
     ['eventBurst: -1', /^eventBurst: Invalid value: -1/],
+    [
+      'enforceNodeAllocatable: [all]',
+      /^enforceNodeAllocatable\[0\]: Unsupported value: "all": supported values: .*"none"/,
+    ],
+    [
+      'enforceNodeAllocatable: [pods, pods]',
+      /^enforceNodeAllocatable\[1\]: Invalid value: "pods": duplicated/,
+    ],
+    [
+      'enforceNodeAllocatable: [pods, none]',
+      /^enforceNodeAllocatable: .*may not contain additional enforcements/,
+    ],
+    [
+      'enforceNodeAllocatable: [system-reserved]\nsystemReserved: {cpu: 500m}',
+      /^systemReservedCgroup: Required value: must be specified when "system-reserved" is enforced$/,
+    ],
+    [
+      'enforceNodeAllocatable: [kube-reserved, kube-reserved-compressible]\nkubeReservedCgroup: /k\nkubeReserved: {cpu: 500m}',
+      /^enforceNodeAllocatable: .*both "kube-reserved" and "kube-reserved-compressible" cannot be specified together$/,
+    ],
+    ['reservedSystemCPUs: 3-1', /^reservedSystemCPUs: Invalid value: "3-1": invalid range "3-1" \(3 > 1\)$/],
+    [
+      'reservedSystemCPUs: 0-1\nkubeReservedCgroup: /k',
+      /^reservedSystemCPUs: Forbidden: can't be used with systemReservedCgroup or kubeReservedCgroup$/,
+    ],
     ['podsPerCore: -1', /^podsPerCore: Invalid value: -1: must be greater than or equal to 0$/],
     [
       'nodeStatusMaxImages: -2',

@@ -7,7 +7,12 @@ import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import { swapBehaviors } from '../containers/swap.ts'
 import { defaultHardThresholds } from '../eviction/threshold.ts'
 import type { VerificationPolicyName } from '../images/verification-policy.ts'
-import type { EvictionSettings, ImageCollectionSettings, KubeletOptions } from '../options.ts'
+import type {
+  EnforcementSettings,
+  EvictionSettings,
+  ImageCollectionSettings,
+  KubeletOptions,
+} from '../options.ts'
 import { periodsOf } from '../shutdown/shutdown-groups.ts'
 import { defined } from './defined.ts'
 import { kubeletConfigurationKind, type KubeletConfiguration } from './configuration-kind.ts'
@@ -108,6 +113,8 @@ function optionsOf(configuration: KubeletConfiguration): ConfiguredOptions['opti
     providerID: configuration.providerID || undefined,
     registerTaints: configuration.registerWithTaints,
     reserved: reservedOf(configuration),
+    reservedSystemCPUs: configuration.reservedSystemCPUs || undefined,
+    enforcement: enforcementOf(configuration),
     eviction: evictionOf(configuration),
     imageCollection: imageCollectionOf(configuration),
     maxParallelImagePulls: configuration.serializeImagePulls ? 1 : configuration.maxParallelImagePulls,
@@ -156,6 +163,26 @@ function reservedOf({ systemReserved, kubeReserved }: KubeletConfiguration): Kub
   const sum = (name: string, value: (text: string) => number) =>
     value(systemReserved?.[name] ?? '0') + value(kubeReserved?.[name] ?? '0')
   return { milliCPU: sum('cpu', quantityMilliValue), memoryBytes: sum('memory', quantityValue) }
+}
+
+/** A `-compressible` enforcement is of the CPU alone: memory that is in use cannot be taken back. */
+function enforcementOf(configuration: KubeletConfiguration): EnforcementSettings | undefined {
+  const { enforceNodeAllocatable: enforced } = configuration
+  if (!enforced) return undefined
+  const owners = [
+    ['System', 'system-reserved', configuration.systemReservedCgroup, configuration.systemReserved],
+    ['Kube', 'kube-reserved', configuration.kubeReservedCgroup, configuration.kubeReserved],
+  ] as const
+  return {
+    pods: enforced.includes('pods'),
+    reserved: owners.flatMap(([owner, name, cgroup = '', { cpu, memory } = {}]) => {
+      const isWhole = enforced.includes(name)
+      if (!isWhole && !enforced.includes(`${name}-compressible`)) return []
+      const milliCPU = mapped(cpu, quantityMilliValue)
+      const memoryBytes = isWhole ? mapped(memory, quantityValue) : undefined
+      return [{ owner, cgroup, ...defined({ milliCPU, memoryBytes }) }]
+    }),
+  }
 }
 
 function evictionOf(configuration: KubeletConfiguration): EvictionSettings {

@@ -51,6 +51,7 @@ export function kubeletConfiguration(options: KubeletOptions): object {
     eventRecordQPS: options.eventRecordQPS ?? 50,
     eventBurst: options.eventBurst ?? 100,
     serializeImagePulls: options.maxParallelImagePulls === 1,
+    enforceNodeAllocatable: configuration.enforceNodeAllocatable ?? ['pods'],
     evictionHard: eviction.evictionHard ?? defaultHardThresholds,
     evictionPressureTransitionPeriod: formatDuration(eviction.evictionPressureTransitionPeriodMs ?? 300_000),
     ...(options.featureGates && { featureGates: options.featureGates }),

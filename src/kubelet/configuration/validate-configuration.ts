@@ -16,6 +16,7 @@ import { isSignal, parseAmount } from '../eviction/threshold.ts'
 import { allowlistProblem, verificationPolicies } from '../images/verification-policy.ts'
 import { idsUnit } from '../user-namespaces/id-range.ts'
 import { fixedFields, type KubeletConfiguration } from './configuration-kind.ts'
+import { enforcementErrors } from './validate-enforcement.ts'
 
 const reservable = ['cpu', 'memory']
 
@@ -37,6 +38,7 @@ export function validateConfiguration(
     ...featureGateErrors(configuration),
     ...quotaErrors(configuration),
     ...tlsErrors(configuration),
+    ...enforcementErrors(configuration),
   ]
   const atLeast = (name: keyof KubeletConfiguration, minimum: number) => {
     const value = configuration[name]

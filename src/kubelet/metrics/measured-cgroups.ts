@@ -24,6 +24,7 @@ export function measuredCgroups(cgroups: CgroupManager, metrics: Metrics, clock:
       return cgroups.limitsSwap
     },
     setUp: (allocatable) => timed('create', () => cgroups.setUp(allocatable)),
+    enforce: (path, limits) => timed('update', () => cgroups.enforce(path, limits)),
     create: (pod) => timed('create', () => cgroups.create(pod)),
     balance: (pods) => timed('update', () => cgroups.balance(pods)),
     remove: (podUID) => timed('destroy', () => cgroups.remove(podUID)),
