@@ -1,6 +1,6 @@
 import type { APIResourceList } from '../api/generated/meta.v1.ts'
 import type { KubernetesObject } from '../machinery/meta.ts'
-import type { Resource } from '../machinery/resource.ts'
+import { apiVersionOf, type Resource } from '../machinery/resource.ts'
 import { isNotFound } from '../machinery/status-errors.ts'
 import type { Client } from './client.ts'
 
@@ -16,11 +16,19 @@ export async function servedVersion<T extends KubernetesObject>(
   return undefined
 }
 
-async function isServed(client: Client, { group, version, resource }: Resource): Promise<boolean> {
+/** What the API server serves beside a resource, subresources too. Rejects with not found where it has no such version. */
+export async function resourcesBeside(
+  client: Client,
+  resource: Resource,
+): Promise<APIResourceList['resources']> {
+  const root = resource.group === '' ? '/api' : '/apis'
+  const list = JSON.parse(await client.raw(`${root}/${apiVersionOf(resource)}`)) as APIResourceList
+  return list.resources
+}
+
+async function isServed(client: Client, resource: Resource): Promise<boolean> {
   try {
-    const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
-    const list = JSON.parse(await client.raw(path)) as APIResourceList
-    return list.resources.some(({ name }) => name === resource)
+    return (await resourcesBeside(client, resource)).some(({ name }) => name === resource.resource)
   } catch (error) {
     if (isNotFound(error)) return false
     throw error

@@ -1,5 +1,4 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
-import type { APIResourceList } from '../../api/generated/meta.v1.ts'
 import type { Scale } from '../../api/generated/autoscaling.v1.ts'
 import {
   deployments,
@@ -10,6 +9,7 @@ import {
 import type { Client } from '../../client/client.ts'
 import { discover } from '../../client/discovery.ts'
 import type { ReconcileContext } from '../../client/reconciler.ts'
+import { resourcesBeside } from '../../client/served-version.ts'
 import type { KubernetesObject, OwnerReference } from '../../machinery/meta.ts'
 import { controllerOf } from '../../machinery/owner.ts'
 import { apiVersionOf, groupResource, type Resource } from '../../machinery/resource.ts'
@@ -103,7 +103,6 @@ async function scaleOfOther(
 
 /** Tells a controller that is not there from one without a scale: both are not found. */
 async function servesScale(resource: Resource, client: Client): Promise<boolean> {
-  const root = resource.group === '' ? '/api' : '/apis'
-  const list = JSON.parse(await client.raw(`${root}/${apiVersionOf(resource)}`)) as APIResourceList
-  return list.resources.some(({ name }) => name === `${resource.resource}/scale`)
+  const served = await resourcesBeside(client, resource)
+  return served.some(({ name }) => name === `${resource.resource}/scale`)
 }
