@@ -65,11 +65,18 @@ export function createDefaultPreemption(handle: PluginHandle, args: DefaultPreem
       const { nodes, random, extenders } = handle
       preemptionAttempt()
       budgets ??= budgetCache.list()
-      const search = findCandidates(pod, failure, { nodes, budgets, args, random })
-      if (search.type === 'noUse') return noUse(search.message, search.isIneligible ?? false)
-      if (extenders.preempts(pod)) return chooseWithExtenders(pod, search.candidates)
-      const { node, victims } = cheapest(search.candidates)!
-      return makeRoom(pod, nameOf(node, nodes), victims)
+      const input = { nodes, budgets, args, random }
+      const found = extenders.preempts(pod)
+        ? findCandidates(pod, failure, input)
+        : preempt(pod, failure, input)
+      switch (found.type) {
+        case 'noUse':
+          return noUse(found.message, found.isIneligible ?? false)
+        case 'candidates':
+          return chooseWithExtenders(pod, found.candidates)
+        case 'victims':
+          return makeRoom(pod, found.nodeName, found.victims)
+      }
     },
     mayHelp: (change) => change.type === 'podRemoved',
   }
