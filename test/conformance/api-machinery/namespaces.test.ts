@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Service } from '../../../src/api/generated/core.v1.ts'
 import { configMaps, namespaces, pods, services } from '../../../src/api/generated/resources.ts'
+import { isConditionTrue } from '../../../src/machinery/conditions.ts'
 import { isNotFound } from '../../../src/machinery/status-errors.ts'
 import { aPod } from '../harness/objects.ts'
 import { sharedCluster } from '../harness/shared-cluster.ts'
@@ -49,9 +50,9 @@ describe('namespaces', { concurrency: true }, () => {
       { namespace, name: 'one' },
       ({ metadata }) => !!metadata?.deletionTimestamp,
     )
-    const told = await untilObject(client, namespaces, { name: namespace }, ({ status }) => {
-      return status?.conditions?.some(({ type, status }) => type === held && status === 'True') === true
-    })
+    const told = await untilObject(client, namespaces, { name: namespace }, ({ status }) =>
+      isConditionTrue(status?.conditions, held),
+    )
     assert.equal(told.status?.phase, 'Terminating')
     const kept = await client.get(configMaps, { namespace, name: 'one' })
     assert.equal(kept.metadata?.deletionTimestamp, undefined)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { IPAddress } from '../../../src/api/generated/networking.v1.ts'
 import { ipAddresses, serviceCIDRs } from '../../../src/api/generated/resources.ts'
+import { isConditionTrue } from '../../../src/machinery/conditions.ts'
 import { isNotFound } from '../../../src/machinery/status-errors.ts'
 import { checkDiscovery } from '../harness/check-operations.ts'
 import { sharedCluster } from '../harness/shared-cluster.ts'
@@ -13,9 +14,9 @@ describe('addresses of services', { concurrency: true }, () => {
   it('come from a range that is there from the start', async () => {
     const { api, client } = await cluster.scope()
     await checkDiscovery(api, serviceCIDRs)
-    const found = await untilObject(client, serviceCIDRs, { name: 'kubernetes' }, ({ status }) => {
-      return status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
-    })
+    const found = await untilObject(client, serviceCIDRs, { name: 'kubernetes' }, ({ status }) =>
+      isConditionTrue(status?.conditions, 'Ready'),
+    )
     assert.ok(found.spec?.cidrs?.length)
     const { json } = await api('GET', '/apis/networking.k8s.io/v1/servicecidrs/kubernetes/status')
     assert.deepEqual([json.kind, json.metadata.uid], ['ServiceCIDR', found.metadata?.uid])
