@@ -23,8 +23,9 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
-/** Somewhat more than half a second each; `npm run ok` runs a few. */
-const simulatedSeeds = 480
+/** Somewhat more than half a second each, as many as there is time for; `npm run ok` runs a few. */
+const simulatedSeeds = 2400
+const simulatedMinutes = 10
 
 /** A test that hangs must fail, not stop the run. */
 const longestTestMs = 10 * 60_000
@@ -82,7 +83,10 @@ function simulations(processes: number): Part[] {
   const each = Math.ceil(simulatedSeeds / processes)
   return Array.from({ length: processes }, (_, part) => {
     const seeds = `${part * each + 1}-${(part + 1) * each}`
-    return { files, environment: { K8TS_SIMULATION_SEEDS: seeds } }
+    return {
+      files,
+      environment: { K8TS_SIMULATION_SEEDS: seeds, K8TS_SIMULATION_MINUTES: String(simulatedMinutes) },
+    }
   })
 }
 
