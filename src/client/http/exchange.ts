@@ -45,6 +45,8 @@ export interface ExchangeOptions {
   readonly requestTimeoutMs: number
   /** Absent where nobody counts. */
   readonly metrics?: RequestMetrics
+  /** Told the Warning header of each response. */
+  readonly warned?: (header: string | undefined) => void
 }
 
 /** As client-go: this many tries more when the server asks to come again. */
@@ -72,6 +74,7 @@ export function createExchange(pool: SessionPool, options: ExchangeOptions): Exc
       const headers = await responseHeaders(stream)
       const code = headers[':status'] ?? 0
       answered = code
+      options.warned?.(headers.warning)
       if (code >= 200 && code < 300) return { stream, headers, close }
       const error = responseError(code, await readText(stream), request.method)
       throw retryAfterMs(code, headers) === undefined

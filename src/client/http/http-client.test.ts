@@ -8,6 +8,7 @@ import {
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
 import { after, describe, it } from 'node:test'
 import { systemClock } from '../../machinery/clock.ts'
+import { silentLogger, type LogFields } from '../../machinery/log.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Resource } from '../../machinery/resource.ts'
 import {
@@ -230,6 +231,28 @@ void describe('createHttpClient', () => {
     await answer
     for (const socket of sockets) socket.destroy()
     server.close()
+  })
+
+  void it('logs warnings of the API server, each once', async () => {
+    const warnings = [
+      '299 - "old: \\"x\\", gone in v1.40"',
+      '299 agent "caf\u00c3\u00a9"',
+      '214 - "other"',
+    ].join(', ')
+    const { client } = await startServer((stream, { method }) =>
+      respond(stream, method === 'GET' ? 200 : 422, {}, { warning: warnings }),
+    )
+    const logged: unknown[] = []
+    const warn = (message: string, fields?: LogFields) => logged.push([message, fields])
+    const { get, create } = client({ log: { ...silentLogger, warn } })
+    await get(widgets, { name: 'w' })
+    assert.deepEqual(logged, [
+      ['the API server warns', { warning: 'old: "x", gone in v1.40' }],
+      ['the API server warns', { warning: 'café' }],
+    ])
+    await get(widgets, { name: 'w' })
+    await assert.rejects(create(widgets, widget('w')))
+    assert.equal(logged.length, 2)
   })
 
   void it('opens another connection when all streams of one are taken', async () => {

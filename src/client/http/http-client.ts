@@ -15,6 +15,7 @@ import { queryString, resourcePath } from './resource-path.ts'
 import { createRequestMetrics } from './request-metrics.ts'
 import { unreachable } from './unreachable.ts'
 import { createSessionPool } from './session-pool.ts'
+import { createWarningLog } from './warning-log.ts'
 
 export interface HttpClientOptions {
   /** `https://host:port`, with a path where the API is behind one; `http://` speaks HTTP/2 without TLS. */
@@ -42,7 +43,7 @@ export interface HttpClientOptions {
   readonly userAgent?: string
   readonly clock?: Clock
   readonly random?: Random
-  /** Where warnings of the API server go. */
+  /** Where warnings of the API server go, each once; nowhere when absent. */
   readonly log?: Logger
   /** Where requests are counted; nowhere when absent. */
   readonly metrics?: Metrics
@@ -92,6 +93,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     random,
     requestTimeoutMs,
     ...(metrics && { metrics }),
+    ...(options.log && { warned: createWarningLog(options.log) }),
   })
   const http = createTransport(exchange, prefix, options, clock)
   const json = async <T>(request: RequestLine) => JSON.parse(await http.text(request)) as T
