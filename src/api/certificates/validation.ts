@@ -20,6 +20,7 @@ import {
   dns1123SubdomainErrors,
   dns1123SubdomainMaxLength,
 } from '../../machinery/validation/names.ts'
+import { internalForm } from '../core/internal-form.ts'
 import type {
   CertificateSigningRequest,
   CertificateSigningRequestCondition,
@@ -210,21 +211,11 @@ function decisionErrors(next: CertificateSigningRequest, previous: CertificateSi
     const what = `a condition of type ${goQuote(type)}`
     if (now.length > before.length) return [forbidden(conditionsPath, `updates may not add ${what}`)]
     if (now.length < before.length || semanticEqual(before, now)) return []
-    const difference = unifiedDifference(before.map(shownCondition), now.map(shownCondition))
+    const shown = (condition: CertificateSigningRequestCondition) =>
+      internalForm('certificates.v1.CertificateSigningRequestCondition', condition)
+    const difference = unifiedDifference(before.map(shown), now.map(shown))
     return [forbidden(conditionsPath, `updates may not modify ${what}\n${difference}`)]
   })
-}
-
-/** As Go prints the server's own form of a condition. */
-function shownCondition(condition: CertificateSigningRequestCondition) {
-  return {
-    Type: condition.type,
-    Status: condition.status,
-    Reason: condition.reason ?? '',
-    Message: condition.message ?? '',
-    LastUpdateTime: condition.lastUpdateTime ?? null,
-    LastTransitionTime: condition.lastTransitionTime ?? null,
-  }
 }
 
 function conditionsOf({ status }: CertificateSigningRequest, wanted?: string): Conditions {
