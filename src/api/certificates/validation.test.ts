@@ -102,6 +102,17 @@ const changes: readonly (readonly [
   ],
   [
     'status',
+    {},
+    {
+      certificate: certificate(
+        '-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n' +
+          '-----BEGIN CERTIFICATE-----\nA: b\n\nAAAA\n-----END CERTIFICATE-----\n',
+      ),
+    },
+    'status.certificate: Invalid value: "<certificate data>": only CERTIFICATE PEM blocks are allowed, found "KEY"',
+  ],
+  [
+    'status',
     { certificate: 'AAAA' },
     { certificate: 'BBBB' },
     'status.certificate: Forbidden: updates may not modify existing certificate content',
