@@ -8,7 +8,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { goQuote } from '../../machinery/go-format.ts'
+import { goQuoteList } from '../../machinery/go-format.ts'
 import { qualifiedNameErrors } from '../../machinery/validation/names.ts'
 import type {
   JobSpec,
@@ -41,7 +41,7 @@ function ruleErrors(
 ): FieldError[] {
   const { action, onExitCodes, onPodConditions = [] } = rule
   const errors: FieldError[] = []
-  if (!action) errors.push(required(at.child('action'), validValues(actions)))
+  if (!action) errors.push(required(at.child('action'), `valid values: ${goQuoteList(actions)}`))
   else if (!actions.includes(action)) errors.push(notSupported(at.child('action'), action, actions))
   else if (action === 'FailIndex' && spec.backoffLimitPerIndex === undefined) {
     const detail = 'requires the backoffLimitPerIndex to be set'
@@ -54,7 +54,7 @@ function ruleErrors(
   for (const [index, { type, status }] of onPodConditions.entries()) {
     const field = patterns.index(index)
     errors.push(...qualifiedNameErrors(type).map((message) => invalid(field.child('type'), type, message)))
-    if (!status) errors.push(required(field.child('status'), validValues(statuses)))
+    if (!status) errors.push(required(field.child('status'), `valid values: ${goQuoteList(statuses)}`))
     else if (!statuses.includes(status)) errors.push(notSupported(field.child('status'), status, statuses))
   }
   if (onExitCodes && onPodConditions.length > 0)
@@ -71,7 +71,7 @@ function exitCodeErrors(
   at: FieldPath,
 ): FieldError[] {
   const errors: FieldError[] = []
-  if (!operator) errors.push(required(at.child('operator'), validValues(operators)))
+  if (!operator) errors.push(required(at.child('operator'), `valid values: ${goQuoteList(operators)}`))
   else if (!operators.includes(operator)) errors.push(notSupported(at.child('operator'), operator, operators))
   if (containerName !== undefined && !containers.has(containerName)) {
     const detail = 'must be one of the container or initContainer names in the pod template'
@@ -87,9 +87,4 @@ function exitCodeErrors(
   }
   const isOrdered = values.every((value, index) => index === 0 || values[index - 1]! <= value)
   return isOrdered ? errors : [...errors, invalid(field, values, 'must be ordered')]
-}
-
-/** As Go prints a list of texts. */
-function validValues(names: readonly string[]): string {
-  return `valid values: [${names.map(goQuote).join(' ')}]`
 }
