@@ -1,5 +1,5 @@
 import type { Service } from '../../api/generated/core.v1.ts'
-import { exponentialBuckets, type Gauge, type Metrics } from '../../machinery/metrics.ts'
+import { defaultBuckets, exponentialBuckets, type Gauge, type Metrics } from '../../machinery/metrics.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { wantsTopologyHints } from './topology-hints.ts'
 
@@ -59,7 +59,7 @@ export function createSliceMetrics(metrics: Metrics, max: number): SliceMetrics 
     name: `${prefix}_endpointslices_changed_per_sync`,
     help: 'Number of EndpointSlices changed on each Service sync',
     labels: ['topology', 'traffic_distribution'],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    buckets: defaultBuckets,
   })
   const gauge = (name: string, help: string) => metrics.gauge({ name: `${prefix}_${name}`, help }).with({})
   const endpointsDesired = gauge('endpoints_desired', 'Number of endpoints desired')

@@ -1,5 +1,5 @@
 import type { Clock } from '../../machinery/clock.ts'
-import type { Metrics } from '../../machinery/metrics.ts'
+import { defaultBuckets, type Metrics } from '../../machinery/metrics.ts'
 
 /** What the kubelet counts of device plugins. Source: pkg/kubelet/metrics. */
 export function createDeviceMetrics(metrics: Metrics, clock: Clock) {
@@ -12,7 +12,7 @@ export function createDeviceMetrics(metrics: Metrics, clock: Clock) {
     name: 'kubelet_device_plugin_alloc_duration_seconds',
     help: 'Duration in seconds to serve a device plugin Allocation request. Broken down by resource name.',
     labels: ['resource_name'],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    buckets: defaultBuckets,
   })
   return {
     registered: (resource: string) => registrations.with({ resource_name: resource }).add(),
