@@ -1,3 +1,5 @@
+import { parseGoBool } from './go-bool.ts'
+
 /**
  * Feature gates as upstream's `--feature-gates` names them. What is built in is either on or off for good; the features
  * below can be switched. Source of names, defaults and messages: k8s.io/component-base/featuregate, and
@@ -93,7 +95,7 @@ export function parseFeatureGates(text: string): Readonly<Record<string, boolean
     const name = key.trim().replace(/^kube:/, '')
     if (rest.length === 0) throw new FeatureGateError(`missing bool value for ${name}`)
     const value = rest.join('=').trim()
-    const boolean = booleans.get(value)
+    const boolean = parseGoBool(value)
     if (boolean === undefined) {
       throw new FeatureGateError(
         `invalid value of ${name}=${value}, err: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
@@ -103,11 +105,6 @@ export function parseFeatureGates(text: string): Readonly<Record<string, boolean
   }
   return said
 }
-
-const booleans: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((word) => [word, true] as const),
-  ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((word) => [word, false] as const),
-])
 
 /** The gates with what is said of them. Throws FeatureGateError for a gate that is unknown, or that cannot be so. */
 export function featureGatesWith(said: Readonly<Record<string, boolean>> = {}): FeatureGates {

@@ -1,3 +1,4 @@
+import { parseGoBool } from '../../machinery/go-bool.ts'
 import { apiVersionOf, parseApiVersion, type Resource } from '../../machinery/resource.ts'
 
 /** As `--runtime-config`: `apps/v1`, `certificates.k8s.io/v1beta1/clustertrustbundles`, `api/beta`, each with its value. */
@@ -89,8 +90,8 @@ function parseKey(key: string) {
 
 /** Nothing behind the key is as good as `true`. */
 function booleanOf(key: string, value: string): boolean {
-  if (['', '1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false
+  const boolean = value === '' ? true : parseGoBool(value)
+  if (boolean !== undefined) return boolean
   throw new RuntimeConfigError(
     `invalid value of ${key}: ${value}, err: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
   )

@@ -1,4 +1,5 @@
 import { DurationError, parseDuration } from '../../machinery/duration.ts'
+import { parseGoBool } from '../../machinery/go-bool.ts'
 import { CliError } from '../cli/cli-error.ts'
 import type { CommandInput } from '../cli/command.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
@@ -34,8 +35,8 @@ export function fractionFlag(input: CommandInput, flag: string): number | undefi
 export function booleanFlag(input: CommandInput, flag: string): boolean | undefined {
   const value = input.text(flag)
   if (value === undefined) return undefined
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value)) return true
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(value)) return false
+  const boolean = parseGoBool(value)
+  if (boolean !== undefined) return boolean
   throw invalidFlag(flag, value, `strconv.ParseBool: parsing "${value}": invalid syntax`)
 }
 

@@ -4,14 +4,13 @@ import type {
   PodSpec,
   ServiceAccount,
 } from '../../../api/generated/core.v1.ts'
+import { parseGoBool } from '../../../machinery/go-bool.ts'
 
 const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets'
-/** What Go's strconv.ParseBool takes for true. */
-const trueTexts = ['1', 't', 'T', 'true', 'TRUE', 'True']
 
 /** Whether pods of the account may use no secrets but those that it lists. */
 export function limitsSecrets({ metadata }: ServiceAccount): boolean {
-  return trueTexts.includes(metadata?.annotations?.[enforceAnnotation] ?? '')
+  return parseGoBool(metadata?.annotations?.[enforceAnnotation] ?? '') === true
 }
 
 /** Why the pod uses a secret that its account does not list, or undefined. */

@@ -1,4 +1,5 @@
 import { DurationError, parseDuration } from '../../duration.ts'
+import { parseGoBool } from '../../go-bool.ts'
 import { goQuote } from '../../go-format.ts'
 import { parseInt64 } from '../../int64.ts'
 import { CelError } from '../error.ts'
@@ -58,12 +59,9 @@ export function doubleFrom(value: CelValue): CelValue {
   return Number.isFinite(parsed) ? parsed : invalid('ParseFloat', value, 'value out of range')
 }
 
-const truths: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
-const falsehoods: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False'])
-
 export function boolFrom(value: CelValue): CelValue {
   if (typeof value !== 'string') return value
-  return truths.has(value) || (!falsehoods.has(value) && invalid('ParseBool', value))
+  return parseGoBool(value) ?? invalid('ParseBool', value)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
