@@ -8,7 +8,7 @@ import {
   type FieldError,
 } from '../../machinery/field-error.ts'
 import { nonNegative } from '../apps/workload.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { Job, JobStatus } from '../generated/batch.v1.ts'
 import { countIndexes, firstCommonIndex } from './index-intervals.ts'
 

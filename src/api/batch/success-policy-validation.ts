@@ -6,7 +6,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { JobSpec, SuccessPolicyRule } from '../generated/batch.v1.ts'
 import { countIndexes } from './index-intervals.ts'
 

@@ -20,7 +20,7 @@ import {
   dns1123SubdomainErrors,
   dns1123SubdomainMaxLength,
 } from '../../machinery/validation/names.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type {
   CertificateSigningRequest,
   CertificateSigningRequestCondition,

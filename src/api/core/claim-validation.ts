@@ -24,7 +24,7 @@ import type {
   TypedLocalObjectReference,
   TypedObjectReference,
 } from '../generated/core.v1.ts'
-import { internalDifference } from './internal-form.ts'
+import { internalDifference } from '../internal-form.ts'
 import { accessModesErrors } from './access-modes.ts'
 import { classAnnotation } from './claim-warnings.ts'
 import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'

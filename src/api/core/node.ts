@@ -13,7 +13,7 @@ import { validateCidrForLegacyField, warningsForCidr } from '../../machinery/val
 import { labelValueErrors } from '../../machinery/validation/names.ts'
 import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
-import { internalForm } from './internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import type { AvoidPods, Node, NodeSpec, Taint } from '../generated/core.v1.ts'

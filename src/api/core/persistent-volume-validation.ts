@@ -19,7 +19,7 @@ import type {
   VolumeNodeAffinity,
 } from '../generated/core.v1.ts'
 import { accessModesErrors } from './access-modes.ts'
-import { internalDifference } from './internal-form.ts'
+import { internalDifference } from '../internal-form.ts'
 import { validateNodeSelector } from './pod/affinity-validation.ts'
 import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'
 import { surplusSource, validateVolumeSource } from './volume-sources.ts'

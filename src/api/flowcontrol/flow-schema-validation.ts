@@ -9,7 +9,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type {
   FlowSchema,
   NonResourcePolicyRule,

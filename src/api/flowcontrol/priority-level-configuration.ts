@@ -8,7 +8,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'

@@ -2,7 +2,7 @@ import { invalid, path, required, type FieldError } from '../../machinery/field-
 import { validateCidr } from '../../machinery/validation/ip.ts'
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ServiceCIDR } from '../generated/networking.v1.ts'
 import { serviceCIDRs } from '../generated/resources.ts'

@@ -5,7 +5,7 @@ import { validateImmutableField } from '../../machinery/validation/object-meta.t
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import { validateResources } from '../core/pod/resources-validation.ts'
 import { validateTolerations } from '../core/pod/scheduling-validation.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Toleration } from '../generated/core.v1.ts'
 import type { RuntimeClass } from '../generated/node.v1.ts'

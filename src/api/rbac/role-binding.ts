@@ -1,6 +1,6 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import { invalid, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import { dns1123SubdomainErrors, pathSegmentNameErrors } from '../../machinery/validation/names.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'

@@ -15,7 +15,7 @@ import { dns1123SubdomainErrors, qualifiedNameErrors } from '../../machinery/val
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
 import { validateInlineVolume } from '../core/inline-volume-validation.ts'
 import { validateCsiDriverName } from './csi-driver-name.ts'
-import { internalForm } from '../core/internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 import type {
   CSIDriver,
   CSINode,

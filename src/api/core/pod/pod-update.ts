@@ -1,7 +1,7 @@
 import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, invalid, path, required, type FieldError } from '../../../machinery/field-error.ts'
 import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../generated/core.v1.ts'
-import { internalDifference } from '../internal-form.ts'
+import { internalDifference } from '../../internal-form.ts'
 import { validateImageText } from './container-validation.ts'
 import { validatePodAnnotationsUpdate } from './pod-annotations.ts'
 import { validatePodParts } from './pod-validation.ts'

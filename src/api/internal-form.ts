@@ -1,6 +1,6 @@
-import type { Field, ObjectSchema, Schema } from '../../machinery/schema.ts'
-import { unifiedDifference } from '../../machinery/unified-difference.ts'
-import { structSchema } from '../fact-schemas.ts'
+import type { Field, ObjectSchema, Schema } from '../machinery/schema.ts'
+import { unifiedDifference } from '../machinery/unified-difference.ts'
+import { structSchema } from './fact-schemas.ts'
 
 /*
  * Upstream's server keeps objects in a form of its own, whose types say nothing about JSON, and prints that form where

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { changeFaults } from '../testing/strategy-faults.ts'
+import { changeFaults } from './testing/strategy-faults.ts'
 import { internalDifference } from './internal-form.ts'
 
 const rows: readonly (readonly [what: string, type: string, before: object, after: object, lines: string])[] =
