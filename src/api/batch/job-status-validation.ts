@@ -22,6 +22,9 @@ interface StatusChange {
   readonly previous: JobStatus
   holds(type: string): boolean
   held(type: string): boolean
+  /** Whether the Job has come to its end, and whether it does with this write. */
+  readonly isFinished: boolean
+  readonly finishes: boolean
   /** Whether one of the fields changes, or whether one of the conditions holds. */
   changes(...names: readonly (keyof JobStatus | ConditionType)[]): boolean
 }
@@ -38,12 +41,15 @@ export function validateJobStatus(job: Job, before: Job): FieldError[] {
   const { status: previous = {} } = before
   const holds = (type: string) => isTrue(status, type)
   const held = (type: string) => isTrue(previous, type)
+  const isFinished = holds('Complete') || holds('Failed')
   const change: StatusChange = {
     job,
     status,
     previous,
     holds,
     held,
+    isFinished,
+    finishes: isFinished && !held('Complete') && !held('Failed'),
     changes: (...names) =>
       names.some((name) =>
         /^[A-Z]/.test(name)
@@ -111,10 +117,8 @@ function completionErrors({ status, holds, changes }: StatusChange): FieldError[
 }
 
 /** A Job that has come to its end has no pods that run, and all that have run are counted. */
-function finishErrors({ status, holds, held, changes }: StatusChange): FieldError[] {
-  const isFinished = holds('Complete') || holds('Failed')
+function finishErrors({ status, isFinished, finishes, changes }: StatusChange): FieldError[] {
   if (!isFinished) return []
-  const finishes = !held('Complete') && !held('Failed')
   const { active = 0, startTime, uncountedTerminatedPods: uncounted } = status
   const errors: FieldError[] = []
   if ((finishes || changes('active')) && active > 0)
@@ -170,10 +174,8 @@ function indexErrors({ job, status, changes }: StatusChange): FieldError[] {
   return errors
 }
 
-function countErrors({ status, holds, held, changes }: StatusChange): FieldError[] {
+function countErrors({ status, isFinished, finishes, changes }: StatusChange): FieldError[] {
   const { terminating = 0, ready, active = 0 } = status
-  const isFinished = holds('Complete') || holds('Failed')
-  const finishes = isFinished && !held('Complete') && !held('Failed')
   const errors: FieldError[] = []
   if ((finishes || changes('terminating')) && isFinished && terminating > 0)
     errors.push(invalid(at.child('terminating'), terminating, 'terminating>0 is invalid for finished job'))
