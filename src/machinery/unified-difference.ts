@@ -48,13 +48,13 @@ function grouped(changes: readonly Change[]): Change[][] {
   const groups: Change[][] = []
   let group: Change[] = []
   for (const [index, change] of changes.entries()) {
-    const { isEqual, a, b } = change
+    const { isEqual, a } = change
     const size = a[1] - a[0]
     const [isFirst, isLast] = [index === 0, index === changes.length - 1]
     if (!isEqual) group.push(change)
     else if (isFirst) group.push(tail(change))
     else if (isLast) group.push(head(change))
-    else if (size <= 2 * context) group.push({ isEqual, a, b })
+    else if (size <= 2 * context) group.push(change)
     else {
       groups.push([...group, head(change)])
       group = [tail(change)]
