@@ -1,6 +1,6 @@
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
 import type { Quantity } from '../../machinery/meta.ts'
-import type { Container, Pod, PodSpec } from '../generated/core.v1.ts'
+import type { Container, ContainerStatus, Pod, PodSpec } from '../generated/core.v1.ts'
 
 /** Amounts by resource name: `cpu` in thousandths of a core, everything else in its unit (bytes, pieces). */
 export type Amounts = Readonly<Record<string, number>>
@@ -8,7 +8,7 @@ export type Amounts = Readonly<Record<string, number>>
 type ResourceList = Readonly<Record<string, Quantity>>
 
 /** Resources that a pod may request as a whole, in spec.resources. */
-function isPodLevelResource(name: string): boolean {
+export function isPodLevelResource(name: string): boolean {
   return name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
 }
 
@@ -72,15 +72,17 @@ function podAmounts(
 
 function requestsOf(container: Container, pod: Pod): Record<string, number> {
   const asked = container.resources?.requests
-  const { containerStatuses, initContainerStatuses } = pod.status ?? {}
-  const isInit = pod.spec?.initContainers?.includes(container)
+  const now = countedStatus(container, pod)
+  return now ? effective(pod, asked, now.resources?.requests, now.allocatedResources) : amountsOf(asked)
+}
+
+/** The status of one of the pod's containers that counts with what it has beside what it asks for. */
+export function countedStatus(container: Container, { spec, status }: Pod): ContainerStatus | undefined {
+  const isInit = spec?.initContainers?.includes(container)
   // What a container that is to end was given matters only until then.
-  if (isInit && container.restartPolicy !== 'Always') return amountsOf(asked)
-  const statuses = isInit ? initContainerStatuses : containerStatuses
-  const now = statuses?.find(({ name }) => name === container.name)
-  return now?.resources
-    ? effective(pod, asked, now.resources.requests, now.allocatedResources)
-    : amountsOf(asked)
+  if (isInit && container.restartPolicy !== 'Always') return undefined
+  const statuses = isInit ? status?.initContainerStatuses : status?.containerStatuses
+  return statuses?.find(({ name, resources }) => name === container.name && resources)
 }
 
 function wholeRequestsOf(pod: Pod): Amounts {

@@ -1,5 +1,5 @@
 import type { Container, Pod, PodSpec } from '../generated/core.v1.ts'
-import { isResizeInfeasible } from '../core/pod-resources.ts'
+import { countedStatus, isPodLevelResource, isResizeInfeasible } from '../core/pod-resources.ts'
 import { addResources, maxResources, type ResourceList } from './resource-list.ts'
 
 /*
@@ -14,10 +14,6 @@ export function podRequestTotals(pod: Pod): ResourceList {
 
 export function podLimitTotals({ spec }: Pod): ResourceList {
   return spec ? totals(spec, 'limits', ({ resources }) => resources?.limits ?? {}) : {}
-}
-
-function isPodLevelResource(name: string): boolean {
-  return name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
 }
 
 /**
@@ -73,11 +69,9 @@ function totalsOfContainers(
 
 /** While a resize is under way, a container counts with the largest of what it has, is to get and asks for. */
 function requestsOf(container: Container, pod: Pod): ResourceList {
-  const { status } = pod
   const asked = container.resources?.requests ?? {}
-  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
-  const now = statuses.find(({ name }) => name === container.name)
-  return now?.resources ? effective(pod, asked, now.resources.requests, now.allocatedResources) : asked
+  const now = countedStatus(container, pod)
+  return now ? effective(pod, asked, now.resources?.requests, now.allocatedResources) : asked
 }
 
 /** As a container does, the pod as a whole. */

@@ -69,6 +69,18 @@ describe('podRequestTotals', () => {
     assert.equal(describeResources(podRequestTotals(resized)), 'cpu=2')
   })
 
+  it('counts an init container that is to end with what it asks for', () => {
+    const spec = {
+      containers: [container({ requests: { cpu: '1' } }, { name: 'main' })],
+      initContainers: [container({ requests: { cpu: '2' } })],
+    }
+    const status = { name: 'c', image: 'x', imageID: '', ready: true, restartCount: 0 }
+    const resized = pod(spec, {
+      status: { initContainerStatuses: [{ ...status, resources: { requests: { cpu: '4' } } }] },
+    })
+    assert.equal(describeResources(podRequestTotals(resized)), 'cpu=2')
+  })
+
   it('has limits of its own', () => {
     const spec = { containers: [container({ limits: { cpu: '1' } })], overhead: { cpu: '1', memory: '1Gi' } }
     assert.equal(describeResources(podLimitTotals(pod(spec))), 'cpu=2')
