@@ -33,7 +33,6 @@ const dependencies: Readonly<Record<keyof FeatureGates, readonly (keyof FeatureG
 const fixed: ReadonlyMap<string, boolean> = new Map([
   ...[
     'APIServerIdentity',
-    'AggregatedDiscoveryRemoveBetaType',
     'AllowParsingUserUIDFromCertAuth',
     'AnonymousAuthConfigurableEndpoints',
     'APIResponseCompression',
@@ -60,6 +59,7 @@ const fixed: ReadonlyMap<string, boolean> = new Map([
     'WatchList',
   ].map((name) => [name, true] as const),
   ...[
+    'AggregatedDiscoveryRemoveBetaType',
     'APIServerTracing',
     'APIServingWithRoutine',
     'AllAlpha',
