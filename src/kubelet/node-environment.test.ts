@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { noCgroups } from './cgroups/cgroup-manager.ts'
-import { describeNode, refuseCgroups, refuseSwap, resourcesNode } from './node-environment.ts'
+import {
+  describeNode,
+  eventRate,
+  pullRate,
+  refuseCgroups,
+  refuseSwap,
+  resourcesNode,
+} from './node-environment.ts'
 import type { KubeletOptions } from './options.ts'
 import { inspectMachine } from './node/machine.ts'
 import { keepsTmpfsInMemory } from './volumes/mounts.ts'
@@ -33,6 +40,15 @@ describe('refuseCgroups', () => {
       message:
         'invalid configuration: singleProcessOOMKill must not be explicitly set to false when using cgroup v1',
     })
+  })
+})
+
+describe('eventRate and pullRate', () => {
+  it('are as the options say, or none', () => {
+    assert.deepEqual(eventRate({ runtime }), { qps: 50, burst: 100 })
+    assert.equal(eventRate({ runtime, eventRecordQPS: 0 }), undefined)
+    assert.deepEqual(pullRate({ runtime, registryPullQPS: 5 }), { qps: 5, burst: 10 })
+    assert.equal(pullRate({ runtime }), undefined)
   })
 })
 

@@ -123,6 +123,27 @@ export async function openRecords(
   })
 }
 
+/** How often something may be: a second in the long run, and at once. */
+interface Rate {
+  readonly qps: number
+  readonly burst: number
+}
+
+/** Undefined where there is no limit, as of `pullRate`. */
+export function eventRate({
+  eventRecordQPS: qps = 50,
+  eventBurst: burst = 100,
+}: KubeletOptions): Rate | undefined {
+  return qps > 0 ? { qps, burst } : undefined
+}
+
+export function pullRate({
+  registryPullQPS: qps = 0,
+  registryBurst: burst = 10,
+}: KubeletOptions): Rate | undefined {
+  return qps > 0 ? { qps, burst } : undefined
+}
+
 /** Throws an Error where the machine swaps and must not, in upstream's words. */
 export function refuseSwap({ failSwapOn = false }: KubeletOptions, { swapBytes }: Machine): void {
   if (!failSwapOn || swapBytes === 0) return

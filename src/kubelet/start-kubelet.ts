@@ -30,10 +30,12 @@ import { parseResolvConf } from './network/dns.ts'
 import { followPodCIDRs } from './network/pod-cidrs.ts'
 import {
   describeNode,
+  eventRate,
   openRecords,
   openRuntime,
   openUsers,
   pathsOf,
+  pullRate,
   readResolvConf,
   refuseSwap,
   resourcesNode,
@@ -116,14 +118,13 @@ export async function startKubelet(
   const podMetrics = createPodMetrics(context.metrics, clock)
   const nodeResources = resourcesNode(options, machine, cgroups)
   const resolver = parseResolvConf(await readResolvConf(options.resolvConf))
-  const eventRate = rateOf(options.eventRecordQPS ?? 50, options.eventBurst ?? 100)
   const recorder = createEventRecorder({
     client,
     component: 'kubelet',
     host: nodeName,
     clock,
     log,
-    ...(eventRate && { rate: eventRate }),
+    ...defined({ rate: eventRate(options) }),
   })
   const monitor = createRuntimeMonitor({ runtime, clock, onChange: () => reporter.changed() })
   const users = await openUsers(runtime, options, paths, () => monitor.status?.handlers)
@@ -262,7 +263,7 @@ export async function startKubelet(
       records: pullRecords,
       ...defined({
         maxParallelPulls: options.maxParallelImagePulls,
-        rate: rateOf(options.registryPullQPS ?? 0, options.registryBurst ?? 10),
+        rate: pullRate(options),
       }),
     }),
     cgroups,
@@ -521,9 +522,4 @@ export async function startKubelet(
       if (options.runtime.type === 'cri') await manager.idle()
     },
   }
-}
-
-/** Undefined where there is no limit. */
-function rateOf(qps: number, burst: number): { readonly qps: number; readonly burst: number } | undefined {
-  return qps > 0 ? { qps, burst } : undefined
 }
