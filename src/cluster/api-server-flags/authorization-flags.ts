@@ -15,6 +15,14 @@ export interface AuthorizationFlags {
   readonly webhookCacheUnauthorizedTtlMs?: number
 }
 
+/** What flags mean that are not given. */
+export const authorizationDefaults = {
+  modes: ['Node', 'RBAC'],
+  webhookVersion: 'v1beta1',
+  webhookCacheAuthorizedTtlMs: 300_000,
+  webhookCacheUnauthorizedTtlMs: 30_000,
+} as const satisfies AuthorizationFlags
+
 /** Source of names and messages: kubernetes/pkg/kubeapiserver/options/authorization.go. */
 export const authorizationOptions: Readonly<Record<string, Option>> = {
   'authorization-mode': {

@@ -2,10 +2,10 @@ import type { Flags } from '../../api/zpages/flagz.ts'
 import { formatDuration } from '../../machinery/duration.ts'
 import { serviceAccountIssuer } from '../cluster-security.ts'
 import type { ClusterApiServerOptions } from '../cluster-api-server.ts'
-import type { SecurityFiles } from '../security/security-files.ts'
+import { tokenWebhookDefaults, type SecurityFiles } from '../security/security-files.ts'
 import type { ApiServerChoice, StoreChoice } from '../state/cluster-state.ts'
 import type { AuditChoice } from './audit-flags.ts'
-import type { AuthorizationFlags } from './authorization-flags.ts'
+import { authorizationDefaults, type AuthorizationFlags } from './authorization-flags.ts'
 import type { OidcFlags } from './oidc-flags.ts'
 
 /** A value of a flag; undefined where the flag says nothing. Numbers of milliseconds come as Go durations. */
@@ -106,9 +106,12 @@ function securityFlags(files: SecurityFiles): Readonly<Record<string, Value>> {
   return {
     'anonymous-auth': files.anonymousAuth ?? true,
     'authentication-config': files.authenticationConfig,
-    'authentication-token-webhook-cache-ttl': duration(files.authenticationTokenWebhookCacheTtlMs ?? 120_000),
+    'authentication-token-webhook-cache-ttl': duration(
+      files.authenticationTokenWebhookCacheTtlMs ?? tokenWebhookDefaults.cacheTtlMs,
+    ),
     'authentication-token-webhook-config-file': files.authenticationTokenWebhookConfigFile,
-    'authentication-token-webhook-version': files.authenticationTokenWebhookVersion ?? 'v1beta1',
+    'authentication-token-webhook-version':
+      files.authenticationTokenWebhookVersion ?? tokenWebhookDefaults.version,
     'authorization-config': files.authorizationConfig,
     'token-auth-file': files.tokenAuthFile,
     ...authorizationFlags(files.authorization ?? {}, files.authorizationConfig !== undefined),
@@ -121,12 +124,16 @@ function authorizationFlags(
   isConfigured: boolean,
 ): Readonly<Record<string, Value>> {
   return {
-    'authorization-mode': flags.modes ?? (isConfigured ? [] : ['Node', 'RBAC']),
+    'authorization-mode': flags.modes ?? (isConfigured ? [] : authorizationDefaults.modes),
     'authorization-policy-file': flags.policyFile,
-    'authorization-webhook-cache-authorized-ttl': duration(flags.webhookCacheAuthorizedTtlMs ?? 300_000),
-    'authorization-webhook-cache-unauthorized-ttl': duration(flags.webhookCacheUnauthorizedTtlMs ?? 30_000),
+    'authorization-webhook-cache-authorized-ttl': duration(
+      flags.webhookCacheAuthorizedTtlMs ?? authorizationDefaults.webhookCacheAuthorizedTtlMs,
+    ),
+    'authorization-webhook-cache-unauthorized-ttl': duration(
+      flags.webhookCacheUnauthorizedTtlMs ?? authorizationDefaults.webhookCacheUnauthorizedTtlMs,
+    ),
     'authorization-webhook-config-file': flags.webhookConfigFile,
-    'authorization-webhook-version': flags.webhookVersion ?? 'v1beta1',
+    'authorization-webhook-version': flags.webhookVersion ?? authorizationDefaults.webhookVersion,
   }
 }
 

@@ -22,12 +22,12 @@ import { fieldErrorText } from '../../machinery/field-error.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Random } from '../../machinery/random.ts'
-import type { AuthorizationFlags } from '../api-server-flags/authorization-flags.ts'
+import { authorizationDefaults, type AuthorizationFlags } from '../api-server-flags/authorization-flags.ts'
 import type { OidcFlags } from '../api-server-flags/oidc-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { kubeconfigPost } from './kubeconfig-post.ts'
 import { reloadFile, type ReloadedFile } from './reloaded-file.ts'
-import type { SecurityFiles } from './security-files.ts'
+import { tokenWebhookDefaults, type SecurityFiles } from './security-files.ts'
 
 /** What files add to a cluster's security; `close` ends watching them. */
 export interface LoadedSecurity {
@@ -44,9 +44,6 @@ interface LoadContext {
   readonly log: Logger
 }
 
-/** Upstream's --authentication-token-webhook-cache-ttl. */
-const webhookCacheTtlMs = 120_000
-
 /** Throws a CliError that names the file, and what is wrong with it. */
 export function loadSecurity(files: SecurityFiles, context: LoadContext): LoadedSecurity {
   const { clock, random, log, ownIssuers, apiAudiences = ownIssuers.slice(0, 1) } = context
@@ -60,8 +57,8 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
       during(files.authenticationTokenWebhookConfigFile, (path) =>
         createWebhookTokenAuthenticator({
           post: connect(path),
-          version: files.authenticationTokenWebhookVersion ?? 'v1beta1',
-          cacheTtlMs: files.authenticationTokenWebhookCacheTtlMs ?? webhookCacheTtlMs,
+          version: files.authenticationTokenWebhookVersion ?? tokenWebhookDefaults.version,
+          cacheTtlMs: files.authenticationTokenWebhookCacheTtlMs ?? tokenWebhookDefaults.cacheTtlMs,
           apiAudiences,
           clock,
           random,
@@ -175,7 +172,7 @@ function loadModes(
   flags: AuthorizationFlags,
   parts: { readonly connect: (path: string) => PostJson; readonly clock: Clock; readonly random: Random },
 ): readonly ConfiguredAuthorizer[] {
-  const { modes = ['Node', 'RBAC'], policyFile = '', webhookConfigFile = '' } = flags
+  const { modes = authorizationDefaults.modes, policyFile = '', webhookConfigFile = '' } = flags
   return modes.map((type): ConfiguredAuthorizer => {
     switch (type) {
       case 'ABAC': {
@@ -186,10 +183,12 @@ function loadModes(
         const authorizer = createWebhookAuthorizer({
           name: 'default',
           post: during(webhookConfigFile, (path) => parts.connect(path)),
-          version: flags.webhookVersion ?? 'v1beta1',
+          version: flags.webhookVersion ?? authorizationDefaults.webhookVersion,
           timeoutMs: 30_000,
-          authorizedTtlMs: flags.webhookCacheAuthorizedTtlMs ?? 300_000,
-          unauthorizedTtlMs: flags.webhookCacheUnauthorizedTtlMs ?? 30_000,
+          authorizedTtlMs:
+            flags.webhookCacheAuthorizedTtlMs ?? authorizationDefaults.webhookCacheAuthorizedTtlMs,
+          unauthorizedTtlMs:
+            flags.webhookCacheUnauthorizedTtlMs ?? authorizationDefaults.webhookCacheUnauthorizedTtlMs,
           failurePolicy: 'NoOpinion',
           matchConditions: [],
           clock: parts.clock,

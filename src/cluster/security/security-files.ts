@@ -1,6 +1,9 @@
 import type { AuthorizationFlags } from '../api-server-flags/authorization-flags.ts'
 import type { OidcFlags } from '../api-server-flags/oidc-flags.ts'
 
+/** What is meant where an operator says nothing. */
+export const tokenWebhookDefaults = { version: 'v1beta1', cacheTtlMs: 120_000 } as const
+
 /** What an operator says about who may come in and do what, by upstream's flags. Paths are absolute. */
 export interface SecurityFiles {
   /** `--authentication-config`: an AuthenticationConfiguration; read again when it changes. */
