@@ -1,4 +1,5 @@
 import type { Pod, PodStatus, ResourceRequirements } from '../../api/generated/core.v1.ts'
+import { findCondition, isConditionTrue } from '../../machinery/conditions.ts'
 import { goJson } from '../../machinery/go-format.ts'
 import type { PodEvents } from './events.ts'
 import {
@@ -83,16 +84,12 @@ export function createPodResize(
   }
 }
 
-function inProgress(status: PodStatus | undefined) {
-  return status?.conditions?.find(({ type }) => type === 'PodResizeInProgress')
-}
-
 function isInProgress(status: PodStatus | undefined): boolean {
-  return inProgress(status)?.status === 'True'
+  return isConditionTrue(status?.conditions, 'PodResizeInProgress')
 }
 
 function errorOf(status: PodStatus | undefined): string | undefined {
-  const condition = inProgress(status)
+  const condition = findCondition(status?.conditions, 'PodResizeInProgress')
   return condition?.reason === 'Error' ? condition.message : undefined
 }
 

@@ -1,4 +1,5 @@
 import type { ContainerStatus, Pod } from '../../api/generated/core.v1.ts'
+import { isConditionTrue } from '../../machinery/conditions.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
 import { isStaticPod, isTerminalPhase } from '../pods/pod.ts'
 
@@ -48,8 +49,7 @@ export function observePods(metrics: Metrics, nodeName: string, pods: () => read
 }
 
 function hasSandbox({ status }: Pod): boolean {
-  const condition = status?.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')
-  return condition?.status === 'True'
+  return isConditionTrue(status?.conditions, 'PodReadyToStartContainers')
 }
 
 function containerStates({ status = {} }: Pod): (typeof states)[number][] {

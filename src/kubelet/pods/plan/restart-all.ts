@@ -1,4 +1,5 @@
 import type { ContainerStatus, Pod, PodStatus } from '../../../api/generated/core.v1.ts'
+import { isConditionTrue, withoutCondition } from '../../../machinery/conditions.ts'
 import { isAlive, newestInstance, type ObservedContainer, type PodObservation } from '../observation.ts'
 import { containersOf } from '../pod.ts'
 import type { PlanDraft } from './draft.ts'
@@ -33,7 +34,7 @@ export function statusTakenBack(pod: Pod, observed: PodObservation): PodStatus |
   const { initContainerStatuses, containerStatuses } = status
   return {
     ...status,
-    conditions: (status.conditions ?? []).filter(({ type }) => type !== allContainersRestarting),
+    conditions: withoutCondition(status.conditions ?? [], allContainersRestarting),
     ...(initContainerStatuses && { initContainerStatuses: initContainerStatuses.map(takenBack) }),
     ...(containerStatuses && { containerStatuses: containerStatuses.map(takenBack) }),
   }
@@ -62,7 +63,7 @@ export function planRestartAll(input: PlanInput, draft: PlanDraft): void {
 }
 
 function isTold(status: PodStatus | undefined): boolean {
-  return status?.conditions?.find(({ type }) => type === allContainersRestarting)?.status === 'True'
+  return isConditionTrue(status?.conditions, allContainersRestarting)
 }
 
 function triggers(pod: Pod, observed: PodObservation): readonly ObservedContainer[] {
