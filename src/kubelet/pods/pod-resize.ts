@@ -1,6 +1,6 @@
 import type { Pod, PodStatus, ResourceRequirements } from '../../api/generated/core.v1.ts'
 import { findCondition, isConditionTrue } from '../../machinery/conditions.ts'
-import { goJson } from '../../machinery/go-format.ts'
+import { goJson, withSortedKeys } from '../../machinery/go-format.ts'
 import type { PodEvents } from './events.ts'
 import {
   allocatedPod,
@@ -108,10 +108,8 @@ function resizeMessage(words: string, { metadata, spec }: Pod, error?: string): 
 }
 
 function amounts({ limits = {}, requests = {} }: ResourceRequirements = {}) {
-  const sorted = (list: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(list).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  return {
-    ...(Object.keys(limits).length > 0 && { limits: sorted(limits) }),
-    ...(Object.keys(requests).length > 0 && { requests: sorted(requests) }),
-  }
+  return withSortedKeys({
+    ...(Object.keys(limits).length > 0 && { limits }),
+    ...(Object.keys(requests).length > 0 && { requests }),
+  })
 }
