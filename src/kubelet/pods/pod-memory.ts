@@ -128,6 +128,6 @@ export class WritablePodMemory implements PodMemory {
   }
 }
 
-export function isResize(action: Action): boolean {
+function isResize(action: Action): boolean {
   return action.type === 'resizeContainer' || action.type === 'resizePod'
 }

@@ -58,16 +58,16 @@ export function createPodResize(
     },
     allocated,
     decide(pod, now) {
-      const problem = isResized(pod, allocation) ? problemOf(pod) : undefined
+      const isAsking = isResized(pod, allocation)
+      const problem = isAsking ? problemOf(pod) : undefined
       if (problem) {
         wait(pod, problem, now)
         return false
       }
       pending = undefined
       pendingSinceMs = undefined
-      if (!isResized(pod, allocation)) return false
-      allocation = askedAllocation(pod)
-      return true
+      if (isAsking) allocation = askedAllocation(pod)
+      return isAsking
     },
     tell(pod, before, after) {
       if (isInProgress(after) && !isBegun) {

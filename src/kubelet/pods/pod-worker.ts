@@ -164,9 +164,11 @@ export function createPodWorker(options: PodWorkerOptions): PodWorker {
     const podIP = currentSandbox(observed)?.ips[0] ?? services.node.hostIPs()[0] ?? ''
     prober.update(pod, observed, { podIP, ending: ending !== undefined, isStarting })
 
-    if (!ending && resize.decide(withOwnStatus(), now)) options.onAllocation?.()
     const before = status ?? pod.status
-    if (!ending) status = statusTakenBack(withOwnStatus(), observer.get(uid)) ?? status
+    if (!ending) {
+      if (resize.decide(withOwnStatus(), now)) options.onAllocation?.()
+      status = statusTakenBack(withOwnStatus(), observed) ?? status
+    }
     let plan = planNow(now)
     let terminal = makeStatus(plan, now)
     if (terminal && !ending) {
