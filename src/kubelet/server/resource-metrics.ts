@@ -11,38 +11,20 @@ import { allStats, nodeUsage, type NodeUsage } from './stats-summary.ts'
  */
 export async function resourceMetrics(context: ServerContext): Promise<string> {
   const [stats, node] = await Promise.all([allStats(context), nodeUsage(context)])
-  const labels = ({ name, podNamespace, podName }: ContainerStats) => ({
-    container: name,
-    namespace: podNamespace,
-    pod: podName,
-  })
   const pods = [...Map.groupBy(stats, ({ podUID }) => podUID).values()]
-  const podLine = (own: readonly ContainerStats[], value: (entry: ContainerStats) => number): MetricLine => ({
-    labels: { namespace: own[0]!.podNamespace, pod: own[0]!.podName },
-    value: own.reduce((sum, entry) => sum + value(entry), 0),
-    timestampMs: own[0]!.timestampMs,
-  })
-  const swap = await swapLines(context, stats, node, { labels, podLine })
+  const swap = await swapLines(context, stats, node)
   const families: readonly (readonly [string, string, 'counter' | 'gauge', readonly MetricLine[]])[] = [
     [
       'container_cpu_usage_seconds_total',
       'Cumulative cpu time consumed by the container in core-seconds',
       'counter',
-      stats.map((entry) => ({
-        labels: labels(entry),
-        value: seconds(entry),
-        timestampMs: entry.timestampMs,
-      })),
+      stats.map((entry) => containerLine(entry, seconds(entry))),
     ],
     [
       'container_memory_working_set_bytes',
       'Current working set of the container in bytes',
       'gauge',
-      stats.map((entry) => ({
-        labels: labels(entry),
-        value: entry.memoryWorkingSetBytes,
-        timestampMs: entry.timestampMs,
-      })),
+      stats.map((entry) => containerLine(entry, entry.memoryWorkingSetBytes)),
     ],
     [
       'container_start_time_seconds',
@@ -50,7 +32,7 @@ export async function resourceMetrics(context: ServerContext): Promise<string> {
       'gauge',
       stats.flatMap((entry) => {
         const startedMs = startOf(context, entry)
-        return startedMs === undefined ? [] : [{ labels: labels(entry), value: startedMs / 1000 }]
+        return startedMs === undefined ? [] : [{ labels: labelsOf(entry), value: startedMs / 1000 }]
       }),
     ],
     [
@@ -102,37 +84,25 @@ async function swapLines(
   context: ServerContext,
   stats: readonly ContainerStats[],
   { swapTotalBytes, swapFreeBytes, timestampMs }: NodeUsage,
-  {
-    labels,
-    podLine,
-  }: {
-    readonly labels: (entry: ContainerStats) => Readonly<Record<string, string>>
-    readonly podLine: (own: readonly ContainerStats[], value: (entry: ContainerStats) => number) => MetricLine
-  },
 ): Promise<readonly (readonly [string, string, readonly MetricLine[]])[]> {
   const readings = swapTotalBytes > 0 ? await readPods(context) : new Map<string, PodReading>()
   const memoryOf = ({ podUID, containerID }: ContainerStats) =>
     readings.get(podUID)?.containers.get(containerID)?.memory
   const swapping = stats.filter((entry) => memoryOf(entry)?.swapBytes !== undefined)
   const usedBytes = (entry: ContainerStats) => memoryOf(entry)?.swapBytes ?? 0
-  const line = (entry: ContainerStats, value: number): MetricLine => ({
-    labels: labels(entry),
-    value,
-    timestampMs: entry.timestampMs,
-  })
   const suffix = 'Reported only on non-windows systems'
   return [
     [
       'container_swap_usage_bytes',
       `Current amount of the container swap usage in bytes. ${suffix}`,
-      swapping.map((entry) => line(entry, usedBytes(entry))),
+      swapping.map((entry) => containerLine(entry, usedBytes(entry))),
     ],
     [
       'container_swap_limit_bytes',
       `Current amount of the container swap limit in bytes. ${suffix}`,
       swapping.flatMap((entry) => {
         const limitBytes = memoryOf(entry)?.swapLimitBytes ?? Infinity
-        return Number.isFinite(limitBytes) ? [line(entry, limitBytes)] : []
+        return Number.isFinite(limitBytes) ? [containerLine(entry, limitBytes)] : []
       }),
     ],
     [
@@ -146,6 +116,23 @@ async function swapLines(
       [...Map.groupBy(swapping, ({ podUID }) => podUID).values()].map((own) => podLine(own, usedBytes)),
     ],
   ]
+}
+
+function labelsOf({ name, podNamespace, podName }: ContainerStats) {
+  return { container: name, namespace: podNamespace, pod: podName }
+}
+
+function containerLine(entry: ContainerStats, value: number): MetricLine {
+  return { labels: labelsOf(entry), value, timestampMs: entry.timestampMs }
+}
+
+/** The sum of what a pod's containers have. */
+function podLine(own: readonly ContainerStats[], value: (entry: ContainerStats) => number): MetricLine {
+  return {
+    labels: { namespace: own[0]!.podNamespace, pod: own[0]!.podName },
+    value: own.reduce((sum, entry) => sum + value(entry), 0),
+    timestampMs: own[0]!.timestampMs,
+  }
 }
 
 function seconds({ cpuUsageNanoseconds }: ContainerStats): number {
