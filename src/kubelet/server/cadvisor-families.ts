@@ -200,12 +200,7 @@ export function cgroupFamilies(
           value === undefined ? [] : [{ labels: { ...labels, ...own }, value }],
         ),
       )
-      const others = (more.get(name) ?? []).map((line) =>
-        name === 'container_cpu_usage_seconds_total'
-          ? { ...line, labels: { ...line.labels, cpu: 'total' } }
-          : line,
-      )
-      return metricFamily(name, help, type, [...lines, ...others])
+      return metricFamily(name, help, type, [...lines, ...(more.get(name) ?? [])])
     })
     .join('')
 }

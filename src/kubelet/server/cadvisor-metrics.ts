@@ -20,22 +20,6 @@ interface Subject {
 
 type Value = (subject: Subject) => number | undefined
 
-/** What the runtime tells of containers; pods have the sum where the kernel does not tell of them. */
-const families: readonly (readonly [string, 'gauge', string, Value])[] = [
-  [
-    'container_fs_usage_bytes',
-    'gauge',
-    'Number of bytes that are consumed by the container on this filesystem.',
-    ({ stats }) => stats.filesystemUsedBytes,
-  ],
-  [
-    'container_last_seen',
-    'gauge',
-    'Last time a container was seen by the exporter',
-    ({ stats }) => Math.floor(stats.timestampMs / 1000),
-  ],
-]
-
 type Specification = (container: Container, cpuPeriod: CPUPeriod | undefined) => number | undefined
 
 const specifications: readonly (readonly [string, string, Specification])[] = [
@@ -76,16 +60,20 @@ export async function cadvisorMetrics(context: ServerContext): Promise<string> {
   const subjects = stats.flatMap((entry) => subjectOf(context, entry) ?? [])
   const kernel = [...groups, ...cgroupsOf(context, subjects, readings)]
   return [
-    ...families.map(([name, type, help, value]) => {
-      const found = linesOf(context, subjects, value)
-      const isLastSeen = name === 'container_last_seen'
-      return metricFamily(
-        name,
-        help,
-        type,
-        isLastSeen ? found.filter(({ labels }) => labels.container) : found,
-      )
-    }),
+    metricFamily(
+      'container_fs_usage_bytes',
+      'Number of bytes that are consumed by the container on this filesystem.',
+      'gauge',
+      linesOf(context, subjects, ({ stats }) => stats.filesystemUsedBytes),
+    ),
+    metricFamily(
+      'container_last_seen',
+      'Last time a container was seen by the exporter',
+      'gauge',
+      subjects.map(({ stats: { timestampMs }, labels }) => {
+        return { labels, value: Math.floor(timestampMs / 1000), timestampMs }
+      }),
+    ),
     metricFamily(
       'container_start_time_seconds',
       'Start time of the container since unix epoch in seconds.',
@@ -124,6 +112,7 @@ export async function cadvisorMetrics(context: ServerContext): Promise<string> {
   ].join('')
 }
 
+/** Of containers, and the sums of pods. */
 function linesOf(context: ServerContext, subjects: readonly Subject[], value: Value): readonly MetricLine[] {
   const own = subjects.flatMap((subject) => {
     const found = value(subject)
@@ -187,19 +176,23 @@ function simulatedUsage(
   const others = subjects.filter(
     ({ stats }) => !readings.get(stats.podUID)?.containers.has(stats.containerID),
   )
-  const rows: readonly (readonly [string, Value])[] = [
-    ['container_cpu_usage_seconds_total', ({ stats }) => Number(stats.cpuUsageNanoseconds) / 1e9],
+  const rows: readonly (readonly [name: string, value: Value, own?: MetricLine['labels']])[] = [
+    [
+      'container_cpu_usage_seconds_total',
+      ({ stats }) => Number(stats.cpuUsageNanoseconds) / 1e9,
+      { cpu: 'total' },
+    ],
     ['container_memory_working_set_bytes', ({ stats }) => stats.memoryWorkingSetBytes],
     ['container_memory_usage_bytes', ({ stats }) => stats.memoryUsageBytes],
     ['container_memory_rss', ({ stats }) => stats.memoryRSSBytes],
   ]
   return new Map(
-    rows.map(([name, value]) => {
+    rows.map(([name, value, own]) => {
       // A pod that the kernel tells of is told of once.
       const lines = linesOf(context, others, value).filter(
         ({ labels }) => labels.container || !isRead(readings, labels),
       )
-      return [name, lines]
+      return [name, lines.map((line) => ({ ...line, labels: { ...line.labels, ...own } }))]
     }),
   )
 }
