@@ -12,7 +12,7 @@ export interface PodMetrics {
   /** A new pod has so many containers. */
   came(containers: number): void
   /** Something was done for a pod. `reason`: why it failed. */
-  acted(action: Action, kind: ContainerKind | undefined, reason?: string): void
+  acted(action: Action, reason?: string): void
   evicted(signal: string): void
 }
 
@@ -69,14 +69,15 @@ export function createPodMetrics(metrics: Metrics, clock: Clock): PodMetrics {
     },
     ran: (tookMs) => startSeconds.with({}).observe(tookMs / 1000),
     came: (count) => containerCount.with({}).observe(count),
-    acted(action, kind = 'main', reason) {
+    acted(action, reason) {
       if (action.type === 'createSandbox') {
         pods.add()
         if (reason !== undefined) podErrors.add()
       }
       if (action.type !== 'startContainer') return
-      containers.with({ container_type: typeOf[kind] }).add()
-      if (reason !== undefined) containerErrors.with({ container_type: typeOf[kind], code: reason }).add()
+      const type = typeOf[action.kind]
+      containers.with({ container_type: type }).add()
+      if (reason !== undefined) containerErrors.with({ container_type: type, code: reason }).add()
     },
     evicted: (signal) => evictions.with({ eviction_signal: signal }).add(),
   }

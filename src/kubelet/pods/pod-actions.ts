@@ -56,7 +56,7 @@ export function createPodActions(options: PodActionsOptions): PodActions {
     const done = performAction(context, action)
       .then(
         () => () => {
-          services.podMetrics?.acted(action, findContainer(pod(), name)?.kind)
+          services.podMetrics?.acted(action)
           memory.succeeded(action, clock.now())
         },
         (error: unknown) => () => conclude(action, signal, error),
@@ -88,9 +88,7 @@ export function createPodActions(options: PodActionsOptions): PodActions {
     const now = clock.now()
     if (signal.aborted || isHalted()) return memory.abandoned(action)
     const message = error instanceof Error ? error.message : String(error)
-    const name = 'name' in action ? action.name : ''
-    const code = error instanceof StartError ? error.reason : 'Unknown'
-    services.podMetrics?.acted(action, findContainer(pod(), name)?.kind, code)
+    services.podMetrics?.acted(action, error instanceof StartError ? error.reason : 'Unknown')
     if (error instanceof StartError) {
       const { reason, retryAtMs, backoff } = error
       const crashes = reason === 'RunContainerError' || reason === 'PostStartHookError'
