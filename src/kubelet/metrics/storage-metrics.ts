@@ -1,6 +1,7 @@
-import type { Pod, Volume } from '../../api/generated/core.v1.ts'
+import type { Pod } from '../../api/generated/core.v1.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Metrics } from '../../machinery/metrics.ts'
+import { volumePluginName } from '../volumes/volume-plugin.ts'
 
 /** How making volumes goes. */
 export interface StorageMetrics {
@@ -56,8 +57,9 @@ export function observeVolumes(
     for (const pod of pods()) {
       const names = namesOf(pod)
       for (const volume of pod.spec?.volumes ?? []) {
-        const [desired, actual] = counts.get(pluginOf(volume)) ?? [0, 0]
-        counts.set(pluginOf(volume), [desired + 1, actual + (names.has(volume.name) ? 1 : 0)])
+        const plugin = volumePluginName(volume)
+        const [desired, actual] = counts.get(plugin) ?? [0, 0]
+        counts.set(plugin, [desired + 1, actual + (names.has(volume.name) ? 1 : 0)])
       }
     }
     for (const [plugin, [desired, actual]] of counts) {
@@ -66,22 +68,4 @@ export function observeVolumes(
     }
     told = new Set(counts.keys())
   })
-}
-
-const plugins: readonly (readonly [keyof Volume, string])[] = [
-  ['configMap', 'configmap'],
-  ['secret', 'secret'],
-  ['downwardAPI', 'downward-api'],
-  ['projected', 'projected'],
-  ['emptyDir', 'empty-dir'],
-  ['hostPath', 'host-path'],
-  ['nfs', 'nfs'],
-  ['csi', 'csi'],
-  ['image', 'image'],
-]
-
-/** As upstream names it. What a claim is bound to is not looked up: its plugin is that of claims. */
-export function pluginOf(volume: Volume): string {
-  const name = plugins.find(([field]) => volume[field] !== undefined)?.[1]
-  return `kubernetes.io/${name ?? 'persistent-claim'}`
 }

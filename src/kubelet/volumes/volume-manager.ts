@@ -4,7 +4,7 @@ import { writeAtomically } from './atomic-writer.ts'
 import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { emptyDirOf } from './empty-dir.ts'
 import { prepareHostPath } from './host-path.ts'
-import { noStorageMetrics, pluginOf as pluginName, type StorageMetrics } from '../metrics/storage-metrics.ts'
+import { noStorageMetrics, type StorageMetrics } from '../metrics/storage-metrics.ts'
 import type { CNIOptions } from '../network/cni-config.ts'
 import type { Mounter } from './mounts.ts'
 import { ownHostPaths } from './own-paths.ts'
@@ -16,6 +16,7 @@ import { podDirectory, removePodDirectory } from './pod-directory.ts'
 import { createTurns } from './turns.ts'
 import { directoryUsage, filesystemUsage, type VolumeUsage } from './volume-usage.ts'
 import { VolumeError } from './volume-error.ts'
+import { volumePlugin, volumePluginName } from './volume-plugin.ts'
 
 export interface PreparedVolume {
   readonly hostPath: string
@@ -75,7 +76,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     const group = pod.spec?.securityContext?.fsGroup
     const payload = await volumePayload(pod, volume, sources)
     if (payload) {
-      const plugin = pluginOf(volume)
+      const plugin = volumePlugin(volume)
       const path = directory.volume(plugin, name)
       await makeDirectory(path, 0o777)
       if (options.tmpfs && plugin !== 'configmap') await ensureTmpfs(path, [])
@@ -190,7 +191,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
         volumes.map(async (volume) => {
           try {
             const work = () => prepareVolume(pod, volume)
-            return [volume.name, await measure('volume_mount', pluginName(volume), work)] as const
+            return [volume.name, await measure('volume_mount', volumePluginName(volume), work)] as const
           } catch (error) {
             const words = error instanceof Error ? error.message : String(error)
             throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${words}`, {
@@ -212,12 +213,6 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
     },
     refreshAtMs: (podUID) => options.csi?.refreshAtMs(podUID) ?? Infinity,
   }
-}
-
-function pluginOf(volume: Volume): string {
-  if (volume.configMap) return 'configmap'
-  if (volume.secret) return 'secret'
-  return volume.downwardAPI ? 'downward-api' : 'projected'
 }
 
 /** True when it was not there. The umask does not count. */
