@@ -31,7 +31,8 @@ export interface CgroupLimits {
   readonly memoryBytes?: number
 }
 
-const mountPoint = '/sys/fs/cgroup'
+/** Where cgroups are mounted. */
+export const mountPoint = '/sys/fs/cgroup'
 const classDirectories: Readonly<Record<QOSClass, string>> = {
   Guaranteed: '',
   Burstable: '/burstable',
@@ -71,6 +72,11 @@ export function cgroupPath(cgroupRoot: string, pod: Pod): string {
 /** The cgroup of all pods. */
 export function kubepodsPath(cgroupRoot: string): string {
   return parentPath(cgroupRoot, 'Guaranteed')
+}
+
+/** The cgroups of classes of pods below it. */
+export function classPaths(cgroupRoot: string): readonly string[] {
+  return [parentPath(cgroupRoot, 'Burstable'), parentPath(cgroupRoot, 'BestEffort')]
 }
 
 function parentPath(cgroupRoot: string, qosClass: QOSClass): string {

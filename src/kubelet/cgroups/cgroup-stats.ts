@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mountPoint } from './cgroup-manager.ts'
 
 /** What a cgroup has used, with all below it. What a kernel does not tell is absent. */
 export interface CgroupStats {
@@ -63,7 +64,6 @@ export interface PressureLine {
   readonly totalMicroseconds: number
 }
 
-const mountPoint = '/sys/fs/cgroup'
 const nanosecondsPerTick = 10_000_000
 /** As the kernel rounds "none" in version 1. */
 const unlimitedBytes = 2 ** 62

@@ -1,6 +1,6 @@
 import type { Container, Pod } from '../../api/generated/core.v1.ts'
 import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts'
-import { cgroupPath, kubepodsPath } from '../cgroups/cgroup-manager.ts'
+import { cgroupPath, classPaths, kubepodsPath } from '../cgroups/cgroup-manager.ts'
 import { readCgroup } from '../cgroups/cgroup-stats.ts'
 import { cpuQuotaOf, cpuSharesOf, type CPUPeriod } from '../containers/resources.ts'
 import type { ContainerStats } from '../runtime/runtime.ts'
@@ -157,8 +157,7 @@ function cgroupsOf(
 async function readGroups({ runtimes, cgroupRoot }: ServerContext): Promise<readonly LabelledCgroup[]> {
   const [first] = runtimes
   if (!first?.runtime.usesHost) return []
-  const kubepods = kubepodsPath(cgroupRoot)
-  const paths = ['/', kubepods, `${kubepods}/burstable`, `${kubepods}/besteffort`]
+  const paths = ['/', kubepodsPath(cgroupRoot), ...classPaths(cgroupRoot)]
   const found = await Promise.all(paths.map((path) => readCgroup(first.cgroups.version, path)))
   return paths.flatMap((id, index) => {
     const stats = found[index]
