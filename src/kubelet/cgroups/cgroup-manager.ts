@@ -1,9 +1,10 @@
-import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pod } from '../../api/generated/core.v1.ts'
 import { cpuSharesOf, type CPUPeriod } from '../containers/resources.ts'
 import { qosClassOf } from '../../api/core/pod/qos-class.ts'
 import type { PodQOSClass as QOSClass } from '../../api/generated/core.v1.ts'
+import { isThere } from '../if-there.ts'
 import { burstableShares, limitsOf } from './pod-limits.ts'
 
 /**
@@ -209,13 +210,6 @@ function unifiedCgroups({ cgroupRoot, podPidsLimit = -1, cpuPeriod }: CgroupOpti
       }
     },
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 async function mustBeThere(directory: string, path: string): Promise<void> {

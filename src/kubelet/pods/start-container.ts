@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Pod, Secret } from '../../api/generated/core.v1.ts'
 import { isNotFound } from '../../machinery/status-errors.ts'
@@ -12,6 +12,7 @@ import { podLogDirectory } from '../containers/sandbox-config.ts'
 import { containerSecurity } from '../containers/security.ts'
 import { readFileKey } from '../containers/file-key.ts'
 import { hostsFile } from '../network/hosts-file.ts'
+import { isThere } from '../if-there.ts'
 import { ImageError, type ImageRequest } from '../images/image-puller.ts'
 import type { ContainerConfig, IDMapping, Image, SandboxConfig, SandboxStatus } from '../runtime/runtime.ts'
 import { podDirectory } from '../volumes/pod-directory.ts'
@@ -233,8 +234,8 @@ async function makeConfig(
         await mountSubPath(volumePath, subPath, path, services.mounter).catch(async (error: unknown) => {
           // Why may tell of the node's files, which is not for those who see the pod.
           services.log.warn('a subPath cannot be mounted', { pod: pod.metadata?.name, path, error })
-          const isThere = await isPath(join(volumePath, subPath))
-          const failed = isThere ? 'prepare subPath' : 'create subPath directory'
+          const hasPath = await isThere(join(volumePath, subPath))
+          const failed = hasPath ? 'prepare subPath' : 'create subPath directory'
           throw new Error(
             `failed to ${failed} for volumeMount "${mount.name}" of container "${container.name}"`,
           )
@@ -254,13 +255,6 @@ async function makeConfig(
     ),
     ...(targetContainerID && { targetContainerID }),
   })
-}
-
-function isPath(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** Made anew with each container: a new sandbox may have another address. */

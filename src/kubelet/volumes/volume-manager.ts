@@ -1,5 +1,6 @@
-import { chmod, mkdir, realpath, stat } from 'node:fs/promises'
+import { chmod, mkdir, realpath } from 'node:fs/promises'
 import type { ImageVolumeSource, NFSVolumeSource, Pod, Volume } from '../../api/generated/core.v1.ts'
+import { isThere } from '../if-there.ts'
 import { writeAtomically } from './atomic-writer.ts'
 import type { CsiVolumes } from './csi/csi-volumes.ts'
 import { emptyDirOf } from './empty-dir.ts'
@@ -217,11 +218,7 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
 
 /** True when it was not there. The umask does not count. */
 async function makeDirectory(path: string, mode: number): Promise<boolean> {
-  const there = await stat(path).then(
-    () => true,
-    () => false,
-  )
-  if (there) return false
+  if (await isThere(path)) return false
   await mkdir(path, { recursive: true, mode: 0o750 })
   await chmod(path, mode)
   return true

@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises'
 import { invalid, path, required, tooMany, type FieldError } from '../../../machinery/field-error.ts'
 import { parseTime } from '../../../machinery/time.ts'
+import { isThere } from '../../if-there.ts'
 import { logPath } from './log-file.ts'
 
 /** What of the machine's logs is asked for. Source: kubernetes/pkg/kubelet, kubelet_server_journal.go. */
@@ -89,12 +89,10 @@ export async function validateNodeLogQuery(
   else if (file !== undefined && Object.keys(options).length > 0) {
     errors.push(invalid(at, files, 'cannot specify file with options'))
   } else if (file !== undefined) {
-    const isThere = await stat(logPath(directory, file)).then(
-      () => true,
-      () => false,
-    )
-    if (!isThere)
-      errors.push(invalid(at, files, `stat ${logPath(directory, file)}: no such file or directory`))
+    const found = logPath(directory, file)
+    if (!(await isThere(found))) {
+      errors.push(invalid(at, files, `stat ${found}: no such file or directory`))
+    }
   }
   return [...errors, ...optionErrors(options)]
 }
