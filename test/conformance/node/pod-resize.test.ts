@@ -51,6 +51,15 @@ describe('pods are resized where they run:', { concurrency: true }, () => {
     assert.equal(status?.observedGeneration, metadata?.generation)
   }
 
+  /** Asks for other amounts, and waits until they are had. */
+  async function resize(scope: Scope, wanted: readonly Resources[]): Promise<void> {
+    const { client, namespace } = scope
+    const containers = containersOf(wanted).map(({ name, resources }) => ({ name, resources }))
+    const patch = { type: 'strategic', body: { spec: { containers } } } as const
+    await client.patch(pods, { namespace, name: 'one' }, patch, { subresource: 'resize' })
+    await check(scope, wanted)
+  }
+
   const original = guaranteed(['20m', '35Mi'], ['22m', '37Mi'], ['24m', '39Mi'])
   const rows: readonly (readonly [title: string, from: readonly Resources[], to: readonly Resources[]])[] = [
     ['up as a whole', original, guaranteed(['25m', '40Mi'], ['27m', '42Mi'], ['19m', '34Mi'])],
@@ -68,14 +77,7 @@ describe('pods are resized where they run:', { concurrency: true }, () => {
       const { client, namespace } = scope
       await client.create(pods, aPod(namespace, 'one', { containers: containersOf(from) }))
       await check(scope, from)
-      for (const wanted of [to, from]) {
-        const body = {
-          spec: { containers: containersOf(wanted).map(({ name, resources }) => ({ name, resources })) },
-        }
-        const patch = { type: 'strategic', body } as const
-        await client.patch(pods, { namespace, name: 'one' }, patch, { subresource: 'resize' })
-        await check(scope, wanted)
-      }
+      for (const wanted of [to, from]) await resize(scope, wanted)
     })
   }
 
@@ -98,16 +100,7 @@ describe('pods are resized where they run:', { concurrency: true }, () => {
     ]
     await client.create(pods, aPod(namespace, 'one', { containers: containersOf(from) }))
     await check(scope, from)
-    const body = {
-      spec: { containers: containersOf(to).map(({ name, resources }) => ({ name, resources })) },
-    }
-    await client.patch(
-      pods,
-      { namespace, name: 'one' },
-      { type: 'strategic', body },
-      { subresource: 'resize' },
-    )
-    await check(scope, to)
+    await resize(scope, to)
   })
 
   it('by a pod that is read from there and written back', async () => {
