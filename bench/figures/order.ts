@@ -4,6 +4,7 @@ import { measureApi } from './api.ts'
 import { measureBinding } from './binding.ts'
 import { measureDefinitions } from './definitions.ts'
 import { measureDns } from './dns.ts'
+import { measureFullNode } from './full-node.ts'
 import { measurePods } from './pods.ts'
 import { measureRefusals } from './refusals.ts'
 import { measureRest } from './rest.ts'
@@ -23,6 +24,7 @@ export const figureGroups: readonly FigureGroup[] = [
   { name: 'definitions', measure: measureDefinitions },
   { name: 'rest', obstacle: withoutContainers, measure: measureRest },
   { name: 'pods', obstacle: withoutContainers, measure: measurePods },
+  { name: 'full-node', obstacle: withoutContainers, measure: measureFullNode },
   { name: 'testing', measure: measureTesting },
   { name: 'scheduler', measure: measureScheduler },
   { name: 'binding', measure: measureBinding },
