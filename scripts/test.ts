@@ -23,9 +23,9 @@ const root = join(import.meta.dirname, '..')
 const cache = join(root, '.cache')
 const [only, pattern = ''] = process.argv.slice(2)
 
-/** Somewhat more than half a second each, as many as there is time for; `npm run ok` runs a few. */
-const simulatedSeeds = 2400
-const simulatedMinutes = 10
+/** Between half a second and a second each, as many as there is time for; `npm run ok` runs a few. */
+const simulatedSeeds = 2000
+const simulatedMinutes = 16
 
 /** A test that hangs must fail, not stop the run. */
 const longestTestMs = 10 * 60_000
