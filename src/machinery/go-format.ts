@@ -56,9 +56,12 @@ export const letterEscapes: Readonly<Record<string, string>> = {
   v: '\v',
 }
 
-/** json.Marshal: as JSON.stringify, with the characters escaped that would matter inside HTML. */
-export function goJson(value: unknown): string {
-  const json = JSON.stringify(value) ?? 'null'
+/**
+ * json.Marshal: as JSON.stringify, with the characters escaped that would matter inside HTML. `indent`: blanks for each level,
+ * as json.MarshalIndent; default all in one line.
+ */
+export function goJson(value: unknown, indent = 0): string {
+  const json = JSON.stringify(value, null, indent) ?? 'null'
   return json.replace(/[<>&\u2028\u2029]/g, (character) => jsonEscapes[character]!)
 }
 

@@ -1,3 +1,5 @@
+import { goJson } from './go-format.ts'
+
 /*
  * The difference of two values as upstream shows it in messages: a unified diff of their JSON, found by the algorithm of
  * Python's difflib, so that the same lines are shown. Source: k8s.io/apimachinery/pkg/util/diff.
@@ -15,17 +17,10 @@ const context = 3
 
 /** Lines of JSON, one blank for each level, that stand in one of the values only, with three lines around them. */
 export function unifiedDifference(before: unknown, after: unknown): string {
-  const [a, b] = [linesOf(before), linesOf(after)]
+  const [a, b] = [before, after].map((value) => goJson(value, 1).split('\n')) as [string[], string[]]
   return grouped(changesOf(a, b))
     .map((group) => hunk(group, a, b))
     .join('')
-}
-
-/** As Go writes JSON into HTML. */
-function linesOf(value: unknown): string[] {
-  const text = JSON.stringify(value, null, 1) ?? 'null'
-  const escape = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return text.replaceAll(/[<>&\u2028\u2029]/g, escape).split('\n')
 }
 
 function hunk(group: readonly Change[], a: readonly string[], b: readonly string[]): string {
