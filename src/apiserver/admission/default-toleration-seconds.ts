@@ -3,7 +3,7 @@ import type { AdmissionPlugin } from './plugin.ts'
 import { isAbout, objectOf } from './request-matching.ts'
 
 const stay = { operator: 'Exists', effect: 'NoExecute' } as const
-const usualSeconds = 300
+export const usualTolerationSeconds = 300
 
 /** For how long pods stay on a node that is not ready, or does not answer, in seconds; 300 where absent. */
 export interface TolerationSeconds {
@@ -16,8 +16,8 @@ export interface TolerationSeconds {
  * Source: kubernetes/plugin/pkg/admission/defaulttolerationseconds.
  */
 export function createDefaultTolerationSeconds({
-  notReady = usualSeconds,
-  unreachable = usualSeconds,
+  notReady = usualTolerationSeconds,
+  unreachable = usualTolerationSeconds,
 }: TolerationSeconds = {}): AdmissionPlugin {
   const tolerations = [
     { key: 'node.kubernetes.io/not-ready', ...stay, tolerationSeconds: notReady },

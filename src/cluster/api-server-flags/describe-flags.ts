@@ -1,3 +1,5 @@
+import { usualTolerationSeconds } from '../../apiserver/admission/default-toleration-seconds.ts'
+import { flagText } from '../../api/zpages/flag-text.ts'
 import type { Flags } from '../../api/zpages/flagz.ts'
 import { formatDuration } from '../../machinery/duration.ts'
 import { serviceAccountIssuer } from '../cluster-security.ts'
@@ -6,7 +8,7 @@ import { tokenWebhookDefaults, type SecurityFiles } from '../security/security-f
 import type { ApiServerChoice, StoreChoice } from '../state/cluster-state.ts'
 import type { AuditChoice } from './audit-flags.ts'
 import { authorizationDefaults, type AuthorizationFlags } from './authorization-flags.ts'
-import type { OidcFlags } from './oidc-flags.ts'
+import { oidcDefaults, type OidcFlags } from './oidc-flags.ts'
 
 /** A value of a flag; undefined where the flag says nothing. Numbers of milliseconds come as Go durations. */
 type Value =
@@ -32,7 +34,7 @@ export function apiServerFlags(options: ClusterApiServerOptions): Flags {
     ...securityFlags(securityFiles),
   }
   return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, textOf(value)]])),
+    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, flagText(value)]])),
   )
 }
 
@@ -52,8 +54,8 @@ function choiceFlags(choice: ApiServerChoice): Readonly<Record<string, Value>> {
   const { admission = {}, serviceAccounts = {}, encryption } = choice
   return {
     'admission-control-config-file': admission.configFile,
-    'default-not-ready-toleration-seconds': admission.notReadySeconds ?? 300,
-    'default-unreachable-toleration-seconds': admission.unreachableSeconds ?? 300,
+    'default-not-ready-toleration-seconds': admission.notReadySeconds ?? usualTolerationSeconds,
+    'default-unreachable-toleration-seconds': admission.unreachableSeconds ?? usualTolerationSeconds,
     'disable-admission-plugins': admission.disable ?? [],
     'enable-admission-plugins': admission.enable ?? [],
     'api-audiences': serviceAccounts.apiAudiences ?? [],
@@ -145,26 +147,12 @@ function oidcFlags(flags: OidcFlags): Readonly<Record<string, Value>> {
     'oidc-groups-prefix': flags.groupsPrefix,
     'oidc-issuer-url': flags.issuerUrl,
     'oidc-required-claim': flags.requiredClaims ?? {},
-    'oidc-signing-algs': flags.signingAlgs ?? ['RS256'],
-    'oidc-username-claim': flags.usernameClaim ?? 'sub',
+    'oidc-signing-algs': flags.signingAlgs ?? oidcDefaults.signingAlgs,
+    'oidc-username-claim': flags.usernameClaim ?? oidcDefaults.usernameClaim,
     'oidc-username-prefix': flags.usernamePrefix,
   }
 }
 
 function duration(milliseconds: number | undefined): string | undefined {
   return milliseconds === undefined ? undefined : formatDuration(milliseconds)
-}
-
-/** As pflag writes values. */
-function textOf(value: NonNullable<Value>): string {
-  if (typeof value !== 'object') return String(value)
-  if (isList(value)) return `[${value.join(',')}]`
-  return Object.entries(value)
-    .map(([name, one]) => `${name}=${one}`)
-    .sort()
-    .join(',')
-}
-
-function isList(value: object): value is readonly string[] {
-  return Array.isArray(value)
 }

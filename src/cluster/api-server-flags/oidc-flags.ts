@@ -16,6 +16,12 @@ export interface OidcFlags {
   readonly requiredClaims?: Readonly<Record<string, string>>
 }
 
+/** What holds where a flag is not given. */
+export const oidcDefaults = {
+  usernameClaim: 'sub',
+  signingAlgs: ['RS256'],
+} as const satisfies Partial<OidcFlags>
+
 /** Source of names, defaults and messages: kubernetes/pkg/kubeapiserver/options/authentication.go. */
 export const oidcOptions: Readonly<Record<string, Option>> = {
   'oidc-issuer-url': { description: 'OpenID Connect issuer whose tokens tell users', value: 'URL' },

@@ -23,7 +23,7 @@ import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import type { Random } from '../../machinery/random.ts'
 import { authorizationDefaults, type AuthorizationFlags } from '../api-server-flags/authorization-flags.ts'
-import type { OidcFlags } from '../api-server-flags/oidc-flags.ts'
+import { oidcDefaults, type OidcFlags } from '../api-server-flags/oidc-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { kubeconfigPost } from './kubeconfig-post.ts'
 import { reloadFile, type ReloadedFile } from './reloaded-file.ts'
@@ -132,7 +132,7 @@ function loadOidc(
   const configuration = { jwt: [jwtOf(flags)] }
   const errors = validateAuthenticationConfiguration(configuration, ownIssuers)
   if (errors.length > 0) throw new CliError(`oidc: ${errors.map(fieldErrorText).join(', ')}`)
-  const { signingAlgs = ['RS256'] } = flags
+  const { signingAlgs = oidcDefaults.signingAlgs } = flags
   const unknown = signingAlgs.find((algorithm) => !signingAlgorithms.includes(algorithm))
   if (unknown !== undefined) throw new CliError(`oidc: unsupported signing alg: "${unknown}"`)
   const { tokens, close } = configuredAuthentication(configuration, {
@@ -147,7 +147,8 @@ function loadOidc(
 
 /** Source of the usual prefix: kubernetes/pkg/kubeapiserver/options/authentication.go. */
 function jwtOf(flags: OidcFlags): JwtConfiguration {
-  const { issuerUrl: url, clientId, caFile, usernameClaim = 'sub', groupsClaim, groupsPrefix = '' } = flags
+  const { issuerUrl: url, clientId, caFile, groupsClaim, groupsPrefix = '' } = flags
+  const { usernameClaim = oidcDefaults.usernameClaim } = flags
   const usualPrefix = usernameClaim === 'email' ? '' : `${url}#`
   const { usernamePrefix = usualPrefix, requiredClaims = {} } = flags
   return {

@@ -1,3 +1,4 @@
+import { flagText } from '../../api/zpages/flag-text.ts'
 import type { Flags } from '../../api/zpages/flagz.ts'
 import type { KubeletOptions } from '../options.ts'
 import { kubeletConfiguration } from './describe-options.ts'
@@ -94,14 +95,14 @@ export function kubeletFlags(options: KubeletOptions): Flags {
     const value = path.split('.').reduce(fieldOf, configuration)
     return value === undefined || value === null
       ? []
-      : [[flag, textOf(value, thresholds.has(flag) ? '<' : '=')]]
+      : [[flag, flagText(value, thresholds.has(flag) ? '<' : '=')]]
   })
   const taints = options.registerTaints ?? []
   return {
     ...Object.fromEntries(values),
     'hostname-override': options.nodeName ?? '',
     'node-ip': (options.nodeIPs ?? []).join(','),
-    'node-labels': textOf(options.registerLabels ?? {}, '='),
+    'node-labels': flagText(options.registerLabels ?? {}),
     'provider-id': options.providerID ?? '',
     'register-with-taints': taints
       .map(({ key, value = '', effect }) => `${key}=${value}:${effect}`)
@@ -112,13 +113,4 @@ export function kubeletFlags(options: KubeletOptions): Flags {
 
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
-}
-
-function textOf(value: unknown, between: string): string {
-  if (Array.isArray(value)) return `[${value.join(',')}]`
-  if (typeof value !== 'object' || value === null) return String(value)
-  return Object.entries(value)
-    .map(([name, one]) => `${name}${between}${one}`)
-    .sort()
-    .join(',')
 }
