@@ -1,5 +1,5 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { formatLabelSelector, fromLabels } from '../../machinery/label-selector.ts'
+import { formatLabelSelector, fromLabels, isLabelSelector } from '../../machinery/label-selector.ts'
 import {
   invalid,
   notSupported,
@@ -8,19 +8,21 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from '../generated/apps.v1.ts'
 import { daemonSets } from '../generated/resources.ts'
 import { atMostAll, shareOf, validateShare } from './deployment.ts'
 import {
-  defaultTemplate,
+  defaultWorkloadSpec,
+  isEmpty,
+  mismatch,
   nonNegative,
   templateColumns,
   validateCollisionCount,
   validateCounts,
   validateRunningTemplate,
-  validateSelector,
   workloadWarnings,
 } from './workload.ts'
 
@@ -30,9 +32,8 @@ export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
   shortNames: ['ds'],
   categories: ['all'],
   strategy: {
-    defaults({ spec }) {
-      if (!spec) return
-      defaultTemplate(spec.template)
+    defaults(daemonSet) {
+      const spec = defaultWorkloadSpec(daemonSet)
       spec.revisionHistoryLimit ??= 10
       spec.updateStrategy ??= {}
       spec.updateStrategy.type ||= 'RollingUpdate'
@@ -106,11 +107,23 @@ function validateDaemonSet(spec: DaemonSetSpec | undefined): FieldError[] {
   const field = path('spec')
   if (!spec) return [required(field)]
   return [
-    ...validateSelector(spec.selector, spec.template, field, 'daemonset'),
+    ...selectionErrors(spec, field),
     ...validateRunningTemplate(spec.template, field.child('template'), 'DaemonSet'),
     ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
     ...strategyErrors(spec.updateStrategy ?? {}, field.child('updateStrategy')),
     ...nonNegative(spec.revisionHistoryLimit, field.child('revisionHistoryLimit')),
+  ]
+}
+
+/** Nobody asks for the selector that a set must have, but the template's labels do not match none. */
+function selectionErrors({ selector, template }: DaemonSetSpec, field: FieldPath): FieldError[] {
+  const at = field.child('selector')
+  return [
+    ...validateLabelSelector(selector, at),
+    ...(!selector || isLabelSelector(selector) ? mismatch({ selector, template }, field) : []),
+    ...(selector && isEmpty(selector)
+      ? [invalid(at, selector, 'empty selector is invalid for daemonset')]
+      : []),
   ]
 }
 

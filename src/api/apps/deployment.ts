@@ -15,7 +15,7 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { Deployment, DeploymentSpec, RollingUpdateDeployment } from '../generated/apps.v1.ts'
 import { deployments } from '../generated/resources.ts'
 import {
-  defaultTemplate,
+  defaultWorkloadSpec,
   nonNegative,
   scaleOfReplicas,
   templateColumns,
@@ -23,7 +23,7 @@ import {
   validateCounts,
   validateReplicaParts,
   validateRunningTemplate,
-  validateSelector,
+  validateSelection,
   workloadWarnings,
 } from './workload.ts'
 
@@ -33,9 +33,7 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
   shortNames: ['deploy'],
   categories: ['all'],
   strategy: {
-    defaults({ spec }) {
-      if (spec) defaultDeployment(spec)
-    },
+    defaults: (deployment) => defaultDeployment(defaultWorkloadSpec(deployment)),
     validate: ({ spec }) => validateDeployment(spec),
     validateUpdate: ({ spec }, previous) =>
       jsonEqual(spec?.selector, previous.spec?.selector)
@@ -68,7 +66,6 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
 }
 
 function defaultDeployment(spec: Writable<DeploymentSpec>): void {
-  defaultTemplate(spec.template)
   spec.replicas ??= 1
   spec.revisionHistoryLimit ??= 10
   spec.progressDeadlineSeconds ??= 600
@@ -84,8 +81,9 @@ function validateDeployment(spec: DeploymentSpec | undefined): FieldError[] {
   const { strategy = {}, progressDeadlineSeconds, minReadySeconds = 0 } = spec
   const errors = [
     ...nonNegative(spec.replicas, field.child('replicas')),
-    ...validateSelector(spec.selector, spec.template, field),
-    ...validateRunningTemplate(spec.template, field.child('template')),
+    ...validateSelection(spec, field, 'deployment', () =>
+      validateRunningTemplate(spec.template, field.child('template')),
+    ),
     ...strategyErrors(strategy, field.child('strategy')),
     ...nonNegative(minReadySeconds, field.child('minReadySeconds')),
     ...nonNegative(spec.revisionHistoryLimit, field.child('revisionHistoryLimit')),

@@ -5,14 +5,14 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { ReplicaSet } from '../generated/apps.v1.ts'
 import { replicaSets } from '../generated/resources.ts'
 import {
-  defaultTemplate,
+  defaultWorkloadSpec,
   nonNegative,
   scaleOfReplicas,
   templateColumns,
   validateCounts,
   validateReplicaParts,
   validateRunningTemplate,
-  validateSelector,
+  validateSelection,
   workloadWarnings,
 } from './workload.ts'
 
@@ -22,10 +22,8 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
   shortNames: ['rs'],
   categories: ['all'],
   strategy: {
-    defaults({ spec }) {
-      if (!spec) return
-      defaultTemplate(spec.template)
-      spec.replicas ??= 1
+    defaults(replicaSet) {
+      defaultWorkloadSpec(replicaSet).replicas ??= 1
     },
     validate: validateReplicaSet,
     warnings: (replicaSet, previous) => workloadWarnings(replicaSet, previous),
@@ -67,10 +65,8 @@ function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
   return [
     ...nonNegative(spec.replicas, field.child('replicas')),
     ...nonNegative(spec.minReadySeconds, field.child('minReadySeconds')),
-    ...validateSelector(spec.selector, spec.template, field),
-    // Without replicas the template is never used, and may be left out.
-    ...(spec.replicas === 0 && !spec.template
-      ? []
-      : validateRunningTemplate(spec.template, field.child('template'))),
+    ...validateSelection(spec, field, 'deployment', () =>
+      validateRunningTemplate(spec.template, field.child('template')),
+    ),
   ]
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldErrorText, path } from '../../machinery/field-error.ts'
 import type { LabelSelector } from '../../machinery/meta.ts'
-import { validateSelector } from './workload.ts'
+import { validateSelection } from './workload.ts'
 
 const mismatch = (labels: string) =>
   `spec.template.metadata.labels: Invalid value: ${labels}: \`selector\` does not match template \`labels\``
@@ -19,8 +19,9 @@ const rows: readonly (readonly [
 ]
 
 for (const [selector, labels, expected] of rows) {
-  test(`validateSelector: ${JSON.stringify(selector)} over ${JSON.stringify(labels)}`, () => {
+  test(`validateSelection: ${JSON.stringify(selector)} over ${JSON.stringify(labels)}`, () => {
     const template = { metadata: { ...(labels && { labels }) } }
-    assert.deepEqual(validateSelector(selector, template, path('spec')).map(fieldErrorText), expected)
+    const errors = validateSelection({ selector, template }, path('spec'), 'deployment', () => [])
+    assert.deepEqual(errors.map(fieldErrorText), expected)
   })
 }

@@ -25,9 +25,18 @@ import type { Column, Strategy } from '../definition.ts'
 import { column, wide } from '../columns.ts'
 
 /** What kinds that keep pods from a template have in common. */
-
 export function defaultTemplate(template: Writable<PodTemplateSpec> | undefined): void {
   if (template?.spec) defaultPodSpec(template.spec)
+}
+
+/** Upstream knows no workload of its own group without a spec, a template and its spec: what is not said is empty. */
+export function defaultWorkloadSpec<S extends { readonly template?: PodTemplateSpec }>(
+  workload: Writable<{ readonly spec?: S }>,
+): Writable<S> {
+  const spec = (workload.spec ??= {} as Writable<S>)
+  const template = ((spec as { template?: Writable<PodTemplateSpec> }).template ??= {})
+  defaultPodSpec((template.spec ??= { containers: [] }))
+  return spec
 }
 
 interface Workload extends KubernetesObject {
@@ -56,31 +65,38 @@ export function isNewGeneration(
   return !previous || metadata?.generation !== previous.metadata?.generation
 }
 
-/** A selector must be there, say something, and match the template's own labels. */
-export function validateSelector(
-  selector: LabelSelector | undefined,
-  template: PodTemplateSpec | undefined,
+interface Selection {
+  readonly selector: LabelSelector | undefined
+  readonly template?: PodTemplateSpec | undefined
+}
+
+/**
+ * A selector must be there, say something, and match the template's own labels. `templateErrors`: what else is wrong
+ * with the template, which nobody is told where the selector cannot be read.
+ */
+export function validateSelection(
+  { selector, template }: Selection,
   field: FieldPath,
-  kind: 'deployment' | 'daemonset' | 'statefulset' = 'deployment',
+  kind: 'deployment' | 'statefulset',
+  templateErrors: () => readonly FieldError[],
 ): FieldError[] {
   const at = field.child('selector')
-  const mismatch = invalid(
-    field.child('template').child('metadata').child('labels'),
-    template?.metadata?.labels ?? null,
-    '`selector` does not match template `labels`',
-  )
   // No selector selects nothing, the template's labels neither.
-  if (!selector) return [...(kind === 'daemonset' ? [] : [required(at)]), ...(template ? [mismatch] : [])]
+  if (!selector) return [required(at), ...mismatch({ selector, template }, field), ...templateErrors()]
   const errors = validateLabelSelector(selector, at)
   if (isEmpty(selector)) errors.push(invalid(at, selector, `empty selector is invalid for ${kind}`))
   if (!isLabelSelector(selector)) {
-    if (kind === 'deployment') errors.push(invalid(at, selector, 'invalid label selector'))
-    if (kind === 'statefulset') errors.push(invalid(at, selector))
-    return errors
+    return [...errors, invalid(at, selector, kind === 'statefulset' ? '' : 'invalid label selector')]
   }
-  if (isEmpty(selector)) return errors
-  const labels = template?.metadata?.labels ?? {}
-  return matchesLabels(fromLabelSelector(selector), labels) ? errors : [...errors, mismatch]
+  return [...errors, ...mismatch({ selector, template }, field), ...templateErrors()]
+}
+
+/** Unless the template's labels are what the selector, which can be read, looks for. */
+export function mismatch({ selector, template }: Selection, field: FieldPath): FieldError[] {
+  const labels = template?.metadata?.labels
+  if (selector && (isEmpty(selector) || matchesLabels(fromLabelSelector(selector), labels ?? {}))) return []
+  const at = field.child('template', 'metadata', 'labels')
+  return [invalid(at, labels ?? null, '`selector` does not match template `labels`')]
 }
 
 export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
@@ -93,18 +109,23 @@ export function validateRunningTemplate(
   field: FieldPath,
   kind = 'ReplicaSet',
 ): FieldError[] {
-  const errors = validatePodTemplate(template, field)
+  return [...validatePodTemplate(template, field), ...onlyRunning(template, field, kind)]
+}
+
+/** Pods of `kind` must not end on their own. */
+export function onlyRunning(
+  template: PodTemplateSpec | undefined,
+  field: FieldPath,
+  kind: string,
+): FieldError[] {
   const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {}
-  if (restartPolicy && restartPolicy !== 'Always') {
-    errors.push(notSupported(field.child('spec').child('restartPolicy'), restartPolicy, ['Always']))
-  }
+  const spec = field.child('spec')
+  const errors: FieldError[] = []
+  if (restartPolicy && restartPolicy !== 'Always')
+    errors.push(notSupported(spec.child('restartPolicy'), restartPolicy, ['Always']))
   if (activeDeadlineSeconds !== undefined) {
-    errors.push(
-      forbidden(
-        field.child('spec').child('activeDeadlineSeconds'),
-        `activeDeadlineSeconds in ${kind} is not Supported`,
-      ),
-    )
+    const detail = `activeDeadlineSeconds in ${kind} is not Supported`
+    errors.push(forbidden(spec.child('activeDeadlineSeconds'), detail))
   }
   return errors
 }
