@@ -22,6 +22,7 @@ const goNames: Readonly<Record<string, string>> = {
   apiGroups: 'APIGroups',
   apiVersion: 'APIVersion',
   awsElasticBlockStore: 'AWSElasticBlockStore',
+  cel: 'CEL',
   cephfs: 'CephFS',
   chapAuthDiscovery: 'DiscoveryCHAPAuth',
   chapAuthSession: 'SessionCHAPAuth',
@@ -42,6 +43,7 @@ const goNames: Readonly<Record<string, string>> = {
   httpGet: 'HTTPGet',
   httpHeaders: 'HTTPHeaders',
   ip: 'IP',
+  ips: 'IPs',
   iqn: 'IQN',
   iscsi: 'ISCSI',
   iscsiInterface: 'ISCSIInterface',
@@ -61,6 +63,16 @@ const goNames: Readonly<Record<string, string>> = {
 
 const ofRbd = { monitors: 'CephMonitors', image: 'RBDImage', pool: 'RBDPool', user: 'RadosUser' }
 const goNamesOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  DeviceAttribute: {
+    int: 'IntValue',
+    bool: 'BoolValue',
+    string: 'StringValue',
+    version: 'VersionValue',
+    ints: 'IntValues',
+    bools: 'BoolValues',
+    strings: 'StringValues',
+    versions: 'VersionValues',
+  },
   RBDVolumeSource: ofRbd,
   RBDPersistentVolumeSource: ofRbd,
 }

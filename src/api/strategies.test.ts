@@ -165,7 +165,7 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
         ],
       },
     },
-    'spec.selectors[1].cel.expression: Invalid value: "device.driver": must evaluate to bool but got string',
+    'spec.selectors[1].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
   ],
   [
     'resourceslices.resource.k8s.io',
@@ -180,7 +180,7 @@ const creations: readonly (readonly [resource: string, object: object, ...faults
     },
     'spec: Invalid value: "{`nodeName`, `allNodes`}": exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required, but multiple fields are set',
     'spec.devices[0].attributes[model]: Invalid value: "": exactly one value must be specified',
-    'spec.devices[0].bindingFailureConditions: Invalid value: []: bindingFailureConditions are required to use bindingConditions',
+    'spec.devices[0].bindingFailureConditions: Invalid value: null: bindingFailureConditions are required to use bindingConditions',
   ],
   [
     'cronjobs.batch',

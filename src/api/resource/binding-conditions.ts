@@ -1,8 +1,8 @@
-import { invalid, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
-import { qualifiedNameErrors } from '../../machinery/validation/names.ts'
+import { duplicate, invalid, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
+import { validateLabelName } from '../../machinery/validation/labels.ts'
 import { validateList } from './list-rules.ts'
 
-const maxConditions = 4
+const rule = { max: 4, item: validateLabelName }
 
 /** Conditions that a device must have, or must not, before a pod that uses it is bound. */
 export function validateBindingConditions(
@@ -13,27 +13,28 @@ export function validateBindingConditions(
   at: FieldPath,
 ): FieldError[] {
   const { bindingConditions: wanted = [], bindingFailureConditions: failures = [] } = device
-  const item = (name: string, field: FieldPath) =>
-    qualifiedNameErrors(name).map((message) => invalid(field, name, message))
-  const rule = { max: maxConditions, key: (name: string) => name, item }
-  const errors = [
-    ...validateList(wanted, at.child('bindingConditions'), rule),
-    ...validateList(failures, at.child('bindingFailureConditions'), rule),
-  ]
-  const both = new Set(wanted)
+  const [wantedAt, failuresAt] = [at.child('bindingConditions'), at.child('bindingFailureConditions')]
+  const errors = [...validateList(wanted, wantedAt, rule), ...validateList(failures, failuresAt, rule)]
+  const seen = new Set<string>()
+  for (const [index, name] of wanted.entries()) {
+    if (seen.has(name)) errors.push(duplicate(wantedAt.index(index), name))
+    seen.add(name)
+  }
+  const seenFailures = new Set<string>()
   for (const [index, name] of failures.entries()) {
-    if (!both.has(name)) continue
-    const field = at.child('bindingFailureConditions').index(index)
+    const field = failuresAt.index(index)
+    if (seenFailures.has(name)) errors.push(duplicate(field, name))
+    seenFailures.add(name)
     const detail = 'bindingFailureConditions must not overlap with bindingConditions'
-    errors.push(invalid(field, name, detail))
+    if (seen.has(name)) errors.push(invalid(field, name, detail))
   }
   if (wanted.length === 0 && failures.length > 0) {
     const detail = 'bindingConditions are required to use bindingFailureConditions'
-    errors.push(invalid(at.child('bindingConditions'), wanted, detail))
+    errors.push(invalid(wantedAt, device.bindingConditions, detail))
   }
   if (failures.length === 0 && wanted.length > 0) {
     const detail = 'bindingFailureConditions are required to use bindingConditions'
-    errors.push(invalid(at.child('bindingFailureConditions'), failures, detail))
+    errors.push(invalid(failuresAt, device.bindingFailureConditions, detail))
   }
   return errors
 }

@@ -1,23 +1,16 @@
-import {
-  forbidden,
-  invalid,
-  required,
-  tooMany,
-  duplicate,
-  type FieldError,
-  type FieldPath,
-} from '../../machinery/field-error.ts'
+import { forbidden, invalid, required, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import type { Quantity } from '../../machinery/meta.ts'
 import {
   addQuantity,
-  canonicalQuantity,
   compareQuantity,
   formatQuantity,
   quantitySign,
   quantityValue,
 } from '../../machinery/quantity.ts'
 import type { CapacityRequestPolicy, CapacityRequestPolicyRange, Device } from '../generated/resource.v1.ts'
+import { validateList } from './list-rules.ts'
 import { validateQualifiedName } from './names.ts'
+import { shownKey } from './shown-key.ts'
 
 const maxValidValues = 10
 
@@ -26,7 +19,7 @@ export function validateCapacities(device: Device, at: FieldPath): FieldError[] 
   return Object.entries(device.capacity ?? {}).flatMap(([name, { value, requestPolicy }]) => {
     const errors = validateQualifiedName(name, at)
     if (!requestPolicy) return errors
-    const field = at.key(name).child('requestPolicy')
+    const field = at.key(shownKey(name)).child('requestPolicy')
     if (!device.allowMultipleAllocations)
       return [...errors, forbidden(field, 'allowMultipleAllocations must be true')]
     return [...errors, ...validatePolicy(value, requestPolicy, field)]
@@ -41,14 +34,14 @@ function validatePolicy(capacity: Quantity, policy: CapacityRequestPolicy, at: F
     return [forbidden(at, detail)]
   }
   if (validValues.length > 0) {
-    return standard === undefined
-      ? [required(at.child('default'), 'required when validValues is defined')]
-      : validateValues(standard, capacity, validValues, at.child('validValues'))
+    return standard
+      ? validateValues(standard, capacity, validValues, at.child('validValues'))
+      : [required(at.child('default'), 'required when validValues is defined')]
   }
   if (!validRange) return []
-  return standard === undefined
-    ? [required(at.child('default'), 'required when validRange is defined')]
-    : validateRange(standard, capacity, validRange, at.child('validRange'))
+  return standard
+    ? validateRange(standard, capacity, validRange, at.child('validRange'))
+    : [required(at.child('default'), 'required when validRange is defined')]
 }
 
 function validateValues(
@@ -63,18 +56,19 @@ function validateValues(
     if (before !== undefined && compareQuantity(before, value) > 0)
       errors.push(invalid(at.index(index), value, 'values must be sorted in ascending order'))
   }
-  if (values.length > maxValidValues) errors.push(tooMany(at, values.length, maxValidValues))
-  else {
-    for (const [index, value] of values.entries()) {
-      if (compareQuantity(value, capacity) > 0) {
-        const detail = `option is larger than capacity value: ${canonicalQuantity(capacity)}`
-        errors.push(invalid(at.index(index), value, detail))
-      }
-      const isRepeated = values.slice(0, index).some((other) => compareQuantity(other, value) === 0)
-      if (isRepeated) errors.push(duplicate(at.index(index), String(quantityValue(value))))
-    }
-  }
-  if (!values.some((value) => compareQuantity(value, standard) === 0))
+  let hasDefault = false
+  const list = validateList(values, at, {
+    max: maxValidValues,
+    // Whole numbers, as for Quantity.Value, that fractions are rounded up to.
+    key: (value) => String(quantityValue(value)),
+    item(value, field) {
+      hasDefault ||= compareQuantity(value, standard) === 0
+      const detail = `option is larger than capacity value: ${capacity}`
+      return compareQuantity(value, capacity) > 0 ? [invalid(field, value, detail)] : []
+    },
+  })
+  errors.push(...list)
+  if (!hasDefault)
     errors.push(invalid(at, standard, 'default value is not valid according to the requestPolicy'))
   return errors
 }
@@ -91,14 +85,13 @@ function validateRange(
   if (isLarger(min, capacity))
     errors.push(invalid(at.child('min'), min, `min is larger than capacity value: ${capacity}`))
   if (isLarger(min, standard))
-    errors.push(invalid(at.child('default'), standard, `default is less than min: ${min}`))
+    errors.push(invalid(at.child('min'), standard, `default is less than min: ${min}`))
   if (max !== undefined) {
     const field = at.child('max')
     if (isLarger(min, max)) errors.push(invalid(field, min, `min is larger than max: ${max}`))
     if (isLarger(max, capacity))
       errors.push(invalid(field, max, `max is larger than capacity value: ${capacity}`))
-    if (isLarger(standard, max))
-      errors.push(invalid(at.child('default'), standard, `default is more than max: ${max}`))
+    if (isLarger(standard, max)) errors.push(invalid(field, standard, `default is more than max: ${max}`))
   }
   if (step === undefined) return errors
   const field = at.child('step')

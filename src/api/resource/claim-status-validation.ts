@@ -11,7 +11,6 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { validateConditions } from '../../machinery/validation/conditions.ts'
-import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { validateInterfaceAddress } from '../../machinery/validation/ip.ts'
 import { validateNodeSelector } from '../core/pod/affinity-validation.ts'
 import type {
@@ -22,6 +21,7 @@ import type {
   ResourceClaim,
   ResourceClaimConsumerReference,
 } from '../generated/resource.v1.ts'
+import { validateImmutableStruct } from '../immutable-struct.ts'
 import { validateBindingConditions } from './binding-conditions.ts'
 import {
   maxConfigurations,
@@ -34,7 +34,8 @@ import {
   type RequestNames,
 } from './device-claim-validation.ts'
 import { validateList } from './list-rules.ts'
-import { validateDriverName, validateLabelName, validatePoolName, validateUid } from './names.ts'
+import { validateDriverName, validateLabelName, validatePoolName } from './names.ts'
+import { validateShareId } from './share-id.ts'
 
 const maxReservations = 256
 const maxResults = 32
@@ -57,6 +58,7 @@ export function validateClaimStatus(claim: ResourceClaim, previous: ResourceClai
     }),
     ...validateList(devices, at.child('devices'), {
       key: deviceKey,
+      shownKey: shownDeviceKey,
       item: (device, field) => validateDeviceStatus(device, allocated, field),
     }),
   ]
@@ -75,19 +77,23 @@ export function validateClaimStatus(claim: ResourceClaim, previous: ResourceClai
   const field = at.child('allocation')
   const before = previous.status?.allocation
   const faults = before
-    ? validateImmutableField(allocation, before, field)
+    ? validateImmutableStruct('resource.v1.AllocationResult', allocation, before, field)
     : validateAllocation(allocation, requestNamesOf(claim.spec?.devices), field)
   return [...errors, ...faults]
 }
 
-function deviceKey(device: {
+/** Upstream's key is a struct that JSON cannot look into. */
+const shownDeviceKey = { Driver: {}, Pool: {}, Device: {}, ShareID: {} }
+
+/** What identifies an allocated device, or the share of one. */
+export function deviceKey(device: {
   readonly driver: string
   readonly pool: string
   readonly device: string
   readonly shareID?: string
 }): string {
   const id = `${device.driver}/${device.pool}/${device.device}`
-  return device.shareID === undefined ? id : `${id}/${device.shareID}`
+  return device.shareID ? `${id}/${device.shareID}` : id
 }
 
 function validateConsumer(consumer: ResourceClaimConsumerReference, at: FieldPath): FieldError[] {
@@ -138,7 +144,7 @@ function validateResult(
     ...validateLabelName(result.device, at.child('device')),
     ...validateBindingConditions(result, at),
     ...validateTolerations(result.tolerations, at.child('tolerations')),
-    ...(result.shareID === undefined ? [] : validateUid(result.shareID, at.child('shareID'))),
+    ...validateShareId(result.shareID, at.child('shareID')),
   ]
 }
 
@@ -152,10 +158,10 @@ function validateDeviceStatus(
     ...validateDriverName(device.driver, at.child('driver')),
     ...validatePoolName(device.pool, at.child('pool')),
     ...validateLabelName(device.device, at.child('device')),
-    ...(device.shareID === undefined ? [] : validateUid(device.shareID, at.child('shareID'))),
+    ...validateShareId(device.shareID, at.child('shareID')),
   ]
   if (!allocated.has(deviceKey(device)))
-    errors.push(invalid(at, deviceKey(device), 'must be an allocated device in the claim'))
+    errors.push(invalid(at, shownDeviceKey, 'must be an allocated device in the claim'))
   if (conditions.length > maxDeviceConditions)
     errors.push(tooMany(at.child('conditions'), conditions.length, maxDeviceConditions))
   errors.push(...validateConditions(conditions, at.child('conditions')))
@@ -168,9 +174,9 @@ function validateDeviceStatus(
 function validateNetworkData(data: NetworkDeviceData, at: FieldPath): FieldError[] {
   const { interfaceName = '', hardwareAddress = '', ips } = data
   const errors: FieldError[] = []
-  if (interfaceName.length > maxInterfaceNameLength)
+  if (Buffer.byteLength(interfaceName) > maxInterfaceNameLength)
     errors.push(tooLong(at.child('interfaceName'), '', maxInterfaceNameLength))
-  if (hardwareAddress.length > maxHardwareAddressLength)
+  if (Buffer.byteLength(hardwareAddress) > maxHardwareAddressLength)
     errors.push(tooLong(at.child('hardwareAddress'), '', maxHardwareAddressLength))
   return [
     ...errors,

@@ -1,14 +1,15 @@
 import {
   forbidden,
   invalid,
+  invalidFor,
   notSupported,
   required,
   tooLong,
-  tooMany,
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
-import { labelValueErrors, qualifiedNameErrors } from '../../machinery/validation/names.ts'
+import { validateLabelName as validateLabelKey } from '../../machinery/validation/labels.ts'
+import { labelValueErrors } from '../../machinery/validation/names.ts'
 import type {
   DeviceClaim,
   DeviceConfiguration,
@@ -33,7 +34,6 @@ const maxConstraints = 32
 export const maxConfigurations = 32
 const maxSelectors = 32
 const maxFirstAvailable = 8
-const maxTolerations = 16
 const maxExpressionLength = 10 * 1024
 const maxParametersLength = 10 * 1024
 const operators = ['Equal', 'Exists']
@@ -118,35 +118,34 @@ export function validateSelectors(
     item: ({ cel }, field) => {
       if (!cel) return [required(field.child('cel'))]
       const expressionAt = field.child('cel', 'expression')
-      if (!cel.expression) return [required(expressionAt)]
-      if (Buffer.byteLength(cel.expression) > maxExpressionLength)
+      const expression = cel.expression ?? ''
+      if (Buffer.byteLength(expression) > maxExpressionLength)
         return [tooLong(expressionAt, '', maxExpressionLength)]
-      const fault = loadedSelectors().selectorFault(cel.expression)
+      const fault = loadedSelectors().selectorFault(expression)
       if (!fault) return []
       return fault.type === 'invalid'
-        ? [invalid(expressionAt, cel.expression, fault.detail)]
+        ? [invalid(expressionAt, expression, fault.detail)]
         : [forbidden(expressionAt, fault.detail)]
     },
   })
 }
 
+/** As many as one likes: the limit that is documented is checked nowhere. */
 export function validateTolerations(
   tolerations: readonly DeviceToleration[] | undefined = [],
   at: FieldPath,
 ): FieldError[] {
-  if (tolerations.length > maxTolerations) return [tooMany(at, tolerations.length, maxTolerations)]
   return tolerations.flatMap((toleration, index) => validateToleration(toleration, at.index(index)))
 }
 
 function validateToleration(toleration: DeviceToleration, at: FieldPath): FieldError[] {
   const { key = '', operator = '', value = '', effect = '' } = toleration
-  const errors: FieldError[] = []
-  if (key) errors.push(...qualifiedNameErrors(key).map((message) => invalid(at.child('key'), key, message)))
+  const errors = key ? validateLabelKey(key, at.child('key')) : []
   if (operator === 'Exists') {
     const detail = 'must be empty for operator `Exists`'
     if (value) errors.push(invalid(at.child('value'), value, detail))
   } else if (operator === 'Equal') {
-    errors.push(...labelValueErrors(value).map((message) => invalid(at.child('value'), value, message)))
+    errors.push(...invalidFor(at.child('value'), value, labelValueErrors(value)))
   } else if (operator === '') errors.push(required(at.child('operator')))
   else errors.push(notSupported(at.child('operator'), operator, operators))
   if (effect && !effects.includes(effect)) errors.push(notSupported(at.child('effect'), effect, effects))
@@ -156,14 +155,13 @@ function validateToleration(toleration: DeviceToleration, at: FieldPath): FieldE
 function validateConstraint(constraint: DeviceConstraint, names: RequestNames, at: FieldPath): FieldError[] {
   const { requests, matchAttribute, distinctAttribute } = constraint
   const errors = validateRequestReferences(requests, names, at.child('requests'))
-  const one = 'exactly one of "matchAttribute" or "distinctAttribute" is required'
-  if (matchAttribute !== undefined && distinctAttribute !== undefined)
-    return [...errors, invalid(at, '', `${one}, but multiple fields are set`)]
   if (matchAttribute !== undefined)
     return [...errors, ...validateFullyQualifiedName(matchAttribute, at.child('matchAttribute'))]
   if (distinctAttribute !== undefined)
     return [...errors, ...validateFullyQualifiedName(distinctAttribute, at.child('distinctAttribute'))]
-  return [...errors, required(at, one)]
+  const detail =
+    'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
+  return [...errors, required(at, detail)]
 }
 
 export function validateRequestReferences(
@@ -193,12 +191,18 @@ export function validateRequestReference(name: string, names: RequestNames, at: 
   ]
 }
 
-export function validateConfiguration({ opaque }: DeviceConfiguration, at: FieldPath): FieldError[] {
+/** `isStored`: it is as it was, and may be longer than is taken today. */
+export function validateConfiguration(
+  { opaque }: DeviceConfiguration,
+  at: FieldPath,
+  isStored = false,
+): FieldError[] {
   const field = at.child('opaque')
   if (!opaque) return [required(field)]
+  const maxLength = isStored ? Infinity : maxParametersLength
   return [
     ...validateDriverName(opaque.driver, field.child('driver')),
-    ...validateRawObject(opaque.parameters, field.child('parameters'), maxParametersLength),
+    ...validateRawObject(opaque.parameters, field.child('parameters'), maxLength),
   ]
 }
 

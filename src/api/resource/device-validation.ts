@@ -1,6 +1,7 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import {
   invalid,
+  invalidFor,
   notSupported,
   required,
   tooLong,
@@ -11,13 +12,16 @@ import { dns1123SubdomainErrors, labelValueErrors } from '../../machinery/valida
 import { validateLabelName as validateLabelKey } from '../../machinery/validation/labels.ts'
 import { validateNodeSelector } from '../core/pod/affinity-validation.ts'
 import type { Device, DeviceAttribute, DeviceTaint } from '../generated/resource.v1.ts'
+import { internalForm } from '../internal-form.ts'
 import { validateBindingConditions } from './binding-conditions.ts'
 import { validateCapacities } from './capacity-validation.ts'
 import { validateCounters } from './counters.ts'
 import { validateList } from './list-rules.ts'
 import { validateLabelName, validateQualifiedName } from './names.ts'
+import { shownKey } from './shown-key.ts'
 
 const maxAttributesAndCapacities = 32
+const maxAttributeValues = 48
 const maxTaints = 16
 const maxConsumptions = 2
 const maxAttributeLength = 64
@@ -37,11 +41,16 @@ export function validateDevice(
     const detail = `the total number of attributes and capacities must not exceed ${maxAttributesAndCapacities}`
     errors.push(invalid(at, total, detail))
   }
+  const values = Object.values(attributes).reduce((sum, attribute) => sum + valuesOf(attribute), 0)
+  if (values > maxAttributeValues) {
+    const detail = `the total number of attribute values must not exceed ${maxAttributeValues}`
+    errors.push(invalid(at, values, detail))
+  }
   const attributesAt = at.child('attributes')
   for (const [name, attribute] of Object.entries(attributes)) {
     errors.push(
       ...validateQualifiedName(name, attributesAt),
-      ...validateAttribute(attribute, attributesAt.key(name)),
+      ...validateAttribute(attribute, attributesAt.key(shownKey(name))),
     )
   }
   if (!previous || !jsonEqual(previous.capacity, device.capacity))
@@ -77,18 +86,28 @@ function validateAttribute(attribute: DeviceAttribute, at: FieldPath): FieldErro
     const field = at.child('version')
     if (!semanticVersion.test(version))
       errors.push(invalid(field, version, 'must be a string compatible with semver.org spec 2.0.0'))
-    if (version.length > maxAttributeLength) errors.push(tooLong(field, '', maxAttributeLength))
+    if (Buffer.byteLength(version) > maxAttributeLength) errors.push(tooLong(field, '', maxAttributeLength))
   }
   const count = Object.values(attribute).filter((value) => value !== undefined).length
   if (count !== 1)
-    errors.push(invalid(at, count === 0 ? '' : attribute, 'exactly one value must be specified'))
+    errors.push(
+      invalid(
+        at,
+        count === 0 ? '' : internalForm('resource.v1.DeviceAttribute', attribute),
+        'exactly one value must be specified',
+      ),
+    )
   return errors
+}
+
+/** One, or as many as its lists hold. */
+function valuesOf({ ints = [], bools = [], strings = [], versions = [] }: DeviceAttribute): number {
+  return ints.length + bools.length + strings.length + versions.length || 1
 }
 
 function validateTaint({ key, value, effect }: DeviceTaint, at: FieldPath): FieldError[] {
   const errors = validateLabelKey(key ?? '', at.child('key'))
-  if (value)
-    errors.push(...labelValueErrors(value).map((message) => invalid(at.child('value'), value, message)))
+  if (value) errors.push(...invalidFor(at.child('value'), value, labelValueErrors(value)))
   if (!effect) errors.push(required(at.child('effect')))
   else if (!effects.includes(effect)) errors.push(notSupported(at.child('effect'), effect, effects))
   return errors
@@ -107,7 +126,7 @@ function validateNodes(device: Device, choosesNodes: boolean, at: FieldPath): Fi
   if (nodeName) {
     given.push('`nodeName`')
     const field = at.child('nodeName')
-    errors.push(...dns1123SubdomainErrors(nodeName).map((message) => invalid(field, nodeName, message)))
+    errors.push(...invalidFor(field, nodeName, dns1123SubdomainErrors(nodeName)))
   } else if (nodeName !== undefined) errors.push(invalid(at.child('nodeName'), nodeName, 'must not be empty'))
   if (nodeSelector) {
     given.push('`nodeSelector`')

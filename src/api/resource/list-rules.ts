@@ -5,13 +5,15 @@ export interface ListRule<T> {
   readonly max?: number
   /** What must differ. */
   readonly key?: (item: T) => string
+  /** How messages show keys that are the same, where not as they are. */
+  readonly shownKey?: unknown
   readonly item: (item: T, at: FieldPath) => readonly FieldError[]
 }
 
 export function validateList<T>(
   list: readonly T[] | undefined = [],
   at: FieldPath,
-  { max, key, item: validate }: ListRule<T>,
+  { max, key, shownKey, item: validate }: ListRule<T>,
 ): FieldError[] {
   if (max !== undefined && list.length > max) return [tooMany(at, list.length, max)]
   const errors = list.flatMap((item, index) => validate(item, at.index(index)))
@@ -19,7 +21,7 @@ export function validateList<T>(
   const seen = new Set<string>()
   for (const [index, item] of list.entries()) {
     const value = key(item)
-    if (seen.has(value)) errors.push(duplicate(at.index(index), value))
+    if (seen.has(value)) errors.push(duplicate(at.index(index), shownKey ?? value))
     seen.add(value)
   }
   return errors

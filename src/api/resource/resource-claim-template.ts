@@ -1,10 +1,10 @@
 import { path } from '../../machinery/field-error.ts'
-import { validateAnnotations, validateImmutableField } from '../../machinery/validation/object-meta.ts'
-import { validateLabels } from '../../machinery/validation/labels.ts'
+import { validateTemplateMetadata } from '../../machinery/validation/template-metadata.ts'
 import { ageColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import { resourceClaimTemplates } from '../generated/resources.ts'
 import type { ResourceClaimTemplate } from '../generated/resource.v1.ts'
+import { validateImmutableStruct } from '../immutable-struct.ts'
 import { defaultDeviceClaim } from './defaults.ts'
 import { validateDeviceClaim } from './device-claim-validation.ts'
 import { loadSelectors } from './selector-loader.ts'
@@ -17,12 +17,12 @@ export const resourceClaimTemplateDefinition: ResourceDefinition<ResourceClaimTe
     tracksGeneration: false,
     defaults: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
     validate: ({ spec }) => [
-      ...validateAnnotations(spec?.metadata?.annotations, path('spec', 'metadata', 'annotations')),
-      ...validateLabels(spec?.metadata?.labels, path('spec', 'metadata', 'labels')),
+      ...validateTemplateMetadata(spec?.metadata, path('spec', 'metadata')),
       ...validateDeviceClaim(spec?.spec?.devices, path('spec', 'spec', 'devices')),
     ],
     validatesUpdateAlone: true,
-    validateUpdate: ({ spec }, previous) => validateImmutableField(spec, previous.spec, path('spec')),
+    validateUpdate: ({ spec }, previous) =>
+      validateImmutableStruct('resource.v1.ResourceClaimTemplateSpec', spec, previous.spec, path('spec')),
   },
   columns: [nameColumn, ageColumn],
 }

@@ -1,12 +1,14 @@
 import { path } from '../../machinery/field-error.ts'
-import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
+import type { Writable } from '../../machinery/meta.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import { resourceClaims } from '../generated/resources.ts'
 import type { ResourceClaim } from '../generated/resource.v1.ts'
-import { validateClaimStatus } from './claim-status-validation.ts'
+import { validateImmutableStruct } from '../immutable-struct.ts'
+import { deviceKey, validateClaimStatus } from './claim-status-validation.ts'
 import { defaultDeviceClaim } from './defaults.ts'
 import { validateDeviceClaim } from './device-claim-validation.ts'
+import { keepMetadata } from '../keep-metadata.ts'
 import { loadSelectors } from './selector-loader.ts'
 
 export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
@@ -18,11 +20,12 @@ export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
     defaults: ({ spec }) => defaultDeviceClaim(spec?.devices),
     validate: ({ spec }) => validateDeviceClaim(spec?.devices, path('spec', 'devices')),
     validatesUpdateAlone: true,
-    validateUpdate: ({ spec }, previous) => validateImmutableField(spec, previous.spec, path('spec')),
+    validateUpdate: ({ spec }, previous) =>
+      validateImmutableStruct('resource.v1.ResourceClaimSpec', spec, previous.spec, path('spec')),
     status: {
-      prepareForUpdate({ status }, previous) {
-        // What is said of devices goes with their allocation.
-        if (status && previous.status?.allocation && !status.allocation) delete status.devices
+      prepareForUpdate(claim, previous) {
+        keepMetadata(claim, previous)
+        dropDeallocatedDevices(claim, previous)
       },
       validateUpdate: validateClaimStatus,
     },
@@ -32,6 +35,20 @@ export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
     column('State', 'Whether devices are allocated, and for somebody.', stateText),
     ageColumn,
   ],
+}
+
+/** What is said of a device goes with its allocation. */
+function dropDeallocatedDevices({ status }: Writable<ResourceClaim>, previous: ResourceClaim): void {
+  if (!status?.devices) return
+  const gone = new Set(resultsOf(previous).map(deviceKey))
+  for (const result of resultsOf({ status })) gone.delete(deviceKey(result))
+  const devices = status.devices.filter((device) => !gone.has(deviceKey(device)))
+  if (devices.length > 0) status.devices = devices
+  else delete status.devices
+}
+
+function resultsOf({ status }: Pick<ResourceClaim, 'status'>) {
+  return status?.allocation?.devices?.results ?? []
 }
 
 function stateText({ metadata, status }: ResourceClaim): string {

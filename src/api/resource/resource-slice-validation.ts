@@ -1,7 +1,15 @@
-import { invalid, path, required, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
+import {
+  invalid,
+  invalidFor,
+  path,
+  required,
+  type FieldError,
+  type FieldPath,
+} from '../../machinery/field-error.ts'
 import { dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
 import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { validateNodeSelector } from '../core/pod/affinity-validation.ts'
+import { internalForm } from '../internal-form.ts'
 import type { CounterSet, Device, ResourcePool, ResourceSliceSpec } from '../generated/resource.v1.ts'
 import { validateDevice } from './device-validation.ts'
 import { validateCounters } from './counters.ts'
@@ -12,7 +20,10 @@ const maxDevices = 128
 const maxDevicesWithMore = 64
 const maxCounterSets = 8
 
-/** Source: kubernetes/pkg/apis/resource/validation, ValidateResourceSlice. */
+/**
+ * `previous`: what stays as it is, and what is not looked at again. Source: kubernetes/pkg/apis/resource/validation,
+ * ValidateResourceSlice and ValidateResourceSliceUpdate.
+ */
 export function validateResourceSlice(
   spec: ResourceSliceSpec | undefined,
   previous?: ResourceSliceSpec,
@@ -23,6 +34,7 @@ export function validateResourceSlice(
   const errors = [
     ...validateDriverName(spec.driver, at.child('driver')),
     ...validatePool(spec.pool, at.child('pool')),
+    ...(previous ? validateImmutableFields(spec, previous, at) : []),
     ...validateNodes(spec, at),
   ]
   if (sharedCounters !== undefined && devices !== undefined)
@@ -45,16 +57,15 @@ export function validateResourceSlice(
   ]
 }
 
-export function validateResourceSliceUpdate(
-  next: ResourceSliceSpec | undefined,
-  previous: ResourceSliceSpec | undefined,
+function validateImmutableFields(
+  next: ResourceSliceSpec,
+  previous: ResourceSliceSpec,
+  at: FieldPath,
 ): FieldError[] {
-  const at = path('spec')
   return [
-    ...validateResourceSlice(next, previous),
-    ...validateImmutableField(next?.pool?.name, previous?.pool?.name, at.child('pool', 'name')),
-    ...validateImmutableField(next?.driver, previous?.driver, at.child('driver')),
-    ...validateImmutableField(next?.nodeName, previous?.nodeName, at.child('nodeName')),
+    ...validateImmutableField(next.pool?.name, previous.pool?.name, at.child('pool', 'name')),
+    ...validateImmutableField(next.driver, previous.driver, at.child('driver')),
+    ...validateImmutableField(next.nodeName, previous.nodeName, at.child('nodeName')),
   ]
 }
 
@@ -81,7 +92,7 @@ function validateNodes(spec: ResourceSliceSpec, at: FieldPath): FieldError[] {
   if (nodeName) {
     given.push('`nodeName`')
     const field = at.child('nodeName')
-    errors.push(...dns1123SubdomainErrors(nodeName).map((message) => invalid(field, nodeName, message)))
+    errors.push(...invalidFor(field, nodeName, dns1123SubdomainErrors(nodeName)))
   } else if (nodeName !== undefined) {
     const detail = 'must be either unset or set to a non-empty string'
     errors.push(invalid(at.child('nodeName'), nodeName, detail))
@@ -90,8 +101,11 @@ function validateNodes(spec: ResourceSliceSpec, at: FieldPath): FieldError[] {
     given.push('`nodeSelector`')
     errors.push(...validateNodeSelector(nodeSelector, at.child('nodeSelector')))
     const terms = nodeSelector.nodeSelectorTerms
-    const field = at.child('nodeSelector', 'nodeSelectorTerms')
-    if (terms.length !== 1) errors.push(invalid(field, terms, 'must have exactly one node selector term'))
+    if (terms.length !== 1) {
+      const shown = terms.map((term) => internalForm('core.v1.NodeSelectorTerm', term))
+      const field = at.child('nodeSelector', 'nodeSelectorTerms')
+      errors.push(invalid(field, shown, 'must have exactly one node selector term'))
+    }
   }
   for (const [name, value] of Object.entries({ allNodes, perDeviceNodeSelection })) {
     if (value) given.push(`\`${name}\``)

@@ -1,9 +1,11 @@
 import { ageColumn, column, nameColumn } from '../columns.ts'
+import { goQuote } from '../../machinery/go-format.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import { resourceSlices } from '../generated/resources.ts'
 import type { ResourceSlice } from '../generated/resource.v1.ts'
 import { defaultDeviceTaints } from './defaults.ts'
-import { validateResourceSlice, validateResourceSliceUpdate } from './resource-slice-validation.ts'
+import { dropDisabledFields } from './disabled-fields.ts'
+import { validateResourceSlice } from './resource-slice-validation.ts'
 
 export const resourceSliceDefinition: ResourceDefinition<ResourceSlice> = {
   resource: resourceSlices,
@@ -13,9 +15,12 @@ export const resourceSliceDefinition: ResourceDefinition<ResourceSlice> = {
       if (nowMs === undefined) return
       for (const { taints } of spec?.devices ?? []) defaultDeviceTaints(taints, nowMs)
     },
+    prepareForCreate: (slice) => dropDisabledFields(slice),
+    prepareForUpdate: dropDisabledFields,
     validate: ({ spec }) => validateResourceSlice(spec),
     validatesUpdateAlone: true,
-    validateUpdate: ({ spec }, previous) => validateResourceSliceUpdate(spec, previous.spec),
+    validateUpdate: ({ spec }, previous) => validateResourceSlice(spec, previous.spec),
+    warnings: ({ spec }) => warningsOf(spec.driver),
   },
   columns: [
     nameColumn,
@@ -28,4 +33,9 @@ export const resourceSliceDefinition: ResourceDefinition<ResourceSlice> = {
     'spec.nodeName': spec?.nodeName ?? '',
     'spec.driver': spec?.driver ?? '',
   }),
+}
+
+function warningsOf(driver: string): string[] {
+  if (driver === driver.toLowerCase()) return []
+  return [`spec.driver: driver names should be lowercase; ${goQuote(driver)} contains uppercase characters`]
 }

@@ -1,8 +1,8 @@
 import { CelBudget } from '../../machinery/cel/budget.ts'
 import type { CelEnvironment, CelProgram } from '../../machinery/cel/cel.ts'
 import {
+  anyDeclaration,
   boolDeclaration,
-  dynDeclaration,
   expectObject,
   mapDeclaration,
   objectDeclaration,
@@ -13,7 +13,7 @@ import { createCelEnvironment } from '../../machinery/cel/environment.ts'
 import { CelError } from '../../machinery/cel/error.ts'
 import { CelQuantity } from '../../machinery/cel/library/quantity.ts'
 import { semver } from '../../machinery/cel/library/semver.ts'
-import { boolType, structType } from '../../machinery/cel/types.ts'
+import { formatType, structType } from '../../machinery/cel/types.ts'
 import { JsonMap } from '../../machinery/cel/values/map.ts'
 import type { CelValue } from '../../machinery/cel/values/value.ts'
 import { parseQuantity } from '../../machinery/quantity.ts'
@@ -35,13 +35,13 @@ const quantityDeclaration: CelDeclaration = {
 
 /** An attribute is what its one field holds. */
 const attributeDeclaration: CelDeclaration = {
-  ...dynDeclaration,
+  ...anyDeclaration,
   wrap(raw) {
     const { int, bool, string, version } = expectObject(raw) as DeviceAttribute
     if (version !== undefined) return semver(version)
     const value = string ?? bool ?? int
     if (value === undefined) throw new CelError('unsupported attribute value')
-    return dynDeclaration.wrap(value)
+    return anyDeclaration.wrap(value)
   },
 }
 
@@ -134,11 +134,12 @@ function groupByDomain<From, To>(
 export function compileSelector(
   expression: string,
 ): { readonly program: CelProgram } | { readonly fault: string } {
-  const compilation = deviceEnvironment().compile(expression, { outputTypes: [boolType] })
-  if (compilation.ok) return { program: compilation.program }
-  return {
-    fault: compilation.reason === 'issues' ? `compilation failed: ${compilation.text}` : compilation.text,
-  }
+  const compilation = deviceEnvironment().compile(expression)
+  if (!compilation.ok) return { fault: `compilation failed: ${compilation.text}` }
+  const { outputType } = compilation.program
+  // What an attribute is can only be said of a device that has it.
+  if (outputType.kind === 'bool' || outputType.kind === 'any') return { program: compilation.program }
+  return { fault: `must evaluate to bool or the unknown type, not ${formatType(outputType)}` }
 }
 
 /** Whether the selector chooses the device. Throws a CelError when it cannot be evaluated. */

@@ -9,8 +9,7 @@ import {
 } from '../../../machinery/field-error.ts'
 import { quantitySign } from '../../../machinery/quantity.ts'
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../../machinery/validation/names.ts'
-import { validateLabels } from '../../../machinery/validation/labels.ts'
-import { validateAnnotations } from '../../../machinery/validation/object-meta.ts'
+import { validateTemplateMetadata } from '../../../machinery/validation/template-metadata.ts'
 import type { Volume } from '../../generated/core.v1.ts'
 import { validateClaimSpec } from '../claim-validation.ts'
 import { surplusSource, validateVolumeSource } from '../volume-sources.ts'
@@ -154,13 +153,8 @@ function ephemeralErrors(
   const template = ephemeral?.volumeClaimTemplate
   const errors: FieldError[] = []
   if (template) {
-    const { annotations, labels, ...others } = template.metadata ?? {}
     errors.push(
-      ...validateAnnotations(annotations, at.child('metadata', 'annotations')),
-      ...validateLabels(labels, at.child('metadata', 'labels')),
-      ...Object.entries(others)
-        .filter(([, value]) => value !== undefined && value !== null)
-        .map(([key]) => forbidden(at.child('metadata', key), 'cannot be set')),
+      ...validateTemplateMetadata(template.metadata, at.child('metadata')),
       ...validateClaimSpec(template.spec, at.child('spec')),
     )
   } else errors.push(required(at))

@@ -341,6 +341,18 @@ void describe('allocateDevices', () => {
     )
   })
 
+  void it('shares a device whose policy has no default, which is served as null', () => {
+    const requestPolicy = { default: null } as object
+    const capacity = { memory: { value: '40Gi', requestPolicy } }
+    const slices = [aNodeSlice('a', [plain('g0', { allowMultipleAllocations: true, capacity })])]
+    const claim = aDeviceClaim('c', {
+      requests: [aDeviceRequest({ capacity: { requests: { memory: '9Gi' } } })],
+    })
+    assert.deepEqual(allocate([claim], { slices })?.[0]?.devices?.results?.[0]?.consumedCapacity, {
+      memory: '9Gi',
+    })
+  })
+
   void it('says where the devices are, and how to set them up', () => {
     const opaque = (kind: string) => ({ opaque: { driver, parameters: { kind } } })
     const classes = [aDeviceClass('gpu', { config: [opaque('class')] })]

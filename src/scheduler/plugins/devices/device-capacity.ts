@@ -79,7 +79,7 @@ function amountOf(
 
 function violates(amount: ParsedQuantity, policy: CapacityRequestPolicy | undefined): boolean {
   if (!policy) return false
-  if (policy.default !== undefined && compareQuantity(amount, policy.default) === 0) return false
+  if (policy.default && compareQuantity(amount, policy.default) === 0) return false
   const { validRange, validValues } = policy
   if (validRange) {
     if (validRange.max !== undefined && compareQuantity(amount, validRange.max) > 0) return true
