@@ -9,7 +9,7 @@ import { decodeMessage } from './protobuf/decode.ts'
 import { openProtobuf } from './protobuf/envelope.ts'
 import { hasProtobuf } from './protobuf/message-plan.ts'
 import { strictErrorsOf } from './strict-errors.ts'
-import { duplicateYamlKey, parseYaml } from './yaml-text.ts'
+import { readYaml } from './yaml-text.ts'
 
 /*
  * A request's body as an object of the kind that the body names, as upstream's serialisers do it. They throw a
@@ -76,9 +76,9 @@ export function decodeJsonBody(body: Uint8Array, options: BodyOptions): DecodedB
 export function decodeYamlBody(body: Uint8Array, options: BodyOptions): DecodedBody {
   const text = textOf(body)
   // Aliases make one value stand in several places, so none of it may become part of the object.
-  const value = wrapped(undefined, () => parseYaml(text))
+  const { value, duplicateKey } = wrapped(undefined, () => readYaml(text))
   return decodeParsed(value, text, { ...options, ownsValue: false }, () => {
-    const duplicate = duplicateYamlKey(text)
+    const duplicate = duplicateKey()
     return duplicate === undefined ? [] : [duplicate]
   })
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { DecodeError } from './decode-error.ts'
-import { duplicateYamlKey, parseYaml } from './yaml-text.ts'
+import { parseYaml, readYaml } from './yaml-text.ts'
 
 test('parseYaml reads scalars as sigs.k8s.io/yaml', () => {
   const rows: readonly [text: string, value: unknown][] = [
@@ -45,10 +46,30 @@ test('parseYaml refuses documents that grow or do not end', () => {
   for (const text of rows) assert.throws(() => parseYaml(text), DecodeError, text.slice(0, 40))
 })
 
-test('duplicateYamlKey tells the line', () => {
-  assert.equal(duplicateYamlKey('a: 1\nb: 2'), undefined)
-  assert.equal(
-    duplicateYamlKey('a: 1\nb:\n  c: 1\n  c: 2\n'),
-    'yaml: unmarshal errors:\n  line 4: key "c" already set in map',
+test('readYaml tells the line of a key that stands twice', () => {
+  const rows: readonly [text: string, message: string | undefined][] = [
+    ['a: 1\nb: 2', undefined],
+    ['a: 1\nb:\n  c: 1\n  c: 2\n', 'yaml: unmarshal errors:\n  line 4: key "c" already set in map'],
+    ['{"a": {"b": 1}, "b": ["a"]}', undefined],
+    ['{"a": 1,\n"a": 2}', 'yaml: unmarshal errors:\n  line 2: key "a" already set in map'],
+  ]
+  for (const [text, message] of rows) assert.equal(readYaml(text).duplicateKey(), message, text)
+})
+
+test('readYaml reads JSON as it reads YAML', () => {
+  const inYaml = '\n# no JSON'
+  const rows = ['{"a": 9007199254740993, "b": -0, "c": 1e21}', '{"<<": {"a": 1}, "b": 2}', '{"__proto__": 1}']
+  const texts = fc.oneof(
+    fc.constantFrom(...rows),
+    fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()).map((value) => JSON.stringify(value)),
   )
+  const read = (text: string) => {
+    try {
+      return readYaml(text).value
+    } catch (error) {
+      if (error instanceof DecodeError) return error.message
+      throw error
+    }
+  }
+  fc.assert(fc.property(texts, (text) => assert.deepEqual(read(text), read(text + inYaml))))
 })

@@ -5,7 +5,7 @@ import { notRegistered, strictErrorMessage } from '../../api/decode-body.ts'
 import { schemaOf } from '../../api/scheme.ts'
 import { duplicateFields, parseExactJson } from '../../api/json-text.ts'
 import { unknownInOrder } from '../../api/strict-errors.ts'
-import { duplicateYamlKey, parseYaml } from '../../api/yaml-text.ts'
+import { readYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import { goQuote, goValue } from '../../machinery/go-format.ts'
 import { exceedsDepth } from '../../machinery/json-depth.ts'
@@ -41,8 +41,9 @@ export function readPatch(patch: PatchBody, { fieldValidation = 'Warn' }: PatchO
   const isStrict = fieldValidation !== 'Ignore'
   try {
     if (type === 'apply') {
-      const duplicate = isStrict ? duplicateYamlKey(text) : undefined
-      return { type, value: parseYaml(text), strictErrors: duplicate === undefined ? [] : [duplicate] }
+      const { value, duplicateKey } = readYaml(text)
+      const duplicate = isStrict ? duplicateKey() : undefined
+      return { type, value, strictErrors: duplicate === undefined ? [] : [duplicate] }
     }
     const value = parseExactJson(text)
     if (exceedsDepth(value)) throw new DecodeError('exceeded max depth')
