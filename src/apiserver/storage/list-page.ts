@@ -33,6 +33,7 @@ export function listCurrent<T extends KubernetesObject>(
   revision: bigint,
 ): { readonly page: ListPage<T>; readonly fetched: number } {
   const prefix = keyPrefix(selection)
+  const isWhole = isWholeNamespace(selection)
   const items: StoredObject<T>[] = []
   let nextKey: string | undefined
   let fetched = 0
@@ -42,11 +43,11 @@ export function listCurrent<T extends KubernetesObject>(
       nextKey = key
       return false
     }
-    if (isSelected(selection, stored)) items.push(stored)
+    if (isWhole || isSelected(selection, stored)) items.push(stored)
     return true
   })
   if (nextKey === undefined) return { page: { items, revision }, fetched }
-  const remaining = isWholeNamespace(selection) ? objects.count(prefix, nextKey) : undefined
+  const remaining = isWhole ? objects.count(prefix, nextKey) : undefined
   return { page: pageOf(items, revision, prefix, remaining), fetched }
 }
 

@@ -29,7 +29,10 @@ export class OrderedKeys<Item extends { readonly key: string }> {
       return
     }
     chunk.splice(this.#positionIn(chunk, item.key), 0, item)
-    if (chunk.length > maxChunkLength) this.#chunks.splice(at + 1, 0, chunk.splice(maxChunkLength >> 1))
+    if (chunk.length <= maxChunkLength) return
+    // Ascending keys are the usual case (names with counters, loading): what they leave behind stays full.
+    const first = chunk.at(-1) === item ? maxChunkLength : maxChunkLength >> 1
+    this.#chunks.splice(at + 1, 0, chunk.splice(first))
   }
 
   /** Removes the item with this key, if there is one. */
@@ -52,9 +55,11 @@ export class OrderedKeys<Item extends { readonly key: string }> {
     if (!chunk) return
     let position = this.#positionIn(chunk, from)
     while (chunk) {
+      // Else every key would be looked at, each in a place of its own in memory.
+      const isWithin = chunk.at(-1)!.key.startsWith(prefix)
       for (; position < chunk.length; position++) {
         const item = chunk[position]!
-        if (!item.key.startsWith(prefix) || !visit(item)) return
+        if (!(isWithin || item.key.startsWith(prefix)) || !visit(item)) return
       }
       chunk = this.#chunks[++at]
       position = 0
