@@ -137,6 +137,8 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly status?: {
     /** Whoever creates an object may say its status too (nodes: kubelets register with it). */
     readonly isSetOnCreate?: boolean
+    /** What of the metadata, beside the owners, a write of the status leaves as it was. Default: nothing. */
+    readonly keptMetadata?: readonly ('annotations' | 'finalizers' | 'labels')[]
     prepareForUpdate?(object: Writable<T>, previous: T): void
     validateUpdate?(object: T, previous: T): readonly FieldError[]
   }

@@ -1,20 +1,22 @@
-import { jsonEqual } from '../../machinery/equal.ts'
-import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { path, required, type FieldError } from '../../machinery/field-error.ts'
+import type { JsonValue } from '../../machinery/meta.ts'
+import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ControllerRevision } from '../generated/apps.v1.ts'
 import { controllerRevisions } from '../generated/resources.ts'
+import { nonNegative } from './workload.ts'
 
 export const controllerRevisionDefinition: ResourceDefinition<ControllerRevision> = {
   resource: controllerRevisions,
   singular: 'controllerrevision',
   strategy: {
-    validate: ({ revision, data }): FieldError[] => [
-      ...(data === undefined || data === null ? [required(path('data'), 'data is mandatory')] : []),
-      ...(revision < 0 ? [invalid(path('revision'), revision, 'must be greater than or equal to 0')] : []),
+    validatesUpdateAlone: true,
+    validate: (revision) => [...validateRevision(revision), ...validateData(revision.data)],
+    validateUpdate: (next, previous) => [
+      ...validateRevision(next),
+      ...validateImmutableField(next.data ?? null, previous.data ?? null, path('data')),
     ],
-    validateUpdate: (next, previous) =>
-      jsonEqual(next.data, previous.data) ? [] : [invalid(path('data'), next.data, 'field is immutable')],
   },
   columns: [
     nameColumn,
@@ -27,4 +29,15 @@ export const controllerRevisionDefinition: ResourceDefinition<ControllerRevision
     integerColumn('Revision', 'The number of the state.', ({ revision }) => revision),
     ageColumn,
   ],
+}
+
+function validateRevision({ revision }: ControllerRevision): FieldError[] {
+  return nonNegative(revision, path('revision'))
+}
+
+/** Asked of new ones alone: nobody can change the data of old ones. */
+function validateData(data: JsonValue | undefined): FieldError[] {
+  if (data === undefined || data === null) return [required(path('data'), 'data is mandatory')]
+  const isObject = typeof data === 'object' && !Array.isArray(data)
+  return isObject ? [] : [required(path('data'), 'data must be a valid JSON object')]
 }

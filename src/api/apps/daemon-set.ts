@@ -1,4 +1,3 @@
-import { jsonEqual } from '../../machinery/equal.ts'
 import { formatLabelSelector, fromLabels, isLabelSelector } from '../../machinery/label-selector.ts'
 import {
   invalid,
@@ -9,11 +8,19 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
+import { podTemplateWarnings } from '../core/pod/pod-warnings.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from '../generated/apps.v1.ts'
 import { daemonSets } from '../generated/resources.ts'
-import { atMostAll, shareOf, validateShare } from './deployment.ts'
+import { atMostAll, printedStrategy, shareOf, validateShare } from './deployment.ts'
+import {
+  changesTemplate,
+  countFirstTemplate,
+  countTemplate,
+  defaultTemplateGeneration,
+  templateGenerationErrors,
+} from './template-generation.ts'
 import {
   defaultWorkloadSpec,
   isEmpty,
@@ -23,7 +30,7 @@ import {
   validateCollisionCount,
   validateCounts,
   validateRunningTemplate,
-  workloadWarnings,
+  validateSelectorUpdate,
 } from './workload.ts'
 
 export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
@@ -33,6 +40,7 @@ export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
   categories: ['all'],
   strategy: {
     defaults(daemonSet) {
+      defaultTemplateGeneration(daemonSet)
       const spec = defaultWorkloadSpec(daemonSet)
       spec.revisionHistoryLimit ??= 10
       spec.updateStrategy ??= {}
@@ -45,12 +53,14 @@ export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
         }
       }
     },
-    validate: ({ spec }) => validateDaemonSet(spec),
-    warnings: (daemonSet, previous) => workloadWarnings(daemonSet, previous, { isNameUsed: false }),
-    validateUpdate: ({ spec }, previous) =>
-      jsonEqual(spec?.selector, previous.spec?.selector)
+    prepareForCreate: (daemonSet) => countFirstTemplate(daemonSet),
+    prepareForUpdate: (daemonSet, previous) => countTemplate(daemonSet, previous),
+    validate: (daemonSet) => [...templateGenerationErrors(daemonSet), ...validateDaemonSet(daemonSet.spec)],
+    warnings: ({ spec }, previous) =>
+      previous && !changesTemplate({ spec } as DaemonSet, previous)
         ? []
-        : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+        : podTemplateWarnings(spec?.template, path('spec', 'template')),
+    validateUpdate: validateSelectorUpdate,
     status: {
       validateUpdate: ({ status }, previous) => [
         ...validateCounts(status as Record<string, unknown> | undefined, counted),
@@ -129,7 +139,8 @@ function selectionErrors({ selector, template }: DaemonSetSpec, field: FieldPath
 
 function strategyErrors({ type, rollingUpdate }: DaemonSetUpdateStrategy, field: FieldPath): FieldError[] {
   if (type === 'OnDelete') return []
-  if (type !== 'RollingUpdate') return [notSupported(field, type ?? '', ['RollingUpdate', 'OnDelete'])]
+  if (type !== 'RollingUpdate')
+    return [notSupported(field, printedStrategy(type, rollingUpdate), ['RollingUpdate', 'OnDelete'])]
   if (!rollingUpdate) return [required(field.child('rollingUpdate'))]
   const { maxUnavailable, maxSurge } = rollingUpdate
   const at = field.child('rollingUpdate')

@@ -1,4 +1,4 @@
-import { jsonEqual } from '../../machinery/equal.ts'
+import { semanticEqual } from '../../machinery/equal.ts'
 import {
   forbidden,
   invalid,
@@ -8,10 +8,13 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../machinery/field-error.ts'
+import { goQuote } from '../../machinery/go-format.ts'
+import { parseInt64 } from '../../machinery/int64.ts'
 import type { IntOrString, Writable } from '../../machinery/meta.ts'
 import { percentErrors } from '../../machinery/validation/names.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
+import { structSchema } from '../fact-schemas.ts'
 import type { Deployment, DeploymentSpec, RollingUpdateDeployment } from '../generated/apps.v1.ts'
 import { deployments } from '../generated/resources.ts'
 import {
@@ -24,8 +27,11 @@ import {
   validateReplicaParts,
   validateRunningTemplate,
   validateSelection,
+  validateSelectorUpdate,
   workloadWarnings,
 } from './workload.ts'
+
+const rollbackAnnotation = 'deprecated.deployment.rollback.to'
 
 export const deploymentDefinition: ResourceDefinition<Deployment> = {
   resource: deployments,
@@ -34,13 +40,14 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
   categories: ['all'],
   strategy: {
     defaults: (deployment) => defaultDeployment(defaultWorkloadSpec(deployment)),
-    validate: ({ spec }) => validateDeployment(spec),
-    validateUpdate: ({ spec }, previous) =>
-      jsonEqual(spec?.selector, previous.spec?.selector)
-        ? []
-        : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+    // Its annotations are those of its replica sets, too.
+    raisesGeneration: (deployment, previous) =>
+      !semanticEqual(deployment.metadata?.annotations, previous.metadata?.annotations) ||
+      !semanticEqual(deployment.spec, previous.spec, structSchema('apps.v1.DeploymentSpec')),
+    validate: validateDeployment,
+    validateUpdate: validateSelectorUpdate,
     warnings: (deployment, previous) => workloadWarnings(deployment, previous),
-    status: { validateUpdate: validateStatus },
+    status: { keptMetadata: ['labels'], validateUpdate: validateStatus },
     scale: scaleOfReplicas<Deployment>(),
   },
   columns: [
@@ -75,7 +82,7 @@ function defaultDeployment(spec: Writable<DeploymentSpec>): void {
   spec.strategy.rollingUpdate = { maxUnavailable: '25%', maxSurge: '25%', ...spec.strategy.rollingUpdate }
 }
 
-function validateDeployment(spec: DeploymentSpec | undefined): FieldError[] {
+function validateDeployment({ metadata, spec }: Deployment): FieldError[] {
   const field = path('spec')
   if (!spec) return [required(field)]
   const { strategy = {}, progressDeadlineSeconds, minReadySeconds = 0 } = spec
@@ -87,6 +94,7 @@ function validateDeployment(spec: DeploymentSpec | undefined): FieldError[] {
     ...strategyErrors(strategy, field.child('strategy')),
     ...nonNegative(minReadySeconds, field.child('minReadySeconds')),
     ...nonNegative(spec.revisionHistoryLimit, field.child('revisionHistoryLimit')),
+    ...rollbackErrors(metadata?.annotations?.[rollbackAnnotation]),
     ...nonNegative(progressDeadlineSeconds, field.child('progressDeadlineSeconds')),
   ]
   if (progressDeadlineSeconds !== undefined && progressDeadlineSeconds <= minReadySeconds) {
@@ -115,8 +123,33 @@ function strategyErrors(
         ? rollingUpdateErrors(rollingUpdate, field.child('rollingUpdate'))
         : [required(field.child('rollingUpdate'), 'this should be defaulted and never be nil')]
     default:
-      return [notSupported(field, { type }, ['Recreate', 'RollingUpdate'])]
+      return [notSupported(field, printedStrategy(type, rollingUpdate), ['Recreate', 'RollingUpdate'])]
   }
+}
+
+/** The strategy of a deployment or daemon set as upstream's server prints its own form of it. */
+export function printedStrategy(
+  type: string | undefined,
+  rollingUpdate: RollingUpdateDeployment | undefined,
+): object {
+  const { maxUnavailable = 0, maxSurge = 0 } = rollingUpdate ?? {}
+  return {
+    Type: type ?? '',
+    RollingUpdate: rollingUpdate ? { MaxUnavailable: maxUnavailable, MaxSurge: maxSurge } : null,
+  }
+}
+
+/** Which revision to go back to, 0 for the one before; upstream keeps it in the spec of its own form. */
+function rollbackErrors(revision: string | undefined): FieldError[] {
+  if (!revision) return []
+  const number = parseInt64(revision)
+  if (number === undefined) {
+    const fault = `failed to parse annotation[${rollbackAnnotation}]=${revision} as int64: `
+    const detail = `${fault}strconv.ParseInt: parsing ${goQuote(revision)}: invalid syntax`
+    return [invalid(path('metadata', 'annotations').key(rollbackAnnotation), revision, detail)]
+  }
+  if (number >= 0n) return []
+  return [invalid(path('spec', 'rollback', 'version'), number, 'must be greater than or equal to 0')]
 }
 
 function rollingUpdateErrors(

@@ -1,5 +1,4 @@
-import { jsonEqual } from '../../machinery/equal.ts'
-import { invalid, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { path, required, type FieldError } from '../../machinery/field-error.ts'
 import { ageColumn, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ReplicaSet } from '../generated/apps.v1.ts'
@@ -13,6 +12,7 @@ import {
   validateReplicaParts,
   validateRunningTemplate,
   validateSelection,
+  validateSelectorUpdate,
   workloadWarnings,
 } from './workload.ts'
 
@@ -27,10 +27,7 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
     },
     validate: validateReplicaSet,
     warnings: (replicaSet, previous) => workloadWarnings(replicaSet, previous),
-    validateUpdate: ({ spec }, previous) =>
-      jsonEqual(spec?.selector, previous.spec?.selector)
-        ? []
-        : [invalid(path('spec').child('selector'), spec?.selector ?? null, 'field is immutable')],
+    validateUpdate: validateSelectorUpdate,
     status: {
       validateUpdate: ({ status }) => [
         ...validateCounts(status as Record<string, unknown> | undefined, counted),
@@ -47,7 +44,6 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
     ageColumn,
     ...templateColumns<ReplicaSet>({ selector: true }),
   ],
-  selectableFields: ({ status }) => ({ 'status.replicas': `${status?.replicas ?? 0}` }),
 }
 
 const counted = [

@@ -16,6 +16,7 @@ import {
 } from '../../machinery/field-error.ts'
 import { SelectorError } from '../../machinery/selector-error.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
+import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import type { PodTemplateSpec } from '../generated/core.v1.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { defaultPodSpec } from '../core/pod/pod-spec-defaults.ts'
@@ -97,6 +98,16 @@ export function mismatch({ selector, template }: Selection, field: FieldPath): F
   if (selector && (isEmpty(selector) || matchesLabels(fromLabelSelector(selector), labels ?? {}))) return []
   const at = field.child('template', 'metadata', 'labels')
   return [invalid(at, labels ?? null, '`selector` does not match template `labels`')]
+}
+
+/** What a workload keeps is not to change. */
+export function validateSelectorUpdate(next: Selective, previous: Selective): FieldError[] {
+  const [selector, before] = [next.spec?.selector, previous.spec?.selector]
+  return validateImmutableField(selector ?? null, before ?? null, path('spec', 'selector'))
+}
+
+interface Selective {
+  readonly spec?: { readonly selector?: LabelSelector }
 }
 
 export function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {

@@ -1,11 +1,5 @@
-import {
-  forbidden,
-  invalid,
-  notSupported,
-  path,
-  type FieldError,
-  required,
-} from '../../machinery/field-error.ts'
+import { forbidden, notSupported, path, required, type FieldError } from '../../machinery/field-error.ts'
+import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PriorityClass } from '../generated/scheduling.v1.ts'
@@ -30,14 +24,13 @@ export const priorityClassDefinition: ResourceDefinition<PriorityClass> = {
     defaults(priorityClass) {
       priorityClass.preemptionPolicy ??= 'PreemptLowerPriority'
     },
+    validatesUpdateAlone: true,
     validate: validatePriorityClass,
     validateUpdate: (next, previous) => [
-      ...(next.value === previous.value
+      ...((next.value ?? 0) === (previous.value ?? 0)
         ? []
         : [forbidden(path('value'), 'may not be changed in an update.')]),
-      ...(next.preemptionPolicy === previous.preemptionPolicy
-        ? []
-        : [invalid(path('preemptionPolicy'), next.preemptionPolicy, 'field is immutable')]),
+      ...validateImmutableField(next.preemptionPolicy, previous.preemptionPolicy, path('preemptionPolicy')),
     ],
   },
   columns: [
@@ -57,38 +50,31 @@ export const priorityClassDefinition: ResourceDefinition<PriorityClass> = {
   ],
 }
 
-function validatePriorityClass({ metadata, value = 0, preemptionPolicy }: PriorityClass): FieldError[] {
+const preemptionPolicies = ['PreemptLowerPriority', 'Never']
+
+/** Source: kubernetes/pkg/apis/scheduling/validation. */
+function validatePriorityClass({ metadata, value = 0, ...rest }: PriorityClass): FieldError[] {
+  const { globalDefault = false, preemptionPolicy } = rest
   const { name = '' } = metadata ?? {}
   const errors: FieldError[] = []
-  const systemValue = systemPriorities[name]
-  if (name.startsWith('system-') && systemValue === undefined) {
-    errors.push(
-      forbidden(
-        path('metadata').child('name'),
-        "priority class names with 'system-' prefix are reserved for system use only. error: " +
-          name +
-          ' is not a known system priority class',
-      ),
-    )
+  if (name.startsWith('system-')) {
+    const fault = systemClassFault(name, value, globalDefault)
+    const detail = `priority class names with 'system-' prefix are reserved for system use only. error: ${fault}`
+    if (fault !== undefined) errors.push(forbidden(path('metadata', 'name'), detail))
+  } else if (value > highestUserPriority) {
+    const detail = `maximum allowed value of a user defined priority is ${highestUserPriority}`
+    errors.push(forbidden(path('value'), detail))
   }
-  if (systemValue === undefined && value > highestUserPriority) {
-    errors.push(
-      forbidden(path('value'), `maximum allowed value of a user defined priority is ${highestUserPriority}`),
-    )
-  }
-  if (systemValue !== undefined && value !== systemValue) {
-    errors.push(
-      forbidden(
-        path('metadata').child('name'),
-        "priority class names with 'system-' prefix are reserved for system use only. error: value of " +
-          name +
-          ` PriorityClass must be ${systemValue}`,
-      ),
-    )
-  }
-  if (preemptionPolicy !== undefined && !preemptionPolicy) errors.push(required(path('preemptionPolicy')))
-  else if (preemptionPolicy !== undefined && !['PreemptLowerPriority', 'Never'].includes(preemptionPolicy)) {
-    errors.push(notSupported(path('preemptionPolicy'), preemptionPolicy, ['PreemptLowerPriority', 'Never']))
-  }
+  const at = path('preemptionPolicy')
+  if (preemptionPolicy !== undefined && !preemptionPolicy) errors.push(required(at))
+  else if (preemptionPolicy !== undefined && !preemptionPolicies.includes(preemptionPolicy))
+    errors.push(notSupported(at, preemptionPolicy, preemptionPolicies))
   return errors
+}
+
+function systemClassFault(name: string, value: number, globalDefault: boolean): string | undefined {
+  const systemValue = systemPriorities[name]
+  if (systemValue === undefined) return `${name} is not a known system priority class`
+  if (value !== systemValue) return `value of ${name} PriorityClass must be ${systemValue}`
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined
 }

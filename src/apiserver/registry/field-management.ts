@@ -131,6 +131,9 @@ function inOtherVersion(
 function filterFor({ strategy, isCustom }: ServedResource, subresource: string): FieldFilter | undefined {
   if (!strategy.status) return undefined
   if (isCustom && subresource === 'status') return withoutAllButStatus
+  const { keptMetadata } = strategy.status
+  if (keptMetadata && subresource === 'status')
+    return withoutFields(['spec'], ...keptMetadata.map((key) => ['metadata', key]))
   return filters[subresource] ?? (subresource === '' ? withoutStatus : undefined)
 }
 

@@ -74,6 +74,28 @@ describe('registry', () => {
 
   const revision = () => test_.store.currentRevision()
 
+  test('a status keeps the labels of a deployment, and its writer does not come to own them', async () => {
+    const created = await requests.create(deployments, deployment('labelled'))
+    const name = { namespace, name: 'labelled' }
+    const value = { metadata: { labels: { a: 'b' }, annotations: { a: 'b' } }, status: { replicas: 1 } }
+    const reported = await requests.patch<Deployment>(
+      deployments,
+      name,
+      value,
+      'merge',
+      { fieldManager: 'reporter' },
+      'status',
+    )
+    assert.equal(reported.metadata?.labels, undefined)
+    assert.deepEqual(reported.metadata?.annotations, { a: 'b' })
+    assert.equal(reported.metadata.generation, created.metadata?.generation)
+    const entry = reported.metadata.managedFields?.find(({ manager }) => manager === 'reporter')
+    assert.deepEqual(entry?.fieldsV1, {
+      'f:metadata': { 'f:annotations': { '.': {}, 'f:a': {} } },
+      'f:status': { 'f:replicas': {} },
+    })
+  })
+
   test('create sets what clients may not choose', async () => {
     const created = await requests.create(
       configMaps,

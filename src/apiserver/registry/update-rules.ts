@@ -1,4 +1,4 @@
-import { jsonEqual } from '../../machinery/equal.ts'
+import { jsonEqual, semanticEqual } from '../../machinery/equal.ts'
 import type { FieldError } from '../../machinery/field-error.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import type { ServedResource } from './served-resource.ts'
@@ -41,7 +41,8 @@ export function statusRules(served: ServedResource): UpdateRules {
       for (const key of keys) {
         if (key !== 'status' && key !== 'metadata') keepField(object, previous, key)
       }
-      keepField(metadataOf(object), previous.metadata ?? {}, 'ownerReferences')
+      for (const key of ['ownerReferences', ...(status?.keptMetadata ?? [])])
+        keepField(metadataOf(object), previous.metadata ?? {}, key)
       status?.prepareForUpdate?.(object, previous)
     },
     validate: (object, previous) => status?.validateUpdate?.(object, previous) ?? [],
@@ -57,14 +58,16 @@ export function keepField(object: object, previous: object, field: string): void
 
 /** The generation counts the versions of what is wanted: of the spec, unless the kind says otherwise. */
 export function raiseGeneration(
-  { registry, strategy }: ServedResource,
+  { registry, strategy, isCustom, workingSchema }: ServedResource,
   object: Writable<KubernetesObject>,
   previous: KubernetesObject,
 ): void {
   if (!registry.tracksGeneration) return
+  const isSame = (next: unknown, before: unknown) =>
+    isCustom ? jsonEqual(next, before) : semanticEqual(next, before, workingSchema.fields['spec']?.schema)
   const isRaised =
     strategy.raisesGeneration?.(object, previous) ??
-    !jsonEqual((object as Fields)['spec'], (previous as Fields)['spec'])
+    !isSame((object as Fields)['spec'], (previous as Fields)['spec'])
   if (!isRaised) return
   metadataOf(object).generation = (previous.metadata?.generation ?? 0) + 1
 }

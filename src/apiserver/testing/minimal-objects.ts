@@ -20,6 +20,8 @@ export interface MinimalObject {
   readonly keepsConditions?: true
   /** Adding a label raises the generation, too. */
   readonly countsLabels?: true
+  /** And so does changing an annotation. */
+  readonly countsAnnotations?: true
 }
 
 type Fields = Readonly<Record<string, JsonValue>>
@@ -80,7 +82,7 @@ export function minimalObjects(certificateRequest: string): Readonly<Record<stri
     ...resourcesOf('apps/v1', {
       controllerrevisions: { object: { revision: 1, data: { a: 1 } }, change: { revision: 2 } },
       daemonsets: workload({}, { numberMisscheduled: 1 }),
-      deployments: workload({ replicas: 1 }),
+      deployments: { ...workload({ replicas: 1 }), countsAnnotations: true },
       replicasets: workload({ replicas: 1 }),
       statefulsets: workload({ replicas: 1, serviceName: 'a' }),
     }),
