@@ -1,6 +1,7 @@
 export { FieldPath, path } from './field-path.ts'
 import type { FieldPath } from './field-path.ts'
-import { goFloat, goJson, goQuote } from './go-format.ts'
+import { goFloat, goQuote } from './go-format.ts'
+import { goJson } from './go-json.ts'
 import type { StatusCause } from './meta.ts'
 
 /**

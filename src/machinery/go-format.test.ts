@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  compareGoStrings,
-  goFloat,
-  goJson,
-  goJsonSorted,
-  goQuote,
-  goQuoteList,
-  goValue,
-} from './go-format.ts'
+import { compareGoStrings, goFloat, goQuote, goQuoteList, goValue } from './go-format.ts'
 
 test('goQuote escapes as strconv.Quote does', () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -22,18 +14,6 @@ test('goQuote escapes as strconv.Quote does', () => {
     ['\u{e0001}', '"\\U000e0001"'],
   ]
   for (const [text, quoted] of rows) assert.equal(goQuote(text), quoted)
-})
-
-test('goJson escapes what matters in HTML', () => {
-  assert.equal(goJson({ b: '<a>&', a: [1, true, null] }), '{"b":"\\u003ca\\u003e\\u0026","a":[1,true,null]}')
-  assert.equal(goJson(undefined), 'null')
-})
-
-test('goJsonSorted orders the keys of every map', () => {
-  assert.equal(
-    goJsonSorted({ b: { d: 1, c: 2 }, a: [{ z: 0, y: 1 }] }),
-    '{"a":[{"y":1,"z":0}],"b":{"c":2,"d":1}}',
-  )
 })
 
 test('goFloat prints as %v', () => {

@@ -1,6 +1,6 @@
 /**
- * Renders values in messages as Go's fmt, strconv and encoding/json do, because users and scripts know upstream's
- * messages by their exact text.
+ * Renders values in messages as Go's fmt and strconv do, because users and scripts know upstream's messages by their exact
+ * text.
  */
 
 const plainAscii = /^[ !#-[\]-~]*$/
@@ -37,14 +37,6 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0')
 }
 
-const jsonEscapes: Readonly<Record<string, string>> = {
-  '<': '\\u003c',
-  '>': '\\u003e',
-  '&': '\\u0026',
-  '\u2028': '\\u2028',
-  '\u2029': '\\u2029',
-}
-
 /** The characters that Go's and CEL's strings write as a letter behind a backslash. */
 export const letterEscapes: Readonly<Record<string, string>> = {
   a: '\u0007',
@@ -54,28 +46,6 @@ export const letterEscapes: Readonly<Record<string, string>> = {
   r: '\r',
   t: '\t',
   v: '\v',
-}
-
-/**
- * json.Marshal: as JSON.stringify, with the characters escaped that would matter inside HTML. `indent`: blanks for each level,
- * as json.MarshalIndent; default all in one line.
- */
-export function goJson(value: unknown, indent = 0): string {
-  const json = JSON.stringify(value, null, indent) ?? 'null'
-  return json.replace(/[<>&\u2028\u2029]/g, (character) => jsonEscapes[character]!)
-}
-
-/** json.Marshal of a map: as goJson, with the keys of every object in order. */
-export function goJsonSorted(value: unknown): string {
-  return goJson(withSortedKeys(value))
-}
-
-/** A copy with the keys of every object in order, as Go writes maps. */
-export function withSortedKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withSortedKeys)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).sort(([a], [b]) => compareGoStrings(a, b))
-  return Object.fromEntries(entries.map(([key, item]) => [key, withSortedKeys(item)]))
 }
 
 /** `%v` of a float64: shortest digits that round-trip, exponent below 1e-4 and from 1e21. */

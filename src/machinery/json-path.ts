@@ -1,4 +1,5 @@
-import { goFloat, goJsonSorted } from './go-format.ts'
+import { goFloat } from './go-format.ts'
+import { goJsonSorted } from './go-json.ts'
 import { JsonPathError, parseTemplate, type JsonPathNode } from './json-path-parser.ts'
 import type { JsonValue } from './meta.ts'
 

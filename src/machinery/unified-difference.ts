@@ -1,4 +1,4 @@
-import { goJson } from './go-format.ts'
+import { goJson } from './go-json.ts'
 
 /*
  * The difference of two values as upstream shows it in messages: a unified diff of their JSON, found by the algorithm of

@@ -1,6 +1,6 @@
 import { duplicate, invalid, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import { path as rootPath } from '../../machinery/field-error.ts'
-import { goJsonSorted } from '../../machinery/go-format.ts'
+import { goJsonSorted } from '../../machinery/go-json.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
 import { isObject, itemSchema, valueSchema } from './schema-walk.ts'
 

@@ -1,6 +1,7 @@
 import { notSupported, required, tooMany, type FieldError } from '../../machinery/field-error.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
-import { goJson, goQuote } from '../../machinery/go-format.ts'
+import { goQuote } from '../../machinery/go-format.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
 import type { Correlation } from './correlation.ts'
 import { formatFaults, numberFaults, stringFaults } from './scalar-faults.ts'

@@ -1,3 +1,4 @@
+import { goJson } from '../../machinery/go-json.ts'
 import type { ObjectMeta } from '../../machinery/meta.ts'
 import type { Conversion } from '../definition.ts'
 import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV1 } from '../generated/autoscaling.v1.ts'
@@ -35,12 +36,12 @@ function toV1({ metadata, spec, status }: HorizontalPodAutoscaler): HorizontalPo
   const others = (spec.metrics ?? []).filter((metric) => cpuUtilization(metric) === undefined)
   const annotations = {
     ...withoutOwn(metadata?.annotations),
-    ...(others.length > 0 && { [metricsAnnotation]: JSON.stringify(others.map(specToV1)) }),
+    ...(others.length > 0 && { [metricsAnnotation]: goJson(others.map(specToV1)) }),
     ...(status?.currentMetrics?.length && {
-      [currentMetricsAnnotation]: JSON.stringify(status.currentMetrics.map(statusToV1)),
+      [currentMetricsAnnotation]: goJson(status.currentMetrics.map(statusToV1)),
     }),
-    ...(status?.conditions?.length && { [conditionsAnnotation]: JSON.stringify(status.conditions) }),
-    ...(spec.behavior && { [behaviorAnnotation]: JSON.stringify(behaviorToText(spec.behavior)) }),
+    ...(status?.conditions?.length && { [conditionsAnnotation]: goJson(status.conditions) }),
+    ...(spec.behavior && { [behaviorAnnotation]: goJson(behaviorToText(spec.behavior)) }),
   }
   const target = spec.metrics?.map(cpuUtilization).find((percent) => percent !== undefined)
   const current = status?.currentMetrics?.find(({ type, resource }) => {

@@ -1,4 +1,5 @@
 import { covers, parseAccept, wantsPretty, type AcceptClause } from '../../machinery/accept.ts'
+import { goJson, goJsonLine } from '../../machinery/go-json.ts'
 import { toYaml } from '../../machinery/go-yaml.ts'
 import { notAcceptable } from '../../machinery/status-errors.ts'
 
@@ -101,11 +102,11 @@ function refusal(request: ZPageRequest): ZPageAnswer {
     const body = serialize(status, mediaType, isPretty(clause, request))
     return { status: 406, headers: { 'content-type': mediaType }, body }
   }
-  const body = JSON.stringify(status, undefined, 2)
+  const body = goJson(status, 2)
   return { status: 406, headers: { 'content-type': 'application/json' }, body }
 }
 
 function serialize(object: object, mediaType: StructuredType, pretty: boolean): string {
   if (mediaType === 'application/yaml') return toYaml(object)
-  return `${JSON.stringify(object, undefined, pretty ? 2 : undefined)}\n`
+  return pretty ? goJson(object, 2) : goJsonLine(object)
 }

@@ -1,5 +1,6 @@
 import { configMaps } from '../../api/generated/resources.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import { unlessThere } from '../bootstrap/namespaces.ts'
 import type { Objects } from '../objects.ts'
 
@@ -25,7 +26,7 @@ export async function publishAuthentication(
 ): Promise<void> {
   const data = {
     'client-ca-file': clientAuthority,
-    'requestheader-allowed-names': JSON.stringify(allowedNames),
+    'requestheader-allowed-names': goJson(allowedNames),
     'requestheader-client-ca-file': frontProxyAuthority,
     'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
     'requestheader-group-headers': '["X-Remote-Group"]',

@@ -1,3 +1,4 @@
+import { goJson } from '../../machinery/go-json.ts'
 import type { JsonValue } from '../../machinery/meta.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import type { JsonObject } from '../../api/openapi/input.ts'
@@ -43,7 +44,7 @@ export class RemoteOpenApi {
   async v3Document(name: string): Promise<Buffer | undefined> {
     const api = this.#available().find((candidate) => nameOf(candidate) === name)
     const document = api && (await this.#fetch(api, `/openapi/v3/${name}`))
-    return document && Buffer.from(JSON.stringify(document))
+    return document && Buffer.from(goJson(document))
   }
 
   #available(): readonly RemoteApi[] {

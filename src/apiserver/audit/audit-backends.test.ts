@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { mkdtempDisposable, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { silentLogger } from '../../machinery/log.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
 import { seededRandom } from '../../machinery/random.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
 import type { AuditBackend, AuditEvent } from './audit-event.ts'
+import { AuditLog } from './audit-log.ts'
 import { createAuditMetrics } from './audit-metrics.ts'
 import { BufferedBackend, type BatchOptions } from './buffered-backend.ts'
 import { legacyLine } from './legacy-format.ts'
@@ -110,6 +114,27 @@ test('BufferedBackend sends one batch after another where the place wants it so'
   assert.deepEqual(batches, [['1'], ['2']])
   letGo()
   await buffered.close()
+})
+
+test('AuditLog writes events as Go does, and TruncatingBackend measures them so', async () => {
+  await using directory = await mkdtempDisposable(join(tmpdir(), 'audit-'))
+  const path = join(directory.path, 'audit.log')
+  const { parts } = context()
+  const log = new AuditLog({ path }, parts)
+  const event = eventOf('1', { annotations: { note: '<a>&\u2028' } })
+  log.process([event])
+  await log.close()
+  const line = await readFile(path, 'utf8')
+  assert.match(line, /"annotations":\{"note":"\\u003ca\\u003e\\u0026\\u2028"\}\}\n$/)
+  for (const [maxEventSize, isLost] of [
+    [line.length, false],
+    [line.length - 1, true],
+  ] as const) {
+    const { backend, batches } = keeper()
+    const truncating = new TruncatingBackend(backend, { maxEventSize, maxBatchSize: 10_000 }, parts)
+    await truncating.process([event])
+    assert.equal(batches.length === 0, isLost)
+  }
 })
 
 test('TruncatingBackend drops objects, then events, and parts batches', async () => {

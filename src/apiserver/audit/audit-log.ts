@@ -14,6 +14,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Clock } from '../../machinery/clock.ts'
+import { goJsonLine } from '../../machinery/go-json.ts'
 import type { AuditBackend, AuditEvent } from './audit-event.ts'
 import { noteLostEvents, type AuditBackendContext } from './audit-fault.ts'
 import { legacyLine } from './legacy-format.ts'
@@ -71,7 +72,7 @@ export class AuditLog implements AuditBackend {
 
   #write(event: AuditEvent): boolean {
     const { path, maxSizeMegabytes = 0, format } = this.#options
-    const line = Buffer.from(`${format === 'legacy' ? legacyLine(event) : JSON.stringify(event)}\n`)
+    const line = Buffer.from(format === 'legacy' ? `${legacyLine(event)}\n` : goJsonLine(event))
     try {
       const isFull = maxSizeMegabytes > 0 && this.#bytes + line.length > maxSizeMegabytes * megabyte
       if (path !== '-' && isFull && this.#bytes > 0) this.#rotate()

@@ -1,6 +1,7 @@
 import { constants, gunzipSync } from 'node:zlib'
 import { decodeProtobufBody, decodeYamlBody } from '../../api/decode-body.ts'
 import { schemaOf } from '../../api/scheme.ts'
+import { parseWithLongIntegers } from '../../machinery/long-integers.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { bodyMediaType } from '../http/negotiate.ts'
@@ -81,7 +82,7 @@ function decode(body: Buffer, mediaType: string): KubernetesObject | undefined {
   const type = mediaType.split(';')[0]!.trim()
   try {
     // Patches are recorded as they are, whatever they patch.
-    if (type.endsWith('json')) return JSON.parse(body.toString()) as KubernetesObject
+    if (type.endsWith('json')) return parseWithLongIntegers(body.toString()) as KubernetesObject
     if (type === 'application/yaml' || type === 'application/apply-patch+yaml') {
       return decodeYamlBody(body, { schemaOf }).object
     }

@@ -1,6 +1,7 @@
 import type { AuditBackend, AuditEvent } from './audit-event.ts'
 import { noteLostEvents, type AuditBackendContext } from './audit-fault.ts'
 import { levels } from './audit-policy.ts'
+import { goJsonLine } from '../../machinery/go-json.ts'
 
 export interface TruncateOptions {
   /** Bytes; of larger events only the metadata is kept, and nothing where that is too large, too. */
@@ -66,5 +67,5 @@ function truncated(whole: AuditEvent): AuditEvent {
 }
 
 function sizeOf(event: AuditEvent): number {
-  return Buffer.byteLength(JSON.stringify(event))
+  return Buffer.byteLength(goJsonLine(event))
 }

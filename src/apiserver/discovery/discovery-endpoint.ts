@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { schemaOf } from '../../api/scheme.ts'
+import { goJsonLine } from '../../machinery/go-json.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
@@ -100,7 +101,7 @@ async function aggregatedReply(
   if (!document) {
     const wanted = groups.filter(({ name }) => (root === 'api') === (name === ''))
     const list = aggregatedDiscovery(wanted, version)
-    const json = Buffer.from(`${JSON.stringify(list)}\n`)
+    const json = Buffer.from(goJsonLine(list))
     const digest = createHash('sha512').update(json).digest('hex').toUpperCase()
     const bytes = mediaType === 'application/json' ? json : await inProtobuf(list)
     document = { bytes, etag: `"${digest}"` }

@@ -7,6 +7,7 @@ import { keptBytes } from '../../store/large-value.ts'
 import type { Endpoint } from '../http/api-handler.ts'
 import { headerOf, type HttpReply, type HttpRequest } from '../http/http-exchange.ts'
 import { parseAccept } from '../../machinery/accept.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import { bytesReply, piecesReply } from '../http/reply.ts'
 import type { ResourceTable } from '../registry/resource-table.ts'
 import { discover, type DiscoveredGroup, type DiscoveredResource } from './discovered.ts'
@@ -141,6 +142,7 @@ async function replyV2(request: HttpRequest, snapshot: Promise<Snapshot>): Promi
   const document = await remembered(documents, `v2 ${isProtobuf}`, async () => {
     const merged = await remote?.mergeV2(() => openApiV2Document(input))
     if (isProtobuf) return kept(encodeOpenApiV2(merged ?? openApiV2Document(input)))
+    // This one upstream writes by another encoder, which leaves the characters of HTML as they are.
     return merged ? kept(Buffer.from(JSON.stringify(merged))) : openApiV2Text(input, parts)
   })
   return documentReply(request, document!, {
@@ -156,7 +158,7 @@ async function replyV3Index(request: HttpRequest, snapshot: Promise<Snapshot>): 
     const local = openApiV3Index(input)
     const entries = await remote?.v3Entries()
     const index = entries ? { paths: { ...(local['paths'] as JsonObject), ...entries } } : local
-    return kept(Buffer.from(JSON.stringify(index)))
+    return kept(Buffer.from(goJson(index)))
   })
   return documentReply(request, document!, { 'content-type': 'application/json' })
 }
@@ -185,7 +187,7 @@ async function replyV3(
   const document = await remembered(documents, `v3 ${name} ${form}`, async () => {
     const value = openApiV3Document(input, name)
     if (!value) return undefined
-    return kept(form === openApiJson ? Buffer.from(JSON.stringify(value)) : await inProtobuf(value))
+    return kept(form === openApiJson ? Buffer.from(goJson(value)) : await inProtobuf(value))
   })
   if (!document) return { status: 404, headers: { 'content-length': 0 } }
   return documentReply(request, document, {

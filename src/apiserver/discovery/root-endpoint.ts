@@ -3,6 +3,7 @@ import { textReply } from '../http/reply.ts'
 import type { RequestMetrics } from '../http/request-metrics.ts'
 import type { ServedGroups } from './discovered.ts'
 import { versionInfo } from './version.ts'
+import { goJson } from '../../machinery/go-json.ts'
 
 /** Serves `/` with all paths there are, `/version` and `/metrics`. `morePaths`: what other endpoints serve. */
 export function rootEndpoint(
@@ -27,7 +28,7 @@ export function rootEndpoint(
 }
 
 function jsonReply(value: unknown) {
-  return Promise.resolve(textReply(200, JSON.stringify(value, undefined, 2), 'application/json'))
+  return Promise.resolve(textReply(200, goJson(value, 2), 'application/json'))
 }
 
 /** Sorted, each once. */

@@ -1,4 +1,5 @@
 import { encodeProtobufList } from '../../api/protobuf/envelope.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import type { KubernetesObject, ListMeta } from '../../machinery/meta.ts'
 import type { ServedResource } from '../registry/served-resource.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
@@ -40,8 +41,8 @@ export function listObject(as: ServedResource, page: ListPage): KubernetesObject
 export function encodeJsonList(as: ServedResource, page: ListPage): EncodedList {
   const { items } = page
   const head = Buffer.from(
-    `{"kind":${JSON.stringify(listKindOf(as))},"apiVersion":${JSON.stringify(as.apiVersion)},` +
-      `"metadata":${JSON.stringify(listMetaOf(page))},"items":[`,
+    `{"kind":${goJson(listKindOf(as))},"apiVersion":${goJson(as.apiVersion)},` +
+      `"metadata":${goJson(listMetaOf(page))},"items":[`,
   )
   const tail = Buffer.from(']}\n')
   const encode = as.sendsStored ? storedItems(as, items) : convertedItems(as, items)
@@ -72,7 +73,7 @@ function storedItems({ isCustom }: ServedResource, items: readonly StoredObject[
 function convertedItems(as: ServedResource, items: readonly StoredObject[]): ItemEncoder {
   const encoded = items.map((stored) => {
     const { kind, apiVersion, ...rest } = as.show(stored)
-    return Buffer.from(JSON.stringify(as.isCustom ? { kind, apiVersion, ...rest } : rest))
+    return Buffer.from(goJson(as.isCustom ? { kind, apiVersion, ...rest } : rest))
   })
   return {
     length: (index) => encoded[index]!.length,

@@ -1,6 +1,7 @@
 import { encodeProtobuf, sealProtobuf } from '../../api/protobuf/envelope.ts'
 import { encodeWatchFrame } from '../../api/protobuf/watch-frame.ts'
 import { schemaOf } from '../../api/scheme.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import type { KubernetesObject, ObjectMeta, WatchEventType } from '../../machinery/meta.ts'
 import { notAcceptable } from '../../machinery/status-errors.ts'
 import type { ServedResource } from '../registry/served-resource.ts'
@@ -93,7 +94,7 @@ function jsonEncoder(show: ShowEvent): WatchEncoder {
 }
 
 function jsonFrame(type: WatchEventType, object: KubernetesObject): Buffer {
-  return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`)
+  return Buffer.from(`{"type":"${type}","object":${goJson(object)}}\n`)
 }
 
 function protobufEncoder(as: ServedResource, form: WantedForm, show: ShowEvent): WatchEncoder {

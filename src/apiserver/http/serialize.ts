@@ -1,5 +1,6 @@
 import { encodeProtobuf } from '../../api/protobuf/envelope.ts'
 import { schemaOf } from '../../api/scheme.ts'
+import { goJson, goJsonLine } from '../../machinery/go-json.ts'
 import type { GroupVersionKind, KubernetesObject } from '../../machinery/meta.ts'
 import type { ObjectSchema } from '../../machinery/schema.ts'
 import { toYaml } from '../../machinery/go-yaml.ts'
@@ -13,7 +14,8 @@ export function serialize(
 ): Buffer {
   switch (mediaType) {
     case 'application/json':
-      return Buffer.from(`${JSON.stringify(object, undefined, pretty ? 2 : undefined)}\n`)
+      // What is indented ends without a line break.
+      return Buffer.from(pretty ? goJson(object, 2) : goJsonLine(object))
     case 'application/yaml':
       return Buffer.from(toYaml(object))
     case 'application/vnd.kubernetes.protobuf':

@@ -8,6 +8,7 @@ import { unknownInOrder } from '../../api/strict-errors.ts'
 import { readYaml } from '../../api/yaml-text.ts'
 import { invalid as invalidField, path } from '../../machinery/field-error.ts'
 import { goQuote, goValue } from '../../machinery/go-format.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import { exceedsDepth } from '../../machinery/json-depth.ts'
 import type {
   GroupVersionKind,
@@ -104,7 +105,7 @@ export function applyPatch(
   const patched = patchedValue(served, shown as unknown as JsonValue, patch)
   const refuse = (detail: string) => {
     // What is too deep can be neither told nor read.
-    const told = exceedsDepth(patched) ? '' : JSON.stringify(patched)
+    const told = exceedsDepth(patched) ? '' : goJson(patched)
     const value = patch.type === 'strategic' ? goValue(patch.value) : told
     return invalid('', '', [invalidField(path('patch'), value, detail)])
   }

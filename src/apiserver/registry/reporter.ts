@@ -2,6 +2,7 @@ import type { ResourceDefinition } from '../../api/definition.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { keyOf } from '../../machinery/resource.ts'
 import { methodNotSupported, notFound } from '../../machinery/status-errors.ts'
+import { encodeArranged } from '../storage/object-encoding.ts'
 import { isSelected, type Selection } from '../storage/selection.ts'
 import { StoredObject, storedType } from '../storage/stored-object.ts'
 import type { Registry } from './registry.ts'
@@ -37,7 +38,7 @@ export async function answerReport(
       const objects = await report(selection)
       const type = storedType(registry.definition.resource, registry.definition)
       const made = objects.map((object) => {
-        const value = Buffer.from(JSON.stringify(typed(scope, object)))
+        const value = encodeArranged(typed(scope, object))
         return new StoredObject(type, keyOf(object), 0n, { value })
       })
       return {

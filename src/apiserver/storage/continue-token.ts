@@ -1,3 +1,4 @@
+import { goJson } from '../../machinery/go-json.ts'
 import { badRequest } from '../../machinery/status-errors.ts'
 
 /** Where a list goes on. Source: k8s.io/apiserver/pkg/storage/continue.go. */
@@ -14,7 +15,7 @@ const latest = -1n
 
 export function encodeContinue({ revision = latest, startKey }: ContinueToken): string {
   // The revision is written as a number that may exceed what a double holds exactly.
-  const json = `{"v":"${apiVersion}","rv":${revision},"start":${JSON.stringify(startKey)}}`
+  const json = `{"v":"${apiVersion}","rv":${revision},"start":${goJson(startKey)}}`
   return Buffer.from(json).toString('base64url')
 }
 

@@ -1,3 +1,4 @@
+import { goJson } from '../../machinery/go-json.ts'
 import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
 
@@ -9,7 +10,7 @@ import { apiVersionOf, type Resource } from '../../machinery/resource.ts'
 
 /** `{"kind":"Pod","apiVersion":"v1",`: how every stored object of a resource begins. */
 export function typeHeader(resource: Resource): string {
-  return `{"kind":${JSON.stringify(resource.kind)},"apiVersion":${JSON.stringify(apiVersionOf(resource))},`
+  return `{"kind":${goJson(resource.kind)},"apiVersion":${goJson(apiVersionOf(resource))},`
 }
 
 /**
@@ -58,7 +59,7 @@ function hasKeys(map: object): boolean {
 
 /** The bytes that are stored for an arranged object. */
 export function encodeArranged(object: KubernetesObject): Buffer {
-  return Buffer.from(JSON.stringify(object))
+  return Buffer.from(goJson(object))
 }
 
 const uidMarker = Buffer.from('"uid":"')

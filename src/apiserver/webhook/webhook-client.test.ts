@@ -40,10 +40,11 @@ describe('webhook client', () => {
   })
 
   test('WebhookClient posts JSON, says how long it waits, and gives the answer', async () => {
-    const answer = await client.call(server.target('/a/b/'), { x: 1 }, { timeoutMs: 9500 })
-    assert.deepEqual(answer, { seen: { x: 1 } })
+    const answer = await client.call(server.target('/a/b/'), { x: '<' }, { timeoutMs: 9500 })
+    assert.deepEqual(answer, { seen: { x: '<' } })
     const [call] = server.calls
     assert.equal(call?.path, '/a/b?timeout=10s')
+    assert.equal(call?.text, '{"x":"\\u003c"}\n')
     assert.equal(call?.headers['content-type'], 'application/json')
     assert.equal(call?.headers['user-agent'], 'kube-apiserver-admission')
   })

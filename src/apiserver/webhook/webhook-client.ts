@@ -5,6 +5,7 @@ import { checkServerIdentity, getCACertificates, type PeerCertificate } from 'no
 import type { WebhookClientConfig } from '../../api/generated/admissionregistration.v1.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import { genericServerResponse } from '../../machinery/generic-server-response.ts'
+import { goJsonLine } from '../../machinery/go-json.ts'
 import { parseWithLongIntegers } from '../../machinery/long-integers.ts'
 import type { JsonValue, Status } from '../../machinery/meta.ts'
 import type { Counter, Metrics } from '../../machinery/metrics.ts'
@@ -83,7 +84,7 @@ export class WebhookClient {
   async call(target: WebhookTarget, body: unknown, options: CallOptions = {}): Promise<JsonValue> {
     const { timeoutMs = defaultTimeoutMs, signal, identityFor } = options
     const address = webhookAddress(target, Math.ceil(timeoutMs / 1000))
-    const bytes = Buffer.from(JSON.stringify(body))
+    const bytes = Buffer.from(goJsonLine(body))
     const ended = new AbortController()
     const cancelTimeout = this.#clock.after(timeoutMs, () =>
       ended.abort(postError(address.url, 'context deadline exceeded')),

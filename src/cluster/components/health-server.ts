@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { ComponentZPages } from '../../api/zpages/component-zpages.ts'
 import type { RunningComponent } from '../../client/component.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import { metricsContentType, type Metrics } from '../../machinery/metrics.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { exitCodes } from '../cli/exit-codes.ts'
@@ -29,7 +30,7 @@ export async function serveHealth(
       response.end(text)
     }
     if (path === '/metrics') return answer(200, metrics.text(), metricsContentType)
-    if (path === '/configz') return answer(200, JSON.stringify(configuration), 'application/json')
+    if (path === '/configz') return answer(200, goJson(configuration), 'application/json')
     // One that waits for its turn to lead lives, and is not ready.
     const ill = path === '/readyz' && !isReady ? 'not ready yet' : component.health()
     if (path === '/healthz' || path === '/livez' || path === '/readyz') {

@@ -5,6 +5,7 @@ import type { PostJson, PostOptions } from '../../apiserver/webhook/post-json.ts
 import { parseKubeconfig, type ConnectionOptions } from '../../client/kubeconfig.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import { genericServerResponse } from '../../machinery/generic-server-response.ts'
+import { goJsonLine } from '../../machinery/go-json.ts'
 import type { JsonValue } from '../../machinery/meta.ts'
 
 const maxBytes = 4 * 1024 * 1024
@@ -56,7 +57,7 @@ export function kubeconfigSender(
         resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
       )
     })
-    sent.end(JSON.stringify(body))
+    sent.end(goJsonLine(body))
     try {
       const { status, text } = await promise
       if (status < 200 || status > 299) {

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/generated/core.v1.ts'
-import { goJson } from '../../machinery/go-format.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import type { ContainerAdditions } from '../devices/pod-resources.ts'
 import { terminationGraceSeconds } from '../pods/plan/grace.ts'
 import { containerHash, containerHashAnnotation } from '../pods/plan/restart.ts'

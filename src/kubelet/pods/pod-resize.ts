@@ -1,6 +1,6 @@
 import type { Pod, PodStatus, ResourceRequirements } from '../../api/generated/core.v1.ts'
 import { findCondition, isConditionTrue } from '../../machinery/conditions.ts'
-import { goJson, withSortedKeys } from '../../machinery/go-format.ts'
+import { goJson, withSortedKeys } from '../../machinery/go-json.ts'
 import type { PodEvents } from './events.ts'
 import {
   allocatedPod,

@@ -3,6 +3,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ComponentZPages } from '../../api/zpages/component-zpages.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import { observeProcess } from '../../machinery/process-metrics.ts'
 import { tlsPolicyWith } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
@@ -243,7 +244,7 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 }
 
 function sendJson(response: ServerResponse, body: unknown): void {
-  send(response, 200, 'application/json', JSON.stringify(body))
+  send(response, 200, 'application/json', goJson(body))
 }
 
 function sendError(response: ServerResponse, error: unknown): void {

@@ -1,4 +1,4 @@
-import { goJsonSorted } from '../go-format.ts'
+import { goJsonSorted } from '../go-json.ts'
 import type { JsonValue, KubernetesObject } from '../meta.ts'
 import { totalAnnotationSizeLimitBytes } from '../validation/object-meta.ts'
 import { compareTyped } from './compare.ts'

@@ -1,4 +1,5 @@
-import { compareGoStrings, goJson, goQuote } from '../go-format.ts'
+import { compareGoStrings, goQuote } from '../go-format.ts'
+import { goJson } from '../go-json.ts'
 import type { FieldsV1, ManagedFieldsEntry, Time } from '../meta.ts'
 import { parseTime } from '../time.ts'
 import { decodeFieldSet, rememberCanonical } from './decode-field-set.ts'

@@ -1,4 +1,5 @@
-import { compareGoStrings, goFloat, goJson, goQuote } from '../go-format.ts'
+import { compareGoStrings, goFloat, goQuote } from '../go-format.ts'
+import { goJson } from '../go-json.ts'
 import { parseWithLongIntegers } from '../long-integers.ts'
 import type { JsonValue } from '../meta.ts'
 

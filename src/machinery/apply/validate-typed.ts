@@ -1,4 +1,5 @@
-import { goFloat, goJson, goValue } from '../go-format.ts'
+import { goFloat, goValue } from '../go-format.ts'
+import { goJson } from '../go-json.ts'
 import type { JsonValue } from '../meta.ts'
 import type { ListSchema, ScalarSchema, Schema } from '../schema.ts'
 import { printElement } from './path-element.ts'

@@ -1,4 +1,5 @@
 import { goQuote } from '../go-format.ts'
+import { goJson } from '../go-json.ts'
 import type { Status } from '../meta.ts'
 
 /** How a remote command ended, as the error stream tells it. Source: k8s.io/client-go/tools/remotecommand. */
@@ -10,7 +11,7 @@ export type RemoteCommandResult =
 
 /** The error stream's content in protocol v4 and later. */
 export function encodeRemoteCommandResult(result: RemoteCommandResult): string {
-  return JSON.stringify(statusOf(result))
+  return goJson(statusOf(result))
 }
 
 function statusOf(result: RemoteCommandResult): Status {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { parseDuration } from '../../machinery/duration.ts'
+import { goJson } from '../../machinery/go-json.ts'
 import type { ExtenderConfiguration } from '../configuration/configuration.ts'
 
 const defaultTimeoutMs = 5000
@@ -20,7 +21,7 @@ export function createExtenderClient(extender: ExtenderConfiguration): AskExtend
   return (verb, question) =>
     new Promise((resolve, reject) => {
       const url = `${urlPrefix.replace(/\/$/, '')}/${verb}`
-      const body = JSON.stringify(question)
+      const body = goJson(question)
       const outgoing = send(url, {
         method: 'POST',
         ...(agent && { agent }),

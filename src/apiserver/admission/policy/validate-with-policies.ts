@@ -2,6 +2,7 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../../api/generated/admissionregistration.v1.ts'
+import { goJson } from '../../../machinery/go-json.ts'
 import type { KubernetesObject } from '../../../machinery/meta.ts'
 import { StatusError } from '../../../machinery/status.ts'
 import { matchingVersion } from '../matching/match-resources.ts'
@@ -153,7 +154,7 @@ function enforce(
           expressionIndex: index,
           validationActions,
         }
-        request.annotate?.('validation.policy.admission.k8s.io/validation_failure', JSON.stringify([failure]))
+        request.annotate?.('validation.policy.admission.k8s.io/validation_failure', goJson([failure]))
         observe('audit')
       }
     }

@@ -1,6 +1,7 @@
 import { DecodeError } from '../../../api/decode-error.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
+import { goJson } from '../../../machinery/go-json.ts'
 import { parseWithLongIntegers } from '../../../machinery/long-integers.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
 import {
@@ -79,7 +80,7 @@ async function mutateWith(
     if (patch.length > 0) {
       isChanged = applyPatch(webhook, patch, version, request)
       const annotation = { configuration, webhook: name, patch, patchType: 'JSONPatch' }
-      request.annotate?.(`${patchPrefix}${at}`, JSON.stringify(annotation), 'Request')
+      request.annotate?.(`${patchPrefix}${at}`, goJson(annotation), 'Request')
     }
     const seconds = (clock.monotonic() - startedMs) / 1000
     metrics.called(name, 'admit', request.operation, { code: 200, seconds })
@@ -89,7 +90,7 @@ async function mutateWith(
     request.annotate?.(`failed-open.${annotationPrefix}${at}`, name)
   } finally {
     const annotation = { configuration, webhook: name, mutated: isChanged }
-    request.annotate?.(`${annotationPrefix}${at}`, JSON.stringify(annotation))
+    request.annotate?.(`${annotationPrefix}${at}`, goJson(annotation))
   }
   return isChanged
 }

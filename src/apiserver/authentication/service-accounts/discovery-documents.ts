@@ -1,4 +1,5 @@
 import type { TokenKeys } from './token-keys.ts'
+import { goJson } from '../../../machinery/go-json.ts'
 
 /** A document for relying parties that verify service-account tokens themselves. */
 export interface DiscoveryDocument {
@@ -40,8 +41,8 @@ export function discoveryDocuments(options: {
       path: '/.well-known/openid-configuration',
       contentType: 'application/json',
       cacheControl,
-      body: JSON.stringify(configuration),
+      body: goJson(configuration),
     },
-    { path: keySetPath, contentType: 'application/jwk-set+json', cacheControl, body: JSON.stringify(keySet) },
+    { path: keySetPath, contentType: 'application/jwk-set+json', cacheControl, body: goJson(keySet) },
   ]
 }

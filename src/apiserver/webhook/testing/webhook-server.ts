@@ -10,6 +10,8 @@ import type { WebhookTarget } from '../webhook-client.ts'
 export interface ReceivedCall {
   readonly path: string
   readonly headers: IncomingMessage['headers']
+  /** The body as it came, and what it says. */
+  readonly text: string
   readonly body: unknown
   readonly remotePort: number
 }
@@ -79,9 +81,11 @@ export async function startWebhookServer({
     }
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString())
+    const text = Buffer.concat(chunks).toString()
+    const body: unknown = JSON.parse(text)
     const remotePort = request.socket.remotePort ?? 0
-    webhookServer.calls.push({ path: request.url ?? '', headers: request.headers, body, remotePort })
+    const { url: path = '', headers } = request
+    webhookServer.calls.push({ path, headers, text, body, remotePort })
     const value = await webhookServer.respond(body as never, response)
     if (response.writableEnded || value === undefined) return
     response.setHeader('content-type', 'application/json')

@@ -3,6 +3,7 @@ import type { Node } from '../../../api/generated/core.v1.ts'
 import { csiNodes, nodes } from '../../../api/generated/resources.ts'
 import type { Client } from '../../../client/client.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
+import { goJsonSorted } from '../../../machinery/go-json.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../../../machinery/status-errors.ts'
 import type { PluginHandler } from '../../plugins/plugin-watcher.ts'
 import { connectPlugin, type PluginConnection } from '../../plugins/plugin-connection.ts'
@@ -78,7 +79,7 @@ export function createCsiDrivers(context: {
     const ids = parseIDs(node.metadata?.annotations?.[nodeIDAnnotation])
     const { [driver]: _, ...others } = ids
     const wanted = nodeID === undefined ? others : { ...others, [driver]: nodeID }
-    const annotation = Object.keys(wanted).length === 0 ? null : JSON.stringify(wanted)
+    const annotation = Object.keys(wanted).length === 0 ? null : goJsonSorted(wanted)
     const body = { metadata: { labels, annotations: { [nodeIDAnnotation]: annotation } } }
     await client.patch(nodes, { name: nodeName }, { type: 'merge', body })
   }

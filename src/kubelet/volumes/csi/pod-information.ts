@@ -1,5 +1,7 @@
 import type { Pod } from '../../../api/generated/core.v1.ts'
 import type { CSIDriver } from '../../../api/generated/storage.v1.ts'
+import { compareGoStrings } from '../../../machinery/go-format.ts'
+import { goJson } from '../../../machinery/go-json.ts'
 import type { TokenSource } from '../token-source.ts'
 import type { CsiVolume } from './csi-volume.ts'
 
@@ -30,10 +32,11 @@ export async function podTokens(
 ): Promise<Readonly<Record<string, string>>> {
   const requests = object?.spec?.tokenRequests ?? []
   if (requests.length === 0) return {}
-  const byAudience: Record<string, unknown> = {}
+  const byAudience: [string, unknown][] = []
   for (const request of requests) {
     const { token, expirationTimestamp } = await tokens.boundToken(pod, request)
-    byAudience[request.audience] = { token, expirationTimestamp }
+    byAudience.push([request.audience, { token, expirationTimestamp }])
   }
-  return { [`${prefix}/serviceAccount.tokens`]: JSON.stringify(byAudience) }
+  const inOrder = Object.fromEntries(byAudience.toSorted(([a], [b]) => compareGoStrings(a, b)))
+  return { [`${prefix}/serviceAccount.tokens`]: goJson(inOrder) }
 }
