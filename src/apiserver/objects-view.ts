@@ -112,6 +112,7 @@ export class ObjectsView implements Objects {
   #scope(registry: Registry, resource: Resource, namespace: string, subresource: string): RequestScope {
     return {
       user: loopbackUser,
+      verb: 'update',
       served: this.#table.find(resource) ?? registry.served,
       subresource,
       namespace,
@@ -119,6 +120,7 @@ export class ObjectsView implements Objects {
       signal: neverAborts,
       warn: () => {},
       authorizeCreate: () => Promise.resolve(),
+      whyRefused: () => Promise.resolve(undefined),
     }
   }
 }

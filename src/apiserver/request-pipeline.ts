@@ -11,6 +11,7 @@ import { Aggregator } from './aggregation/aggregator.ts'
 import type { ProxyContext } from './aggregation/proxy-endpoint.ts'
 import type { Auditor, AuditRecord } from './audit/auditor.ts'
 import type { Attributes } from './authorization/authorizer.ts'
+import { whyRefused } from './authorization/why-refused.ts'
 import { flowSchemas, priorityLevelConfigurations } from '../api/generated/resources.ts'
 import { FlowControl } from './flowcontrol/flow-control.ts'
 import { authorize } from './http/api-handler.ts'
@@ -25,6 +26,7 @@ import { ServiceAllocators } from './registry/allocators/service-allocators.ts'
 import { serviceHooks } from './registry/allocators/service-hooks.ts'
 import { bindingResponder } from './registry/binding-responder.ts'
 import { componentStatusReporter } from './registry/component-status.ts'
+import { claimHooks, claimTemplateHooks } from './registry/device-claims/claim-hooks.ts'
 import { dispatch, resourceNotFound } from './registry/dispatch.ts'
 import { namespaceHooks } from './registry/namespace-hooks.ts'
 import type { Answer, ResourceRequest } from './registry/request.ts'
@@ -79,6 +81,8 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
   const hooks = new Map<string, WriteHooks>([
     ['services', serviceHooks(() => allocators)],
     ['namespaces', namespaceHooks],
+    ['resourceclaims.resource.k8s.io', claimHooks(() => objects)],
+    ['resourceclaimtemplates.resource.k8s.io', claimTemplateHooks(() => objects)],
     ['customresourcedefinitions.apiextensions.k8s.io', definitionHooks],
   ])
   const admission = new AdmissionChain(metrics, clock)
@@ -117,8 +121,11 @@ export async function createRequestPipeline(options: ApiServerOptions): Promise<
 
   async function carryOut(request: ResourceRequest): Promise<Answer> {
     try {
-      return await dispatch(table, request, async (name) => {
-        await authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
+      return await dispatch(table, request, {
+        async authorizeCreate(name) {
+          await authorize(authorizer, { ...attributesOf(request), verb: 'create', name })
+        },
+        whyRefused: (other) => whyRefused(authorizer, { ...attributesOf(request), ...other }),
       })
     } catch (error) {
       throw failureOf(error, request)

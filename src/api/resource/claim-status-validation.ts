@@ -22,6 +22,7 @@ import type {
   ResourceClaimConsumerReference,
 } from '../generated/resource.v1.ts'
 import { validateImmutableStruct } from '../immutable-struct.ts'
+import { allocatedDevices, deviceKey } from './allocated-device.ts'
 import { validateBindingConditions } from './binding-conditions.ts'
 import {
   maxConfigurations,
@@ -49,7 +50,7 @@ const maxHardwareAddressLength = 128
 export function validateClaimStatus(claim: ResourceClaim, previous: ResourceClaim): FieldError[] {
   const at = path('status')
   const { allocation, reservedFor = [], devices } = claim.status ?? {}
-  const allocated = new Set((allocation?.devices?.results ?? []).map(deviceKey))
+  const allocated = allocatedDevices(claim.status)
   const errors = [
     ...validateList(reservedFor, at.child('reservedFor'), {
       max: maxReservations,
@@ -84,17 +85,6 @@ export function validateClaimStatus(claim: ResourceClaim, previous: ResourceClai
 
 /** Upstream's key is a struct that JSON cannot look into. */
 const shownDeviceKey = { Driver: {}, Pool: {}, Device: {}, ShareID: {} }
-
-/** What identifies an allocated device, or the share of one. */
-export function deviceKey(device: {
-  readonly driver: string
-  readonly pool: string
-  readonly device: string
-  readonly shareID?: string
-}): string {
-  const id = `${device.driver}/${device.pool}/${device.device}`
-  return device.shareID ? `${id}/${device.shareID}` : id
-}
 
 function validateConsumer(consumer: ResourceClaimConsumerReference, at: FieldPath): FieldError[] {
   return (['resource', 'name', 'uid'] as const)

@@ -336,17 +336,6 @@ test('the status of a claim loses what is said of devices that are no longer all
   )
 })
 
-test('the status of a claim is written without its metadata', () => {
-  const before = decoded(claims, withStatus({}, { labels: { a: 'b' }, finalizers: ['a/b'] }))
-  const after = decoded(claims, withStatus({}, { labels: { a: 'c' }, annotations: { x: 'y' } }))
-  definitionOf(claims).strategy.status!.prepareForUpdate!(after, before)
-  const { labels, annotations, finalizers } = after.metadata ?? {}
-  assert.deepEqual(
-    { labels, annotations, finalizers },
-    { labels: { a: 'b' }, annotations: undefined, finalizers: ['a/b'] },
-  )
-})
-
 test('validateUpdate of a class says each fault once', () => {
   const { validate, validateUpdate, validatesUpdateAlone } = definitionOf(classes).strategy
   const [before, after] = [classOf({}), classOf({ selectors: [{}] })].map((object) =>

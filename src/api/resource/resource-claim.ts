@@ -5,7 +5,8 @@ import type { ResourceDefinition } from '../definition.ts'
 import { resourceClaims } from '../generated/resources.ts'
 import type { ResourceClaim } from '../generated/resource.v1.ts'
 import { validateImmutableStruct } from '../immutable-struct.ts'
-import { deviceKey, validateClaimStatus } from './claim-status-validation.ts'
+import { allocatedDevices, deviceKey } from './allocated-device.ts'
+import { validateClaimStatus } from './claim-status-validation.ts'
 import { defaultDeviceClaim } from './defaults.ts'
 import { validateDeviceClaim } from './device-claim-validation.ts'
 import { keepMetadata } from '../keep-metadata.ts'
@@ -40,15 +41,14 @@ export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
 /** What is said of a device goes with its allocation. */
 function dropDeallocatedDevices({ status }: Writable<ResourceClaim>, previous: ResourceClaim): void {
   if (!status?.devices) return
-  const gone = new Set(resultsOf(previous).map(deviceKey))
-  for (const result of resultsOf({ status })) gone.delete(deviceKey(result))
-  const devices = status.devices.filter((device) => !gone.has(deviceKey(device)))
+  const allocated = allocatedDevices(status)
+  const before = allocatedDevices(previous.status)
+  const devices = status.devices.filter((device) => {
+    const key = deviceKey(device)
+    return allocated.has(key) || !before.has(key)
+  })
   if (devices.length > 0) status.devices = devices
   else delete status.devices
-}
-
-function resultsOf({ status }: Pick<ResourceClaim, 'status'>) {
-  return status?.allocation?.devices?.results ?? []
 }
 
 function stateText({ metadata, status }: ResourceClaim): string {

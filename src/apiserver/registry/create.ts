@@ -114,6 +114,7 @@ export async function prepareNewObject(
 
   await strategy.load?.(object)
   const errors = [
+    ...((await hooks.validate?.({ object, scope })) ?? []),
     ...metadataErrors(definition, metadata),
     ...finalizerErrors(definition, metadata),
     ...(strategy.validate?.(object) ?? []),

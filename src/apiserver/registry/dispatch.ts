@@ -32,12 +32,13 @@ export const allVerbs: readonly Verb[] = [
 export async function dispatch(
   table: ResourceTable,
   request: ResourceRequest,
-  authorizeCreate: RequestScope['authorizeCreate'],
+  rights: Pick<RequestScope, 'authorizeCreate' | 'whyRefused'>,
 ): Promise<Answer> {
   const served = await table.findLatest(request)
   if (!served) throw resourceNotFound()
   const scope: RequestScope = {
     user: request.user,
+    verb: request.verb,
     served,
     subresource: request.subresource,
     subresourceKind: subresourceKind(table, served, request.subresource),
@@ -50,7 +51,7 @@ export async function dispatch(
     ...(request.deadlineMs !== undefined && { deadlineMs: request.deadlineMs }),
     warn: (message) => request.warn(message),
     ...(request.annotate && { annotate: request.annotate }),
-    authorizeCreate,
+    ...rights,
   }
   checkScope(served, request)
   if (served.deprecation) request.warn(served.deprecation)

@@ -1,5 +1,6 @@
 import type { DeleteOptions, GroupVersionKind, KubernetesObject, WatchEvent } from '../../machinery/meta.ts'
 import type { User } from '../authentication/authenticator.ts'
+import type { Attributes } from '../authorization/authorizer.ts'
 import type { ListPage } from '../storage/list-page.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import type { Watcher } from '../storage/watcher.ts'
@@ -128,6 +129,7 @@ export type Answer =
 /** What the parts of the pipeline know of the request they serve. */
 export interface RequestScope {
   readonly user: User
+  readonly verb: string
   readonly served: ServedResource
   readonly subresource: string
   /** What the bodies of the subresource are, where they are not the object. */
@@ -140,6 +142,8 @@ export interface RequestScope {
   readonly annotate?: Annotate
   /** Throws Forbidden unless the user may also create the object that an update or an apply would create. */
   authorizeCreate(name: string): Promise<void>
+  /** Why the user may not do what else the request takes, undefined when they may: the request's action but for `other`. */
+  whyRefused(other: Partial<Attributes>): Promise<string | undefined>
 }
 
 export function isDryRun(options: { readonly dryRun?: readonly string[] }): boolean {

@@ -1,5 +1,5 @@
 import { jsonEqual } from '../../machinery/equal.ts'
-import { invalid as invalidField, path } from '../../machinery/field-error.ts'
+import { invalid as invalidField, path, type FieldError } from '../../machinery/field-error.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { conflict, invalid, notFound } from '../../machinery/status-errors.ts'
 import { validateObjectMetaUpdate } from '../../machinery/validation/object-meta.ts'
@@ -150,7 +150,8 @@ async function changeExisting(
   prepareUpdate(registry, scope, object, previous, rules)
   undoing.claim(await registry.hooks.beforeUpdate?.(object, previous, admission.dryRun))
   await registry.definition.strategy.load?.(object)
-  validateUpdate(registry, scope, object, previous, rules)
+  const faults = (await registry.hooks.validate?.({ object, previous, scope })) ?? []
+  validateUpdate(registry, scope, object, previous, rules, faults)
   registry.fields.keepTimestamps(scope.served, object, previous)
 
   await registry.context.admission.validate(admission)
@@ -209,9 +210,11 @@ function validateUpdate(
   object: Writable<KubernetesObject>,
   previous: KubernetesObject,
   rules: UpdateRules,
+  faults: readonly FieldError[],
 ): void {
   const metadata = metadataOf(object)
   const errors = [
+    ...faults,
     ...metadataErrors(registry.definition, metadata),
     ...validateObjectMetaUpdate(metadata, previous.metadata ?? {}),
     ...finalizerErrors(registry.definition, metadata),

@@ -1,5 +1,7 @@
+import type { FieldError } from '../../machinery/field-error.ts'
 import type { DeleteOptions, KubernetesObject, Writable } from '../../machinery/meta.ts'
 import type { DeletionPlan } from './plan-deletion.ts'
+import type { RequestScope } from './request.ts'
 
 /** Something claimed for an object that is about to be written: addresses, ports. */
 export interface Claim {
@@ -18,11 +20,21 @@ export interface WriteHooks {
     previous: KubernetesObject,
     dryRun: boolean,
   ): Promise<Claim>
+  /** What validation takes other objects for, or the rights of who writes: faults, in front of the kind's own. */
+  validate?(write: PreparedWrite): Promise<readonly FieldError[]>
   afterDelete?(object: KubernetesObject): Promise<void>
   /** What a DELETE does, where it is not what it does to all kinds; undefined where it is. `now` in milliseconds. */
   planDeletion?(object: KubernetesObject, options: DeleteOptions, now: number): DeletionPlan | undefined
   /** Whether an object that is being deleted must stay although it has no finalizers. */
   holdsBack?(object: KubernetesObject): boolean
+}
+
+/** An object as it would be written. */
+export interface PreparedWrite {
+  readonly object: KubernetesObject
+  /** Absent for a new object. */
+  readonly previous?: KubernetesObject
+  readonly scope: RequestScope
 }
 
 /** What has to be undone if a write does not come about, and done when it does. */
