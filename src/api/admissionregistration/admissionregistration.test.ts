@@ -7,7 +7,6 @@ import {
   mutatingAdmissionPolicyBindingDefinition,
   validatingAdmissionPolicyBindingDefinition,
 } from './policy-binding.ts'
-import { validateWebhookService, validateWebhookUrl } from './validate-client-config.ts'
 import { validateRule } from './validate-rules.ts'
 import {
   mutatingWebhookConfigurationDefinition,
@@ -150,34 +149,6 @@ for (const [fields, expected] of rules) {
   test(`validateRule: ${JSON.stringify(fields)}`, () => {
     const errors = validateRule({ ...rule, ...fields }, path('r'))
     assert.deepEqual(errors.map(fieldErrorText), expected)
-  })
-}
-
-const form = '; desired format: https://host[/path]'
-const urls: readonly (readonly [string, readonly string[]])[] = [
-  ['https://a.b/c', []],
-  ['http://a.b', [`u: Invalid value: "http": 'https' is the only allowed URL scheme${form}`]],
-  ['https://', [`u: Invalid value: "": host must be specified${form}`]],
-  ['https://me:secret@a.b', ['u: Invalid value: "me:secret": user information is not permitted in the URL']],
-  ['https://a.b#c', ['u: Invalid value: "c": fragments are not permitted in the URL']],
-  ['https://a.b?c=d', ['u: Invalid value: "c=d": query parameters are not permitted in the URL']],
-]
-for (const [url, expected] of urls) {
-  test(`validateWebhookUrl: ${url}`, () => {
-    assert.deepEqual(validateWebhookUrl(url, path('u')).map(fieldErrorText), expected)
-  })
-}
-
-const paths: readonly (readonly [string, readonly string[]])[] = [
-  ['/a/b-c', []],
-  ['//', ['s.path: Invalid value: "//": segment[0] may not be empty']],
-  ['/a//b', ['s.path: Invalid value: "/a//b": segment[1] may not be empty']],
-  ['xa', [`s.path: Invalid value: "xa": must start with a '/'`]],
-]
-for (const [servicePath, expected] of paths) {
-  test(`validateWebhookService: path ${servicePath}`, () => {
-    const service = { namespace: 'a', name: 'b', path: servicePath }
-    assert.deepEqual(validateWebhookService(service, path('s')).map(fieldErrorText), expected)
   })
 }
 

@@ -96,11 +96,15 @@ export interface ComposedEnvironment {
   readonly variables: readonly CompiledVariable[]
 }
 
-/** The variables are compiled in `base`; `users`, which may know less, are the expressions that use them. */
+/**
+ * The variables are compiled in `base`; `users`, which may know less, are the expressions that use them. They know that
+ * there may be variables when there are some, unless `isDeclared` says otherwise.
+ */
 export function composeVariables(
   base: CelEnvironment,
   variables: readonly Variable[],
   users = base,
+  isDeclared = variables.length > 0,
 ): ComposedEnvironment {
   const fields: Record<string, CelDeclaration> = {}
   const compiled: CompiledVariable[] = []
@@ -111,7 +115,7 @@ export function composeVariables(
     compiled.push({ name, expression, compilation })
     fields[name] = valueDeclaration(compilation.ok ? compilation.program.outputType : dynType)
   }
-  return { environment: variables.length > 0 ? extended(users) : users, variables: compiled }
+  return { environment: isDeclared ? extended(users) : users, variables: compiled }
 }
 
 /** Its values are CelLazyObjects. */

@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { MutatingAdmissionPolicy, Mutation } from '../generated/admissionregistration.v1.ts'
 import { mutatingAdmissionPolicies } from '../generated/resources.ts'
 import { loadExpressions } from './expression-loader.ts'
+import { reservedNameWarnings } from './reserved-names.ts'
 import { ExpressionValidator } from './validate-expressions.ts'
 import { validateMatchConditions } from './validate-match-conditions.ts'
 import {
@@ -15,6 +16,7 @@ import {
   validateMutableOperations,
   validateParamKind,
 } from './validate-policy.ts'
+import { oneOf, reinvocationPolicies } from './validate-webhooks.ts'
 import { paramKindCell } from './validating-admission-policy.ts'
 
 export const mutatingAdmissionPolicyDefinition: ResourceDefinition<MutatingAdmissionPolicy> = {
@@ -32,6 +34,7 @@ export const mutatingAdmissionPolicyDefinition: ResourceDefinition<MutatingAdmis
     validatesUpdateAlone: true,
     validate: (policy) => validatePolicy(policy),
     validateUpdate: (policy, previous) => validatePolicy(policy, previous),
+    warnings: reservedNameWarnings,
   },
   columns: [
     nameColumn,
@@ -40,8 +43,6 @@ export const mutatingAdmissionPolicyDefinition: ResourceDefinition<MutatingAdmis
     ageColumn,
   ],
 }
-
-const reinvocationPolicies = ['Never', 'IfNeeded']
 
 function validatePolicy(
   { spec = {} }: MutatingAdmissionPolicy,
@@ -75,9 +76,7 @@ function validatePolicy(
           validateMutation(mutation, expressions, at.child('mutations').index(index)),
         )),
     ...(reinvocationPolicy
-      ? reinvocationPolicies.includes(reinvocationPolicy)
-        ? []
-        : [notSupported(at.child('reinvocationPolicy'), reinvocationPolicy, reinvocationPolicies)]
+      ? oneOf(reinvocationPolicy, reinvocationPolicies, at.child('reinvocationPolicy'))
       : [required(at.child('reinvocationPolicy'))]),
   ]
 }
@@ -118,6 +117,7 @@ function validatePatchExpression(
   expressions: ExpressionValidator,
   at: FieldPath,
 ): FieldError[] {
-  if (!expression?.trim()) return [required(at.child('expression'))]
-  return expressions.validate(expression, purpose, at.child('expression'))
+  const trimmed = expression?.trim()
+  if (!trimmed) return [required(at.child('expression'))]
+  return expressions.validate(trimmed, purpose, at.child('expression'))
 }

@@ -9,6 +9,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
 } from '../generated/admissionregistration.v1.ts'
 import { mutatingAdmissionPolicyBindings, validatingAdmissionPolicyBindings } from '../generated/resources.ts'
+import { reservedNameWarnings } from './reserved-names.ts'
 import {
   defaultMatchResources,
   validateMatchResources,
@@ -26,6 +27,7 @@ export const validatingAdmissionPolicyBindingDefinition: ResourceDefinition<Vali
       allowUnconditionalUpdate: false,
       defaults: ({ spec }) => defaultMatchResources(spec?.matchResources),
       validate: validateValidatingBinding,
+      warnings: reservedNameWarnings,
     },
     columns: bindingColumns(({ spec }) => spec),
   }
@@ -38,6 +40,7 @@ export const mutatingAdmissionPolicyBindingDefinition: ResourceDefinition<Mutati
     allowUnconditionalUpdate: false,
     defaults: ({ spec }) => defaultMatchResources(spec?.matchResources),
     validate: validateMutatingBinding,
+    warnings: reservedNameWarnings,
   },
   columns: bindingColumns(({ spec }) => spec),
 }
@@ -66,8 +69,7 @@ function validateValidatingBinding({ spec }: ValidatingAdmissionPolicyBinding): 
   return [
     ...validatePolicyName(spec?.policyName, at.child('policyName')),
     ...validateParamRef(spec?.paramRef, at.child('paramRef')),
-    // Upstream spells the field so.
-    ...validateMatchResources(spec?.matchResources, at.child('matchResouces')),
+    ...validateMatchResources(spec?.matchResources, at.child('matchResources')),
     ...validateActions(spec?.validationActions ?? [], at.child('validationActions')),
   ]
 }

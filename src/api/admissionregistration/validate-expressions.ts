@@ -38,29 +38,30 @@ export class ExpressionValidator {
   validateVariables(at: FieldPath): FieldError[] {
     if (this.#variables.length === 0) return []
     const { composeVariables, compilationFault } = loadedExpressions()
-    const { variables } = composeVariables(this.#variablesBase(), this.#variables)
-    return variables.flatMap(({ name, expression, compilation }, index) => {
+    const compiled = composeVariables(this.#variablesBase(), this.#saidVariables).variables.values()
+    return this.#variables.flatMap((variable, index) => {
       const where = at.index(index)
-      const errors = validateVariableName(name, where.child('name'))
-      if ((expression ?? '').trim() === '') {
+      const errors = validateVariableName(variable.name, where.child('name'))
+      if (!isSaid(variable)) {
         return [...errors, required(where.child('expression'), 'expression is not specified')]
       }
-      const fault = compilationFault(compilation)
-      return fault === undefined ? errors : [...errors, invalid(where.child('expression'), expression, fault)]
+      const fault = compilationFault(compiled.next().value!.compilation)
+      if (fault === undefined) return errors
+      return [...errors, invalid(where.child('expression'), variable.expression, fault)]
     })
   }
 
-  /** `authorizer`: whether the expression may ask it; messages may not. */
+  /** `authorizer`: whether the expression may ask it; messages may not. `written`: as the object has it. */
   validate(
     expression: string,
     purpose: ExpressionPurpose,
     at: FieldPath,
-    { authorizer = true }: { readonly authorizer?: boolean } = {},
+    { authorizer = true, written = expression }: { readonly authorizer?: boolean; written?: string } = {},
   ): FieldError[] {
     const { compileExpression, compilationFault, expressionTypes } = loadedExpressions()
     const compilation = compileExpression(this.#environment(authorizer), expression, expressionTypes[purpose])
     const fault = compilationFault(compilation)
-    return fault === undefined ? [] : [invalid(at, expression, fault)]
+    return fault === undefined ? [] : [invalid(at, written, fault)]
   }
 
   #environment(authorizer: boolean): CelEnvironment {
@@ -68,12 +69,18 @@ export class ExpressionValidator {
     if (!environment) {
       environment = loadedExpressions().composeVariables(
         this.#variablesBase(),
-        this.#variables,
+        this.#saidVariables,
         this.#base(authorizer),
+        this.#mutation || this.#variables.length > 0,
       ).environment
       this.#environments.set(authorizer, environment)
     }
     return environment
+  }
+
+  /** No expression knows a variable that says nothing. */
+  get #saidVariables(): readonly Variable[] {
+    return this.#variables.filter(isSaid)
   }
 
   /** Variables may not make objects and patches, not even those of mutations. */
@@ -87,9 +94,13 @@ export class ExpressionValidator {
   }
 }
 
+function isSaid({ expression }: Variable): boolean {
+  return (expression ?? '').trim() !== ''
+}
+
 function validateVariableName(name: string, at: FieldPath): FieldError[] {
   if ((name ?? '').trim() === '') return [required(at, 'name is not specified')]
   return identifier.test(name) && !reserved.has(name)
     ? []
-    : [invalid(at, name, 'name is not a valid CEL identifier')]
+    : [invalid(at, name, 'must be a valid CEL identifier')]
 }

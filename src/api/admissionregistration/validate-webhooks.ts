@@ -5,7 +5,7 @@ import { validateFullyQualifiedName } from '../../machinery/validation/domain-na
 import { labelSelectorHasInvalidValue, validateLabelSelector } from '../../machinery/validation/labels.ts'
 import { dns1035LabelErrors } from '../../machinery/validation/names.ts'
 import type { MutatingWebhook, ValidatingWebhook } from '../generated/admissionregistration.v1.ts'
-import { validateClientConfig } from './validate-client-config.ts'
+import { validateClientConfig } from '../webhook-client-config.ts'
 import { validateMatchConditions } from './validate-match-conditions.ts'
 import { validateRule } from './validate-rules.ts'
 

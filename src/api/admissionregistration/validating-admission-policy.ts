@@ -16,6 +16,7 @@ import type {
 } from '../generated/admissionregistration.v1.ts'
 import { validatingAdmissionPolicies } from '../generated/resources.ts'
 import { loadExpressions } from './expression-loader.ts'
+import { reservedNameWarnings } from './reserved-names.ts'
 import { ExpressionValidator } from './validate-expressions.ts'
 import { validateMatchConditions } from './validate-match-conditions.ts'
 import {
@@ -40,7 +41,11 @@ export const validatingAdmissionPolicyDefinition: ResourceDefinition<ValidatingA
     validatesUpdateAlone: true,
     validate: (policy) => validatePolicy(policy),
     validateUpdate: (policy, previous) => validatePolicy(policy, previous),
-    status: { validateUpdate: ({ status = {} }) => validateStatus(status, path('status')) },
+    warnings: reservedNameWarnings,
+    status: {
+      keptMetadata: ['annotations', 'finalizers', 'labels'],
+      validateUpdate: ({ status = {} }) => validateStatus(status, path('status')),
+    },
   },
   columns: [
     nameColumn,
@@ -106,7 +111,10 @@ function validateChecks(
       ? [
           invalid(
             annotationsAt,
-            auditAnnotations,
+            auditAnnotations.map(({ key, valueExpression }) => ({
+              Key: key,
+              ValueExpression: valueExpression,
+            })),
             `must not have more than ${maxAuditAnnotations} auditAnnotations`,
           ),
         ]
@@ -140,9 +148,9 @@ function validateValidation(
     )
   }
   if (message !== '' && message.trim() === '') {
-    errors.push(invalid(at.child('message'), message, 'message must be non-empty if specified'))
+    errors.push(invalid(at.child('message'), message, 'must be non-empty if specified'))
   } else if (/[\n\r]/.test(message.trim())) {
-    errors.push(invalid(at.child('message'), message, 'message must not contain line breaks'))
+    errors.push(invalid(at.child('message'), message, 'must not contain line breaks'))
   }
   if (reason !== undefined && !reasons.includes(reason)) {
     errors.push(notSupported(at.child('reason'), reason, reasons))
@@ -168,7 +176,7 @@ function validateAuditAnnotation(
   if (Buffer.byteLength(trimmed) > maxValueExpressionBytes) {
     return [...errors, required(where, `must not exceed ${maxValueExpressionBytes} bytes in length`)]
   }
-  return [...errors, ...expressions.validate(trimmed, 'auditAnnotation', where)]
+  return [...errors, ...expressions.validate(trimmed, 'auditAnnotation', where, { written: valueExpression })]
 }
 
 function validateStatus(status: ValidatingAdmissionPolicyStatus, at: FieldPath): FieldError[] {

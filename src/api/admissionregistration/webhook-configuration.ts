@@ -9,6 +9,7 @@ import type {
 } from '../generated/admissionregistration.v1.ts'
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../generated/resources.ts'
 import { loadExpressions } from './expression-loader.ts'
+import { reservedNameWarnings } from './reserved-names.ts'
 import { validateWebhooks, type AnyWebhook } from './validate-webhooks.ts'
 
 interface WebhookConfiguration extends KubernetesObject {
@@ -49,6 +50,7 @@ function definition<T extends WebhookConfiguration>(
           : undefined,
       validatesUpdateAlone: true,
       validate: (object) => validateWebhooks(webhooksOf(object)),
+      warnings: reservedNameWarnings,
       validateUpdate: (object, previous) => validateWebhooks(webhooksOf(object), webhooksOf(previous)),
     },
     columns: [

@@ -12,9 +12,9 @@ import { dns1035LabelErrors } from '../../machinery/validation/names.ts'
 import type {
   CustomResourceConversion,
   CustomResourceDefinition,
-  ServiceReference,
   WebhookClientConfig,
 } from '../generated/apiextensions.v1.ts'
+import { validateClientConfig } from '../webhook-client-config.ts'
 
 const reviewVersions = ['v1', 'v1beta1']
 
@@ -73,76 +73,15 @@ export function conversionErrors(
 }
 
 function clientConfigErrors(
-  { url, service, caBundle = '' }: WebhookClientConfig,
+  config: WebhookClientConfig,
   at: FieldPath,
   allowsInvalidCaBundle: boolean,
 ): readonly FieldError[] {
-  const errors: FieldError[] = []
-  if ((url === undefined) === (service === undefined)) {
-    errors.push(required(at, 'exactly one of url or service is required'))
-  } else if (url !== undefined) {
-    errors.push(...urlErrors(url, at.child('url')))
-  } else if (service) {
-    errors.push(...serviceErrors(service, at.child('service')))
-  }
-  if (caBundle !== '' && !allowsInvalidCaBundle && !isCaBundle(caBundle)) {
-    errors.push(
-      invalid(
-        at.child('caBundle'),
-        caBundle,
-        'unable to load root certificates: unable to parse bytes as PEM block',
-      ),
-    )
-  }
-  return errors
-}
-
-const urlForm = '; desired format: https://host[/path]'
-
-/** Source: k8s.io/apiserver/pkg/util/webhook/validation.go. */
-function urlErrors(text: string, at: FieldPath): readonly FieldError[] {
-  const errors: FieldError[] = []
-  if (!URL.canParse(text)) return [required(at, `url must be a valid URL: cannot be parsed${urlForm}`)]
-  const url = new URL(text)
-  const scheme = url.protocol.slice(0, -1)
-  if (scheme !== 'https') {
-    errors.push(invalid(at, scheme, `'https' is the only allowed URL scheme${urlForm}`))
-  }
-  if (url.host === '') errors.push(invalid(at, url.host, `host must be specified${urlForm}`))
-  const user = url.password === '' ? url.username : `${url.username}:***`
-  if (user !== '') errors.push(invalid(at, user, 'user information is not permitted in the URL'))
-  const fragment = url.hash.slice(1)
-  if (fragment !== '') errors.push(invalid(at, fragment, 'fragments are not permitted in the URL'))
-  const query = url.search.slice(1)
-  if (query !== '') errors.push(invalid(at, query, 'query parameters are not permitted in the URL'))
-  return errors
-}
-
-function serviceErrors(service: ServiceReference, at: FieldPath): readonly FieldError[] {
-  const errors: FieldError[] = []
-  if (service.name === '') errors.push(required(at.child('name'), 'service name is required'))
-  if (service.namespace === '') errors.push(required(at.child('namespace'), 'service namespace is required'))
-  const { port = 443, path: target } = service
-  if (port < 1 || port > 65535) {
-    errors.push(invalid(at.child('port'), port, 'port is not valid: must be between 1 and 65535, inclusive'))
-  }
-  if (target === undefined) return errors
-  const field = at.child('path')
-  if (target === '/') return errors
-  if (!target.startsWith('/')) errors.push(invalid(field, target, "must start with a '/'"))
-  const segments = target.slice(1).split('/')
-  const steps = segments.at(-1) === '' ? segments.slice(0, -1) : segments
-  steps.forEach((step, index) => {
-    if (step === '') errors.push(invalid(field, target, `segment[${index}] may not be empty`))
-    else if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(step)) {
-      const detail =
-        `segment[${index}]: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or ` +
-        "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
-        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-      errors.push(invalid(field, target, detail))
-    }
-  })
-  return errors
+  const { caBundle = '' } = config
+  const errors = validateClientConfig(config, at)
+  if (caBundle === '' || allowsInvalidCaBundle || isCaBundle(caBundle)) return errors
+  const detail = 'unable to load root certificates: unable to parse bytes as PEM block'
+  return [...errors, invalid(at.child('caBundle'), caBundle, detail)]
 }
 
 function reviewVersionErrors(

@@ -356,7 +356,7 @@ describe('policies', () => {
     [
       'has a variable with a bad name',
       { variables: [{ name: 'in', expression: '1' }], validations: [{ expression: 'true' }] },
-      /spec\.variables\[0\]\.name: Invalid value: "in": name is not a valid CEL identifier/,
+      /spec\.variables\[0\]\.name: Invalid value: "in": must be a valid CEL identifier/,
     ],
     [
       'has a bad condition',

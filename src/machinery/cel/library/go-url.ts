@@ -39,9 +39,48 @@ export function parseRequestUri(url: string): GoUrl {
   const slash = hasAuthority ? rest.indexOf('/', 2) : 0
   const authority = hasAuthority ? rest.slice(2, slash < 0 ? undefined : slash) : ''
   const path = slash < 0 ? '' : rest.slice(slash)
+  checkEscapes(path, fail)
+  return { scheme, host: parseHost(authority, fail), escapedPath: escapePath(path), rawQuery }
+}
+
+/** A URL with all that a request for it leaves out. */
+export interface GoUrlReference extends GoUrl {
+  /** As it is written; undefined where there is none. */
+  readonly userinfo: string | undefined
+  readonly fragment: string
+}
+
+/** url.Parse: absolute or relative; throws a GoUrlError. */
+export function parseUrl(url: string): GoUrlReference {
+  const [whole = '', ...more] = url.split('#')
+  const fragment = more.join('#')
+  const fail = (problem: string): never => {
+    throw new GoUrlError(whole, problem)
+  }
+  // oxlint-disable-next-line no-control-regex
+  if (/[\x00-\x1f\x7f]/.test(whole)) fail('net/url: invalid control character in URL')
+  if (whole.startsWith(':')) fail('missing protocol scheme')
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(whole)?.[1] ?? ''
+  const [rest = '', ...queries] = (scheme === '' ? whole : whole.slice(scheme.length + 1)).split('?')
+  const parsed = { scheme: scheme.toLowerCase(), rawQuery: queries.join('?'), fragment }
+  if (!rest.startsWith('/')) {
+    if (scheme !== '') return { ...parsed, host: '', escapedPath: '', userinfo: undefined }
+    if (rest.split('/', 1)[0]!.includes(':')) fail('first path segment in URL cannot contain colon')
+  }
+  const hasAuthority = rest.startsWith('//') && (scheme !== '' || !rest.startsWith('///'))
+  const slash = hasAuthority ? rest.indexOf('/', 2) : 0
+  const authority = hasAuthority ? rest.slice(2, slash < 0 ? undefined : slash) : ''
+  const host = parseHost(authority, fail)
+  const at = authority.lastIndexOf('@')
+  const path = slash < 0 ? '' : rest.slice(slash)
+  checkEscapes(path, fail)
+  const userinfo = at < 0 ? undefined : authority.slice(0, at)
+  return { ...parsed, host, escapedPath: escapePath(path), userinfo }
+}
+
+function checkEscapes(path: string, fail: (problem: string) => never): void {
   const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(path)
   if (escape) fail(`invalid URL escape ${goQuote(escape[0])}`)
-  return { scheme, host: parseHost(authority, fail), escapedPath: escapePath(path), rawQuery }
 }
 
 function parseHost(authority: string, fail: (problem: string) => never): string {
