@@ -80,9 +80,7 @@ export class JsonScanner {
       const character = this.#text[this.#position]
       if (character === undefined || character < ' ') throw this.#invalid('in string literal')
       this.#position++
-      if (character === '"') {
-        return (JSON.parse(this.#text.slice(start, this.#position)) as string).toWellFormed()
-      }
+      if (character === '"') return JSON.parse(this.#text.slice(start, this.#position)) as string
       if (character === '\\') this.#escape()
     }
   }
