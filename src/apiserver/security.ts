@@ -11,6 +11,7 @@ import type { FeatureGates } from '../machinery/feature-gates.ts'
 import type { Random } from '../machinery/random.ts'
 import { createNodeVolumesCheck } from './admission/node-restriction/node-volumes.ts'
 import { createAdmissionPlugins, type AdmissionChoice, type AdmissionExtensions } from './admission/order.ts'
+import { createParamAccessCheck } from './admission/policy/param-access.ts'
 import { createMutatingPolicies, createValidatingPolicies } from './admission/policy/policy-plugins.ts'
 import { WebhookMetrics } from './admission/webhook/webhook-metrics.ts'
 import { createMutatingWebhooks, createValidatingWebhooks } from './admission/webhook/webhook-plugins.ts'
@@ -63,13 +64,14 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
     ...(featureGates && { featureGates }),
   })
   const { authorizer, escalationCheck } = authorization
+  const servedKind = (kind: ServedName) => configuration.parts.servedKind(kind)
   const plugins = createAdmissionPlugins(
     {
       objects,
       authorizer,
       clock,
       random,
-      servedKind: (kind) => configuration.parts.servedKind(kind),
+      servedKind,
       metrics: configuration.parts.metrics,
     },
     { ...extensionPlugins(objects, authorizer, configuration), ...configuration.admissionExtensions },
@@ -78,7 +80,12 @@ export function createSecurity(objects: Objects, configuration: SecurityConfigur
   return {
     authenticator: authentication,
     authorizer,
-    admission: [...plugins, createNodeVolumesCheck(objects), escalationCheck],
+    admission: [
+      createParamAccessCheck({ objects, authorizer, servedKind }),
+      ...plugins,
+      createNodeVolumesCheck(objects),
+      escalationCheck,
+    ],
     responders: reviews(authentication, authorization, clock),
     createToken: (...request) => authentication.createToken(...request),
     documents: authentication.discoveryDocuments,
