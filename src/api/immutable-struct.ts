@@ -11,5 +11,5 @@ export function validateImmutableStruct(
   at: FieldPath,
 ): FieldError[] {
   if (semanticEqual(next, previous)) return []
-  return [invalid(at, next && internalForm(type, next), fieldImmutableMessage)]
+  return [invalid(at, internalForm(type, next), fieldImmutableMessage)]
 }

@@ -1,3 +1,4 @@
+import { withSortedKeys } from '../machinery/go-json.ts'
 import type { Field, ObjectSchema, Schema } from '../machinery/schema.ts'
 import { unifiedDifference } from '../machinery/unified-difference.ts'
 import { structSchema } from './fact-schemas.ts'
@@ -101,22 +102,49 @@ const droppedFields: Readonly<Record<string, readonly string[]>> = {
   PodSpec: [...hostFields, 'serviceAccount'],
 }
 
-/** A value of a type (`core.v1.PodSpec`) as upstream's server prints its own form of it. */
-export function internalForm(type: string, value: object): Printed {
-  return objectForm(structSchema(type), value as Record<string, unknown>)
+/** A value of a type (`core.v1.PodSpec`) as upstream's server prints its own form of it; null where there is none. */
+export function internalForm(type: string, value: object | undefined): Printed {
+  return value ? objectForm(structSchema(type), value as Record<string, unknown>) : null
+}
+
+/** The same of a list. */
+export function internalList(type: string, list: readonly object[] | undefined): Printed {
+  return list ? list.map((item) => internalForm(type, item)) : null
+}
+
+/** The same of labels and other maps, which Go prints in the order of their keys. */
+export function internalMap(map: Readonly<Record<string, string>> | undefined): Printed {
+  return map ? (withSortedKeys(map) as Printed) : null
 }
 
 function objectForm(schema: ObjectSchema, value: Readonly<Record<string, unknown>>): Printed {
   const type = schema.name?.split('.').at(-1) ?? ''
-  // Types of the machinery know how they are written.
-  if (schema.name?.startsWith('io.k8s.apimachinery.')) return value as Printed
+  // Types of the machinery know how they are written, and their fields have no maps but of text.
+  if (schema.name?.startsWith('io.k8s.apimachinery.')) return writtenForm(schema, value)
   const printed: Record<string, Printed> = {}
   for (const name of orderedFields(type, schema)) {
     const field = schema.fields[name]!
-    if (isEmbedded(field)) Object.assign(printed, value[name])
+    if (isEmbedded(field)) Object.assign(printed, form(field.schema, value[name] ?? {}))
     else printed[goNameOf(type, name)] = fieldForm(field, contentOf(type, name, value))
   }
   return type === 'PodSecurityContext' ? { ...hostForm(value), ...printed } : printed
+}
+
+/** As in JSON. */
+function writtenForm(schema: ObjectSchema, value: Readonly<Record<string, unknown>>): Printed {
+  const written: Record<string, Printed> = {}
+  for (const [name, field] of Object.entries(schema.fields)) {
+    const content = value[name]
+    if (isOmitted(field, content)) continue
+    written[name] = (field.schema.type === 'map' ? withSortedKeys(content) : content) as Printed
+  }
+  return written
+}
+
+function isOmitted({ pointer, alwaysSerialized }: Field, content: unknown): boolean {
+  if (content === undefined || content === null) return true
+  if (pointer || alwaysSerialized) return false
+  return typeof content === 'object' ? Object.keys(content).length === 0 : !content
 }
 
 /** Metadata is no field there: what it says stands beside the others. */

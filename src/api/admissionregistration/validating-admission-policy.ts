@@ -25,6 +25,7 @@ import {
   validateMatchConstraints,
   validateParamKind,
 } from './validate-policy.ts'
+import { internalList } from '../internal-form.ts'
 
 export const validatingAdmissionPolicyDefinition: ResourceDefinition<ValidatingAdmissionPolicy> = {
   resource: validatingAdmissionPolicies,
@@ -111,10 +112,7 @@ function validateChecks(
       ? [
           invalid(
             annotationsAt,
-            auditAnnotations.map(({ key, valueExpression }) => ({
-              Key: key,
-              ValueExpression: valueExpression,
-            })),
+            internalList('admissionregistration.v1.AuditAnnotation', auditAnnotations),
             `must not have more than ${maxAuditAnnotations} auditAnnotations`,
           ),
         ]

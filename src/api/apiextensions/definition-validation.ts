@@ -22,7 +22,7 @@ import { hasDefault } from './compile-schema.ts'
 import { isKnownFormat } from './formats.ts'
 import { strictLeniency, leniencyOf, schemaErrors, type Leniency } from './schema-validation.ts'
 import { someSchema } from './schema-walk.ts'
-import { sharedParts, type SharedParts } from './shared-parts.ts'
+import { printedVersions, sharedParts, type SharedParts } from './shared-parts.ts'
 import {
   columnErrors,
   deprecationErrors,
@@ -148,10 +148,16 @@ function specErrors(spec: CustomResourceDefinitionSpec, rules: SpecRules): reado
     errors.push(...deprecationErrors(version, field), ...ownErrors(spec, version, field, rules, shared))
   }
   if (new Set(spec.versions.map(({ name }) => name)).size < spec.versions.length) {
-    errors.push(invalid(versions, spec.versions, 'must contain unique version names'))
+    errors.push(invalid(versions, printedVersions(spec.versions), 'must contain unique version names'))
   }
   if (spec.versions.filter(({ storage }) => storage).length !== 1) {
-    errors.push(invalid(versions, spec.versions, 'must have exactly one version marked as storage version'))
+    errors.push(
+      invalid(
+        versions,
+        printedVersions(spec.versions),
+        'must have exactly one version marked as storage version',
+      ),
+    )
   }
   const [first] = spec.versions
   const firstErrors = first ? dns1035LabelErrors(first.name) : []
@@ -273,7 +279,8 @@ function statusErrors({ status }: CustomResourceDefinition): readonly FieldError
 function storedVersionErrors({ spec, status }: CustomResourceDefinition): readonly FieldError[] {
   const at = path('status', 'storedVersions')
   const stored = status?.storedVersions ?? []
-  if (stored.length === 0) return [invalid(at, stored, 'must have at least one stored version')]
+  if (stored.length === 0)
+    return [invalid(at, status?.storedVersions, 'must have at least one stored version')]
   const storage = spec.versions
     .filter((version) => version.storage && !stored.includes(version.name))
     .map(({ name }) => invalid(at, stored, `must have the storage version ${name}`))

@@ -32,6 +32,7 @@ import {
   validateRunningTemplate,
   validateSelectorUpdate,
 } from './workload.ts'
+import { internalForm } from '../internal-form.ts'
 
 export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
   resource: daemonSets,
@@ -132,7 +133,13 @@ function selectionErrors({ selector, template }: DaemonSetSpec, field: FieldPath
     ...validateLabelSelector(selector, at),
     ...(!selector || isLabelSelector(selector) ? mismatch({ selector, template }, field) : []),
     ...(selector && isEmpty(selector)
-      ? [invalid(at, selector, 'empty selector is invalid for daemonset')]
+      ? [
+          invalid(
+            at,
+            internalForm('meta.v1.LabelSelector', selector),
+            'empty selector is invalid for daemonset',
+          ),
+        ]
       : []),
   ]
 }

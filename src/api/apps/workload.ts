@@ -16,7 +16,6 @@ import {
 } from '../../machinery/field-error.ts'
 import { SelectorError } from '../../machinery/selector-error.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
-import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import type { PodTemplateSpec } from '../generated/core.v1.ts'
 import type { KubernetesObject } from '../../machinery/meta.ts'
 import { defaultPodSpec } from '../core/pod/pod-spec-defaults.ts'
@@ -24,6 +23,8 @@ import { nameWarnings, podTemplateWarnings } from '../core/pod/pod-warnings.ts'
 import { validatePodTemplate } from '../core/pod/pod-validation.ts'
 import type { Column, Strategy } from '../definition.ts'
 import { column, wide } from '../columns.ts'
+import { validateImmutableStruct } from '../immutable-struct.ts'
+import { internalForm, internalMap } from '../internal-form.ts'
 
 /** What kinds that keep pods from a template have in common. */
 export function defaultTemplate(template: Writable<PodTemplateSpec> | undefined): void {
@@ -85,9 +86,10 @@ export function validateSelection(
   // No selector selects nothing, the template's labels neither.
   if (!selector) return [required(at), ...mismatch({ selector, template }, field), ...templateErrors()]
   const errors = validateLabelSelector(selector, at)
-  if (isEmpty(selector)) errors.push(invalid(at, selector, `empty selector is invalid for ${kind}`))
+  const shown = internalForm('meta.v1.LabelSelector', selector)
+  if (isEmpty(selector)) errors.push(invalid(at, shown, `empty selector is invalid for ${kind}`))
   if (!isLabelSelector(selector)) {
-    return [...errors, invalid(at, selector, kind === 'statefulset' ? '' : 'invalid label selector')]
+    return [...errors, invalid(at, shown, kind === 'statefulset' ? '' : 'invalid label selector')]
   }
   return [...errors, ...mismatch({ selector, template }, field), ...templateErrors()]
 }
@@ -97,13 +99,13 @@ export function mismatch({ selector, template }: Selection, field: FieldPath): F
   const labels = template?.metadata?.labels
   if (selector && (isEmpty(selector) || matchesLabels(fromLabelSelector(selector), labels ?? {}))) return []
   const at = field.child('template', 'metadata', 'labels')
-  return [invalid(at, labels ?? null, '`selector` does not match template `labels`')]
+  return [invalid(at, internalMap(labels), '`selector` does not match template `labels`')]
 }
 
 /** What a workload keeps is not to change. */
 export function validateSelectorUpdate(next: Selective, previous: Selective): FieldError[] {
   const [selector, before] = [next.spec?.selector, previous.spec?.selector]
-  return validateImmutableField(selector ?? null, before ?? null, path('spec', 'selector'))
+  return validateImmutableStruct('meta.v1.LabelSelector', selector, before, path('spec', 'selector'))
 }
 
 interface Selective {

@@ -16,7 +16,7 @@ import { dns1123LabelErrors } from '../../machinery/validation/names.ts'
 import { fieldImmutableMessage } from '../../machinery/validation/object-meta.ts'
 import { nonNegative } from '../apps/workload.ts'
 import { validatePodTemplate } from '../core/pod/pod-validation.ts'
-import { internalForm } from '../internal-form.ts'
+import { internalForm, internalMap } from '../internal-form.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
 import type { Affinity, Container, PodTemplateSpec } from '../generated/core.v1.ts'
 import { validateFailurePolicy } from './failure-policy-validation.ts'
@@ -53,7 +53,11 @@ export function validateJob(job: Job, labels: 'all' | 'legacy' = 'all'): FieldEr
 function selectorErrors({ selector, template }: JobSpec, at: FieldPath): FieldError[] {
   const labels = template?.metadata?.labels ?? {}
   const field = at.child('template', 'metadata', 'labels')
-  const mismatch = invalid(field, labels, '`selector` does not match template `labels`')
+  const mismatch = invalid(
+    field,
+    internalMap(template?.metadata?.labels),
+    '`selector` does not match template `labels`',
+  )
   // No selector selects nothing.
   if (!selector) return [required(at.child('selector')), mismatch]
   const errors = validateLabelSelector(selector, at.child('selector'))
@@ -78,12 +82,16 @@ function generatedSelectorErrors({ spec, metadata }: Job, labels: 'all' | 'legac
   for (const [label, value] of Object.entries(expected)) {
     const found = templateLabels[label]
     if (found === undefined) errors.push(required(at.key(label), `must be '${value}'`))
-    else if (found !== value) errors.push(invalid(at.key(label), templateLabels, `must be '${value}'`))
+    else if (found !== value)
+      errors.push(invalid(at.key(label), internalMap(templateLabels), `must be '${value}'`))
   }
   if (validateLabelSelector(spec.selector, path('spec')).length > 0) return errors
   return matchesLabels(fromLabelSelector(spec.selector), expected)
     ? errors
-    : [...errors, invalid(path('spec', 'selector'), spec.selector, '`selector` not auto-generated')]
+    : [
+        ...errors,
+        invalid(path('spec', 'selector'), shown('selector', spec.selector), '`selector` not auto-generated'),
+      ]
 }
 
 /** What a Job and the template of a CronJob have in common. */
@@ -111,7 +119,9 @@ function validateJobSpec(spec: JobSpec | undefined, at: FieldPath): FieldError[]
 export function validateJobTemplate(spec: JobSpec | undefined, at: FieldPath): FieldError[] {
   const errors = validateJobSpec(spec, at)
   if (spec?.selector)
-    errors.push(invalid(at.child('selector'), spec.selector, '`selector` will be auto-generated'))
+    errors.push(
+      invalid(at.child('selector'), shown('selector', spec.selector), '`selector` will be auto-generated'),
+    )
   if (spec?.manualSelector)
     errors.push(notSupported(at.child('manualSelector'), spec.manualSelector, ['nil', 'false']))
   return errors
@@ -221,6 +231,7 @@ export function validateJobUpdate(job: Job, previous: Job): FieldError[] {
 }
 
 const internalTypes: Readonly<Record<string, string>> = {
+  selector: 'meta.v1.LabelSelector',
   template: 'core.v1.PodTemplateSpec',
   podFailurePolicy: 'batch.v1.PodFailurePolicy',
   successPolicy: 'batch.v1.SuccessPolicy',

@@ -183,7 +183,9 @@ function addressErrors({ status }: Node): FieldError[] {
   const addresses = status?.addresses ?? []
   return addresses.flatMap((address, index) => {
     const isRepeated = addresses.slice(0, index).some((other) => jsonEqual(other, address))
-    return isRepeated ? [duplicate(path('status', 'addresses').index(index), address)] : []
+    return isRepeated
+      ? [duplicate(path('status', 'addresses').index(index), internalForm('core.v1.NodeAddress', address))]
+      : []
   })
 }
 

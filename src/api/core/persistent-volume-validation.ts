@@ -19,7 +19,7 @@ import type {
   VolumeNodeAffinity,
 } from '../generated/core.v1.ts'
 import { accessModesErrors } from './access-modes.ts'
-import { internalDifference } from '../internal-form.ts'
+import { internalDifference, internalForm, internalMap } from '../internal-form.ts'
 import { validateNodeSelector } from './pod/affinity-validation.ts'
 import { validateBasicQuantity, validatePositiveQuantity } from './quantity-validation.ts'
 import { surplusSource, validateVolumeSource } from './volume-sources.ts'
@@ -74,12 +74,13 @@ export function validatePersistentVolume({ metadata, spec }: PersistentVolume): 
   return [...errors, ...classErrors(spec, field)]
 }
 
-function capacityErrors({ capacity = {} }: PersistentVolumeSpec, at: FieldPath): FieldError[] {
+function capacityErrors(spec: PersistentVolumeSpec, at: FieldPath): FieldError[] {
+  const { capacity = {} } = spec
   const names = Object.keys(capacity)
   const errors: FieldError[] = []
   if (names.length === 0) errors.push(required(at))
   if (capacity['storage'] === undefined || names.length > 1)
-    errors.push(notSupported(at, capacity, ['storage']))
+    errors.push(notSupported(at, internalMap(spec.capacity), ['storage']))
   for (const [name, quantity] of Object.entries(capacity)) {
     errors.push(
       ...validateBasicQuantity(quantity, at.key(name)),
@@ -143,7 +144,8 @@ export function validatePersistentVolumeUpdate(
   )
   if (previous.nodeAffinity && !isSameAffinity(spec.nodeAffinity, previous.nodeAffinity)) {
     const detail = `${fieldImmutableMessage}, except for updating from beta label to GA`
-    errors.push(invalid(path('nodeAffinity'), spec.nodeAffinity ?? null, detail))
+    const shown = internalForm('core.v1.VolumeNodeAffinity', spec.nodeAffinity)
+    errors.push(invalid(path('nodeAffinity'), shown, detail))
   }
   if (spec.volumeAttributesClassName === undefined && previous.volumeAttributesClassName !== undefined) {
     const detail = 'update from non-nil value to nil is forbidden'

@@ -12,6 +12,7 @@ import { ageColumn, column, integerColumn, nameColumn, wide } from '../columns.t
 import type { ResourceDefinition } from '../definition.ts'
 import type { ReplicationController } from '../generated/core.v1.ts'
 import { replicationControllers } from '../generated/resources.ts'
+import { internalMap } from '../internal-form.ts'
 
 export const replicationControllerDefinition: ResourceDefinition<ReplicationController> = {
   resource: replicationControllers,
@@ -94,7 +95,7 @@ function validateReplicationController({ spec }: ReplicationController): FieldEr
     errors.push(
       invalid(
         field.child('template').child('metadata').child('labels'),
-        labels,
+        internalMap(template.metadata?.labels),
         '`selector` does not match template `labels`',
       ),
     )

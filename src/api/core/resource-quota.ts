@@ -6,6 +6,7 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { ResourceQuota } from '../generated/core.v1.ts'
 import { resourceQuotas } from '../generated/resources.ts'
 import { validateResourceQuantity } from './quantity-validation.ts'
+import { internalForm } from '../internal-form.ts'
 
 export const resourceQuotaDefinition: ResourceDefinition<ResourceQuota> = {
   resource: resourceQuotas,
@@ -94,8 +95,9 @@ function validateResourceQuota({ spec }: ResourceQuota): FieldError[] {
   if (matchExpressions) {
     const at = field.child('scopeSelector', 'matchExpressions')
     const named = matchExpressions.map(({ scopeName }) => scopeName)
+    const shown = internalForm('core.v1.ScopeSelector', spec?.scopeSelector)
     errors.push(
-      ...scopeErrors(named, spec?.scopeSelector, spec?.hard, at, (_, scope) =>
+      ...scopeErrors(named, shown, spec?.hard, at, (_, scope) =>
         invalid(at.child('scopeName'), scope, 'unsupported scope'),
       ),
     )

@@ -73,13 +73,14 @@ export function validateServiceAddressesUpdate(spec: ServiceSpec, old: ServiceSp
 }
 
 function keptErrors(
-  now: readonly string[] = [],
+  given: readonly string[] | undefined,
   before: readonly string[] = [],
   what: 'clusterIP' | 'ipFamily',
   { ipFamilyPolicy }: ServiceSpec,
 ): FieldError[] {
+  const now = given ?? []
   const at = path('spec', what === 'clusterIP' ? 'clusterIPs' : 'ipFamilies')
-  const changed = (index: number) => invalid(at.index(index), now, 'may not change once set')
+  const changed = (index: number) => invalid(at.index(index), given, 'may not change once set')
   if (before.length === now.length)
     return before.flatMap((value, index) =>
       value === now[index] ? [] : [changed(what === 'clusterIP' ? index : 0)],
@@ -87,7 +88,7 @@ function keptErrors(
   const errors: FieldError[] = []
   if (before.length > 0 && now.length > 0 && now[0] !== before[0]) errors.push(changed(0))
   if (before.length < now.length) return errors
-  if (now.length === 0) errors.push(invalid(at.index(0), now, `primary ${what} can not be unset`))
+  if (now.length === 0) errors.push(invalid(at.index(0), given, `primary ${what} can not be unset`))
   if (now.length === 1 && ipFamilyPolicy !== 'SingleStack') {
     const detail = `must be set to 'SingleStack' when releasing the secondary ${what}`
     errors.push(invalid(path('spec', 'ipFamilyPolicy'), ipFamilyPolicy ?? null, detail))

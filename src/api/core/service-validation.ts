@@ -29,6 +29,7 @@ import {
   validateServiceAddresses,
   validateServiceAddressesUpdate,
 } from './service-addresses-validation.ts'
+import { internalForm } from '../internal-form.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const protocols = ['SCTP', 'TCP', 'UDP']
@@ -126,7 +127,9 @@ function portClashErrors({ ports = [], type }: ServiceSpec, field: FieldPath): F
       : undefined,
   )
   each(({ port, protocol }, at) =>
-    isTaken(`${protocol} ${port}`) ? duplicate(at, { protocol, port }) : undefined,
+    isTaken(`${protocol} ${port}`)
+      ? duplicate(at, internalForm('core.v1.ServicePort', { protocol, port }))
+      : undefined,
   )
   return errors
 }

@@ -41,7 +41,13 @@ export function validateFlowSchema({ metadata, spec, status }: FlowSchema): Fiel
   }
   const method = spec?.distinguisherMethod
   if (method && !methods.includes(method.type))
-    errors.push(notSupported(at.child('distinguisherMethod', 'type'), method, methods))
+    errors.push(
+      notSupported(
+        at.child('distinguisherMethod', 'type'),
+        internalForm('flowcontrol.v1.FlowDistinguisherMethod', method),
+        methods,
+      ),
+    )
   errors.push(...levelErrors(spec?.priorityLevelConfiguration?.name, at))
   for (const [index, rule] of (spec?.rules ?? []).entries())
     errors.push(...ruleErrors(rule, at.child('rules').index(index)))

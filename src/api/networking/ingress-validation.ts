@@ -61,7 +61,7 @@ function validateIngress({ spec }: Ingress, tolerated: Tolerated = {}): FieldErr
   const { rules = [], defaultBackend, ingressClassName, tls = [] } = spec ?? {}
   const errors: FieldError[] = []
   if (rules.length === 0 && !defaultBackend)
-    errors.push(invalid(at, rules, 'either `defaultBackend` or `rules` must be specified'))
+    errors.push(invalid(at, spec?.rules, 'either `defaultBackend` or `rules` must be specified'))
   if (defaultBackend) errors.push(...backendErrors(defaultBackend, at.child('defaultBackend')))
   for (const [index, rule] of rules.entries()) {
     const field = at.child('rules').index(index)

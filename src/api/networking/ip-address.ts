@@ -1,10 +1,10 @@
 import { invalid, path, required, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
-import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { dns1123SubdomainErrors, pathSegmentNameErrors } from '../../machinery/validation/names.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { IPAddress, ParentReference } from '../generated/networking.v1.ts'
 import { ipAddresses } from '../generated/resources.ts'
+import { validateImmutableStruct } from '../immutable-struct.ts'
 
 /** One address of the Services' ranges, in use. Its name is the address. */
 export const ipAddressDefinition: ResourceDefinition<IPAddress> = {
@@ -17,7 +17,12 @@ export const ipAddressDefinition: ResourceDefinition<IPAddress> = {
     validate: ({ spec }) => validateParent(spec?.parentRef, path('spec', 'parentRef')),
     validatesUpdateAlone: true,
     validateUpdate: ({ spec }, previous) =>
-      validateImmutableField(spec?.parentRef, previous.spec?.parentRef, path('spec', 'parentRef')),
+      validateImmutableStruct(
+        'networking.v1.ParentReference',
+        spec?.parentRef,
+        previous.spec?.parentRef,
+        path('spec', 'parentRef'),
+      ),
   },
   columns: [
     nameColumn,

@@ -52,7 +52,8 @@ function validateCidrs({ spec }: ServiceCIDR): FieldError[] {
 function validateCidrsKept(next: ServiceCIDR, previous: ServiceCIDR): FieldError[] {
   const [now, before] = [next.spec?.cidrs ?? [], previous.spec?.cidrs ?? []]
   const isGrown = before.length === 1 && now.length === 2
-  if (now.length !== before.length && !isGrown) return [invalid(cidrsPath, now, fieldImmutableMessage)]
+  if (now.length !== before.length && !isGrown)
+    return [invalid(cidrsPath, next.spec?.cidrs, fieldImmutableMessage)]
   const errors = before.flatMap((cidr, index) =>
     now[index] === cidr ? [] : [invalid(cidrsPath.index(index), now[index], fieldImmutableMessage)],
   )

@@ -9,7 +9,7 @@ import {
 import { dns1123SubdomainErrors } from '../../machinery/validation/names.ts'
 import { validateImmutableField } from '../../machinery/validation/object-meta.ts'
 import { validateNodeSelector } from '../core/pod/affinity-validation.ts'
-import { internalForm } from '../internal-form.ts'
+import { internalList } from '../internal-form.ts'
 import type { CounterSet, Device, ResourcePool, ResourceSliceSpec } from '../generated/resource.v1.ts'
 import { validateDevice } from './device-validation.ts'
 import { validateCounters } from './counters.ts'
@@ -102,7 +102,7 @@ function validateNodes(spec: ResourceSliceSpec, at: FieldPath): FieldError[] {
     errors.push(...validateNodeSelector(nodeSelector, at.child('nodeSelector')))
     const terms = nodeSelector.nodeSelectorTerms
     if (terms.length !== 1) {
-      const shown = terms.map((term) => internalForm('core.v1.NodeSelectorTerm', term))
+      const shown = internalList('core.v1.NodeSelectorTerm', terms)
       const field = at.child('nodeSelector', 'nodeSelectorTerms')
       errors.push(invalid(field, shown, 'must have exactly one node selector term'))
     }

@@ -1,4 +1,5 @@
 import { invalid, path, type FieldError } from '../../machinery/field-error.ts'
+import type { LabelSelector } from '../../machinery/meta.ts'
 import { quantitySign } from '../../machinery/quantity.ts'
 import { semanticEqual } from '../../machinery/equal.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
@@ -9,6 +10,7 @@ import type { ResourceDefinition } from '../definition.ts'
 import type { CSIStorageCapacity } from '../generated/storage.v1.ts'
 import { csiStorageCapacities } from '../generated/resources.ts'
 import { nodeSelectorWarnings } from '../core/node-labels.ts'
+import { internalForm } from '../internal-form.ts'
 
 /** How much a CSI driver can still provide in one part of a cluster. */
 export const csiStorageCapacityDefinition: ResourceDefinition<CSIStorageCapacity> = {
@@ -21,7 +23,7 @@ export const csiStorageCapacityDefinition: ResourceDefinition<CSIStorageCapacity
     validateUpdate: (next, previous) =>
       (['nodeTopology', 'storageClassName'] as const)
         .filter((field) => !semanticEqual(next[field], previous[field]))
-        .map((field) => invalid(path(field), next[field] ?? null, fieldImmutableMessage)),
+        .map((field) => invalid(path(field), shown(next[field]), fieldImmutableMessage)),
   },
   columns: [
     nameColumn,
@@ -48,4 +50,8 @@ function validateCapacity(capacity: CSIStorageCapacity): FieldError[] {
   if (amount !== undefined && quantitySign(amount) < 0)
     errors.push(invalid(path('capacity'), amount, 'must be greater than or equal to 0'))
   return errors
+}
+
+function shown(value: LabelSelector | string | undefined) {
+  return typeof value === 'string' ? value : internalForm('meta.v1.LabelSelector', value)
 }

@@ -11,6 +11,7 @@ import {
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../../../machinery/validation/names.ts'
 import type { PodResourceClaim, PodSpec } from '../../generated/core.v1.ts'
 import { visitContainers } from './visit-containers.ts'
+import { internalForm } from '../../internal-form.ts'
 
 const systems = ['linux', 'windows']
 const maxHostnameOverrideLength = 64
@@ -103,10 +104,10 @@ function claimSourceErrors(claim: PodResourceClaim, at: FieldPath): FieldError[]
   const errors: FieldError[] = []
   if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
     const detail = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'
-    errors.push(invalid(at, claim, detail))
+    errors.push(invalid(at, internalForm('core.v1.PodResourceClaim', claim), detail))
   }
   if (resourceClaimName === undefined && resourceClaimTemplateName === undefined)
-    errors.push(invalid(at, claim, one))
+    errors.push(invalid(at, internalForm('core.v1.PodResourceClaim', claim), one))
   for (const [name, value] of Object.entries({ resourceClaimName, resourceClaimTemplateName })) {
     if (value !== undefined) errors.push(...invalidFor(at.child(name), value, dns1123SubdomainErrors(value)))
   }

@@ -19,6 +19,7 @@ import {
 import { validateImmutableField } from '../../../machinery/validation/object-meta.ts'
 import type { Container, ContainerStatus, EphemeralContainer, Pod } from '../../generated/core.v1.ts'
 import { validatePodAnnotations, validatePodAnnotationsUpdate } from './pod-annotations.ts'
+import { internalForm, internalList } from '../../internal-form.ts'
 
 type Statuses = readonly ContainerStatus[]
 
@@ -124,10 +125,16 @@ function addressErrors(addresses: readonly Address[], at: FieldPath): FieldError
   if (addresses.length < 2) return errors
   const families = new Set(addresses.map(({ ip = '' }) => isIP(ip)))
   if (families.size < 2 || addresses.length > 2)
-    errors.push(invalid(at, addresses, 'may specify no more than one IP for each IP family'))
+    errors.push(
+      invalid(
+        at,
+        internalList('core.v1.PodIP', addresses),
+        'may specify no more than one IP for each IP family',
+      ),
+    )
   const seen = new Set<string | undefined>()
   for (const [index, address] of addresses.entries()) {
-    if (seen.has(address.ip)) errors.push(duplicate(at.index(index), address))
+    if (seen.has(address.ip)) errors.push(duplicate(at.index(index), internalForm('core.v1.PodIP', address)))
     seen.add(address.ip)
   }
   return errors

@@ -1,7 +1,7 @@
 import { semanticEqual } from '../../../machinery/equal.ts'
 import { forbidden, invalid, path, required, type FieldError } from '../../../machinery/field-error.ts'
 import type { Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../generated/core.v1.ts'
-import { internalDifference } from '../../internal-form.ts'
+import { internalDifference, internalForm, internalList, internalMap } from '../../internal-form.ts'
 import { validateImageText } from './container-validation.ts'
 import { validatePodAnnotationsUpdate } from './pod-annotations.ts'
 import { validatePodParts } from './pod-validation.ts'
@@ -80,24 +80,36 @@ function gateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
 }
 
 /** While it is gated, a pod's choice of nodes may become narrower. */
-function selectorErrors({ nodeSelector = {} }: PodSpec, old: PodSpec): FieldError[] {
-  const isKept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => nodeSelector[key] === value)
+function selectorErrors({ nodeSelector }: PodSpec, old: PodSpec): FieldError[] {
+  const isKept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => nodeSelector?.[key] === value)
   const detail = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)'
-  return isKept ? [] : [invalid(field.child('nodeSelector'), nodeSelector, detail)]
+  return isKept ? [] : [invalid(field.child('nodeSelector'), internalMap(nodeSelector), detail)]
 }
 
 function affinityErrors(spec: PodSpec, old: PodSpec): FieldError[] {
   const required = 'requiredDuringSchedulingIgnoredDuringExecution'
-  const terms = ({ affinity }: PodSpec) => affinity?.nodeAffinity?.[required]?.nodeSelectorTerms ?? []
-  const before = terms(old)
-  const now = terms(spec)
+  const terms = ({ affinity }: PodSpec) => affinity?.nodeAffinity?.[required]?.nodeSelectorTerms
+  const before = terms(old) ?? []
+  const now = terms(spec) ?? []
   const at = field.child('affinity', 'nodeAffinity', required, 'nodeSelectorTerms')
   if (before.length > 0 && before.length !== now.length)
-    return [invalid(at, now, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')]
+    return [
+      invalid(
+        at,
+        internalList('core.v1.NodeSelectorTerm', terms(spec)),
+        'no additions/deletions to non-empty NodeSelectorTerms list are allowed',
+      ),
+    ]
   return before.flatMap((term, index) =>
     isNarrowed(now[index]!, term)
       ? []
-      : [invalid(at.index(index), now[index], 'only additions are allowed (no mutations or deletions)')],
+      : [
+          invalid(
+            at.index(index),
+            internalForm('core.v1.NodeSelectorTerm', now[index]),
+            'only additions are allowed (no mutations or deletions)',
+          ),
+        ],
   )
 }
 

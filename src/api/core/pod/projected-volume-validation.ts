@@ -16,6 +16,7 @@ import type {
   VolumeProjection,
 } from '../../generated/core.v1.ts'
 import { validateDownwardFiles, validateItems, validateMode } from './volume-files-validation.ts'
+import { internalForm } from '../../internal-form.ts'
 
 const keyTypes = ['ECDSAP256', 'ECDSAP384', 'ECDSAP521', 'ED25519', 'RSA3072', 'RSA4096']
 const maxTokenSeconds = 2 ** 32
@@ -104,11 +105,18 @@ function trustBundleErrors(bundle: ClusterTrustBundleProjection, at: FieldPath):
   const { name, signerName, labelSelector, path } = bundle
   const errors: FieldError[] = []
   if (name !== undefined && signerName !== undefined)
-    errors.push(invalid(at, bundle, 'only one of name and signerName may be used'))
+    errors.push(
+      invalid(
+        at,
+        internalForm('core.v1.ClusterTrustBundleProjection', bundle),
+        'only one of name and signerName may be used',
+      ),
+    )
   else if (name !== undefined) {
     if (name === '') errors.push(required(at.child('name'), 'must be a valid object name'))
     const detail = 'labelSelector must be unset if name is specified'
-    if (labelSelector) errors.push(invalid(at.child('labelSelector'), labelSelector, detail))
+    const shown = internalForm('meta.v1.LabelSelector', labelSelector)
+    if (labelSelector) errors.push(invalid(at.child('labelSelector'), shown, detail))
   } else if (signerName !== undefined) {
     if (signerName === '') errors.push(required(at.child('signerName'), 'must be a valid signer name'))
     errors.push(...validateLabelSelector(labelSelector, at.child('labelSelector')))

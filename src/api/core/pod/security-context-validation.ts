@@ -18,6 +18,7 @@ import type {
   Sysctl,
 } from '../../generated/core.v1.ts'
 import { validateWindowsOptions } from './windows-validation.ts'
+import { internalForm } from '../../internal-form.ts'
 
 const sysctlFormat = String.raw`^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`
 const sysctlPattern = new RegExp(sysctlFormat)
@@ -95,11 +96,12 @@ export function validateSecurityContext(
     errors.push(invalid(procMountAt, procMount, '`hostUsers` must be false to use `Unmasked`'))
   errors.push(...seccompErrors(context.seccompProfile, field.child('seccompProfile')))
   if (allowPrivilegeEscalation === false) {
+    const shown = internalForm('core.v1.SecurityContext', context)
     const both = 'cannot set `allowPrivilegeEscalation` to false and'
-    if (privileged) errors.push(invalid(field, context, `${both} \`privileged\` to true`))
+    if (privileged) errors.push(invalid(field, shown, `${both} \`privileged\` to true`))
     for (const capability of capabilities?.add ?? []) {
       if (capability === 'CAP_SYS_ADMIN')
-        errors.push(invalid(field, context, `${both} \`capabilities.Add\` CAP_SYS_ADMIN`))
+        errors.push(invalid(field, shown, `${both} \`capabilities.Add\` CAP_SYS_ADMIN`))
     }
   }
   return [
@@ -129,7 +131,9 @@ function seccompErrors(profile: SeccompProfile | undefined, field: FieldPath): F
   const at = field.child('localhostProfile')
   if (type !== 'Localhost') {
     const detail = 'can only be set when seccomp type is Localhost'
-    return localhostProfile === undefined ? errors : [...errors, invalid(at, profile, detail)]
+    return localhostProfile === undefined
+      ? errors
+      : [...errors, invalid(at, internalForm('core.v1.SeccompProfile', profile), detail)]
   }
   return localhostProfile === undefined
     ? [required(at, 'must be set when seccomp type is Localhost')]

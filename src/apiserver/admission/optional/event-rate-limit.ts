@@ -37,7 +37,7 @@ export function readEventRateLimits(content: string): readonly EventRateLimit[] 
   }
   const errors: FieldError[] = []
   const field = path('limits')
-  if (limits.length === 0) errors.push(invalid(field, limits, 'must not be empty'))
+  if (limits.length === 0) errors.push(invalid(field, null, 'must not be empty'))
   for (const [index, { type, qps = 0, burst = 0, cacheSize = 0 }] of limits.entries()) {
     const at = field.index(index)
     const isKnown = limitTypes.some((one) => one === type)

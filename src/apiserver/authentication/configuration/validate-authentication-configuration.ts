@@ -26,7 +26,8 @@ export function validateAuthenticationConfiguration(
   const { enabled = false, conditions = [] } = anonymous ?? {}
   if (!enabled && conditions.length > 0) {
     const detail = 'enabled should be set to true when conditions are defined'
-    errors.push(invalid(path('anonymous', 'conditions'), conditions, detail))
+    const shown = conditions.map((condition) => ({ Path: condition.path }))
+    errors.push(invalid(path('anonymous', 'conditions'), shown, detail))
   }
   return errors
 }

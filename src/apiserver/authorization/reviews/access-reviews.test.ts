@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import type { SubjectAccessReviewSpec } from '../../../api/generated/authorization.v1.ts'
 import type { Attributes, Authorizer } from '../authorizer.ts'
 import { createPathAuthorizer } from '../path-authorizer.ts'
@@ -46,7 +46,7 @@ describe('reviewSubjectAccess', () => {
     ],
     [
       { user: 'jane', resourceAttributes: {}, nonResourceAttributes: { path: '/x' } },
-      'spec.nonResourceAttributes: Invalid value: {"path":"/x"}: cannot be specified in combination with resourceAttributes',
+      'spec.nonResourceAttributes: Invalid value: {"Path":"/x","Verb":""}: cannot be specified in combination with resourceAttributes',
     ],
   ]
   for (const [spec, message] of invalid) {
@@ -86,6 +86,17 @@ describe('reviewLocalSubjectAccess', () => {
       message:
         'LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "n": must match metadata.namespace',
     })
+  })
+})
+
+test('reviewLocalSubjectAccess shows what is not of its namespace in the form of upstream', async () => {
+  const spec = { user: 'jane', nonResourceAttributes: { path: '/x', verb: 'get' } }
+  const metadata = { namespace: 'n', generateName: '', name: 'r', labels: { b: '1', a: '2' } }
+  await assert.rejects(reviewLocalSubjectAccess({ metadata, spec }, 'n', authorizer), {
+    message:
+      'LocalSubjectAccessReview.authorization.k8s.io "" is invalid: [' +
+      'metadata: Invalid value: {"name":"r","namespace":"n","labels":{"a":"2","b":"1"}}: must be empty except for namespace, ' +
+      'spec.nonResourceAttributes: Invalid value: {"Path":"/x","Verb":"get"}: disallowed on this kind of request]',
   })
 })
 

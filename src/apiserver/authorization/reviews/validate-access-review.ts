@@ -4,6 +4,7 @@ import type {
   SelfSubjectAccessReviewSpec,
   SubjectAccessReviewSpec,
 } from '../../../api/generated/authorization.v1.ts'
+import { internalForm } from '../../../api/internal-form.ts'
 import { invalid, required, type FieldError } from '../../../machinery/field-error.ts'
 import { path, type FieldPath } from '../../../machinery/field-path.ts'
 import { parseFieldSelector } from '../../../machinery/field-selector.ts'
@@ -34,7 +35,7 @@ export function validateAttributes(review: SelfSubjectAccessReviewSpec): readonl
     errors.push(
       invalid(
         spec.child('nonResourceAttributes'),
-        nonResourceAttributes,
+        internalForm('authorization.v1.NonResourceAttributes', nonResourceAttributes),
         'cannot be specified in combination with resourceAttributes',
       ),
     )
@@ -59,7 +60,7 @@ export function validateMetadata(metadata: ObjectMeta = {}, namespaced = false):
   const given = Object.values(rest).some((value) => value !== undefined && value !== '')
   if (!given && (namespaced || !namespace)) return []
   const detail = namespaced ? 'must be empty except for namespace' : 'must be empty'
-  return [invalid('metadata', metadata, detail)]
+  return [invalid('metadata', internalForm('meta.v1.ObjectMeta', metadata), detail)]
 }
 
 export function validateLocal({ metadata, spec: review }: LocalSubjectAccessReview): readonly FieldError[] {
@@ -78,7 +79,7 @@ export function validateLocal({ metadata, spec: review }: LocalSubjectAccessRevi
     errors.push(
       invalid(
         spec.child('nonResourceAttributes'),
-        nonResourceAttributes,
+        internalForm('authorization.v1.NonResourceAttributes', nonResourceAttributes),
         'disallowed on this kind of request',
       ),
     )
