@@ -1,4 +1,5 @@
 import { invalid, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
+import { withSortedKeys } from '../../machinery/go-json.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import type { JsonValue } from '../../machinery/meta.ts'
 import { decode } from '../decode.ts'
@@ -31,7 +32,9 @@ export function defaultErrors(
 function ownErrors(schema: JSONSchemaProps, at: FieldPath, requiresPruned: boolean): readonly FieldError[] {
   const value = schema.default as JsonValue
   const unpruned =
-    requiresPruned && !isPruned(value, schema) ? [invalid(at, value, 'must not have unknown fields')] : []
+    requiresPruned && !isPruned(value, schema)
+      ? [invalid(at, withSortedKeys(value), 'must not have unknown fields')]
+      : []
   const embedded = validateEmbeddedObjects(value, schema, at)
   if (embedded.length > 0) return [...unpruned, ...embedded]
   const faults = validateValue(value, schema, { at: at.toString() })

@@ -1,5 +1,6 @@
 import { invalid, required, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import { path as rootPath } from '../../machinery/field-error.ts'
+import { withSortedKeys } from '../../machinery/go-json.ts'
 import type { ObjectMeta } from '../../machinery/meta.ts'
 import { parseApiVersion } from '../../machinery/resource.ts'
 import { dns1035LabelErrors } from '../../machinery/validation/names.ts'
@@ -50,14 +51,14 @@ function validateObject(object: JsonObject, at: FieldPath | undefined): readonly
 }
 
 function apiVersionErrors(value: unknown, at: FieldPath): readonly FieldError[] {
-  if (typeof value !== 'string') return [invalid(at, value, 'must be a string')]
+  if (typeof value !== 'string') return [invalid(at, withSortedKeys(value), 'must be a string')]
   if (value === '') return [invalid(at, value, 'must not be empty')]
   if (parseApiVersion(value)) return []
   return [invalid(at, value, `unexpected GroupVersion string: ${value}`)]
 }
 
 function kindErrors(value: unknown, at: FieldPath): readonly FieldError[] {
-  if (typeof value !== 'string') return [invalid(at, value, 'must be a string')]
+  if (typeof value !== 'string') return [invalid(at, withSortedKeys(value), 'must be a string')]
   if (value === '') return [invalid(at, value, 'must not be empty')]
   const errors = dns1035LabelErrors(value.toLowerCase())
   if (errors.length === 0) return []
@@ -74,7 +75,7 @@ function metadataErrors(value: unknown, at: FieldPath): readonly FieldError[] {
       path: at,
     })
   } catch (error) {
-    if (error instanceof DecodeError) return [invalid(at, value, error.message)]
+    if (error instanceof DecodeError) return [invalid(at, withSortedKeys(value), error.message)]
     throw error
   }
 }

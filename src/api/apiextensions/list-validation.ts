@@ -1,6 +1,6 @@
 import { duplicate, invalid, type FieldError, type FieldPath } from '../../machinery/field-error.ts'
 import { path as rootPath } from '../../machinery/field-error.ts'
-import { goJsonSorted } from '../../machinery/go-json.ts'
+import { goJsonSorted, withSortedKeys } from '../../machinery/go-json.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
 import { isObject, itemSchema, valueSchema } from './schema-walk.ts'
 
@@ -37,17 +37,27 @@ function validateList(
   const inner = items ? list.flatMap((item, position) => validateAt(index(position), item, items)) : []
   switch (schema['x-kubernetes-list-type']) {
     case 'set':
-      return [...repeated(list).map((position) => duplicate(index(position), list[position])), ...inner]
+      return [
+        ...repeated(list).map((position) => duplicate(index(position), withSortedKeys(list[position]))),
+        ...inner,
+      ]
     case 'map': {
       const wrong = list.findIndex((item) => item !== null && !isObject(item))
       if (wrong >= 0) {
         return [
-          invalid(index(wrong), list[wrong], 'must be an object for an array of list-type map'),
+          invalid(
+            index(wrong),
+            withSortedKeys(list[wrong]),
+            'must be an object for an array of list-type map',
+          ),
           ...inner,
         ]
       }
       const keys = list.map((item) => keysOfItem(item, schema))
-      return [...repeated(keys).map((position) => duplicate(index(position), keys[position])), ...inner]
+      return [
+        ...repeated(keys).map((position) => duplicate(index(position), withSortedKeys(keys[position]))),
+        ...inner,
+      ]
     }
     default:
       return inner

@@ -1,4 +1,5 @@
 import { invalid, type FieldError } from '../../machinery/field-error.ts'
+import { withSortedKeys } from '../../machinery/go-json.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
 import type { Correlation } from './correlation.ts'
 
@@ -48,7 +49,7 @@ export function fault(
 }
 
 export function invalidFault(path: string, value: unknown, text: string): Fault {
-  return fault(path, text, (field) => invalid(field, value, text))
+  return fault(path, text, (field) => invalid(field, withSortedKeys(value), text))
 }
 
 /** A fault of the whole, told without a path. */

@@ -44,6 +44,12 @@ const rows: readonly (readonly [string, JSONSchemaProps, unknown, readonly strin
     ['spec.x: Unsupported value: "c": supported values: "a", "b"'],
   ],
   [
+    'none of the objects, whose keys are shown in order',
+    { type: 'object', enum: [{ a: 1 }] },
+    { b: { d: 1, c: 2 }, a: 3 },
+    ['spec.x: Unsupported value: {"a":3,"b":{"c":2,"d":1}}: supported values: "{\\"a\\":1}"'],
+  ],
+  [
     'a text that is too long',
     { type: 'string', maxLength: 2 },
     'abc',

@@ -1,7 +1,7 @@
 import { notSupported, required, tooMany, type FieldError } from '../../machinery/field-error.ts'
 import { jsonEqual } from '../../machinery/equal.ts'
 import { goQuote } from '../../machinery/go-format.ts'
-import { goJson } from '../../machinery/go-json.ts'
+import { goJson, withSortedKeys } from '../../machinery/go-json.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
 import type { Correlation } from './correlation.ts'
 import { formatFaults, numberFaults, stringFaults } from './scalar-faults.ts'
@@ -233,7 +233,7 @@ function enumFaults({ schema, path }: PlacedSchema, value: unknown): Outcome {
   const text = `${path} in body should be one of ${goJson(values)}`
   addFault(
     result,
-    fault(path, text, (field) => notSupported(field, value, supported)),
+    fault(path, text, (field) => notSupported(field, withSortedKeys(value), supported)),
   )
   return result
 }
