@@ -82,8 +82,8 @@ function convertedItems(as: ServedResource, items: readonly StoredObject[]): Ite
 }
 
 /**
- * Whoever has done with a piece may give it back for asking for the next one, which is then made in its place: to
- * allocate megabytes for each list has V8 collect all of its garbage for every few of them.
+ * Whoever has done with a piece may give it back for asking for the next one, which is then made in its place, of this
+ * list or of a later one: to allocate megabytes for each list has V8 collect all of its garbage for every few of them.
  */
 function* pieces(
   head: Buffer,
@@ -101,7 +101,8 @@ function* pieces(
       length += encode.length(next++) + (next > 1 ? 1 : 0)
     const isLast = next === count
     if (isLast) length += tail.length
-    if (!room || room.length < length) room = Buffer.allocUnsafeSlow(length + (length >> roomShift))
+    if (room && room.length < length) room = leaveRoom(room)
+    room ??= takeRoom(length)
     const piece = room.subarray(0, length)
     let offset = isFirst ? head.copy(piece) : 0
     for (let index = start; index < next; index++) {
@@ -112,10 +113,24 @@ function* pieces(
     isFirst = false
     if ((yield piece) !== piece) room = undefined
   }
+  if (room) leaveRoom(room)
 }
 
-/** An eighth more than a piece takes, as the next one may be a little longer. */
-const roomShift = 3
+/** An eighth more than a piece has at least, as its last item takes it beyond that. */
+const roomBytes = pieceSize + (pieceSize >> 3)
+/** So many lists at a time find their room without allocating it. */
+const mostSpareRooms = 4
+const spareRooms: Buffer[] = []
+
+function takeRoom(length: number): Buffer {
+  const isUsual = length > roomBytes / 2 && length <= roomBytes
+  if (!isUsual) return Buffer.allocUnsafeSlow(length)
+  return spareRooms.pop() ?? Buffer.allocUnsafeSlow(roomBytes)
+}
+
+function leaveRoom(room: Buffer): undefined {
+  if (room.length === roomBytes && spareRooms.length < mostSpareRooms) spareRooms.push(room)
+}
 
 const comma = 0x2c
 
