@@ -80,7 +80,9 @@ export class JsonScanner {
       const character = this.#text[this.#position]
       if (character === undefined || character < ' ') throw this.#invalid('in string literal')
       this.#position++
-      if (character === '"') return JSON.parse(this.#text.slice(start, this.#position)) as string
+      if (character === '"') {
+        return (JSON.parse(this.#text.slice(start, this.#position)) as string).toWellFormed()
+      }
       if (character === '\\') this.#escape()
     }
   }

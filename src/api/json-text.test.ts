@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeAndCount } from './decode.ts'
 import { DecodeError } from './decode-error.ts'
-import { countJsonKeys, duplicateFields, parseJson } from './json-text.ts'
+import { countJsonKeys, duplicateFields, parseExactJson, parseJson } from './json-text.ts'
 import { schemaOf } from './scheme.ts'
 
 test('parseJson complains in the words of encoding/json', () => {
@@ -32,6 +32,46 @@ test('parseJson complains in the words of encoding/json', () => {
   for (const [text, message] of rows) {
     assert.throws(() => parseJson(text), new DecodeError(message), text)
   }
+})
+
+test('parseJson reads half of a surrogate pair as Go does', () => {
+  const rows: readonly [text: string, value: unknown][] = [
+    [String.raw`"\ud800"`, '\ufffd'],
+    [String.raw`"\uDC00x"`, '\ufffdx'],
+    [String.raw`"\ud800\ud800"`, '\ufffd\ufffd'],
+    [String.raw`"\ud83d\u0041"`, '\ufffdA'],
+    [String.raw`"\ud800\ud83d\ude00"`, '\ufffd😀'],
+    [String.raw`"\uD83D\uDE00"`, '😀'],
+    [String.raw`"\\ud800"`, String.raw`\ud800`],
+    [String.raw`"\"\\\ud800"`, '"\\\ufffd'],
+    [String.raw`{"\ud800":1,"\udbff":2}`, { '\ufffd': 2 }],
+  ]
+  for (const [text, value] of rows) {
+    assert.deepEqual(parseJson(text), value, text)
+    assert.deepEqual(parseExactJson(text), value, text)
+  }
+  const text = String.raw`{"data":{"\ud800":"1","\udbff":"2"}}`
+  const schema = schemaOf({ group: '', version: 'v1', kind: 'ConfigMap' })!
+  assert.deepEqual(duplicateFields(text, schema), ['data.\ufffd'])
+})
+
+test('parseJson has no string that UTF-8 cannot say, and changes no other', () => {
+  const unit = fc.oneof(
+    fc.constantFrom('\ud83d', '\ude00', '\\', '"', 'u', 'd800', String.raw`\udc00`),
+    fc.string({ unit: 'binary', maxLength: 2 }),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit })), (texts) => {
+      const expected = texts.map((text) => text.toWellFormed())
+      const json = JSON.stringify(texts)
+      assert.deepEqual(parseJson(json), expected)
+      const escaped = json.replaceAll(
+        /[^\0-~]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      )
+      assert.deepEqual(parseJson(escaped), expected)
+    }),
+  )
 })
 
 test('countJsonKeys agrees with decoding unless a key stands twice', () => {

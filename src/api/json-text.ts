@@ -16,13 +16,27 @@ export function parseExactJson(text: string): unknown {
 
 function parsed(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return parse(text)
+    return parse(wellFormed(text))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     new JsonScanner(text).document()
     throw new DecodeError(error.message)
   }
 }
+
+/**
+ * The text with an escape for U+FFFD in place of those of half a surrogate pair, as Go reads them. What is sent again is
+ * then the same as what was stored.
+ */
+function wellFormed(text: string): string {
+  if (!text.includes('\\') || !/\\u[dD][89a-fA-F]/.test(text)) return text
+  return text.replace(surrogateEscapes, (escape) => (escape.length === halfPairLength ? '\\ufffd' : escape))
+}
+
+/** Pairs, halves, and escapes of two characters, of which the second may be a backslash. */
+const surrogateEscapes =
+  /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\u[dD][89a-fA-F][\da-fA-F]{2}|\\[^u]/g
+const halfPairLength = 6
 
 const quote = 34
 const colon = 58

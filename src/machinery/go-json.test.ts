@@ -12,11 +12,8 @@ const written: readonly (readonly [value: unknown, json: string])[] = [
   ['\u2028\u2029\u2027\u2030', '"\\u2028\\u2029\u2027\u2030"'],
   ['\b\f\n\r\t\u0000\u001f\u007f', '"\\b\\f\\n\\r\\t\\u0000\\u001f\u007f"'],
   ['grün ☃ 😀 \ufeff\ufffd', '"grün ☃ 😀 \ufeff\ufffd"'],
-  ['\ud800', '"\ufffd"'],
-  ['\udc00\ud800<', '"\ufffd\ufffd\\u003c"'],
   [String.raw`\ud800 \\udc00 \u003c`, String.raw`"\\ud800 \\\\udc00 \\u003c"`],
-  ['\\\ud800', '"\\\\\ufffd"'],
-  [{ '<b>': 1, '\udfff': [{ '&': null }] }, '{"\\u003cb\\u003e":1,"\ufffd":[{"\\u0026":null}]}'],
+  [{ '<b>': 1, c: [{ '&': null }] }, String.raw`{"\u003cb\u003e":1,"c":[{"\u0026":null}]}`],
   [JSON.stringify({ a: '<' }), String.raw`"{\"a\":\"\u003c\"}"`],
   [[], '[]'],
   [{}, '{}'],
@@ -93,19 +90,15 @@ test('goJson writes what is read as the same value, with nothing raw that matter
     fc.property(json, fc.constantFrom(undefined, 1, 2), (value, indent) => {
       const written = goJson(value, indent)
       assert.doesNotMatch(written, /[<>&\u2028\u2029]/)
-      assert.ok(written.isWellFormed())
-      assert.deepEqual(parseWithLongIntegers(written), wellFormed(value))
+      assert.deepEqual(parseWithLongIntegers(written), withExactNumbers(value))
     }),
   )
 })
 
-/** As a string of Go has it, and a number that JSON reads: integers of 64 bits are exact. */
-function wellFormed(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed()
+/** As numbers are read: integers of 64 bits are exact, whatever wrote them. */
+function withExactNumbers(value: unknown): unknown {
   if (typeof value === 'number') return parseWithLongIntegers(String(value))
-  if (Array.isArray(value)) return value.map(wellFormed)
+  if (Array.isArray(value)) return value.map(withExactNumbers)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key.toWellFormed(), wellFormed(item)]),
-  )
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withExactNumbers(item)]))
 }

@@ -2,15 +2,15 @@ import { compareGoStrings } from './go-format.ts'
 
 /*
  * JSON in the bytes of Go's encoding/json. JSON.stringify writes the same but for characters that would matter where
- * JSON stands in a page of HTML, which Go escapes in all strings, and for half a surrogate pair, which no string of Go
- * can hold. One difference is left: -0 comes as 0.
+ * JSON stands in a page of HTML, which Go escapes in all strings. Two differences are left: -0 comes as 0, and half a
+ * surrogate pair, which no string of Go holds, as its escape: what is read from others has none (api/json-text.ts).
  */
 
 /** json.Marshal; `null` for undefined. `indent`: blanks for each level, as json.MarshalIndent; default all in one line. */
 export function goJson(value: unknown, indent?: number): string {
   // V8 writes faster where no other parameter is given, and objects are written by this in the way of every request.
   const json = indent ? JSON.stringify(value, undefined, indent) : JSON.stringify(value)
-  return json === undefined ? 'null' : safeInHtml(wellFormed(json))
+  return json === undefined ? 'null' : safeInHtml(json)
 }
 
 /** json.Encoder, which ends what it writes with a line break: the body of a request or an answer. */
@@ -48,13 +48,4 @@ function safeInHtml(json: string): string {
     !json.includes('\u2028') &&
     !json.includes('\u2029')
   return isSafe ? json : json.replace(/[<>&\u2028\u2029]/g, (character) => htmlEscapes[character]!)
-}
-
-/**
- * JSON.stringify escapes surrogates where they stand alone, and only there; a backslash of the text comes as two. Go has
- * U+FFFD in their place since it read them.
- */
-function wellFormed(json: string): string {
-  if (!json.includes('\\') || !/\\ud[89a-f]/.test(json)) return json
-  return json.replace(/\\\\|\\ud[89a-f]../g, (escape) => (escape === '\\\\' ? escape : '\ufffd'))
 }

@@ -69,6 +69,18 @@ const full: HorizontalPodAutoscaler = {
   },
 }
 
+test('autoscaling/v1 has what it cannot say in annotations, as Go writes JSON', () => {
+  const condition = { type: 'AbleToScale', status: 'True', message: '<unknown> & more' } as const
+  const { metadata } = servedAsV1.fromStored({
+    ...full,
+    status: { ...full.status!, conditions: [condition] },
+  })
+  assert.equal(
+    metadata?.annotations?.['autoscaling.alpha.kubernetes.io/conditions'],
+    String.raw`[{"type":"AbleToScale","status":"True","message":"\u003cunknown\u003e \u0026 more"}]`,
+  )
+})
+
 test('autoscaling/v1 gives back all that v2 says', () => {
   const shown = servedAsV1.fromStored(full)
   assert.equal(shown.spec.targetCPUUtilizationPercentage, 60)

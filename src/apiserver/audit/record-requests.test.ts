@@ -80,6 +80,16 @@ describe('recordRequest', () => {
     assert.equal(events[2]?.responseStatus?.reason, 'NotFound')
   })
 
+  it('records integers to the last digit', async () => {
+    await using recording = await recordingServer(onConfigMaps)
+    const client = new HttpsClient(recording.server)
+    const path = '/api/v1/namespaces/default/configmaps/c'
+    const headers = { 'content-type': 'application/merge-patch+json' }
+    await client.send(path, { method: 'PATCH', headers, body: Buffer.from('{"data":9007199254740993}') })
+    client.close()
+    assert.deepEqual(recording.events[0]?.requestObject, { data: 9_007_199_254_740_993n })
+  })
+
   it('records what is forbidden', async () => {
     await using recording = await recordingServer('[{level: Metadata}]', {
       authorizer: {

@@ -28,7 +28,7 @@ before(async () => {
   server = await startTestServer()
   client = new HttpsClient(server)
   const version = {
-    properties: { text: { type: 'string' } },
+    properties: { text: { type: 'string', description: text } },
     additionalPrinterColumns: [{ name: 'Text', type: 'string', jsonPath: '.text' }],
   }
   await define(client, aDefinition({ v1: version, v2: version }))
@@ -92,6 +92,14 @@ describe('answers in JSON', { concurrency: true }, () => {
     assert.equal(refused.status, 404)
     assert.ok(refused.text.includes(String.raw`"message":"configmaps \"\u003cnone\u003e\" not found"`))
     assert.doesNotMatch(refused.text, raw)
+  })
+
+  it('escapes in OpenAPI v3, and nothing in v2', async () => {
+    const v3 = await client.send('/openapi/v3/apis/example.com/v1')
+    assert.ok(v3.text.includes(`"description":${written}`))
+    assert.doesNotMatch(v3.text, raw)
+    const v2 = await client.send('/openapi/v2', { headers: { accept: 'application/json' } })
+    assert.ok(v2.text.includes(`"description":${JSON.stringify(text)}`))
   })
 
   it('has half of a surrogate pair as U+FFFD, whoever sends it', async () => {
