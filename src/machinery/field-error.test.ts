@@ -40,6 +40,36 @@ test('field errors render as upstream', () => {
   for (const [error, text] of rows) assert.equal(field.fieldErrorText(error), text)
 })
 
+test('field errors print values as Go does', () => {
+  const rows: readonly (readonly [what: string, value: unknown, text: string])[] = [
+    ['text with %q', 'a\u0001<', '"a\\x01<"'],
+    ['an integer', -5, '-5'],
+    ['an integer of 64 bits', 2n ** 62n, '4611686018427387904'],
+    ['a large float', 1e21, '1e+21'],
+    ['a quantity as it is written', '1Gi', '"1Gi"'],
+    ['a time as it is written', '2026-01-02T03:04:05Z', '"2026-01-02T03:04:05Z"'],
+    ['either kind of IntOrString', '25%', '"25%"'],
+    ['a nil pointer, slice or map', undefined, 'null'],
+    ['an empty slice', [], '[]'],
+    ['a slice', ['a', '<'], '["a","\\u003c"]'],
+    [
+      'a struct, with what is not set',
+      { Path: '/x', Verb: '', Extra: null },
+      '{"Path":"/x","Verb":"","Extra":null}',
+    ],
+  ]
+  for (const [what, value, text] of rows) {
+    for (const [error, word] of [
+      [field.invalid('f', value), 'Invalid value'],
+      [field.duplicate('f', value), 'Duplicate value'],
+      [field.notSupported('f', value), 'Unsupported value'],
+      [field.notFound('f', value), 'Not found'],
+      [field.typeInvalid('f', value), 'Invalid value'],
+    ] as const)
+      assert.equal(error.message, `${word}: ${text}`, what)
+  }
+})
+
 test('aggregateFieldErrors joins in brackets and drops repetitions', () => {
   const one = field.required('a')
   const two = field.forbidden('b', 'no')

@@ -42,7 +42,8 @@ function operandErrors(operator: LabelOperator, values: readonly string[]): Fiel
     case 'in':
     case 'notin':
       if (values.length > 0) return []
-      return [invalid('values', values, "for 'in', 'notin' operators, values set can't be empty")]
+      // Only those of structured selectors can be none, which are then nil.
+      return [invalid('values', null, "for 'in', 'notin' operators, values set can't be empty")]
     case '=':
     case '==':
     case '!=':

@@ -114,7 +114,7 @@ test('fromLabelSelector reads the structured form', () => {
     message: '"Like" is not a valid label selector operator',
   })
   assert.throws(() => fromLabelSelector({ matchExpressions: [{ key: 'a', operator: 'In' }] }), {
-    message: "values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty",
+    message: "values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty",
   })
 })
 
