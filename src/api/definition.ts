@@ -137,8 +137,11 @@ export interface Strategy<T extends KubernetesObject = KubernetesObject> {
   readonly status?: {
     /** Whoever creates an object may say its status too (nodes: kubelets register with it). */
     readonly isSetOnCreate?: boolean
-    /** What of the metadata, beside the owners, a write of the status leaves as it was. Default: nothing. */
-    readonly keptMetadata?: readonly ('annotations' | 'finalizers' | 'labels')[]
+    /**
+     * What of the metadata, beside the owners, a write of the status leaves as it was; `all`: what clients may say of it.
+     * Default: nothing. Source: ResetObjectMetaForStatus of k8s.io/apimachinery/pkg/apis/meta/v1.
+     */
+    readonly keptMetadata?: 'all' | 'labels'
     prepareForUpdate?(object: Writable<T>, previous: T): void
     validateUpdate?(object: T, previous: T): readonly FieldError[]
   }

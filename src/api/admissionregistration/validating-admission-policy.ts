@@ -44,7 +44,7 @@ export const validatingAdmissionPolicyDefinition: ResourceDefinition<ValidatingA
     validateUpdate: (policy, previous) => validatePolicy(policy, previous),
     warnings: reservedNameWarnings,
     status: {
-      keptMetadata: ['annotations', 'finalizers', 'labels'],
+      keptMetadata: 'all',
       validateUpdate: ({ status = {} }) => validateStatus(status, path('status')),
     },
   },

@@ -47,7 +47,7 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
     validate: validateDeployment,
     validateUpdate: validateSelectorUpdate,
     warnings: (deployment, previous) => workloadWarnings(deployment, previous),
-    status: { keptMetadata: ['labels'], validateUpdate: validateStatus },
+    status: { keptMetadata: 'labels', validateUpdate: validateStatus },
     scale: scaleOfReplicas<Deployment>(),
   },
   columns: [

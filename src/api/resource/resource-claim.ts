@@ -9,7 +9,6 @@ import { allocatedDevices, deviceKey } from './allocated-device.ts'
 import { validateClaimStatus } from './claim-status-validation.ts'
 import { defaultDeviceClaim } from './defaults.ts'
 import { validateDeviceClaim } from './device-claim-validation.ts'
-import { keepMetadata } from '../keep-metadata.ts'
 import { loadSelectors } from './selector-loader.ts'
 
 export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
@@ -24,10 +23,8 @@ export const resourceClaimDefinition: ResourceDefinition<ResourceClaim> = {
     validateUpdate: ({ spec }, previous) =>
       validateImmutableStruct('resource.v1.ResourceClaimSpec', spec, previous.spec, path('spec')),
     status: {
-      prepareForUpdate(claim, previous) {
-        keepMetadata(claim, previous)
-        dropDeallocatedDevices(claim, previous)
-      },
+      keptMetadata: 'all',
+      prepareForUpdate: dropDeallocatedDevices,
       validateUpdate: validateClaimStatus,
     },
   },

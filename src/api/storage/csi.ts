@@ -2,7 +2,6 @@ import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { CSIDriver, CSINode, VolumeAttachment } from '../generated/storage.v1.ts'
 import { csiDrivers, csiNodes, volumeAttachments } from '../generated/resources.ts'
-import { keepMetadata } from '../keep-metadata.ts'
 import {
   validateAttachmentStatus,
   validateCsiDriver,
@@ -91,7 +90,7 @@ export const volumeAttachmentDefinition: ResourceDefinition<VolumeAttachment> = 
     allowUnconditionalUpdate: false,
     validate: validateVolumeAttachment,
     validateUpdate: validateVolumeAttachmentUpdate,
-    status: { prepareForUpdate: keepMetadata, validateUpdate: validateAttachmentStatus },
+    status: { keptMetadata: 'all', validateUpdate: validateAttachmentStatus },
   },
   columns: [
     nameColumn,

@@ -130,19 +130,20 @@ function inOtherVersion(
 /** Nobody comes to own, through a way of writing, what that way resets. */
 function filterFor({ strategy, isCustom }: ServedResource, subresource: string): FieldFilter | undefined {
   if (!strategy.status) return undefined
-  if (isCustom && subresource === 'status') return withoutAllButStatus
-  const { keptMetadata } = strategy.status
-  if (keptMetadata && subresource === 'status')
-    return withoutFields(['spec'], ...keptMetadata.map((key) => ['metadata', key]))
+  if (subresource === 'status')
+    return statusFilters[isCustom ? 'all' : (strategy.status.keptMetadata ?? 'none')]
   return filters[subresource] ?? (subresource === '' ? withoutStatus : undefined)
 }
 
 const withoutStatus = withoutFields(['status'])
-/** Of a custom resource, its status is written without its metadata. */
-const withoutAllButStatus = withoutFields(['spec'], ['metadata'])
+/** By what of the metadata is kept. Of a custom resource, its status is written without its metadata. */
+const statusFilters = {
+  none: withoutFields(['spec']),
+  labels: withoutFields(['spec'], ['metadata', 'labels']),
+  all: withoutFields(['spec'], ['metadata']),
+} as const
 
 const filters: Readonly<Record<string, FieldFilter>> = {
-  status: withoutFields(['spec']),
   ephemeralcontainers: onlyFields(['spec', 'ephemeralContainers']),
 }
 

@@ -51,7 +51,7 @@ export function checkName(metadata: ObjectMeta, name: string, namespace: string)
 }
 
 const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
-const groupsOfTheirOwn = ['apiextensions.k8s.io', 'apiregistration.k8s.io']
+const groupsOfTheirOwn = ['admissionregistration.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io']
 
 /** Objects of Kubernetes' own kinds have finalizers that are known or have a domain. Source: core/validation. */
 export function finalizerErrors(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { ConfigMap, Pod } from '../../api/generated/core.v1.ts'
 import type { Deployment } from '../../api/generated/apps.v1.ts'
+import type { ValidatingAdmissionPolicy } from '../../api/generated/admissionregistration.v1.ts'
 import {
   configMaps,
   deployments,
@@ -11,6 +12,7 @@ import {
   namespaces,
   nodes,
   pods,
+  validatingAdmissionPolicies,
 } from '../../api/generated/resources.ts'
 import type { KubernetesObject, Status } from '../../machinery/meta.ts'
 import type { AdmissionPlugin } from '../admission/plugin.ts'
@@ -73,6 +75,40 @@ describe('registry', () => {
   }
 
   const revision = () => test_.store.currentRevision()
+
+  test('a status keeps the metadata of a policy, whose finalizers need no domain', async () => {
+    const metadata = { name: 'kept', labels: { a: 'b' }, finalizers: ['mine'] }
+    const policy = {
+      metadata,
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] },
+          ],
+        },
+        validations: [{ expression: 'true' }],
+      },
+    } satisfies ValidatingAdmissionPolicy
+    await requests.create(validatingAdmissionPolicies, policy)
+    const value = {
+      metadata: { labels: null, annotations: { a: 'b' }, finalizers: null },
+      status: { observedGeneration: 1 },
+    }
+    const options = { fieldManager: 'reporter' }
+    const reported = await requests.patch<ValidatingAdmissionPolicy>(
+      validatingAdmissionPolicies,
+      { name: 'kept' },
+      value,
+      'merge',
+      options,
+      'status',
+    )
+    const { labels, annotations, finalizers, managedFields } = reported.metadata!
+    assert.deepEqual([labels, annotations, finalizers], [metadata.labels, undefined, metadata.finalizers])
+    assert.equal(reported.status?.observedGeneration, 1)
+    const entry = managedFields?.find(({ manager }) => manager === 'reporter')
+    assert.deepEqual(entry?.fieldsV1, { 'f:status': { 'f:observedGeneration': {} } })
+  })
 
   test('a status keeps the labels of a deployment, and its writer does not come to own them', async () => {
     const created = await requests.create(deployments, deployment('labelled'))

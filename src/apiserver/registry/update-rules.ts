@@ -32,6 +32,12 @@ export function objectRules(served: ServedResource): UpdateRules {
   }
 }
 
+const keptFields = {
+  none: [],
+  labels: ['labels'],
+  all: ['annotations', 'deletionTimestamp', 'finalizers', 'labels'],
+} as const
+
 /** PUT and PATCH of `status`: nothing else, except labels and annotations. */
 export function statusRules(served: ServedResource): UpdateRules {
   const { status } = served.strategy
@@ -41,8 +47,8 @@ export function statusRules(served: ServedResource): UpdateRules {
       for (const key of keys) {
         if (key !== 'status' && key !== 'metadata') keepField(object, previous, key)
       }
-      for (const key of ['ownerReferences', ...(status?.keptMetadata ?? [])])
-        keepField(metadataOf(object), previous.metadata ?? {}, key)
+      const kept = ['ownerReferences', ...keptFields[status?.keptMetadata ?? 'none']]
+      for (const key of kept) keepField(metadataOf(object), previous.metadata ?? {}, key)
       status?.prepareForUpdate?.(object, previous)
     },
     validate: (object, previous) => status?.validateUpdate?.(object, previous) ?? [],
