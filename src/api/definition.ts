@@ -37,6 +37,11 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   readonly columns?: readonly Column<T>[]
   /** Field labels for field selectors beside metadata.name and metadata.namespace, each with its value. */
   selectableFields?(object: T): Readonly<Record<string, string>>
+  /**
+   * A field, wherever it stands, whose objects make up most of an object as JSON, and that few readers want. Its content
+   * has no part in metadata.
+   */
+  readonly bulkyField?: string
   /** Seconds after which a stored object expires (events). */
   readonly ttlSeconds?: number
   /** The stored version is no version to clients. */

@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { silentLogger } from '../machinery/log.ts'
 import { fakeClock } from '../machinery/testing/fake-clock.ts'
-import { keptBytes, keptEntry, largeValueBytes } from './large-value.ts'
+import { keptBytes, keptEntry, largeValueBytes, outlineOf } from './large-value.ts'
 import { MemoryStore } from './memory/memory-store.ts'
 
 setFlagsFromString('--expose-gc')
@@ -38,6 +38,42 @@ for (const [name, value] of [
     assert.ok(expected.equals(kept.value))
   })
 }
+
+for (const [name, bulk] of [
+  ['a piece', [{ start: 10, end: 90_000 }]],
+  [
+    'several, also at its ends and empty ones',
+    [
+      { start: 0, end: 40_000 },
+      { start: 40_000, end: 40_000 },
+      { start: 40_003, end: 60_000 },
+      { start: 61_000, end: 100_000 },
+    ],
+  ],
+] as const) {
+  test(`keptBytes holds plain what is left of a value without ${name}, and gives back the whole`, async () => {
+    const text = Array.from({ length: 15_000 }, (_, index) => `field ${index}`)
+      .join(',')
+      .slice(0, 100_000)
+    const pieces: string[] = []
+    let at = 0
+    for (const { start, end } of bulk) {
+      pieces.push(text.slice(at, start))
+      at = end
+    }
+    pieces.push(text.slice(at))
+    const kept = keptBytes(Buffer.from(text), bulk)
+    await afterCollection()
+    assert.equal(Buffer.from(outlineOf(kept)!).toString(), pieces.join(''))
+    assert.equal(Buffer.from(kept.value).toString(), text)
+  })
+}
+
+test('keptBytes holds nothing plain where that would be large itself', () => {
+  const value = aText(100_000)
+  assert.equal(outlineOf(keptBytes(value, [{ start: 0, end: 50_000 }])), undefined)
+  assert.notEqual(outlineOf(keptBytes(value, [{ start: 0, end: 90_000 }])), undefined)
+})
 
 test('keptBytes shares the plain bytes among those who hold them', async () => {
   const kept = keptBytes(aText(100_000))

@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import type { Entry } from './store.ts'
+import type { ByteRange, Entry } from './store.ts'
 
 /** From here on a value is large: it is kept compressed, and made plain for its readers. Bytes. */
 export const largeValueBytes = 16 << 10
@@ -20,10 +20,20 @@ export interface Bytes {
   readonly value: Uint8Array
 }
 
-/** What is held in place of large bytes: a zstd frame of them, and what they are long. */
+/** What is held in place of large bytes. */
 export interface CompressedForm {
+  /** A zstd frame of them, or of what the outline is without. */
   readonly frame: Uint8Array
+  /** What they are long. */
   readonly length: number
+  readonly outline?: Outline
+}
+
+/** What is left of large bytes without their bulk: plain, for those who want no more. */
+export interface Outline {
+  readonly bytes: Uint8Array
+  /** What of the whole is not in it, in order. */
+  readonly bulk: readonly ByteRange[]
 }
 
 const compressedForms = new WeakMap<Bytes, CompressedForm>()
@@ -33,21 +43,57 @@ export function compressedForm(bytes: Bytes): CompressedForm | undefined {
   return compressedForms.get(bytes)
 }
 
+/** What is held plain of bytes that were kept so; undefined where all is plain, or nothing. */
+export function outlineOf(bytes: Bytes): Uint8Array | undefined {
+  return compressedForms.get(bytes)?.outline?.bytes
+}
+
+/** How long the bytes are, which are not made plain for it. */
+export function bytesLength(bytes: Bytes): number {
+  return compressedForms.get(bytes)?.length ?? bytes.value.length
+}
+
 /** How many bytes are held for these: less than their length where they are kept compressed. */
 export function keptLength(bytes: Bytes): number {
-  return compressedForms.get(bytes)?.frame.length ?? bytes.value.length
+  const form = compressedForms.get(bytes)
+  return form ? form.frame.length + (form.outline?.bytes.length ?? 0) : bytes.value.length
 }
 
 /**
  * Bytes to be kept for long. Large ones (definitions with their schemas, above all) are kept compressed: they shrink to
- * a tenth, and few are read again, least of all past revisions.
+ * a tenth, and few are read again, least of all past revisions. `bulk`: as in WriteOptions.
  */
-export function keptBytes(value: Uint8Array): Bytes {
+export function keptBytes(value: Uint8Array, bulk: readonly ByteRange[] = []): Bytes {
   if (value.length < largeValueBytes) return { value }
-  const compressed = zstdCompressSync(value, fast)
-  if (compressed.length > value.length * worthwhileShare) return { value }
+  const outline = outlineWithout(bulk, value)
+  const packed = outline ? join(bulk.map(({ start, end }) => value.subarray(start, end))) : value
+  const compressed = zstdCompressSync(packed, fast)
+  if (compressed.length > packed.length * worthwhileShare) return { value }
   // Compressing allocates for the worst case: what is kept must not be a view of that.
-  return compressedBytes({ frame: copyOf(compressed), length: value.length }, value)
+  const form = { frame: copyOf(compressed), length: value.length, ...(outline && { outline }) }
+  return compressedBytes(form, value)
+}
+
+/** Undefined where it would be large itself. */
+function outlineWithout(bulk: readonly ByteRange[], value: Uint8Array): Outline | undefined {
+  if (bulk.length === 0) return undefined
+  const starts = [0, ...bulk.map(({ end }) => end)]
+  const pieces = starts.map((start, index) => value.subarray(start, bulk[index]?.start))
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return length < largeValueBytes ? { bytes: join(pieces), bulk } : undefined
+}
+
+/** The whole of an outline and the bulk that is not in it. */
+function filled({ bytes, bulk }: Outline, packed: Uint8Array, length: number): Uint8Array {
+  const whole = Buffer.allocUnsafeSlow(length)
+  let [taken, unpacked, at] = [0, 0, 0]
+  for (const { start, end } of bulk) {
+    whole.set(bytes.subarray(taken, (taken += start - at)), at)
+    whole.set(packed.subarray(unpacked, (unpacked += end - start)), start)
+    at = end
+  }
+  whole.set(bytes.subarray(taken), at)
+  return whole
 }
 
 /**
@@ -60,9 +106,11 @@ export function compressedBytes(form: CompressedForm, value?: Uint8Array): Bytes
     get value() {
       let found = plain?.deref()
       if (!found) {
+        const { frame, length, outline } = form
         // One byte more than there is: a piece that is filled makes zlib allocate another.
-        const chunkSize = Math.max(form.length + 1, mappedBytes)
-        found = zstdDecompressSync(form.frame, { chunkSize })
+        const chunkSize = Math.max(length + 1, mappedBytes)
+        const unpacked = zstdDecompressSync(frame, { chunkSize })
+        found = outline ? filled(outline, unpacked, length) : unpacked
         plain = new WeakRef(found)
       }
       return found
@@ -73,10 +121,16 @@ export function compressedBytes(form: CompressedForm, value?: Uint8Array): Bytes
 }
 
 /** An entry whose value is kept so. */
-export function keptEntry(key: string, value: Uint8Array, revision: bigint, createRevision: bigint): Entry {
+export function keptEntry(
+  key: string,
+  value: Uint8Array,
+  revision: bigint,
+  createRevision: bigint,
+  bulk?: readonly ByteRange[],
+): Entry {
   return value.length < largeValueBytes
     ? { key, value, revision, createRevision }
-    : lazyEntry(key, keptBytes(value), revision, createRevision)
+    : lazyEntry(key, keptBytes(value, bulk), revision, createRevision)
 }
 
 /** An entry of a value that is a view of something larger, which is not kept for it. */
@@ -103,7 +157,27 @@ export function lazyEntry(key: string, bytes: Bytes, revision: bigint, createRev
 
 /** Not from the shared pool: a value may live long, and would keep a whole pool of short-lived ones. */
 export function copyOf(view: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(view.length)
-  copy.set(view)
-  return copy
+  return join([view])
+}
+
+/** A form of views of something larger, which is not kept for it. */
+export function copyOfForm({ frame, length, outline }: CompressedForm): CompressedForm {
+  if (!outline) return { frame: copyOf(frame), length }
+  const joined = join([outline.bytes, frame])
+  const cut = outline.bytes.length
+  return {
+    frame: joined.subarray(cut),
+    length,
+    outline: { bytes: joined.subarray(0, cut), bulk: outline.bulk },
+  }
+}
+
+function join(pieces: readonly Uint8Array[]): Buffer {
+  const joined = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.length
+  }
+  return joined
 }

@@ -80,6 +80,17 @@ export interface Range {
 export interface WriteOptions {
   /** The entry disappears this long after the write, as a deletion that watches see. Seconds. */
   readonly ttlSeconds?: number
+  /**
+   * Parts of the value that few readers want, in order: where a store keeps large values compressed, the rest stays
+   * plain, to be had by `outlineOf`.
+   */
+  readonly bulk?: readonly ByteRange[]
+}
+
+/** Some of the bytes of a value: from `start` up to `end`. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
 }
 
 export type StoreEvent =

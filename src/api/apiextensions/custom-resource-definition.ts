@@ -31,6 +31,7 @@ export const customResourceDefinitionDefinition: ResourceDefinition<CustomResour
   shortNames: ['crd', 'crds'],
   categories: ['api-extensions'],
   columns: [nameColumn, createdColumn],
+  bulkyField: 'openAPIV3Schema',
   async loadWrites() {
     loaded ??= await import('./definition-validation.ts')
   },

@@ -1,4 +1,4 @@
-import { StoreError, type Entry, type Store, type StoreEvent } from '../../store/store.ts'
+import { StoreError, type Entry, type Store, type StoreEvent, type WriteOptions } from '../../store/store.ts'
 import { registryRoot } from '../storage/store-feed.ts'
 import type { Encryption, ResourceEncryption } from './encryption.ts'
 import type { Decrypted } from './transformer.ts'
@@ -78,9 +78,15 @@ export function encryptedStore(store: Store, encryption: () => Encryption): Stor
       const range = await store.list(prefix, options)
       return { ...range, entries: await Promise.all(range.entries.map(async (entry) => decrypt(entry))) }
     },
-    create: async (key, value, options) => written(value, store.create(key, encrypt(key, value), options)),
-    update: async (key, value, revision, options) =>
-      written(value, store.update(key, encrypt(key, value), revision, options)),
+    async create(key, value, options) {
+      const stored = encrypt(key, value)
+      return written(value, store.create(key, stored, stored === value ? options : withoutBulk(options)))
+    },
+    async update(key, value, revision, options) {
+      const stored = encrypt(key, value)
+      const work = store.update(key, stored, revision, stored === value ? options : withoutBulk(options))
+      return written(value, work)
+    },
     async delete(key, revision) {
       try {
         return await store.delete(key, revision)
@@ -95,6 +101,11 @@ export function encryptedStore(store: Store, encryption: () => Encryption): Stor
     isStale: (key, value) => (writers.get(value) ?? '') !== encryptionOf(key).writer,
     close: () => store.close(),
   }
+}
+
+/** What is encrypted has no parts. */
+function withoutBulk({ bulk: _bulk, ...options }: WriteOptions = {}): WriteOptions {
+  return options
 }
 
 /** A watch whose events may take time to be read; they and what comes after them stay in order. */

@@ -13,7 +13,7 @@ import type { CacheChange } from '../storage/watch-cache.ts'
 import type { WebhookClient } from '../webhook/webhook-client.ts'
 import type { StoredObject } from '../storage/stored-object.ts'
 import { reconcileDefinition } from './definition-loop.ts'
-import { definitionOutline, schemasDigest } from './definition-outline.ts'
+import { schemasDigest } from './schemas-digest.ts'
 import { KeyQueue } from './key-queue.ts'
 import { servedDefinition } from './served-definition.ts'
 import { convertByWebhook } from './webhook-conversion.ts'
@@ -79,8 +79,8 @@ export class CustomResources {
 
   #set(stored: StoredObject): void {
     const previous = this.#known.get(stored.key)
-    // Read now, while the bytes are plain: whoever follows metadata alone asks for it next.
-    const outline = { ...definitionOutline(stored.value), metadata: stored.metadata }
+    const outline = this.#outlineOf(stored)
+    if (!outline) return
     const isSame = previous !== undefined && isSameService(previous, stored, outline)
     const source = isSame ? previous.stored : stored
     const isServed = isSame ? previous.isServed : this.#serve(source, outline, previous)
@@ -89,6 +89,17 @@ export class CustomResources {
       this.#queueGroup(outline.spec.group)
     }
     if (isDue(outline)) this.#queue.add(stored.key)
+  }
+
+  /** One that cannot be read must not keep the others from being served; what was served by it goes on. */
+  #outlineOf(stored: StoredObject): CustomResourceDefinition | undefined {
+    try {
+      return stored.outline as CustomResourceDefinition
+    } catch (error) {
+      const fields = { name: stored.key, error: String(error) }
+      this.#options.log.error('a custom resource definition cannot be read', fields)
+      return undefined
+    }
   }
 
   /** Whether the resource is in the table afterwards. */

@@ -85,6 +85,7 @@ export class Registry {
       ...(definition.selectableFields && {
         selectableFields: (object: KubernetesObject) => definition.selectableFields!(object),
       }),
+      ...(definition.bulkyField !== undefined && { bulkyField: definition.bulkyField }),
       normalizedSince: context.defaultsSince ?? 0n,
       normalize: (stored) => {
         const object = decode(stored, this.served.schema) as Writable<KubernetesObject>

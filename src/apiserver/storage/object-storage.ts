@@ -1,5 +1,7 @@
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
+import { largeValueBytes } from '../../store/large-value.ts'
 import { StoreError, type Entry, type Store, type WriteOptions } from '../../store/store.ts'
+import { bulkIn } from './bulk.ts'
 import { arrangeObject, encodeArranged } from './object-encoding.ts'
 import type { StoredObject } from './stored-object.ts'
 import type { WatchCache } from './watch-cache.ts'
@@ -52,7 +54,11 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
   async create(key: string, object: Writable<T>, ttlSeconds?: number): Promise<StoredObject<T>> {
     const value = this.#encode(key, object)
     try {
-      const entry = await this.#store.create(this.#cache.prefix + key, value, writeOptions(ttlSeconds))
+      const entry = await this.#store.create(
+        this.#cache.prefix + key,
+        value,
+        this.#options(value, ttlSeconds),
+      )
       return this.#cache.settle(value, entry)
     } catch (error) {
       if (!isStoreConflict(error)) throw error
@@ -114,7 +120,7 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
       return { type: 'deleted', stored: existing.at(revision) }
     }
     const value = this.#encode(key, wanted.object)
-    const options = writeOptions(wanted.ttlSeconds)
+    const options = this.#options(value, wanted.ttlSeconds)
     try {
       const entry = existing
         ? await this.#store.update(path, value, existing.revision, options)
@@ -132,6 +138,15 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
     return value
   }
 
+  #options(value: Buffer, ttlSeconds: number | undefined): WriteOptions {
+    const { bulkyField } = this.#cache.type
+    const isCut = bulkyField !== undefined && value.length >= largeValueBytes
+    return {
+      ...(ttlSeconds !== undefined && { ttlSeconds }),
+      ...(isCut && { bulk: bulkIn(value, bulkyField) }),
+    }
+  }
+
   async #isOutdated(key: string, seen: StoredObject<T> | undefined): Promise<boolean> {
     const entry = await this.#store.get(this.#cache.prefix + key)
     return entry?.revision !== seen?.revision
@@ -140,10 +155,6 @@ export class ObjectStorage<T extends KubernetesObject = KubernetesObject> {
   #stored(entry: Entry): StoredObject<T> {
     return this.#cache.settle(entry.value, entry)
   }
-}
-
-function writeOptions(ttlSeconds: number | undefined): WriteOptions | undefined {
-  return ttlSeconds === undefined ? undefined : { ttlSeconds }
 }
 
 function isStoreConflict(error: unknown): error is StoreError {

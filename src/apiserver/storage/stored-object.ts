@@ -3,7 +3,15 @@ import { deepFreeze } from '../../machinery/freeze.ts'
 import { parseWithLongIntegers } from '../../machinery/long-integers.ts'
 import type { KubernetesObject, ObjectMeta, Writable } from '../../machinery/meta.ts'
 import { parseApiVersion, type Resource } from '../../machinery/resource.ts'
-import { keptBytes, largeValueBytes, type Bytes } from '../../store/large-value.ts'
+import {
+  bytesLength,
+  compressedForm,
+  keptBytes,
+  largeValueBytes,
+  outlineOf,
+  type Bytes,
+} from '../../store/large-value.ts'
+import { withoutBulk } from './bulk.ts'
 import { endOfObject } from './json-bytes.ts'
 import { arrangeObject, encodeArranged, resourceVersionPosition, typeHeader } from './object-encoding.ts'
 
@@ -20,11 +28,13 @@ export interface StoredType<T extends KubernetesObject = KubernetesObject> {
   normalize?(object: KubernetesObject): Writable<KubernetesObject>
   /** What was written at this revision or later needs no normalizing. Default: everything does. */
   readonly normalizedSince?: bigint
+  /** As in ResourceDefinition. */
+  readonly bulkyField?: string
 }
 
 export function storedType<T extends KubernetesObject>(
   resource: Resource<T>,
-  more: Pick<StoredType<T>, 'selectableFields' | 'decode' | 'normalize' | 'normalizedSince'> = {},
+  more: Omit<StoredType<T>, 'resource' | 'header'> = {},
 ): StoredType<T> {
   return {
     resource,
@@ -33,6 +43,7 @@ export function storedType<T extends KubernetesObject>(
     ...(more.decode && { decode: (value: Uint8Array) => more.decode!(value) }),
     ...(more.normalize && { normalize: (object: KubernetesObject) => more.normalize!(object) }),
     ...(more.normalizedSince !== undefined && { normalizedSince: more.normalizedSince }),
+    ...(more.bulkyField !== undefined && { bulkyField: more.bulkyField }),
   }
 }
 
@@ -51,7 +62,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   readonly bytes: Bytes
   /** Of what the store has, in bytes. */
   readonly length: number
-  /** As it is sent: without resourceVersion. Undefined until it has been compared with its schema. */
+  /** As it is sent: without resourceVersion. Undefined until it is asked for, where that takes work. */
   #sent: Bytes | undefined
   /**
    * One that was written here, and that of a large value or of a past version, may go when nobody holds it: it is made of
@@ -59,6 +70,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
    */
   #object: T | WeakRef<T> | undefined
   #metadata: ObjectMeta | undefined
+  #outline: T | undefined
   #position = 0
   #fields: Readonly<Record<string, string>> | undefined
 
@@ -69,14 +81,24 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     this.revision = revision
     this.resourceVersion = revision.toString()
     this.bytes = stored
-    const { raw } = this
-    this.length = raw.length
+    this.length = bytesLength(stored)
     // Few objects that are written are read soon.
     if (object) this.#object = new WeakRef(withResourceVersion(object, this.resourceVersion))
-    if (!object && this.#needsNormalizing) return
+    // Most of what is large is never read.
+    if (!object && (this.#needsNormalizing || compressedForm(stored))) return
+    this.#arrange(object)
+  }
+
+  #prepare(): void {
+    if (this.#needsNormalizing) this.#normalize()
+    else this.#arrange()
+  }
+
+  #arrange(object?: Writable<T>): void {
+    const { raw, type } = this
     this.#position = resourceVersionPosition(raw, type.header)
     if (this.#position >= 0) {
-      this.#sent = stored
+      this.#sent = this.bytes
       return
     }
     const decoded = (object ?? type.decode?.(raw) ?? parse(raw, type)) as T
@@ -90,7 +112,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   /** As stored, and as its schema has it: without resourceVersion. */
   get value(): Buffer {
-    if (!this.#sent) this.#normalize()
+    if (!this.#sent) this.#prepare()
     return asBuffer(this.#sent!.value)
   }
 
@@ -109,7 +131,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     const held = this.#held
     if (held) return held
     const { value } = this
-    // Comparing it with its schema has made it.
+    // Comparing it with its schema, or arranging it, has made it.
     return (
       this.#held ??
       this.#hold(withResourceVersion(parse(value, this.type) as Writable<T>, this.resourceVersion), value)
@@ -118,6 +140,8 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   /** Holds the object only as long as others do; whoever asks for it later has it made of the bytes again. */
   release(): void {
+    this.#outline = undefined
+    this.#metadata = undefined
     if (this.#object && !(this.#object instanceof WeakRef)) this.#object = new WeakRef(this.#object)
   }
 
@@ -135,7 +159,21 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
     return this.#held?.metadata ?? (this.#metadata ??= this.#readMetadata())
   }
 
+  /** The object with nothing in its bulky field, read alone: for those who want the rest of many objects. */
+  get outline(): T {
+    if (this.type.bulkyField === undefined) return this.object
+    this.#outline ??= this.#readOutline(this.type.bulkyField)
+    return this.#outline
+  }
+
+  #readOutline(bulkyField: string): T {
+    const kept = this.#needsNormalizing ? undefined : outlineOf(this.bytes)
+    const outline = kept ? asBuffer(kept) : withoutBulk(this.value, bulkyField)
+    return withResourceVersion(parse(outline, this.type) as Writable<T>, this.resourceVersion)
+  }
+
   #readMetadata(): ObjectMeta {
+    if (this.type.bulkyField !== undefined) return this.outline.metadata ?? {}
     const { raw, type } = this
     const start = type.header.length + metadataKey.length
     const isArranged = resourceVersionPosition(raw, type.header) >= 0
@@ -220,7 +258,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   /** The same content under a later revision: what a watch is told when the object is gone. */
   at(revision: bigint): StoredObject<T> {
-    if (!this.#sent) this.#normalize()
+    if (!this.#sent) this.#prepare()
     const held = this.#held
     const object = held && ({ ...held, metadata: { ...held.metadata } } as Writable<T>)
     return new StoredObject(this.type, this.key, revision, this.#sent!, object)

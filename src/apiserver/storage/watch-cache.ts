@@ -85,7 +85,7 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
     this.#log = new EventLog(feed.seen)
     for (const entry of feed.attach(prefix, this)) {
       if (entry.fault) this.#setAside(entry)
-      else this.#put(entry)
+      else this.#hold(new StoredObject(type, entry.key.slice(prefix.length), entry.revision, entry))
     }
   }
 
@@ -316,9 +316,12 @@ export class WatchCache<T extends KubernetesObject = KubernetesObject> implement
 
   #put(entry: Entry): StoredObject<T> {
     const key = entry.key.slice(this.prefix.length)
-    const stored = this.#storedFrom(key, entry, entry.value)
-    this.#bytes += stored.length - (this.#objects.get(key)?.length ?? 0)
-    this.#objects.set(key, stored)
+    return this.#hold(this.#storedFrom(key, entry, entry.value))
+  }
+
+  #hold(stored: StoredObject<T>): StoredObject<T> {
+    this.#bytes += stored.length - (this.#objects.get(stored.key)?.length ?? 0)
+    this.#objects.set(stored.key, stored)
     return stored
   }
 

@@ -114,11 +114,13 @@ export class EmbeddedStore implements Store {
   }
 
   async create(key: string, value: Uint8Array, options?: WriteOptions): Promise<Entry> {
-    return eventResult(await this.#write({ type: 'create', key, value }, options))!
+    return eventResult(await this.#write({ type: 'create', key, value, bulk: options?.bulk }, options))!
   }
 
   async update(key: string, value: Uint8Array, revision: bigint, options?: WriteOptions): Promise<Entry> {
-    return eventResult(await this.#write({ type: 'update', key, value, revision }, options))!
+    return eventResult(
+      await this.#write({ type: 'update', key, value, revision, bulk: options?.bulk }, options),
+    )!
   }
 
   async delete(key: string, revision: bigint): Promise<bigint> {

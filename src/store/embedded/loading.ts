@@ -1,4 +1,4 @@
-import { compressedBytes, copiedEntry, copyOf, lazyEntry } from '../large-value.ts'
+import { compressedBytes, copiedEntry, copyOfForm, lazyEntry } from '../large-value.ts'
 import { firstRevision, type MvccStart } from '../mvcc/mvcc.ts'
 import type { Entry, StoreEvent } from '../store.ts'
 import { type ChangeRecord, isCompressed } from './record.ts'
@@ -71,6 +71,5 @@ export class Loading {
 
 function entryOf({ key, value, revision, createRevision }: ChangeRecord & { type: 'put' }): Entry {
   if (!isCompressed(value)) return copiedEntry(key, value, revision, createRevision)
-  const form = { frame: copyOf(value.frame), length: value.length }
-  return lazyEntry(key, compressedBytes(form), revision, createRevision)
+  return lazyEntry(key, compressedBytes(copyOfForm(value)), revision, createRevision)
 }

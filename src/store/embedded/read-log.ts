@@ -4,8 +4,8 @@ import { hasBatchBehind, readBatch } from './batch.ts'
 import type { LogRecord } from './record.ts'
 
 const magic = 'k8ts store log'
-/** Format 2 has what 1 has, and compressed values. */
-const formatVersion = 2
+/** Format 2 has what 1 has, and compressed values; format 3 has what 2 has, and compressed values with an outline. */
+const formatVersion = 3
 const oldestFormatVersion = 1
 const chunkBytes = 1 << 20
 

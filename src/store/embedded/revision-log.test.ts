@@ -14,6 +14,7 @@ import { test } from 'node:test'
 import { silentLogger } from '../../machinery/log.ts'
 import { seededRandom } from '../../machinery/random.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
+import { outlineOf } from '../large-value.ts'
 import { defaultHistoryLimits } from '../mvcc/retention.ts'
 import { bytes, noise, text } from '../testing/store-fixture.ts'
 import { temporaryDirectory } from '../testing/temporary-directory.ts'
@@ -120,7 +121,7 @@ const damages: readonly [string, DataDirectoryErrorReason, (directory: string) =
   [
     'of a later version',
     'newer',
-    (directory) => change(filesOf(directory, '.log')[0]!, (file) => file.writeUInt16BE(3, 14)),
+    (directory) => change(filesOf(directory, '.log')[0]!, (file) => file.writeUInt16BE(4, 14)),
   ],
   [
     'damaged in a change that others follow',
@@ -216,23 +217,54 @@ test('EmbeddedStore keeps large values compressed on disk, in changes and in sta
   await third.close()
 })
 
-test('EmbeddedStore goes on with files of format 1, as files of format 2 that older programs refuse', async () => {
+test('EmbeddedStore keeps the outlines of large values on disk, in changes and in states', async () => {
   await using directory = await temporaryDirectory()
-  await commits(directory.path, 2)
-  const [path] = filesOf(directory.path, '.log')
-  const format = () => readFileSync(path!).readUInt16BE(14)
-  // What commits wrote is small, and the same in both.
-  change(path!, (file) => file.writeUInt16BE(1, 14))
+  const value = schemas('a')
+  const bulk = [
+    { start: 5, end: 30_000 },
+    { start: 30_010, end: value.length - 2 },
+  ]
+  const expected = `${value.slice(0, 5)}${value.slice(30_000, 30_010)}${value.slice(-2)}`
+  const read = async (from: EmbeddedStore) => {
+    const entry = (await from.get('/a'))!
+    return { outline: text(outlineOf(entry)), value: text(entry.value) }
+  }
   const store = await open(directory.path)
-  assert.equal(format(), 2)
-  await store.create('/a/large', bytes(schemas('large')))
+  const { revision } = await store.create('/a', bytes('small'))
+  await store.update('/a', bytes(value), revision, { bulk })
   await store.close()
-  assert.deepEqual(await contentOf(directory.path), {
-    '/a/0': '0 ',
-    '/a/1': '1 xxxxxxx',
-    '/a/large': schemas('large').slice(0, 20),
-  })
+  const again = await open(directory.path)
+  assert.deepEqual(await read(again), { outline: expected, value })
+  let last = await again.create('/b', bytes('0'))
+  for (let round = 0; round < 8; round++)
+    last = await again.update('/b', bytes(noise(900_000, round)), last.revision)
+  await again.compact(last.revision)
+  await again.close()
+  assert.equal(filesOf(directory.path, '.state').length, 1)
+  const third = await open(directory.path)
+  assert.deepEqual(await read(third), { outline: expected, value })
+  await third.close()
 })
+
+for (const format of [1, 2]) {
+  test(`EmbeddedStore goes on with files of format ${format}, as files of format 3 that older programs refuse`, async () => {
+    await using directory = await temporaryDirectory()
+    await commits(directory.path, 2)
+    const [path] = filesOf(directory.path, '.log')
+    const found = () => readFileSync(path!).readUInt16BE(14)
+    // What commits wrote is small, and the same in all.
+    change(path!, (file) => file.writeUInt16BE(format, 14))
+    const store = await open(directory.path)
+    assert.equal(found(), 3)
+    await store.create('/a/large', bytes(schemas('large')))
+    await store.close()
+    assert.deepEqual(await contentOf(directory.path), {
+      '/a/0': '0 ',
+      '/a/1': '1 xxxxxxx',
+      '/a/large': schemas('large').slice(0, 20),
+    })
+  })
+}
 
 test('RevisionLog has the same content at every step of replacing changes by a state', async () => {
   await using directory = await temporaryDirectory()

@@ -49,11 +49,11 @@ export class MemoryStore implements Store {
   }
 
   async create(key: string, value: Uint8Array, options?: WriteOptions): Promise<Entry> {
-    return this.#put({ type: 'create', key, value }, options)
+    return this.#put({ type: 'create', key, value, bulk: options?.bulk }, options)
   }
 
   async update(key: string, value: Uint8Array, revision: bigint, options?: WriteOptions): Promise<Entry> {
-    return this.#put({ type: 'update', key, value, revision }, options)
+    return this.#put({ type: 'update', key, value, revision, bulk: options?.bulk }, options)
   }
 
   async delete(key: string, revision: bigint): Promise<bigint> {

@@ -1,11 +1,18 @@
 import { keptEntry } from '../large-value.ts'
-import type { Entry, StoreEvent } from '../store.ts'
+import type { ByteRange, Entry, StoreEvent } from '../store.ts'
 import { StoreError } from '../store.ts'
 
 export type Write =
-  | { readonly type: 'create'; readonly key: string; readonly value: Uint8Array }
-  | { readonly type: 'update'; readonly key: string; readonly value: Uint8Array; readonly revision: bigint }
+  | ({ readonly type: 'create' } & Put)
+  | ({ readonly type: 'update'; readonly revision: bigint } & Put)
   | { readonly type: 'delete'; readonly key: string; readonly revision: bigint }
+
+interface Put {
+  readonly key: string
+  readonly value: Uint8Array
+  /** As in WriteOptions. */
+  readonly bulk?: readonly ByteRange[] | undefined
+}
 
 /** The size of a request that etcd accepts by default, so that the same objects fit in every store. Bytes. */
 const maxWriteBytes = 1_572_864
@@ -29,13 +36,9 @@ export function planWrite(write: Write, current: Entry | undefined, revision: bi
     throw new StoreError('conflict', conflictMessage(write, current), current)
   }
   if (write.type === 'delete') return { type: 'delete', key: write.key, revision, previous: current! }
-  const { key, value } = write
-  if (!current) return { type: 'put', entry: keptEntry(key, value, revision, revision) }
-  return {
-    type: 'put',
-    entry: keptEntry(key, value, revision, current.createRevision),
-    previous: current,
-  }
+  const { key, value, bulk } = write
+  const entry = keptEntry(key, value, revision, current?.createRevision ?? revision, bulk)
+  return { type: 'put', entry, ...(current && { previous: current }) }
 }
 
 function conflictMessage(write: Write, current: Entry | undefined): string {
