@@ -2,8 +2,9 @@ import { compareGoStrings } from './go-format.ts'
 
 /*
  * JSON in the bytes of Go's encoding/json. JSON.stringify writes the same but for characters that would matter where
- * JSON stands in a page of HTML, which Go escapes in all strings. Two differences are left: -0 comes as 0, and half a
- * surrogate pair, which no string of Go holds, as its escape: what is read from others has none (api/json-text.ts).
+ * JSON stands in a page of HTML, which Go escapes in all strings. Two differences are left: -0 comes as 0, which it is
+ * upstream once it has been stored, and half a surrogate pair, which no string of Go holds, as its escape: what is read
+ * from others has none (api/json-text.ts).
  */
 
 /** json.Marshal; `null` for undefined. `indent`: blanks for each level, as json.MarshalIndent; default all in one line. */

@@ -67,7 +67,7 @@ describe('localPathReconciler', () => {
   const volumes = async () => (await context.client.list(persistentVolumes)).items
   /** The file system answers in its own time. */
   async function untilThere(condition: () => Promise<boolean>): Promise<void> {
-    for (let turn = 0; turn < 2000 && !(await condition()); turn++)
+    for (let turn = 0; turn < 200_000 && !(await condition()); turn++)
       await new Promise((resolve) => setImmediate(resolve))
     assert.ok(await condition())
   }

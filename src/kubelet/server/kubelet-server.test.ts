@@ -94,6 +94,15 @@ describe('the kubelet server', () => {
     })
   }
 
+  it('writes JSON as Go does', async () => {
+    assert.match((await ask('/pods', users.pods)).text, /^\{"kind":"PodList","apiVersion":"v1",[^\n]*\}\n$/)
+    assert.match((await ask('/configz', users.configz)).text, /^\{"kubeletconfig":[^\n]*\}$/)
+    assert.match(
+      (await ask('/stats/summary', users.stats)).text,
+      /^\{\n "node": \{\n {2}"nodeName": "node-1",\n[^]*\n\}$/,
+    )
+  })
+
   it('makes no checkpoints', async () => {
     assert.equal((await ask('/checkpoint/default/web/app', users.proxy, 'POST')).status, 403)
   })

@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ComponentZPages } from '../../api/zpages/component-zpages.ts'
-import { goJson } from '../../machinery/go-json.ts'
+import { goJson, goJsonLine } from '../../machinery/go-json.ts'
 import { observeProcess } from '../../machinery/process-metrics.ts'
 import { tlsPolicyWith } from '../../machinery/pki/tls-policy.ts'
 import { metricsContentType } from '../../machinery/metrics.ts'
@@ -104,11 +104,12 @@ export async function startKubeletServer(
       }
       case 'pods':
       case 'runningPods':
-        return sendJson(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: context.pods() })
+        return sendJson(response, goJsonLine({ ...podList, items: context.pods() }))
       case 'configz':
-        return sendJson(response, { kubeletconfig: context.configuration() })
+        return sendJson(response, goJson({ kubeletconfig: context.configuration() }))
       case 'summary':
-        return sendJson(response, await summary())
+        // As go-restful writes it, unlike what is an object of the API.
+        return sendJson(response, goJson(await summary(), 1))
       case 'metrics':
         return send(
           response,
@@ -238,13 +239,15 @@ export async function startKubeletServer(
   }
 }
 
+const podList = { kind: 'PodList', apiVersion: 'v1', metadata: {} } as const
+
 function send(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   response.writeHead(status, { 'content-type': type })
   response.end(body)
 }
 
-function sendJson(response: ServerResponse, body: unknown): void {
-  send(response, 200, 'application/json', goJson(body))
+function sendJson(response: ServerResponse, json: string): void {
+  send(response, 200, 'application/json', json)
 }
 
 function sendError(response: ServerResponse, error: unknown): void {
