@@ -1,5 +1,5 @@
 import { withSortedKeys } from '../machinery/go-json.ts'
-import type { Field, ObjectSchema, Schema } from '../machinery/schema.ts'
+import type { AnySchema, Field, ObjectSchema, Schema } from '../machinery/schema.ts'
 import { unifiedDifference } from '../machinery/unified-difference.ts'
 import { structSchema } from './fact-schemas.ts'
 
@@ -48,6 +48,7 @@ const goNames: Readonly<Record<string, string>> = {
   iqn: 'IQN',
   iscsi: 'ISCSI',
   iscsiInterface: 'ISCSIInterface',
+  jsonPath: 'JSONPath',
   nfs: 'NFS',
   os: 'OS',
   pdName: 'PDName',
@@ -59,6 +60,7 @@ const goNames: Readonly<Record<string, string>> = {
   tcpSocket: 'TCPSocket',
   tty: 'TTY',
   uid: 'UID',
+  url: 'URL',
   wwids: 'WWIDs',
 }
 
@@ -74,6 +76,7 @@ const goNamesOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     strings: 'StringValues',
     versions: 'VersionValues',
   },
+  JSONSchemaProps: { id: 'ID', $schema: 'Schema', $ref: 'Ref' },
   RBDVolumeSource: ofRbd,
   RBDPersistentVolumeSource: ofRbd,
 }
@@ -90,6 +93,7 @@ const movedFields: Readonly<Record<string, readonly (readonly [after: string, ..
     ['priority', 'preemptionPolicy'],
     ['runtimeClassName', 'overhead'],
   ],
+  JSONSchemaProps: [['type', 'nullable']],
   PodSecurityContext: [['fsGroup', 'fsGroupChangePolicy']],
   Volume: [['rbd', 'quobyte']],
   PersistentVolumeSource: movedSources,
@@ -176,7 +180,13 @@ function orderedFields(type: string, schema: ObjectSchema): readonly string[] {
 }
 
 function goNameOf(type: string, name: string): string {
-  return goNamesOf[type]?.[name] ?? goNames[name] ?? `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
+  return goNamesOf[type]?.[name] ?? goNames[name] ?? goFieldName(name)
+}
+
+/** The name in Go of a field by its name in JSON, where both follow the rule: `XListType` of `x-kubernetes-list-type`. */
+export function goFieldName(name: string): string {
+  const words = name.startsWith('x-kubernetes-') ? ['x', ...name.split('-').slice(2)] : [name]
+  return words.map((word) => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`).join('')
 }
 
 function fieldForm({ schema, pointer }: Field, value: unknown): Printed {
@@ -195,6 +205,31 @@ function form(schema: Schema, value: unknown): Printed {
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([key, item]) => [key, form(schema.values, item)]),
       )
+    case 'any':
+      return anyForm(schema, value)
+    default:
+      return value as Printed
+  }
+}
+
+/** The unions of apiextensions are structs there; other JSON is kept as maps. */
+function anyForm({ holds, schema }: AnySchema, value: unknown): Printed {
+  const schemaForm = (one: unknown) => objectForm(schema!, one as Record<string, unknown>)
+  switch (holds) {
+    case 'schemaOrArray':
+      return Array.isArray(value)
+        ? { Schema: null, JSONSchemas: value.map(schemaForm) }
+        : { Schema: schemaForm(value), JSONSchemas: null }
+    case 'schemaOrBool':
+      return typeof value === 'boolean'
+        ? { Allows: value, Schema: null }
+        : { Allows: true, Schema: schemaForm(value) }
+    case 'schemaOrStringArray':
+      return Array.isArray(value)
+        ? { Schema: null, Property: value as readonly string[] }
+        : { Schema: schemaForm(value), Property: null }
+    case 'json':
+      return withSortedKeys(value) as Printed
     default:
       return value as Printed
   }

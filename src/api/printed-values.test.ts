@@ -24,6 +24,56 @@ const template = (labels?: object) => ({
 const selector = { matchLabels: { b: '1', a: '1' } }
 const printedSelector = '{"matchLabels":{"a":"1","b":"1"}}'
 
+function definitionOfVersions(...versions: object[]) {
+  return {
+    metadata: { name: 'as.g.example' },
+    spec: {
+      group: 'g.example',
+      scope: 'Cluster',
+      names: { plural: 'as', kind: 'A', singular: 'a', listKind: 'AList' },
+      versions: versions.map((version) => ({ served: true, storage: false, ...version })),
+    },
+  }
+}
+
+/** The fields of a schema in the order of Go's type, each with what it is when nobody sets it. */
+const unsetSchema =
+  JSON.parse(`{"ID":"","Schema":"","Ref":null,"Description":"","Type":"","Nullable":false,"Format":"",
+  "Title":"","Default":null,"Maximum":null,"ExclusiveMaximum":false,"Minimum":null,"ExclusiveMinimum":false,
+  "MaxLength":null,"MinLength":null,"Pattern":"","MaxItems":null,"MinItems":null,"UniqueItems":false,"MultipleOf":null,
+  "Enum":null,"MaxProperties":null,"MinProperties":null,"Required":null,"Items":null,"AllOf":null,"OneOf":null,
+  "AnyOf":null,"Not":null,"Properties":null,"AdditionalProperties":null,"PatternProperties":null,"Dependencies":null,
+  "AdditionalItems":null,"Definitions":null,"ExternalDocs":null,"Example":null,"XPreserveUnknownFields":null,
+  "XEmbeddedResource":false,"XIntOrString":false,"XListMapKeys":null,"XListType":null,"XMapType":null,
+  "XValidations":null}`) as Readonly<Record<string, unknown>>
+
+interface SchemaInGo {
+  readonly Properties?: Readonly<Record<string, SchemaInGo>>
+  readonly AdditionalProperties?: { readonly Allows: boolean; readonly Schema: SchemaInGo }
+  readonly Items?: { readonly Schema: SchemaInGo; readonly JSONSchemas: null }
+  readonly [field: string]: unknown
+}
+
+function printedSchema(schema: SchemaInGo): string {
+  return JSON.stringify(wholeSchema(schema))
+}
+
+function wholeSchema({ Properties, AdditionalProperties, Items, ...rest }: SchemaInGo): object {
+  return {
+    ...unsetSchema,
+    ...rest,
+    ...(Properties && {
+      Properties: Object.fromEntries(
+        Object.entries(Properties).map(([name, schema]) => [name, wholeSchema(schema)]),
+      ),
+    }),
+    ...(AdditionalProperties && {
+      AdditionalProperties: { ...AdditionalProperties, Schema: wholeSchema(AdditionalProperties.Schema) },
+    }),
+    ...(Items && { Items: { ...Items, Schema: wholeSchema(Items.Schema) } }),
+  }
+}
+
 const creations: readonly (readonly [what: string, resource: string, object: object, fault: string])[] = [
   [
     'a security context',
@@ -150,18 +200,47 @@ const creations: readonly (readonly [what: string, resource: string, object: obj
   [
     'versions of a definition, whose parts the server keeps apart where they are the same',
     definitions,
-    {
-      metadata: { name: 'as.g.example' },
-      spec: {
-        group: 'g.example',
-        scope: 'Cluster',
-        names: { plural: 'as', kind: 'A', singular: 'a', listKind: 'AList' },
-        versions: [
-          { name: 'v1', served: true, storage: false, schema: { openAPIV3Schema: { type: 'object' } } },
-        ],
-      },
-    },
+    definitionOfVersions({ name: 'v1', schema: { openAPIV3Schema: { type: 'object' } } }),
     'spec.versions: Invalid value: [{"Name":"v1","Served":true,"Storage":false,"Deprecated":false,"DeprecationWarning":null,"Schema":null,"Subresources":null,"AdditionalPrinterColumns":null,"SelectableFields":null}]: must have exactly one version marked as storage version',
+  ],
+  [
+    'versions of a definition with schemas that differ',
+    definitions,
+    definitionOfVersions(
+      {
+        name: 'v1',
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              s: { type: 'array', items: { type: 'string' } },
+              m: { type: 'object', additionalProperties: { 'x-kubernetes-int-or-string': true } },
+            },
+          },
+        },
+      },
+      { name: 'v2', schema: { openAPIV3Schema: { type: 'object' } }, subresources: { status: {} } },
+    ),
+    `spec.versions: Invalid value: [{"Name":"v1","Served":true,"Storage":false,"Deprecated":false,"DeprecationWarning":null,"Schema":{"OpenAPIV3Schema":${printedSchema(
+      {
+        Type: 'object',
+        Properties: {
+          m: { Type: 'object', AdditionalProperties: { Allows: true, Schema: { XIntOrString: true } } },
+          s: { Type: 'array', Items: { Schema: { Type: 'string' }, JSONSchemas: null } },
+        },
+      },
+    )}},"Subresources":null,"AdditionalPrinterColumns":null,"SelectableFields":null},{"Name":"v2","Served":true,"Storage":false,"Deprecated":false,"DeprecationWarning":null,"Schema":{"OpenAPIV3Schema":${printedSchema({ Type: 'object' })}},"Subresources":{"Status":{},"Scale":null},"AdditionalPrinterColumns":null,"SelectableFields":null}]: must have exactly one version marked as storage version`,
+  ],
+  [
+    'a schema, of which too much stands at the root',
+    definitions,
+    definitionOfVersions({
+      name: 'v1',
+      storage: true,
+      subresources: { status: {} },
+      schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-embedded-resource': true } },
+    }),
+    `spec.validation.openAPIV3Schema: Invalid value: ${printedSchema({ Type: 'object', XEmbeddedResource: true })}: only [Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations] fields are allowed at the root of the schema if the status subresource is enabled`,
   ],
 ]
 

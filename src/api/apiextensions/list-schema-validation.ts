@@ -8,6 +8,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import type { JSONSchemaProps } from '../generated/apiextensions.v1.ts'
+import { internalList } from '../internal-form.ts'
 import { hasDefault } from './compile-schema.ts'
 import { itemSchema } from './schema-walk.ts'
 
@@ -61,7 +62,11 @@ function mapErrors(schema: JSONSchemaProps, keys: readonly string[], at: FieldPa
     errors.push(required(at.child('items'), 'must have a schema if x-kubernetes-list-type is map'))
   } else if (!items) {
     const detail = 'must only have a single schema if x-kubernetes-list-type is map'
-    errors.push(invalid(at.child('items'), schema.items, detail))
+    const shown = {
+      Schema: null,
+      JSONSchemas: internalList('apiextensions.v1.JSONSchemaProps', [schema.items].flat()),
+    }
+    errors.push(invalid(at.child('items'), shown, detail))
   } else if (items.type !== 'object') {
     const detail = "must be object if parent array's x-kubernetes-list-type is map"
     errors.push(invalid(at.child('items').child('type'), items.type ?? '', detail))

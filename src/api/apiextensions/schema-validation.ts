@@ -21,6 +21,7 @@ import { innerScope, rootScope, ruleErrors, type RuleScope } from './rule-valida
 import { entrySchema, itemSchema, someSchema } from './schema-walk.ts'
 import { isStructural, structuralErrors, unsupportedField } from './structural.ts'
 import { maxSelectableFields } from './version-validation.ts'
+import { goFieldName, internalForm } from '../internal-form.ts'
 
 /** What is not asked of an update because it was not asked of what stands there. */
 export interface Leniency {
@@ -155,12 +156,6 @@ const rootFields = [
   'XValidations',
 ]
 
-function goFieldName(name: string): string {
-  if (!name.startsWith('x-kubernetes-')) return name.charAt(0).toUpperCase() + name.slice(1)
-  const words = name.slice('x-kubernetes-'.length).split('-')
-  return `X${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}`
-}
-
 /** Status is validated by its own part of the schema: what would be lost then may not stand at the root. */
 function rootErrors(schema: JSONSchemaProps, at: FieldPath): readonly FieldError[] {
   for (const name of Object.keys(schema)) {
@@ -174,7 +169,9 @@ function rootErrors(schema: JSONSchemaProps, at: FieldPath): readonly FieldError
     const detail =
       `only [${rootFields.join(' ')}] fields are allowed at the root of the schema if the status subresource is ` +
       'enabled'
-    return [invalid(at.child('openAPIV3Schema'), schema, detail)]
+    return [
+      invalid(at.child('openAPIV3Schema'), internalForm('apiextensions.v1.JSONSchemaProps', schema), detail),
+    ]
   }
   return []
 }

@@ -1,6 +1,6 @@
 import { jsonEqual } from '../../machinery/equal.ts'
 import type { CustomResourceDefinitionVersion } from '../generated/apiextensions.v1.ts'
-import { internalList } from '../internal-form.ts'
+import { internalForm } from '../internal-form.ts'
 
 /** What all versions of a definition say alike. */
 export interface SharedParts {
@@ -26,25 +26,16 @@ export function sharedParts(versions: readonly CustomResourceDefinitionVersion[]
   }
 }
 
-/**
- * The versions as messages show them: without what stands in the spec. Schemas that differ are shown as they are served,
- * since nobody reads them there.
- */
-export function printedVersions(versions: readonly CustomResourceDefinitionVersion[]): readonly object[] {
+/** The versions as messages show them: without what stands in the spec. */
+export function printedVersions(versions: readonly CustomResourceDefinitionVersion[]) {
   const shared = sharedParts(versions)
-  return versions.map((version) => ({
-    Name: version.name,
-    Served: version.served,
-    Storage: version.storage,
-    Deprecated: version.deprecated ?? false,
-    DeprecationWarning: version.deprecationWarning ?? null,
-    Schema: shared.schema ? null : { OpenAPIV3Schema: version.schema?.openAPIV3Schema ?? null },
-    Subresources: shared.subresources ? null : (version.subresources ?? null),
-    AdditionalPrinterColumns: shared.columns
-      ? null
-      : internalList('apiextensions.v1.CustomResourceColumnDefinition', version.additionalPrinterColumns),
-    SelectableFields: shared.selectableFields
-      ? null
-      : internalList('apiextensions.v1.SelectableField', version.selectableFields),
-  }))
+  return versions.map(({ schema, subresources, additionalPrinterColumns, selectableFields, ...version }) =>
+    internalForm('apiextensions.v1.CustomResourceDefinitionVersion', {
+      ...version,
+      schema: shared.schema ? undefined : schema,
+      subresources: shared.subresources ? undefined : subresources,
+      additionalPrinterColumns: shared.columns ? undefined : additionalPrinterColumns,
+      selectableFields: shared.selectableFields ? undefined : selectableFields,
+    }),
+  )
 }
