@@ -46,6 +46,20 @@ test('parseYaml refuses documents that grow or do not end', () => {
   for (const text of rows) assert.throws(() => parseYaml(text), DecodeError, text.slice(0, 40))
 })
 
+test('readYaml refuses escapes of surrogates in JSON', () => {
+  const message = 'found invalid Unicode character escape code'
+  const rows: readonly [text: string, message: string][] = [
+    [String.raw`{"a":"\ud800"}`, `yaml: ${message}`],
+    [String.raw`{"\ud83d\ude00":1}`, `yaml: ${message}`],
+    ['{\n"a":\n "\\u0041\\uDC00"}', `yaml: line 3: ${message}`],
+  ]
+  for (const [text, message] of rows) assert.throws(() => readYaml(text), new DecodeError(message), text)
+  assert.deepEqual(parseYaml(String.raw`{"a":"\\ud800","b":"\"\u00e9 😀"}`), {
+    a: String.raw`\ud800`,
+    b: '"é 😀',
+  })
+})
+
 test('readYaml tells the line of a key that stands twice', () => {
   const rows: readonly [text: string, message: string | undefined][] = [
     ['a: 1\nb: 2', undefined],

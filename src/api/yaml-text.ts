@@ -128,8 +128,20 @@ function parseAsJson(text: string): { readonly value: unknown; readonly keyCount
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+  refuseSurrogates(text)
   const keyCount = countKeys(value, maxDepth)
   return keyCount === undefined ? undefined : { value, keyCount }
+}
+
+/** YAML knows escapes of characters only, so JSON's of a surrogate, also of one in a pair, are none of it. */
+function refuseSurrogates(text: string): void {
+  if (!text.includes('\\') || !/\\u[dD][89a-fA-F]/.test(text)) return
+  for (const { 0: escape, index } of text.matchAll(/\\u[dD][89a-fA-F]|\\./g)) {
+    if (escape.length === 2) continue
+    const line = text.slice(0, index).split('\n').length
+    const where = line > 1 ? `line ${line}: ` : ''
+    throw new DecodeError(`yaml: ${where}found invalid Unicode character escape code`)
+  }
 }
 
 /** Of all objects in a value; undefined where it nests deeper than `levels`. */
