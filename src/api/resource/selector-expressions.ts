@@ -3,6 +3,7 @@ import type { CelEnvironment, CelProgram } from '../../machinery/cel/cel.ts'
 import {
   anyDeclaration,
   boolDeclaration,
+  bounded,
   expectObject,
   mapDeclaration,
   objectDeclaration,
@@ -21,8 +22,11 @@ import type { Device, DeviceAttribute } from '../generated/resource.v1.ts'
 
 /** What one selector may cost at most, estimated when it is written. Source: resource/v1, CELSelectorExpressionMaxCost. */
 const maxCost = 1_000_000
-const maxDomains = 32
-const maxNames = 32
+/** Of attributes, and of capacities. */
+const maxEntries = 32
+const maxDomainLength = 63
+const maxNameLength = 32
+const maxAttributeLength = 64
 
 const quantityDeclaration: CelDeclaration = {
   type: structType('kubernetes.Quantity'),
@@ -36,6 +40,7 @@ const quantityDeclaration: CelDeclaration = {
 /** An attribute is what its one field holds. */
 const attributeDeclaration: CelDeclaration = {
   ...anyDeclaration,
+  maxElements: maxAttributeLength,
   wrap(raw) {
     const { int, bool, string, version } = expectObject(raw) as DeviceAttribute
     if (version !== undefined) return semver(version)
@@ -63,27 +68,35 @@ class DomainMap extends JsonMap {
   }
 }
 
-function byDomain(value: CelDeclaration): CelDeclaration {
-  const names = mapDeclaration(value, maxNames)
+/** `entry`: what is known of an entry that is selected by its name, like a field. */
+function byDomain(value: CelDeclaration, entry?: CelDeclaration): CelDeclaration {
+  const names: CelDeclaration = {
+    ...mapDeclaration(value, maxEntries),
+    key: bounded(stringDeclaration, { maxElements: maxNameLength }),
+    ...(entry && { field: () => entry }),
+  }
   return {
-    ...mapDeclaration(names, maxDomains),
+    ...mapDeclaration(names, maxEntries),
+    key: domainDeclaration,
     wrap: (raw) => new DomainMap(expectObject(raw), names),
   }
 }
 
+const domainDeclaration = bounded(stringDeclaration, { maxElements: maxDomainLength })
+
 /** `device.driver`, `device.attributes['domain'].name`. Source: k8s.io/dynamic-resource-allocation/cel. */
 const deviceDeclaration = objectDeclaration('kubernetes.DRADevice', {
-  driver: stringDeclaration,
-  attributes: byDomain(attributeDeclaration),
+  driver: domainDeclaration,
+  attributes: byDomain(attributeDeclaration, attributeDeclaration),
   capacity: byDomain(quantityDeclaration),
   allowMultipleAllocations: boolDeclaration,
 })
 
 let environment: CelEnvironment | undefined
 
-/** What selectors of devices are compiled in: one variable, `device`. */
+/** What selectors of devices are compiled in: one variable, `device`, and `cel.bind`. */
 function deviceEnvironment(): CelEnvironment {
-  environment ??= createCelEnvironment({ variables: { device: deviceDeclaration } })
+  environment ??= createCelEnvironment({ variables: { device: deviceDeclaration }, binds: true })
   return environment
 }
 

@@ -24,6 +24,8 @@ export interface CelEnvironmentOptions {
    * `jsonpatch.escapeKey`.
    */
   readonly mutation?: boolean
+  /** `cel.bind(name, value, expression)`, which the selectors of devices have. */
+  readonly binds?: boolean
   /** Minor version whose functions an expression may use; by default 36. Stored expressions may use all. */
   readonly compatibilityMinor?: number
 }

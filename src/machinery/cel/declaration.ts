@@ -37,7 +37,9 @@ export interface CelDeclaration {
   readonly minSerializedSize: number
   /** Of lists and maps. */
   readonly element?: CelDeclaration
-  /** Of objects, by escaped name. */
+  /** Of maps whose keys are bounded. */
+  readonly key?: CelDeclaration
+  /** Of objects, by escaped name; of maps whose entries have bounds where they are selected like fields, too. */
   readonly field?: (name: string) => CelDeclaration | undefined
 }
 

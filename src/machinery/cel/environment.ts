@@ -8,7 +8,7 @@ import { functionsOf, kubernetesLibraries } from './library/libraries.ts'
 import { mutationType } from './library/mutation.ts'
 import { CompiledProgram } from './program.ts'
 import { standardType } from './standard-types.ts'
-import { macrosOf, type Macros } from './syntax/macros.ts'
+import { bindMacros, macrosOf, type Macros } from './syntax/macros.ts'
 import { parse } from './syntax/parser.ts'
 import { formatType, isSameType, type CelType } from './types.ts'
 import { validateLiterals } from './check/literals.ts'
@@ -18,8 +18,8 @@ const currentMinor = 36
 
 /** Kubernetes' environment with these variables: see cel.ts. */
 export function createCelEnvironment(options: CelEnvironmentOptions): CelEnvironment {
-  const { variables, mutation = false, compatibilityMinor = currentMinor } = options
-  return new Environment(languageOf(compatibilityMinor, mutation), new Map(Object.entries(variables)))
+  const { variables, compatibilityMinor = currentMinor } = options
+  return new Environment(languageOf(compatibilityMinor, options), new Map(Object.entries(variables)))
 }
 
 /** Everything about an environment but its variables; the same for many. */
@@ -37,14 +37,24 @@ export interface Language {
   readonly validatesLiterals: boolean
 }
 
+/** Source: cel-go, ext.Bindings. */
+export const bindLibrary: Library = { since: 0, functions: [], macros: bindMacros }
+
 const languages = new Map<string, Language>()
 
-function languageOf(minor: number, mutation: boolean): Language {
-  const key = `${minor} ${mutation}`
+function languageOf(
+  minor: number,
+  { mutation = false, binds = false }: Pick<CelEnvironmentOptions, 'mutation' | 'binds'>,
+): Language {
+  const key = `${minor} ${mutation} ${binds}`
   const known = languages.get(key)
   if (known) return known
-  const libraries = kubernetesLibraries.filter(({ since }) => since <= minor)
-  const language = createLanguage(mutation ? [...libraries, jsonPatchLibrary] : libraries, {
+  const libraries = [
+    ...kubernetesLibraries.filter(({ since }) => since <= minor),
+    ...(mutation ? [jsonPatchLibrary] : []),
+    ...(binds ? [bindLibrary] : []),
+  ]
+  const language = createLanguage(libraries, {
     ...(mutation && { typeNamed: mutationType }),
     validatesLiterals: minor >= 29,
   })

@@ -290,7 +290,7 @@ class Estimator {
     let declaration = this.#variables.get(name!)
     for (const step of steps) {
       if (step === '@items' || step === '@values') declaration = declaration?.element
-      else if (step === '@keys') declaration = declaration?.element && keyDeclaration
+      else if (step === '@keys') declaration = declaration?.element && (declaration.key ?? anyKey)
       else declaration = declaration?.field?.(step)
     }
     return declaration
@@ -309,8 +309,8 @@ class Estimator {
   }
 }
 
-/** Nothing bounds the keys of a map: their declared size is none. */
-const keyDeclaration = { maxElements: 0 } as CelDeclaration
+/** Where nothing bounds the keys of a map, their declared size is none. */
+const anyKey = { maxElements: 0 } as CelDeclaration
 
 function appended(path: Path | undefined, step: string): Path | undefined {
   return path && [...path, step]

@@ -2,10 +2,9 @@ import { tests } from '@bufbuild/cel-spec/testdata/conformance.js'
 import type { JsonValue } from '../../meta.ts'
 import { CelBudget } from '../budget.ts'
 import { dynDeclaration, type CelDeclaration } from '../declaration.ts'
-import { createLanguage, Environment, type Language } from '../environment.ts'
+import { bindLibrary, createLanguage, Environment, type Language } from '../environment.ts'
 import type { Library } from '../library/function.ts'
 import { kubernetesLibraries } from '../library/libraries.ts'
-import { bindMacros } from '../syntax/macros.ts'
 import { standardType } from '../standard-types.ts'
 import * as types from '../types.ts'
 import type { CelType } from '../types.ts'
@@ -129,10 +128,7 @@ function declaredFunctions(test: Json): Library {
   return { since: 0, functions }
 }
 
-const libraries: readonly Library[] = [
-  ...kubernetesLibraries,
-  { since: 0, functions: [], macros: bindMacros },
-]
+const libraries: readonly Library[] = [...kubernetesLibraries, bindLibrary]
 
 /** The tests' environment: Kubernetes', and `cel.bind`. */
 function languageFor(test: Json): Language {
