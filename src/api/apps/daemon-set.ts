@@ -8,6 +8,7 @@ import {
   type FieldPath,
 } from '../../machinery/field-error.ts'
 import { validateLabelSelector } from '../../machinery/validation/labels.ts'
+import { droppingDisabledFields } from '../core/pod/disabled-fields.ts'
 import { podTemplateWarnings } from '../core/pod/pod-warnings.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
@@ -54,8 +55,14 @@ export const daemonSetDefinition: ResourceDefinition<DaemonSet> = {
         }
       }
     },
-    prepareForCreate: (daemonSet) => countFirstTemplate(daemonSet),
-    prepareForUpdate: (daemonSet, previous) => countTemplate(daemonSet, previous),
+    prepareForCreate(daemonSet) {
+      droppingDisabledFields.prepareForCreate(daemonSet)
+      countFirstTemplate(daemonSet)
+    },
+    prepareForUpdate(daemonSet, previous) {
+      droppingDisabledFields.prepareForUpdate(daemonSet, previous)
+      countTemplate(daemonSet, previous)
+    },
     validate: (daemonSet) => [...templateGenerationErrors(daemonSet), ...validateDaemonSet(daemonSet.spec)],
     warnings: ({ spec }, previous) =>
       previous && !changesTemplate({ spec } as DaemonSet, previous)

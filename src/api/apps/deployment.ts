@@ -12,6 +12,7 @@ import { goQuote } from '../../machinery/go-format.ts'
 import { parseInt64 } from '../../machinery/int64.ts'
 import type { IntOrString, Writable } from '../../machinery/meta.ts'
 import { percentErrors } from '../../machinery/validation/names.ts'
+import { droppingDisabledFields } from '../core/pod/disabled-fields.ts'
 import { ageColumn, column, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import { structSchema } from '../fact-schemas.ts'
@@ -44,6 +45,7 @@ export const deploymentDefinition: ResourceDefinition<Deployment> = {
     raisesGeneration: (deployment, previous) =>
       !semanticEqual(deployment.metadata?.annotations, previous.metadata?.annotations) ||
       !semanticEqual(deployment.spec, previous.spec, structSchema('apps.v1.DeploymentSpec')),
+    ...droppingDisabledFields,
     validate: validateDeployment,
     validateUpdate: validateSelectorUpdate,
     warnings: (deployment, previous) => workloadWarnings(deployment, previous),

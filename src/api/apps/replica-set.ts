@@ -1,4 +1,5 @@
 import { path, required, type FieldError } from '../../machinery/field-error.ts'
+import { droppingDisabledFields } from '../core/pod/disabled-fields.ts'
 import { ageColumn, integerColumn, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { ReplicaSet } from '../generated/apps.v1.ts'
@@ -25,6 +26,7 @@ export const replicaSetDefinition: ResourceDefinition<ReplicaSet> = {
     defaults(replicaSet) {
       defaultWorkloadSpec(replicaSet).replicas ??= 1
     },
+    ...droppingDisabledFields,
     validate: validateReplicaSet,
     warnings: (replicaSet, previous) => workloadWarnings(replicaSet, previous),
     validateUpdate: validateSelectorUpdate,

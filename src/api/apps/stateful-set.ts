@@ -4,6 +4,7 @@ import { ageColumn, column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { StatefulSet, StatefulSetSpec } from '../generated/apps.v1.ts'
 import { statefulSets } from '../generated/resources.ts'
+import { droppingDisabledFields } from '../core/pod/disabled-fields.ts'
 import { claimSpecWarnings } from '../core/claim-warnings.ts'
 import { validateStatefulSetSpec, validateStatefulSetUpdate } from './stateful-set-validation.ts'
 import {
@@ -25,6 +26,7 @@ export const statefulSetDefinition: ResourceDefinition<StatefulSet> = {
     // The names of its pods are host names, and begin with its own.
     nameRule: 'dns1123Label',
     defaults: (statefulSet) => defaultStatefulSet(defaultWorkloadSpec(statefulSet)),
+    ...droppingDisabledFields,
     validatesUpdateAlone: true,
     validate: ({ spec }) => validateStatefulSetSpec(spec),
     warnings: statefulSetWarnings,

@@ -10,6 +10,7 @@ import { CronError } from '../../machinery/cron/cron-fields.ts'
 import { parseCronSchedule } from '../../machinery/cron/cron-schedule.ts'
 import { timeZone as findTimeZone } from '../../machinery/cron/time-zone.ts'
 import { nonNegative } from '../apps/workload.ts'
+import { dropDisabledPodFields } from '../core/pod/disabled-fields.ts'
 import { ageColumn, column, integerColumn, nameColumn, timeSince, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { CronJob, CronJobSpec } from '../generated/batch.v1.ts'
@@ -32,6 +33,12 @@ export const cronJobDefinition: ResourceDefinition<CronJob> = {
       spec.failedJobsHistoryLimit ??= 1
       if (spec.jobTemplate?.spec) defaultJobSpec(spec.jobTemplate.spec)
     },
+    prepareForCreate: ({ spec }) => dropDisabledPodFields(spec?.jobTemplate?.spec?.template?.spec),
+    prepareForUpdate: ({ spec }, previous) =>
+      dropDisabledPodFields(
+        spec?.jobTemplate?.spec?.template?.spec,
+        previous.spec?.jobTemplate?.spec?.template?.spec,
+      ),
     warnings: cronJobWarnings,
     validate: (cronJob) => [...validateCronJob(cronJob), ...nameErrors(cronJob)],
     validatesUpdateAlone: true,

@@ -1,6 +1,7 @@
 import { humanDuration } from '../../machinery/duration.ts'
 import type { Writable } from '../../machinery/meta.ts'
 import { defaultTemplate, selectorText, templateColumns } from '../apps/workload.ts'
+import { droppingDisabledFields } from '../core/pod/disabled-fields.ts'
 import { ageColumn, column, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { Job, JobSpec } from '../generated/batch.v1.ts'
@@ -22,7 +23,11 @@ export const jobDefinition: ResourceDefinition<Job> = {
       if (job.spec) defaultJobSpec(job.spec)
       defaultLabels(job)
     },
-    prepareForCreate: generateSelector,
+    ...droppingDisabledFields,
+    prepareForCreate(job) {
+      droppingDisabledFields.prepareForCreate(job)
+      generateSelector(job)
+    },
     validate: validateJob,
     warnings: jobWarnings,
     validatesUpdateAlone: true,

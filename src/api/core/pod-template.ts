@@ -5,6 +5,7 @@ import { column, nameColumn } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
 import type { PodTemplate } from '../generated/core.v1.ts'
 import { podTemplates } from '../generated/resources.ts'
+import { dropDisabledPodFields } from './pod/disabled-fields.ts'
 import { validatePodTemplate } from './pod/pod-validation.ts'
 import { podTemplateWarnings } from './pod/pod-warnings.ts'
 
@@ -14,6 +15,9 @@ export const podTemplateDefinition: ResourceDefinition<PodTemplate> = {
   strategy: {
     raisesGeneration: (object, previous) => !jsonEqual(object.template, previous.template),
     defaults: ({ template }) => defaultTemplate(template),
+    prepareForCreate: ({ template }) => dropDisabledPodFields(template?.spec),
+    prepareForUpdate: ({ template }, previous) =>
+      dropDisabledPodFields(template?.spec, previous.template?.spec),
     warnings: (object, previous) =>
       isNewGeneration(object, previous) ? podTemplateWarnings(object.template, path('template')) : [],
     validate: ({ template }) => validatePodTemplate(template, path('template')),

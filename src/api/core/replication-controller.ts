@@ -10,6 +10,7 @@ import {
 } from '../apps/workload.ts'
 import { ageColumn, column, integerColumn, nameColumn, wide } from '../columns.ts'
 import type { ResourceDefinition } from '../definition.ts'
+import { droppingDisabledFields } from './pod/disabled-fields.ts'
 import type { ReplicationController } from '../generated/core.v1.ts'
 import { replicationControllers } from '../generated/resources.ts'
 import { internalMap } from '../internal-form.ts'
@@ -30,6 +31,7 @@ export const replicationControllerDefinition: ResourceDefinition<ReplicationCont
       defaultTemplate(spec.template)
       spec.replicas ??= 1
     },
+    ...droppingDisabledFields,
     validate: validateReplicationController,
     warnings: (controller, previous) => workloadWarnings(controller, previous),
     status: {

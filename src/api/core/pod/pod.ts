@@ -3,6 +3,7 @@ import { formatTime } from '../../../machinery/time.ts'
 import type { Creation, ResourceDefinition } from '../../definition.ts'
 import type { Pod, PodStatus } from '../../generated/core.v1.ts'
 import { pods } from '../../generated/resources.ts'
+import { dropDisabledPodFields } from './disabled-fields.ts'
 import { syncAppArmorAnnotations } from './app-armor-annotations.ts'
 import { mergeLabelKeys } from './label-keys.ts'
 import { podColumns } from './pod-columns.ts'
@@ -21,6 +22,7 @@ export const podDefinition: ResourceDefinition<Pod> = {
   strategy: {
     defaults: defaultPod,
     prepareForCreate,
+    prepareForUpdate: ({ spec }, previous) => dropDisabledPodFields(spec, previous.spec),
     validate: validatePod,
     validateUpdate: validatePodUpdate,
     validatesUpdateAlone: true,
@@ -58,6 +60,7 @@ export const podDefinition: ResourceDefinition<Pod> = {
 }
 
 function prepareForCreate(pod: Writable<Pod>, { warn }: Creation): void {
+  dropDisabledPodFields(pod.spec)
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) }
   if (pod.spec?.schedulingGates?.length) {
     const lastTransitionTime = pod.metadata?.creationTimestamp ?? formatTime(0)
