@@ -1,8 +1,8 @@
 import { DecodeError } from '../../../api/decode-error.ts'
+import { parseExactJson } from '../../../api/json-text.ts'
 import { jsonEqual } from '../../../machinery/equal.ts'
 import { goQuote } from '../../../machinery/go-format.ts'
 import { goJson } from '../../../machinery/go-json.ts'
-import { parseWithLongIntegers } from '../../../machinery/long-integers.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
 import {
   applyJsonPatch,
@@ -99,7 +99,7 @@ function patchOf({ name }: Webhook, { patch, patchType }: Verdict): readonly Jso
   if (patch === '') return []
   let operations: readonly JsonPatchOperation[]
   try {
-    operations = parseJsonPatch(parseWithLongIntegers(patch))
+    operations = parseJsonPatch(parseExactJson(patch))
   } catch (error) {
     const detail = error instanceof PatchError ? error.detail : (error as Error).message
     throw new CallingWebhookError(

@@ -51,6 +51,26 @@ describe('mutating webhooks', () => {
     assert.deepEqual((server.reviews()[2]!.object as ConfigMap).metadata?.labels, { by: 'second' })
   })
 
+  test('a patch is read, and noted, as Go reads and writes JSON', async () => {
+    await server.mutating('m', server.webhook())
+    server.hooks.respond = patchWith({ op: 'add', path: '/data', value: { text: '<\ud800>' } })
+    const { data } = await server.requests.create(configMaps, configMap())
+    assert.deepEqual(data, { text: '<\ufffd>' })
+    assert.match(
+      server.requests.notes.get('patch.webhook.admission.k8s.io/round_0_index_0') ?? '',
+      /"value":\{"text":"\\u003c\ufffd\\u003e"\}/,
+    )
+    const undecodable = Buffer.from('[{"op"]').toString('base64')
+    server.hooks.respond = (review: AdmissionReview) => {
+      const { response, ...rest } = allow(review)
+      return { ...rest, response: { ...response, patchType: 'JSONPatch', patch: undecodable } }
+    }
+    assert.match(
+      await refusal(server.requests.create(configMaps, configMap())),
+      /received undecodable patch in webhook response: invalid character ']' after object key$/,
+    )
+  })
+
   const badPatches: readonly (readonly [string, JsonValue[], RegExp])[] = [
     ['does not apply', [{ op: 'remove', path: '/data/x' }], /^500 InternalError: Internal error occurred: /],
     ['is no patch', ['x'], /received undecodable patch in webhook response: json: cannot unmarshal string/],
