@@ -12,8 +12,8 @@ import {
   dns1123SubdomainErrors,
   dns1123SubdomainMaxLength,
 } from '../../machinery/validation/names.ts'
+import { validateCsiDriverName } from '../storage/csi-driver-name.ts'
 
-const driverNameMaxLength = 63
 const identifierMaxLength = 32
 
 /** Names of a request, a device, a set of counters. */
@@ -26,13 +26,8 @@ export function validateClassName(name: string | undefined, at: FieldPath): Fiel
   return invalidFor(at, name, dns1123SubdomainErrors(name))
 }
 
-export function validateDriverName(name: string | undefined, at: FieldPath): FieldError[] {
-  if (!name) return [required(at)]
-  return [
-    ...validateLength(name, driverNameMaxLength, at),
-    ...invalidFor(at, name, dns1123SubdomainErrors(name.toLowerCase())),
-  ]
-}
+/** The same names as of CSI drivers. */
+export const validateDriverName = validateCsiDriverName
 
 /** One or more DNS names with slashes between them. */
 export function validatePoolName(name: string | undefined, at: FieldPath): FieldError[] {
