@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import type { CustomResourceDefinition, JSONSchemaProps } from '../../api/generated/apiextensions.v1.ts'
 import { systemClock } from '../../machinery/clock.ts'
 import { silentLogger } from '../../machinery/log.ts'
-import { compressedBytes, largeValueBytes, lazyEntry, outlineOf } from '../../store/large-value.ts'
+import {
+  bytesLength,
+  compressedBytes,
+  largeValueBytes,
+  lazyEntry,
+  outlineOf,
+} from '../../store/large-value.ts'
 import { MemoryStore } from '../../store/memory/memory-store.ts'
 import type { Entry, Store } from '../../store/store.ts'
 import { aDefinition, define, definitionsPath } from '../testing/custom-definitions.ts'
@@ -94,7 +100,7 @@ test('a server reads no schema of stored definitions for its start, for discover
       if (!entry.key.startsWith(prefix) || !outline) return entry
       definitions++
       const { key, revision, createRevision } = entry
-      const form = { frame: Buffer.alloc(0), length: largeValueBytes }
+      const form = { frame: Buffer.alloc(0), length: bytesLength(entry) }
       const bytes = compressedBytes({ ...form, outline: { bytes: outline, bulk: [] } })
       Object.defineProperty(bytes, 'value', {
         get() {

@@ -228,7 +228,7 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
 
   /** The length of the JSON of the object with kind, apiVersion and resourceVersion, in bytes. */
   get encodedLength(): number {
-    if (!this.#sent) this.#normalize()
+    if (!this.#sent) this.#prepare()
     // What has to be looked up in memory for it is what a list of many objects takes its time for.
     const length = this.#sent === this.bytes ? this.length : this.value.length
     return length + resourceVersionMember.length + this.resourceVersion.length + 1
