@@ -1,7 +1,6 @@
 import type { ConfigMap } from '../src/api/generated/core.v1.ts'
 import { configMaps } from '../src/api/generated/resources.ts'
 import type { Client, ListOptions } from '../src/client/client.ts'
-import { queryString, resourcePath } from '../src/client/http/resource-path.ts'
 import { percentile } from './timing.ts'
 
 /**
@@ -30,11 +29,6 @@ export interface LoadOptions {
   readonly leastOperations?: number
   /** Makes names of objects that are created unique among runs. */
   readonly run: string
-  /**
-   * What lists are read as. Over a connection text, as load generators read: to take the lists apart would keep the many
-   * clients of this one process waiting for each other, and that is not the server's time. Default: objects.
-   */
-  readonly listsAs?: 'objects' | 'text'
 }
 
 export interface LoadResult {
@@ -45,7 +39,7 @@ export interface LoadResult {
 }
 
 const namespace = 'default'
-const listNamespace = 'kube-public'
+export const listNamespace = 'kube-public'
 const listedObjects = 10_000
 const pageLength = 500
 /** Of each client, so that no two write the same object at a time. */
@@ -75,9 +69,13 @@ export async function prepareLoad(client: Client): Promise<void> {
 }
 
 /** Makes the same request again and again for some time. */
-export async function runLoad(client: Client, options: LoadOptions): Promise<LoadResult> {
-  const { operation, clients, durationMs, leastOperations = 0, run, listsAs = 'objects' } = options
-  const request = requestOf(client, operation, run, listReaders[listsAs](client))
+export async function runLoad(
+  client: Client,
+  options: LoadOptions,
+  list: ReadList = objectLists(client),
+): Promise<LoadResult> {
+  const { operation, clients, durationMs, leastOperations = 0, run } = options
+  const request = requestOf(client, operation, run, list)
   const latencies: number[] = []
   const start = performance.now()
   const loop = async (clientIndex: number) => {
@@ -152,24 +150,16 @@ function requestOf(client: Client, operation: Operation, run: string, list: Read
 }
 
 /** Reads a list, or a page of it; answers where the next page starts, and undefined behind the last. */
-type ReadList = (
+export type ReadList = (
   query: Pick<ListOptions, 'limit' | 'continue' | 'resourceVersion'>,
 ) => Promise<string | undefined>
 
-const listReaders: Readonly<Record<'objects' | 'text', (client: Client) => ReadList>> = {
-  objects: (client) => async (query) => {
+function objectLists(client: Client): ReadList {
+  return async (query) => {
     const { metadata } = await client.list(configMaps, { namespace: listNamespace, ...query })
     return metadata?.continue || undefined
-  },
-  text: (client) => async (query) => {
-    const path = resourcePath(configMaps, { namespace: listNamespace }) + queryString({ ...query })
-    const head = (await client.raw(path)).slice(0, listHeadLength)
-    return /"continue":"([^"]+)"/.exec(head)?.[1]
-  },
+  }
 }
-
-/** What comes before the items of a list is not longer. */
-const listHeadLength = 500
 
 const mixture: readonly Operation[] = [
   'get',

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { createHttpClient } from '../../src/client/http/http-client.ts'
 import type { Bench, Detail } from '../figure.ts'
 import { launcherFlags } from '../launcher-flags.ts'
-import { prepareDeletion, runLoad, type LoadOptions, type LoadResult, type Operation } from '../load.ts'
+import { openListReader } from '../list-reader.ts'
+import {
+  listNamespace,
+  prepareDeletion,
+  runLoad,
+  type LoadOptions,
+  type LoadResult,
+  type Operation,
+} from '../load.ts'
 import type { ApiServerAnswer, ApiServerQuestion } from '../processes/api-server-message.ts'
 import { timed } from '../timing.ts'
 import { measureMemory, measureWatches } from './api-watches.ts'
@@ -66,11 +74,13 @@ export async function measureApi(bench: Bench): Promise<void> {
   const server = await startServer(bench)
   const client = createHttpClient(server.connection)
   bench.defer(() => client.close())
+  const lists = openListReader(server.connection, listNamespace)
+  bench.defer(() => lists.close())
   const overTls = async (options: LoadOptions) => {
     await prepareDeletion(client, options)
-    return server.during(() => runLoad(client, { ...options, listsAs: 'text' }))
+    return server.during(() => runLoad(client, options, lists.read))
   }
-  await warmUp((options) => runLoad(client, { ...options, listsAs: 'text' }))
+  await warmUp((options) => runLoad(client, options, lists.read))
   await warmUp(server.load)
   const plan: readonly (readonly [Operation, readonly number[]])[] = [
     ['create', [1, 16, 64]],
