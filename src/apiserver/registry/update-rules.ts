@@ -64,16 +64,20 @@ export function keepField(object: object, previous: object, field: string): void
 
 /** The generation counts the versions of what is wanted: of the spec, unless the kind says otherwise. */
 export function raiseGeneration(
-  { registry, strategy, isCustom, workingSchema }: ServedResource,
+  served: ServedResource,
   object: Writable<KubernetesObject>,
   previous: KubernetesObject,
 ): void {
+  const { registry, strategy } = served
   if (!registry.tracksGeneration) return
-  const isSame = (next: unknown, before: unknown) =>
-    isCustom ? jsonEqual(next, before) : semanticEqual(next, before, workingSchema.fields['spec']?.schema)
-  const isRaised =
-    strategy.raisesGeneration?.(object, previous) ??
-    !isSame((object as Fields)['spec'], (previous as Fields)['spec'])
+  const isRaised = strategy.raisesGeneration?.(object, previous) ?? changesSpec(served, object, previous)
   if (!isRaised) return
   metadataOf(object).generation = (previous.metadata?.generation ?? 0) + 1
+}
+
+/** Whether the spec means something else than before; that of custom resources is known by what it says alone. */
+function changesSpec(served: ServedResource, object: object, previous: object): boolean {
+  const [spec, before] = [(object as Fields)['spec'], (previous as Fields)['spec']]
+  if (jsonEqual(spec, before)) return false
+  return served.isCustom || !semanticEqual(spec, before, served.workingSchema.fields['spec']?.schema)
 }
