@@ -69,7 +69,9 @@ export function servedDefinition(source: DefinitionSource): ResourceDefinition |
     alsoServedAs: others.map(conversion),
     ...(hidden.length > 0 && { notServedAs: hidden.map(conversion) }),
     strategy: stored.strategy,
-    columns: stored.columns,
+    get columns() {
+      return stored.columns()
+    },
     selectableFields: selectedFields(spec.versions),
     selectableLabels: stored.selectable,
     fieldLabels: fieldLabelsOf(stored),
@@ -148,7 +150,8 @@ interface VersionPart {
   readonly resource: Resource
   readonly deprecation: string | undefined
   readonly strategy: ResourceDefinition['strategy']
-  readonly columns: NonNullable<ResourceDefinition['columns']>
+  /** Made when somebody wants a table. */
+  columns(): NonNullable<ResourceDefinition['columns']>
   readonly selectable: readonly string[]
   schema(): ObjectSchema
   readonly published: PublishedSchema
@@ -163,6 +166,7 @@ function versionPart(
   const names = definition.status!.acceptedNames!
   const { name } = version
   const namespaced = scope === 'Namespaced'
+  let columns: ReturnType<VersionPart['columns']> | undefined
   return {
     resource: { group, version: name, resource: names.plural, kind: names.kind, namespaced },
     deprecation: deprecationOf(definition, version),
@@ -171,7 +175,7 @@ function versionPart(
       refuseCreate: (name) => schemas.refuseCreate(name),
       props: () => (definition.spec.preserveUnknownFields ? undefined : schemas.props(name)),
     }),
-    columns: customColumns(version.additionalPrinterColumns),
+    columns: () => (columns ??= customColumns(version.additionalPrinterColumns)),
     selectable: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
     schema: () => schemas.compiled(name),
     published: schemas.published(name),
@@ -198,7 +202,9 @@ function conversionOf(
     ...(convert && { convert }),
     own: {
       strategy: part.strategy,
-      columns: part.columns,
+      get columns() {
+        return part.columns()
+      },
       selectableLabels: part.selectable,
       ...(part.deprecation !== undefined && { deprecation: part.deprecation }),
     },

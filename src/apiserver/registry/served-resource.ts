@@ -28,8 +28,8 @@ export class ServedResource {
   readonly registry: Registry
   /** Absent for the version that is stored. */
   readonly conversion: Conversion<KubernetesObject> | undefined
-  readonly #converted = new WeakMap<StoredObject, KubernetesObject>()
-  readonly #messages = new WeakMap<StoredObject, Buffer>()
+  #converted: WeakMap<StoredObject, KubernetesObject> | undefined
+  #messages: WeakMap<StoredObject, Buffer> | undefined
   #schema: ObjectSchema | undefined
   #rules: UpdateRules | undefined
   #statusRules: UpdateRules | undefined
@@ -119,9 +119,10 @@ export class ServedResource {
     const convert = this.#convert
     if (!convert) return
     const missing: StoredObject[] = []
+    const shown = (this.#converted ??= new WeakMap())
     for (const stored of objects) {
-      if (this.#converted.has(stored)) continue
-      if (stored.object.apiVersion === this.apiVersion) this.#converted.set(stored, stored.object)
+      if (shown.has(stored)) continue
+      if (stored.object.apiVersion === this.apiVersion) shown.set(stored, stored.object)
       else missing.push(stored)
     }
     if (missing.length === 0) return
@@ -130,7 +131,7 @@ export class ServedResource {
       this.apiVersion,
     )
     for (const [index, stored] of missing.entries()) {
-      this.#converted.set(stored, deepFreeze(converted[index]!))
+      shown.set(stored, deepFreeze(converted[index]!))
     }
   }
 
@@ -143,6 +144,7 @@ export class ServedResource {
   /** The object as this version shows it; the same one each time. */
   show(stored: StoredObject): KubernetesObject {
     if (this.sendsStored) return stored.object
+    this.#converted ??= new WeakMap()
     let shown = this.#converted.get(stored)
     if (!shown) {
       if (this.#convert) throw new Error('an object is shown before it was converted')
@@ -154,6 +156,7 @@ export class ServedResource {
 
   /** The object's protobuf message, without an envelope; encoded once. */
   protobuf(stored: StoredObject): Buffer {
+    this.#messages ??= new WeakMap()
     let message = this.#messages.get(stored)
     if (!message) {
       message = encodeMessage(this.show(stored), this.schema)

@@ -10,9 +10,10 @@ import type { Watcher } from './watcher.ts'
 export class WatcherIndex<T extends KubernetesObject = KubernetesObject> {
   readonly #all = new Set<Watcher<T>>()
   readonly #everything = new Set<Watcher<T>>()
-  readonly #byKey = new Map<string, Set<Watcher<T>>>()
-  readonly #byNamespace = new Map<string, Set<Watcher<T>>>()
-  readonly #byField = new Map<string, Map<string, Set<Watcher<T>>>>()
+  // Made when they are needed: there is one of this for each kind, and most are watched as a whole.
+  #byKey: Map<string, Set<Watcher<T>>> | undefined
+  #byNamespace: Map<string, Set<Watcher<T>>> | undefined
+  #byField: Map<string, Map<string, Set<Watcher<T>>>> | undefined
 
   get size(): number {
     return this.#all.size
@@ -38,11 +39,11 @@ export class WatcherIndex<T extends KubernetesObject = KubernetesObject> {
   dispatch(event: CacheEvent<T>): void {
     if (this.#all.size === 0) return
     deliverAll(this.#everything, event)
-    deliverAll(this.#byKey.get(event.key), event)
-    if (this.#byNamespace.size > 0) {
+    deliverAll(this.#byKey?.get(event.key), event)
+    if (this.#byNamespace) {
       deliverAll(this.#byNamespace.get((event.current ?? event.previous)!.namespace), event)
     }
-    for (const [key, byValue] of this.#byField) {
+    for (const [key, byValue] of this.#byField ?? []) {
       const had = event.previous && (event.previous.fields[key] ?? '')
       const has = event.current && (event.current.fields[key] ?? '')
       if (had !== undefined) deliverAll(byValue.get(had), event)
@@ -56,11 +57,11 @@ export class WatcherIndex<T extends KubernetesObject = KubernetesObject> {
       case 'everything':
         return this.#everything
       case 'key':
-        return upsert(this.#byKey, place.key, newSet<Watcher<T>>)
+        return upsert((this.#byKey ??= new Map()), place.key, newSet<Watcher<T>>)
       case 'namespace':
-        return upsert(this.#byNamespace, place.namespace, newSet<Watcher<T>>)
+        return upsert((this.#byNamespace ??= new Map()), place.namespace, newSet<Watcher<T>>)
       case 'field': {
-        const byValue = upsert(this.#byField, place.key, newMap<Set<Watcher<T>>>)
+        const byValue = upsert((this.#byField ??= new Map()), place.key, newMap<Set<Watcher<T>>>)
         return upsert(byValue, place.value, newSet<Watcher<T>>)
       }
     }
@@ -72,15 +73,15 @@ export class WatcherIndex<T extends KubernetesObject = KubernetesObject> {
       case 'everything':
         return
       case 'key':
-        this.#byKey.delete(place.key)
+        this.#byKey?.delete(place.key)
         return
       case 'namespace':
-        this.#byNamespace.delete(place.namespace)
+        this.#byNamespace?.delete(place.namespace)
         return
       case 'field': {
-        const byValue = this.#byField.get(place.key)
+        const byValue = this.#byField?.get(place.key)
         byValue?.delete(place.value)
-        if (byValue?.size === 0) this.#byField.delete(place.key)
+        if (byValue?.size === 0) this.#byField?.delete(place.key)
       }
     }
   }

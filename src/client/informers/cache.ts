@@ -31,127 +31,159 @@ export function createInformerCache<T extends KubernetesObject>(
   resource: Resource<T>,
   log: Logger,
 ): InformerCache<T> {
-  const objects = new Map<string, T>()
-  const indexes = new Map<string, Index<T>>([
-    [namespaceIndex, { values: ({ metadata }) => [metadata?.namespace ?? ''], buckets: new Map() }],
-  ])
-  const handlers = new Set<(change: Change<T>) => void>()
-  const waiters = new Set<Waiter>()
-  const { promise: synced, resolve: resolveSynced } = Promise.withResolvers<void>()
-  let hasSynced = false
-  let seen = 0n
+  return new HeldObjects(resource, log)
+}
 
-  function store(object: T): void {
-    const key = keyOf(object)
-    let previous = objects.get(key)
-    if (previous && previous.metadata?.uid !== object.metadata?.uid) {
-      remove(key, previous) // another object under the same name: the two are told apart
-      previous = undefined
+/** A class, and what is seldom used made when it is: there is one for each kind, and kinds may be many. */
+class HeldObjects<T extends KubernetesObject> implements InformerCache<T> {
+  readonly resource: Resource<T>
+  readonly synced: Promise<void>
+  hasSynced = false
+  readonly #log: Logger
+  readonly #resolveSynced: () => void
+  readonly #objects = new Map<string, T>()
+  #indexes: Map<string, Index<T>> | undefined
+  readonly #handlers = new Set<(change: Change<T>) => void>()
+  #waiters: Set<Waiter> | undefined
+  #seen = 0n
+
+  constructor(resource: Resource<T>, log: Logger) {
+    this.resource = resource
+    this.#log = log
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.synced = promise
+    this.#resolveSynced = resolve
+  }
+
+  get resourceVersion(): bigint {
+    return this.#seen
+  }
+
+  waitFor(resourceVersion: string, signal?: AbortSignal): Promise<void> {
+    const wanted = BigInt(resourceVersion)
+    if (wanted <= this.#seen || signal?.aborted) return Promise.resolve()
+    const waiters = (this.#waiters ??= new Set())
+    return new Promise((resolve) => {
+      const waiter = { resourceVersion: wanted, resolve: finish }
+      waiters.add(waiter)
+      signal?.addEventListener('abort', finish, { once: true })
+      function finish() {
+        waiters.delete(waiter)
+        signal?.removeEventListener('abort', finish)
+        resolve()
+      }
+    })
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key)
+  }
+
+  list(namespace?: string): readonly T[] {
+    if (namespace === undefined) return [...this.#objects.values()]
+    this.addIndex(namespaceIndex, namespaceOf)
+    return this.byIndex(namespaceIndex, namespace)
+  }
+
+  addIndex(name: string, values: (object: T) => readonly string[]): void {
+    const indexes = (this.#indexes ??= new Map())
+    if (indexes.has(name)) return
+    const index: Index<T> = { values, buckets: new Map() }
+    for (const [key, object] of this.#objects) reindex(index, key, undefined, object)
+    indexes.set(name, index)
+  }
+
+  byIndex(name: string, value: string): readonly T[] {
+    const index = this.#indexes?.get(name)
+    if (!index) throw new Error(`no index named ${name}`)
+    const bucket = index.buckets.get(value)
+    return bucket ? [...bucket.values()] : []
+  }
+
+  onChange(handler: (change: Change<T>) => void): () => void {
+    for (const object of this.#objects.values()) this.#call(handler, { type: 'added', object })
+    this.#handlers.add(handler)
+    return () => void this.#handlers.delete(handler)
+  }
+
+  replace(replacement: Iterable<T>, resourceVersion: string): void {
+    const gone = new Map(this.#objects)
+    for (const object of replacement) {
+      const key = keyOf(object)
+      gone.delete(key)
+      if (!isSame(this.#objects.get(key), object)) this.#store(object)
     }
-    objects.set(key, object)
-    for (const index of indexes.values()) reindex(index, key, previous, object)
-    tell(previous === undefined ? { type: 'added', object } : { type: 'updated', object, previous })
+    for (const [key, object] of gone) this.#remove(key, object)
+    this.#seen = 0n // a server that was restored from a backup goes back in time
+    this.advance(resourceVersion)
+    this.hasSynced = true
+    this.#resolveSynced()
   }
 
-  function remove(key: string, last: T): void {
-    const previous = objects.get(key)
-    if (previous === undefined) return
-    objects.delete(key)
-    for (const index of indexes.values()) reindex(index, key, previous, undefined)
-    tell({ type: 'deleted', object: last })
+  set(object: T): void {
+    this.#store(object)
+    this.advance(object.metadata?.resourceVersion)
   }
 
-  function tell(change: Change<T>): void {
-    for (const handler of handlers) call(handler, change)
+  delete(object: T): void {
+    this.#remove(keyOf(object), object)
+    this.advance(object.metadata?.resourceVersion)
   }
 
-  /** A handler that throws must not keep the others, or the cache, from what follows. */
-  function call(handler: (change: Change<T>) => void, change: Change<T>): void {
-    try {
-      handler(change)
-    } catch (error) {
-      log.error('A handler of changes failed', {
-        resource: resource.resource,
-        key: keyOf(change.object),
-        error,
-      })
-    }
-  }
-
-  function advance(resourceVersion: string | undefined): void {
+  advance(resourceVersion: string | undefined): void {
     if (!resourceVersion) return
     const reached = BigInt(resourceVersion)
-    if (reached <= seen) return
-    seen = reached
-    for (const waiter of waiters) {
-      if (waiter.resourceVersion > seen) continue
-      waiters.delete(waiter)
+    if (reached <= this.#seen) return
+    this.#seen = reached
+    for (const waiter of this.#waiters ?? []) {
+      if (waiter.resourceVersion > reached) continue
+      this.#waiters!.delete(waiter)
       waiter.resolve()
     }
   }
 
-  return {
-    resource,
-    synced,
-    get hasSynced() {
-      return hasSynced
-    },
-    get resourceVersion() {
-      return seen
-    },
-    waitFor(resourceVersion, signal) {
-      const wanted = BigInt(resourceVersion)
-      if (wanted <= seen || signal?.aborted) return Promise.resolve()
-      return new Promise((resolve) => {
-        const waiter = { resourceVersion: wanted, resolve: finish }
-        waiters.add(waiter)
-        signal?.addEventListener('abort', finish, { once: true })
-        function finish() {
-          waiters.delete(waiter)
-          signal?.removeEventListener('abort', finish)
-          resolve()
-        }
-      })
-    },
-    get: (key) => objects.get(key),
-    list: (namespace) =>
-      namespace === undefined ? [...objects.values()] : bucketOf(indexes, namespaceIndex, namespace),
-    addIndex(name, values) {
-      if (name === namespaceIndex || indexes.has(name)) return
-      const index: Index<T> = { values, buckets: new Map() }
-      for (const [key, object] of objects) reindex(index, key, undefined, object)
-      indexes.set(name, index)
-    },
-    byIndex: (name, value) => bucketOf(indexes, name, value),
-    onChange(handler) {
-      for (const object of objects.values()) call(handler, { type: 'added', object })
-      handlers.add(handler)
-      return () => void handlers.delete(handler)
-    },
-
-    replace(replacement, resourceVersion) {
-      const gone = new Map(objects)
-      for (const object of replacement) {
-        const key = keyOf(object)
-        gone.delete(key)
-        if (!isSame(objects.get(key), object)) store(object)
-      }
-      for (const [key, object] of gone) remove(key, object)
-      seen = 0n // a server that was restored from a backup goes back in time
-      advance(resourceVersion)
-      hasSynced = true
-      resolveSynced()
-    },
-    set(object) {
-      store(object)
-      advance(object.metadata?.resourceVersion)
-    },
-    delete(object) {
-      remove(keyOf(object), object)
-      advance(object.metadata?.resourceVersion)
-    },
-    advance,
+  #store(object: T): void {
+    const key = keyOf(object)
+    let previous = this.#objects.get(key)
+    if (previous && previous.metadata?.uid !== object.metadata?.uid) {
+      this.#remove(key, previous) // another object under the same name: the two are told apart
+      previous = undefined
+    }
+    this.#objects.set(key, object)
+    this.#reindex(key, previous, object)
+    this.#tell(previous === undefined ? { type: 'added', object } : { type: 'updated', object, previous })
   }
+
+  #remove(key: string, last: T): void {
+    const previous = this.#objects.get(key)
+    if (previous === undefined) return
+    this.#objects.delete(key)
+    this.#reindex(key, previous, undefined)
+    this.#tell({ type: 'deleted', object: last })
+  }
+
+  #reindex(key: string, previous: T | undefined, object: T | undefined): void {
+    if (!this.#indexes) return
+    for (const index of this.#indexes.values()) reindex(index, key, previous, object)
+  }
+
+  #tell(change: Change<T>): void {
+    for (const handler of this.#handlers) this.#call(handler, change)
+  }
+
+  /** A handler that throws must not keep the others, or the cache, from what follows. */
+  #call(handler: (change: Change<T>) => void, change: Change<T>): void {
+    try {
+      handler(change)
+    } catch (error) {
+      const { resource } = this.resource
+      this.#log.error('A handler of changes failed', { resource, key: keyOf(change.object), error })
+    }
+  }
+}
+
+function namespaceOf({ metadata }: KubernetesObject): readonly string[] {
+  return [metadata?.namespace ?? '']
 }
 
 function isSame(held: KubernetesObject | undefined, object: KubernetesObject): boolean {
@@ -159,13 +191,6 @@ function isSame(held: KubernetesObject | undefined, object: KubernetesObject): b
   return (
     held?.metadata?.uid === uid && held?.metadata?.resourceVersion === resourceVersion && held !== undefined
   )
-}
-
-function bucketOf<T>(indexes: ReadonlyMap<string, Index<T>>, name: string, value: string): readonly T[] {
-  const index = indexes.get(name)
-  if (!index) throw new Error(`no index named ${name}`)
-  const bucket = index.buckets.get(value)
-  return bucket ? [...bucket.values()] : []
 }
 
 function reindex<T>(index: Index<T>, key: string, previous: T | undefined, object: T | undefined): void {

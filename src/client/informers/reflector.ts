@@ -38,7 +38,6 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
   const { client, resource, cache, clock, random, signal } = options
   const { metadataOnly, ...selection } = options.scope
   const hint = metadataOnly ? { metadataOnly } : {}
-  const log = options.log.with({ resource: groupResource(resource) })
   const backoff = createBackoff(clock, random)
   /** Where the next watch starts; undefined when the next step is a list. */
   let position: string | undefined
@@ -149,20 +148,23 @@ export async function runReflector<T extends KubernetesObject>(options: Reflecto
     moveTo(object.metadata?.resourceVersion)
   }
 
+  /** Made when there is something to say. */
+  const log = () => options.log.with({ resource: groupResource(resource) })
+
   /** Decides what a failure means for the next step; true when it needs no pause. */
   function recover(error: unknown): boolean {
     const wasListing = position === undefined
     if (isExpired(error) || isGone(error) || hasStatusCause(error, 'ResourceVersionTooLarge')) {
       position = undefined
       if (wasListing) newest = ''
-      log.debug('The position of the watch is not held, listing again', { error })
+      log().debug('The position of the watch is not held, listing again', { error })
       return !wasListing
     }
     if (wasListing && streamsLists && (isInvalid(error) || isBadRequest(error))) {
       streamsLists = false
       return true
     }
-    log.warn(wasListing ? 'Listing failed' : 'Watching failed', { error })
+    log().warn(wasListing ? 'Listing failed' : 'Watching failed', { error })
     return false
   }
 
