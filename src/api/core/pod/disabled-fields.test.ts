@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KubernetesObject } from '../../../machinery/meta.ts'
+import type { Pod } from '../../generated/core.v1.ts'
 import { decoded, definitionOf } from '../../testing/strategy-faults.ts'
 
 const grouped = { containers: [{ name: 'c', image: 'i' }], schedulingGroup: { podGroupName: 'g' } }
@@ -34,3 +35,15 @@ for (const [kind, objectOf] of Object.entries(kinds)) {
     }
   })
 }
+
+test("what devices take of a pod's node is dropped from its status, unless it is there", () => {
+  const { status } = definitionOf('pods').strategy
+  const made = (own: object) => decoded('pods', { metadata: { name: 'p' }, spec: alone, status: own })
+  const taking = { nodeAllocatableResourceClaimStatuses: [{ resourceClaimName: 'c' }] }
+  for (const before of [{}, taking]) {
+    const updated = made(taking)
+    status!.prepareForUpdate!(updated, made(before))
+    const { nodeAllocatableResourceClaimStatuses: kept } = (updated as Pod).status ?? {}
+    assert.equal(kept !== undefined, before === taking)
+  }
+})

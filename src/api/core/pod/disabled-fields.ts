@@ -1,5 +1,5 @@
 import type { KubernetesObject, Writable } from '../../../machinery/meta.ts'
-import type { PodSpec, PodTemplateSpec } from '../../generated/core.v1.ts'
+import type { PodSpec, PodStatus, PodTemplateSpec } from '../../generated/core.v1.ts'
 
 /**
  * What pods say with a feature that is off is dropped, unless it stood there before: groups of pods that are scheduled
@@ -7,6 +7,12 @@ import type { PodSpec, PodTemplateSpec } from '../../generated/core.v1.ts'
  */
 export function dropDisabledPodFields(spec: Writable<PodSpec> | undefined, previous?: PodSpec): void {
   if (spec && !previous?.schedulingGroup) delete spec.schedulingGroup
+}
+
+/** The same of their status: what devices take of a node's own resources (DRANodeAllocatableResources). */
+export function dropDisabledStatusFields(status: Writable<PodStatus>, previous: PodStatus | undefined): void {
+  if (!previous?.nodeAllocatableResourceClaimStatuses?.length)
+    delete status.nodeAllocatableResourceClaimStatuses
 }
 
 interface Templated extends KubernetesObject {

@@ -3,7 +3,7 @@ import { formatTime } from '../../../machinery/time.ts'
 import type { Creation, ResourceDefinition } from '../../definition.ts'
 import type { Pod, PodStatus } from '../../generated/core.v1.ts'
 import { pods } from '../../generated/resources.ts'
-import { dropDisabledPodFields } from './disabled-fields.ts'
+import { dropDisabledPodFields, dropDisabledStatusFields } from './disabled-fields.ts'
 import { syncAppArmorAnnotations } from './app-armor-annotations.ts'
 import { mergeLabelKeys } from './label-keys.ts'
 import { podColumns } from './pod-columns.ts'
@@ -32,6 +32,7 @@ export const podDefinition: ResourceDefinition<Pod> = {
         // A kubelet that refuses a pod leaves the class out, which is the pod's own for life.
         const qosClass = pod.status?.qosClass || previous.status?.qosClass
         pod.status = { ...pod.status, ...(qosClass && { qosClass }) }
+        dropDisabledStatusFields(pod.status, previous.status)
         keepObservedGenerations(pod.status, previous.status)
         // The kubelet's writes cannot take back a deletion that was asked for.
         delete pod.metadata?.deletionTimestamp
