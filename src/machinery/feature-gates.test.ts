@@ -13,6 +13,7 @@ test('featureGatesWith switches what can be switched', () => {
   })
   assert.deepEqual(gates('ClusterTrustBundle=true,ClusterTrustBundle=F'), defaultFeatureGates)
   assert.deepEqual(gates('WatchList=true,AllAlpha=false'), defaultFeatureGates)
+  assert.deepEqual(gates('DynamicResourceAllocation=true,DRAListTypeAttributes=false'), defaultFeatureGates)
 })
 
 test('featureGatesWith refuses, in upstream’s words, what is unknown or cannot be', () => {
