@@ -202,6 +202,7 @@ const rows: readonly Row[] = [
   row('ValidatingAdmissionPolicy', validatingAdmissionPolicies, {
     object: { spec: { matchConstraints, validations: [{ expression: 'object.spec.replicas <= 100' }] } },
     status: { conditions: [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+    statusKeepsMetadata: true,
   }),
   row('ValidatingAdmissionPolicyBinding', validatingAdmissionPolicyBindings, {
     object: { spec: { policyName: 'none.example.com', validationActions: ['Deny'] } },
@@ -222,6 +223,7 @@ const rows: readonly Row[] = [
   row('ResourceClaim', resourceClaims, {
     object: { spec: { devices } },
     status: { allocation: {} },
+    statusKeepsMetadata: true,
   }),
   row('ResourceClaimTemplate', resourceClaimTemplates, { object: { spec: { spec: { devices } } } }),
   row('ResourceSlice', resourceSlices, {
@@ -239,6 +241,7 @@ const rows: readonly Row[] = [
       spec: { attacher: 'none.example.com', nodeName: 'node1', source: { persistentVolumeName: 'none' } },
     },
     status: { attached: true },
+    statusKeepsMetadata: true,
   }),
   row('CSIDriver', csiDrivers, { object: { spec: { attachRequired: false } } }),
 ]

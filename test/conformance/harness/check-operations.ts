@@ -11,6 +11,8 @@ export interface OperationsOptions<T extends KubernetesObject> {
   readonly object: T
   /** A merge patch of the object's status, for kinds with that subresource. */
   readonly status?: object
+  /** Writes of the status leave annotations as they are. */
+  readonly statusKeepsMetadata?: boolean
 }
 
 /**
@@ -21,7 +23,7 @@ export interface OperationsOptions<T extends KubernetesObject> {
 export async function checkOperations<T extends KubernetesObject>(
   { client, api, namespace }: Scope,
   resource: Resource<T>,
-  { object, status }: OperationsOptions<T>,
+  { object, status, statusKeepsMetadata = false }: OperationsOptions<T>,
 ): Promise<void> {
   await checkDiscovery(api, resource)
   const label = `operations=${namespace}`
@@ -55,7 +57,8 @@ export async function checkOperations<T extends KubernetesObject>(
       await events.find('MODIFIED', ({ metadata }) => metadata?.annotations?.[key] === 'true')
     }
 
-    if (status) await checkStatus({ client, api, namespace }, resource, name.name, status)
+    const scope = { client, api, namespace }
+    if (status) await checkStatus(scope, resource, name.name, { status, statusKeepsMetadata })
 
     await client.delete(resource, name)
     let event = await events.next()
@@ -111,8 +114,9 @@ async function checkStatus<T extends KubernetesObject>(
   { client, api, namespace }: Pick<Scope, 'client' | 'api' | 'namespace'>,
   resource: Resource<T>,
   name: string,
-  status: object,
+  { status, statusKeepsMetadata }: Required<Pick<OperationsOptions<T>, 'status' | 'statusKeepsMetadata'>>,
 ): Promise<void> {
+  const written = statusKeepsMetadata ? undefined : 'true'
   const home = resource.namespaced ? { namespace } : {}
   const body = { metadata: { annotations: { 'patched-status': 'true' } }, status }
   const patched = await client.patch(
@@ -121,7 +125,7 @@ async function checkStatus<T extends KubernetesObject>(
     { type: 'merge', body },
     { subresource: 'status' },
   )
-  assert.equal(patched.metadata?.annotations?.['patched-status'], 'true')
+  assert.equal(patched.metadata?.annotations?.['patched-status'], written)
   assert.partialDeepStrictEqual(patched, { status })
 
   const root = resource.group ? `/apis/${apiVersionOf(resource)}` : `/api/${resource.version}`
@@ -140,6 +144,6 @@ async function checkStatus<T extends KubernetesObject>(
     }
   }
   const [read, updated] = await update()
-  assert.equal(updated.metadata?.annotations?.['updated-status'], 'true')
+  assert.equal(updated.metadata?.annotations?.['updated-status'], written)
   assert.equal(updated.metadata?.generation, read.metadata?.generation)
 }
