@@ -9,7 +9,7 @@ import type { RunningComponent } from '../client/component.ts'
 import type { Clock } from '../machinery/clock.ts'
 import type { Logger } from '../machinery/log.ts'
 import { featureGatesWith, type FeatureGates } from '../machinery/feature-gates.ts'
-import { createMetrics } from '../machinery/metrics.ts'
+import { createMetrics, type Metrics } from '../machinery/metrics.ts'
 import type { Random } from '../machinery/random.ts'
 import { clusterSecurity, serviceAccountIssuer } from './cluster-security.ts'
 import type { ClusterPki } from './pki/cluster-pki.ts'
@@ -53,9 +53,9 @@ export async function startClusterApiServer(
   undo.push(() => inner.close())
   const { store, healthChecks } = await encrypted(inner, options, undo)
   const server = `https://${options.advertiseAddress}:${options.port}`
-  const loaded = options.securityFiles && (await loadFiles(options.securityFiles, options))
-  if (loaded) undo.push(() => loaded.close())
   const metrics = createMetrics()
+  const loaded = options.securityFiles && (await loadFiles(options.securityFiles, metrics, options))
+  if (loaded) undo.push(() => loaded.close())
   const featureGates = featureGatesWith(options.apiServer?.featureGates)
   const isServed = await servedApis(options.apiServer)
   const admission =
@@ -153,12 +153,22 @@ async function featureDefinitions(
 /** CEL and all that reads files is loaded for clusters that have some. */
 async function loadFiles(
   files: SecurityFiles,
-  { clock, random, log, apiServer }: ClusterApiServerOptions,
+  metrics: Metrics,
+  { clock, random, log, apiServer, hostName }: ClusterApiServerOptions,
 ): Promise<LoadedSecurity | undefined> {
   if (Object.keys(files).length === 0) return undefined
   const { loadSecurity } = await import('./security/load-security.ts')
+  const { serverId } = await import('../apiserver/bootstrap/server-identity.ts')
   const { issuers: ownIssuers = [serviceAccountIssuer], apiAudiences } = apiServer?.serviceAccounts ?? {}
-  return loadSecurity(files, { ownIssuers, apiAudiences, clock, random, log })
+  return loadSecurity(files, {
+    ownIssuers,
+    apiAudiences,
+    clock,
+    random,
+    log,
+    metrics,
+    serverId: hostName === undefined ? '' : serverId(hostName),
+  })
 }
 
 /** The store as the API server sees it: encrypted where that is chosen. */

@@ -4,28 +4,37 @@ import {
   type JwtConfiguration,
 } from '../../apiserver/authentication/configuration/authentication-configuration.ts'
 import { validateAuthenticationConfiguration } from '../../apiserver/authentication/configuration/validate-authentication-configuration.ts'
-import { configuredAuthentication } from '../../apiserver/authentication/configuration/configured-authentication.ts'
+import {
+  configuredAuthentication,
+  type ConfiguredAuthentication,
+} from '../../apiserver/authentication/configuration/configured-authentication.ts'
 import type { AddedAuthentication } from '../../apiserver/authentication/create-authentication.ts'
 import { signingAlgorithms } from '../../apiserver/authentication/oidc/verify-signature.ts'
-import { createFetchJson } from '../../apiserver/authentication/oidc/fetch-json.ts'
+import { createFetchText } from '../../apiserver/authentication/oidc/fetch-text.ts'
+import { JwtMetrics } from '../../apiserver/authentication/oidc/jwt-metrics.ts'
 import { readTokenFile } from '../../apiserver/authentication/read-token-file.ts'
 import type { TokenAuthenticator } from '../../apiserver/authentication/token-authenticator.ts'
 import { createWebhookTokenAuthenticator } from '../../apiserver/authentication/webhook/webhook-token-authenticator.ts'
 import { createAbacAuthorizer, readAbacPolicies } from '../../apiserver/authorization/abac/abac-authorizer.ts'
 import type { ConfiguredAuthorizer } from '../../apiserver/authorization/create-authorization.ts'
 import { createWebhookAuthorizer } from '../../apiserver/authorization/webhook/webhook-authorizer.ts'
-import type { PostJson } from '../../apiserver/webhook/post-json.ts'
 import { readAuthorizationConfiguration } from '../../apiserver/authorization/configuration/authorization-configuration.ts'
-import { configuredAuthorizers } from '../../apiserver/authorization/configuration/configured-authorizers.ts'
+import { checkSameTypes } from '../../apiserver/authorization/configuration/check-same-types.ts'
+import {
+  configuredAuthorizers,
+  type AuthorizerParts,
+} from '../../apiserver/authorization/configuration/configured-authorizers.ts'
 import type { SecurityConfiguration } from '../../apiserver/security.ts'
 import { fieldErrorText } from '../../machinery/field-error.ts'
 import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
 import type { Random } from '../../machinery/random.ts'
 import { authorizationDefaults, type AuthorizationFlags } from '../api-server-flags/authorization-flags.ts'
 import { oidcDefaults, type OidcFlags } from '../api-server-flags/oidc-flags.ts'
 import { CliError } from '../cli/cli-error.ts'
 import { kubeconfigPost } from './kubeconfig-post.ts'
+import { reloadMetrics } from './reload-metrics.ts'
 import { reloadFile, type ReloadedFile } from './reloaded-file.ts'
 import { tokenWebhookDefaults, type SecurityFiles } from './security-files.ts'
 
@@ -42,11 +51,14 @@ interface LoadContext {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics: Metrics
+  /** Which of several API servers this is. */
+  readonly serverId: string
 }
 
 /** Throws a CliError that names the file, and what is wrong with it. */
 export function loadSecurity(files: SecurityFiles, context: LoadContext): LoadedSecurity {
-  const { clock, random, log, ownIssuers, apiAudiences = ownIssuers.slice(0, 1) } = context
+  const { clock, random, log, metrics, ownIssuers, apiAudiences = ownIssuers.slice(0, 1) } = context
   const opened: ReloadedFile<unknown>[] = []
   const connect = (path: string) => kubeconfigPost(path, clock)
   try {
@@ -73,15 +85,18 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
     const authorizers =
       files.authorizationConfig &&
       during(files.authorizationConfig, (path) =>
-        reloadFile(
+        reloadFile<readonly ConfiguredAuthorizer[]>(
           path,
-          (content) =>
-            configuredAuthorizers(readAuthorizationConfiguration(content), { connect, clock, random }),
-          { clock, log },
+          (content, first) => {
+            const configuration = readAuthorizationConfiguration(content)
+            if (first) checkSameTypes(configuration, first)
+            return configuredAuthorizers(configuration, { connect, clock, random, metrics })
+          },
+          { clock, log, observer: reloadMetrics('authorization', context) },
         ),
       )
     if (authorizers) opened.push(authorizers)
-    const modes = files.authorization && loadModes(files.authorization, { connect, clock, random })
+    const modes = files.authorization && loadModes(files.authorization, { connect, clock, random, metrics })
     const added = authentication || oidc || (webhook && { current: { tokens: [webhook] } })
     const { anonymousAuth } = files
     return {
@@ -104,43 +119,67 @@ function closeAll(files: readonly ReloadedFile<unknown>[]): void {
   for (const file of files) file.close()
 }
 
+/** The issuers may be replaced by others; whether requests may be anonymous is said once, at the start. */
 function loadAuthentication(
   path: string,
-  { ownIssuers, clock, log }: LoadContext,
+  context: LoadContext,
   webhook: TokenAuthenticator | undefined,
 ): ReloadedFile<AddedAuthentication> {
-  const fetchJson = createFetchJson(clock)
-  const onDiscoveryError = (issuer: string, error: unknown) =>
-    log.error('the keys of a token issuer could not be discovered', { issuer, error })
-  return reloadFile(
+  const { ownIssuers, clock, log } = context
+  const parts = jwtParts(context)
+  let inForce: readonly string[] = []
+  return reloadFile<ConfiguredAuthentication>(
     path,
-    (content) => {
+    (content, first) => {
       const configuration = readAuthenticationConfiguration(content, ownIssuers)
-      const configured = configuredAuthentication(configuration, { fetchJson, clock, onDiscoveryError })
-      return { ...configured, tokens: webhook ? [...configured.tokens, webhook] : configured.tokens }
+      const { anonymous, ...configured } = configuredAuthentication(configuration, parts)
+      const stays = first ? first.anonymous : anonymous
+      return {
+        ...configured,
+        ...(stays && { anonymous: stays }),
+        tokens: webhook ? [...configured.tokens, webhook] : configured.tokens,
+      }
     },
-    { clock, log, replaced: ({ close }) => close() },
+    {
+      clock,
+      log,
+      fault: (configured) => configured.fault(),
+      applied({ issuers }) {
+        for (const gone of inForce) if (!issuers.includes(gone)) parts.metrics.forget(gone)
+        inForce = issuers
+      },
+      replaced: ({ close }) => close(),
+      observer: reloadMetrics('authentication', context),
+    },
   )
+}
+
+function jwtParts(context: LoadContext) {
+  const { clock, log } = context
+  return {
+    fetchText: createFetchText(clock),
+    clock,
+    metrics: new JwtMetrics(context),
+    onDiscoveryError: (issuer: string, error: unknown) =>
+      log.error('the keys of a token issuer could not be discovered', { issuer, error }),
+  }
 }
 
 /** The one issuer that flags name, as an AuthenticationConfiguration would. */
 function loadOidc(
   flags: OidcFlags,
-  { ownIssuers, clock, log }: LoadContext,
+  context: LoadContext,
   webhook: TokenAuthenticator | undefined,
 ): ReloadedFile<AddedAuthentication> {
   const configuration = { jwt: [jwtOf(flags)] }
-  const errors = validateAuthenticationConfiguration(configuration, ownIssuers)
+  const errors = validateAuthenticationConfiguration(configuration, context.ownIssuers)
   if (errors.length > 0) throw new CliError(`oidc: ${errors.map(fieldErrorText).join(', ')}`)
   const { signingAlgs = oidcDefaults.signingAlgs } = flags
   const unknown = signingAlgs.find((algorithm) => !signingAlgorithms.includes(algorithm))
   if (unknown !== undefined) throw new CliError(`oidc: unsupported signing alg: "${unknown}"`)
   const { tokens, close } = configuredAuthentication(configuration, {
-    fetchJson: createFetchJson(clock),
-    clock,
+    ...jwtParts(context),
     signingAlgorithms: signingAlgs,
-    onDiscoveryError: (issuer, error) =>
-      log.error('the keys of a token issuer could not be discovered', { issuer, error }),
   })
   return { current: { tokens: webhook ? [...tokens, webhook] : tokens }, close }
 }
@@ -169,10 +208,7 @@ function jwtOf(flags: OidcFlags): JwtConfiguration {
 }
 
 /** The authorisers that `--authorization-mode` names. */
-function loadModes(
-  flags: AuthorizationFlags,
-  parts: { readonly connect: (path: string) => PostJson; readonly clock: Clock; readonly random: Random },
-): readonly ConfiguredAuthorizer[] {
+function loadModes(flags: AuthorizationFlags, parts: AuthorizerParts): readonly ConfiguredAuthorizer[] {
   const { modes = authorizationDefaults.modes, policyFile = '', webhookConfigFile = '' } = flags
   return modes.map((type): ConfiguredAuthorizer => {
     switch (type) {
@@ -194,6 +230,7 @@ function loadModes(
           matchConditions: [],
           clock: parts.clock,
           random: parts.random,
+          metrics: parts.metrics,
         })
         return { type, authorizer }
       }

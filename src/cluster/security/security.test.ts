@@ -63,6 +63,9 @@ async function startProvider() {
     void bodyOf(request).then((text) => {
       const body = text === '' ? {} : (JSON.parse(text) as Call['body'])
       calls.push({ url: request.url ?? '', body })
+      if (request.url === '/.well-known/openid-configuration') {
+        return void response.writeHead(302, { location: '/discovery' }).end()
+      }
       response.setHeader('content-type', 'application/json')
       response.end(JSON.stringify(answerTo(request.url ?? '', body)))
     })
@@ -73,7 +76,7 @@ async function startProvider() {
 
   function answerTo(path: string, body: Call['body']): JsonValue | object {
     switch (path) {
-      case '/.well-known/openid-configuration':
+      case '/discovery':
         return { issuer: url, jwks_uri: `${url}/keys` }
       case '/keys':
         return {
@@ -233,6 +236,10 @@ describe('a cluster whose security is configured by files', () => {
     )
 
   it('knows users by ID tokens', async () => {
+    for (let tries = 0; !(await whoIs(idToken()).catch(() => undefined)); tries++) {
+      assert.ok(tries < 100, 'the keys of the issuer were not found')
+      await pause(100)
+    }
     assert.deepEqual(await whoIs(idToken({ jti: 'j-1' })), {
       username: 'oidc:jane',
       uid: 'jane',

@@ -66,6 +66,8 @@ export interface CelProgram {
   readonly outputType: CelType
   /** Names of the variables that the expression reads. */
   readonly references: ReadonlySet<string>
+  /** Whether the expression says `variable.field`, `variable.?field` or `has(variable.field)` anywhere. */
+  selects(variable: string, field: string): boolean
   /** What evaluating costs at least and at most, by the bounds that the variables' declarations state. */
   estimateCost(): CelCostEstimate
   /**

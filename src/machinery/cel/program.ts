@@ -28,6 +28,20 @@ export class CompiledProgram implements CelProgram {
     this.#run = plan(tree, scope)
   }
 
+  selects(variable: string, field: string): boolean {
+    const isVariable = (expression: Expression | undefined) =>
+      expression?.kind === 'ident' && expression.name === variable
+    const visit = (expression: Expression): boolean =>
+      (expression.kind === 'select' && expression.field === field && isVariable(expression.operand)) ||
+      (expression.kind === 'call' &&
+        expression.function === '_?._' &&
+        isVariable(expression.args[0]) &&
+        expression.args[1]?.kind === 'literal' &&
+        expression.args[1].value === field) ||
+      childrenOf(expression).some(visit)
+    return visit(this.#tree)
+  }
+
   estimateCost(): CelCostEstimate {
     return estimateCost(this.#tree, this.#scope.variables)
   }

@@ -1,14 +1,7 @@
-import {
-  duplicate,
-  invalid,
-  path,
-  tooMany,
-  type FieldError,
-  type FieldPath,
-} from '../../../machinery/field-error.ts'
+import { invalid, path, tooMany, type FieldError, type FieldPath } from '../../../machinery/field-error.ts'
 import type { JwtConfiguration, StructuredAuthentication } from './authentication-configuration.ts'
 import { issuerErrors } from './validate-issuer.ts'
-import { mappingErrors, ruleErrors, userRuleErrors } from './validate-claims.ts'
+import { mappingErrors, repeated, ruleErrors, userRuleErrors } from './validate-claims.ts'
 
 const maxAuthenticators = 64
 
@@ -19,10 +12,18 @@ export function validateAuthenticationConfiguration(
 ): FieldError[] {
   const at = path('jwt')
   if (jwt.length > maxAuthenticators) return [tooMany(at, jwt.length, maxAuthenticators)]
-  const errors = jwt.flatMap((authenticator, index) =>
-    authenticatorErrors(authenticator, ownIssuers, at.index(index)),
-  )
-  errors.push(...repeated(jwt, at, 'url'), ...repeated(jwt, at, 'discoveryURL'))
+  const seen = { urls: new Set<string>(), discoveryUrls: new Set<string>() }
+  const errors = jwt.flatMap((authenticator, index) => {
+    const { url = '', discoveryURL = '' } = authenticator.issuer
+    const issuerAt = at.index(index).child('issuer')
+    return [
+      ...authenticatorErrors(authenticator, ownIssuers, at.index(index)),
+      ...repeated(seen.urls, url, issuerAt.child('url')),
+      ...(discoveryURL === ''
+        ? []
+        : repeated(seen.discoveryUrls, discoveryURL, issuerAt.child('discoveryURL'))),
+    ]
+  })
   const { enabled = false, conditions = [] } = anonymous ?? {}
   if (!enabled && conditions.length > 0) {
     const detail = 'enabled should be set to true when conditions are defined'
@@ -43,19 +44,4 @@ function authenticatorErrors(
     ...mappingErrors(claimMappings, claimValidationRules, at.child('claimMappings')),
     ...userRuleErrors(userValidationRules, at.child('userValidationRules')),
   ]
-}
-
-function repeated(
-  jwt: readonly JwtConfiguration[],
-  at: FieldPath,
-  field: 'url' | 'discoveryURL',
-): FieldError[] {
-  const seen = new Set<string>()
-  return jwt.flatMap(({ issuer }, index) => {
-    const value = issuer[field]
-    if (!value) return []
-    if (seen.has(value)) return [duplicate(at.index(index).child('issuer', field), value)]
-    seen.add(value)
-    return []
-  })
 }

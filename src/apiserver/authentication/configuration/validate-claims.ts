@@ -5,7 +5,7 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../../machinery/field-error.ts'
-import { dns1123SubdomainErrors } from '../../../machinery/validation/names.ts'
+import { validateDomainPrefixedPath } from '../../../machinery/validation/domain-names.ts'
 import { compileExpression, type ExpressionScope } from '../oidc/claim-expressions.ts'
 import type {
   ClaimMappings,
@@ -113,50 +113,40 @@ function extraErrors(extra: NonNullable<ClaimMappings['extra']>, at: FieldPath):
 
 /** Keys are paths below a domain, of those who read them; Kubernetes keeps its own to itself. */
 function keyErrors(key: string, at: FieldPath): FieldError[] {
-  if (key === '') return [required(at)]
-  const slash = key.indexOf('/')
-  if (slash <= 0 || slash === key.length - 1) {
-    return [invalid(at, key, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-  }
-  const domain = key.slice(0, slash)
-  const errors = dns1123SubdomainErrors(domain).map((message) => invalid(at, domain, message))
-  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(key.slice(slash + 1))) {
-    errors.push(invalid(at, key.slice(slash + 1), 'Invalid path'))
-  }
+  const errors = validateDomainPrefixedPath(at, key)
   if (key !== key.toLowerCase()) errors.push(invalid(at, key, 'must be lowercase'))
-  if (/(^|\.)(kubernetes|k8s)\.io$/.test(domain)) {
+  if (/^(?:[^/]*\.)?(?:kubernetes|k8s)\.io\//.test(key)) {
     const detail = 'k8s.io, kubernetes.io and their subdomains are reserved for Kubernetes use'
     errors.push(invalid(at, key, detail))
   }
   return errors
 }
 
-/** An address that nobody has verified is no name. */
+/** An address that nobody has verified is no name. Only expressions count that are right. */
 function emailErrors(
   { username = {}, extra = [] }: ClaimMappings,
   rules: readonly ClaimRule[],
   at: FieldPath,
 ): FieldError[] {
-  const { expression = '' } = username
-  if (!readsClaim(expression, 'email')) return []
-  const all = [
-    expression,
-    ...extra.map(({ valueExpression }) => valueExpression),
-    ...rules.map((rule) => rule.expression),
-  ]
-  if (all.some((one) => readsClaim(one ?? '', 'email_verified'))) return []
+  const { claim = '', expression = '', prefix } = username
+  if (claim !== '' || prefix !== undefined || !readsClaim(expression, 'mapping', 'email')) return []
+  const isVerified =
+    readsClaim(expression, 'mapping', 'email_verified') ||
+    extra.some(({ valueExpression = '' }) => readsClaim(valueExpression, 'mapping', 'email_verified')) ||
+    rules.some((rule) => !rule.claim && readsClaim(rule.expression ?? '', 'rule', 'email_verified'))
+  if (isVerified) return []
   const detail =
     'claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression'
   return [invalid(at, expression, detail)]
 }
 
-/** `claims.email` or `claims.?email`, outside of texts. */
-function readsClaim(expression: string, claim: string): boolean {
-  const code = expression.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""')
-  return new RegExp(`\\bclaims\\s*\\.\\s*\\??\\s*${claim}\\b`).test(code)
+function readsClaim(expression: string, purpose: 'rule' | 'mapping', claim: string): boolean {
+  if (!expression.includes(claim)) return false
+  const compiled = compileExpression('claims', purpose, expression)
+  return typeof compiled !== 'string' && compiled.selects('claims', claim)
 }
 
-function repeated(seen: Set<string>, value: string, at: FieldPath): FieldError[] {
+export function repeated(seen: Set<string>, value: string, at: FieldPath): FieldError[] {
   if (seen.has(value)) return [duplicate(at, value)]
   seen.add(value)
   return []

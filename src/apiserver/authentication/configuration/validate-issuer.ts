@@ -6,7 +6,10 @@ import {
   type FieldError,
   type FieldPath,
 } from '../../../machinery/field-error.ts'
+import { GoUrlError, parseUrl, type GoUrlReference } from '../../../machinery/cel/library/go-url.ts'
 import type { IssuerConfiguration } from './authentication-configuration.ts'
+
+const egressSelectorTypes: readonly string[] = ['controlplane', 'cluster']
 
 export function issuerErrors(
   issuer: IssuerConfiguration,
@@ -25,8 +28,8 @@ export function issuerErrors(
   errors.push(...audienceErrors(issuer, at))
   const fault = certificateAuthority === '' ? undefined : certificatesFault(certificateAuthority)
   if (fault !== undefined) errors.push(invalid(at.child('certificateAuthority'), '<omitted>', fault))
-  if (egressSelectorType) {
-    const detail = 'there are no egress selectors: every issuer is reached directly'
+  if (egressSelectorType && !egressSelectorTypes.includes(egressSelectorType)) {
+    const detail = 'egress selector must be either controlplane or cluster'
     errors.push(invalid(at.child('egressSelectorType'), egressSelectorType, detail))
   }
   return errors
@@ -42,15 +45,25 @@ function urlErrors(url: string, disallowed: readonly string[], at: FieldPath): F
     const detail = `URL must not overlap with disallowed issuers: [${disallowed.toSorted().join(' ')}]`
     errors.push(invalid(at, url, detail))
   }
-  const parsed = URL.parse(url)
-  if (!parsed) return [...errors, invalid(at, url, 'URL cannot be parsed')]
-  if (parsed.protocol !== 'https:') errors.push(invalid(at, url, 'URL scheme must be https'))
-  if (parsed.username !== '' || parsed.password !== '') {
+  const parsed = parsedUrl(url)
+  if (typeof parsed === 'string') return [...errors, invalid(at, url, parsed)]
+  if (parsed.scheme !== 'https') errors.push(invalid(at, url, 'URL scheme must be https'))
+  if (parsed.userinfo !== undefined) {
     errors.push(invalid(at, url, 'URL must not contain a username or password'))
   }
-  if (parsed.search !== '') errors.push(invalid(at, url, 'URL must not contain a query'))
-  if (parsed.hash !== '') errors.push(invalid(at, url, 'URL must not contain a fragment'))
+  if (parsed.rawQuery !== '') errors.push(invalid(at, url, 'URL must not contain a query'))
+  if (parsed.fragment !== '') errors.push(invalid(at, url, 'URL must not contain a fragment'))
   return errors
+}
+
+/** The parts of a URL, or why it is none. */
+function parsedUrl(url: string): GoUrlReference | string {
+  try {
+    return parseUrl(url)
+  } catch (error) {
+    if (error instanceof GoUrlError) return error.message
+    throw error
+  }
 }
 
 function audienceErrors(
@@ -60,8 +73,11 @@ function audienceErrors(
   const field = at.child('audiences')
   if (audiences.length === 0) return [required(field, `at least one ${field.toString()} is required`)]
   const errors = audiences.flatMap((audience, index) => {
-    if (audience === '') return [required(field.index(index))]
-    return audiences.indexOf(audience) < index ? [duplicate(field.index(index), audience)] : []
+    const isRepeated = audiences.indexOf(audience) < index
+    return [
+      ...(audience === '' ? [required(field.index(index))] : []),
+      ...(isRepeated ? [duplicate(field.index(index), audience)] : []),
+    ]
   })
   const policyAt = at.child('audienceMatchPolicy')
   if (audiences.length > 1 && audienceMatchPolicy !== 'MatchAny') {

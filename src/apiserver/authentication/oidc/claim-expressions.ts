@@ -1,23 +1,18 @@
 import type { CelProgram } from '../../../machinery/cel/cel.ts'
-import {
-  anyDeclaration,
-  listDeclaration,
-  mapDeclaration,
-  objectDeclaration,
-  stringDeclaration,
-} from '../../../machinery/cel/declaration.ts'
+import { listDeclaration, objectDeclaration, stringDeclaration } from '../../../machinery/cel/declaration.ts'
 import { createCelEnvironment } from '../../../machinery/cel/environment.ts'
 import { boolType } from '../../../machinery/cel/types.ts'
+import { claimsDeclaration, userExtraDeclaration } from './claim-values.ts'
 
 const user = objectDeclaration('kubernetes.UserInfo', {
-  extra: mapDeclaration(listDeclaration(stringDeclaration)),
+  extra: userExtraDeclaration,
   groups: listDeclaration(stringDeclaration),
   uid: stringDeclaration,
   username: stringDeclaration,
 })
 
 const environments = {
-  claims: createCelEnvironment({ variables: { claims: mapDeclaration(anyDeclaration) } }),
+  claims: createCelEnvironment({ variables: { claims: claimsDeclaration } }),
   user: createCelEnvironment({ variables: { user } }),
 }
 

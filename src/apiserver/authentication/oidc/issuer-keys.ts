@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../../machinery/clock.ts'
+import { goQuote } from '../../../machinery/go-format.ts'
 import type { ParsedToken } from '../../../machinery/pki/json-web-token.ts'
-import type { FetchJson } from './fetch-json.ts'
+import type { FetchText } from './fetch-text.ts'
 import { isSignedBy, readKeySet, type PublishedKey } from './verify-signature.ts'
 
 export interface IssuerKeysOptions {
@@ -8,10 +9,12 @@ export interface IssuerKeysOptions {
   /** Where the discovery document is, if not below the issuer. */
   readonly discoveryUrl?: string
   readonly certificateAuthority?: string
-  readonly fetchJson: FetchJson
+  readonly fetchText: FetchText
   readonly clock: Clock
   /** Discovery failed, and is tried again. */
   readonly onDiscoveryError: (error: unknown) => void
+  /** The keys were fetched, as this text; undefined where that failed. */
+  readonly onKeysFetched?: (keySet: string | undefined) => void
 }
 
 const retryMs = 10_000
@@ -21,11 +24,12 @@ const minRefetchMs = 1_000
 /**
  * The keys of an OpenID Connect issuer: found by discovery, which is tried until it succeeds, and fetched again when a
  * token is signed by one that is not known.
- * Source: OpenID Connect Discovery 1.0, section 4; k8s.io/apiserver/plugin/pkg/authenticator/token/oidc.
+ * Source: OpenID Connect Discovery 1.0, section 4; k8s.io/apiserver/plugin/pkg/authenticator/token/oidc, go-oidc v2.
  */
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions
   #keySetUrl: string | undefined
+  #fault: unknown
   #keys: readonly PublishedKey[] = []
   #fetchedAt = -Infinity
   #fetching: Promise<void> | undefined
@@ -34,6 +38,7 @@ export class IssuerKeys {
 
   constructor(options: IssuerKeysOptions) {
     this.#options = options
+    this.#fault = new Error(`oidc: authenticator for issuer ${goQuote(options.issuer)} is not initialized`)
     void this.#discover()
   }
 
@@ -41,12 +46,22 @@ export class IssuerKeys {
     return this.#keySetUrl !== undefined
   }
 
+  /** Why nothing can be verified yet; undefined as soon as it can. */
+  get fault(): Error | undefined {
+    if (this.isReady) return undefined
+    const reason = messageOf(this.#fault)
+    return new Error(
+      `oidc: authenticator for issuer ${goQuote(this.#options.issuer)} is not healthy: ${reason}`,
+    )
+  }
+
   /** Throws when the keys cannot be had, or none of them made the signature. */
   async verify(token: ParsedToken): Promise<void> {
     if (this.#hasSigned(token)) return
     if (this.#options.clock.monotonic() - this.#fetchedAt >= minRefetchMs) await this.#refetch()
-    if (!this.#hasSigned(token))
+    if (!this.#hasSigned(token)) {
       throw new Error('failed to verify signature: failed to verify id token signature')
+    }
   }
 
   close(): void {
@@ -61,13 +76,15 @@ export class IssuerKeys {
   }
 
   async #discover(): Promise<void> {
-    const { issuer, discoveryUrl, certificateAuthority, fetchJson, clock, onDiscoveryError } = this.#options
+    const { issuer, discoveryUrl, certificateAuthority, fetchText, clock, onDiscoveryError } = this.#options
     try {
       const url = discoveryUrl ?? `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-      const document = await fetchJson(url, certificateAuthority)
-      this.#keySetUrl = keySetUrlIn(document, issuer)
+      const { status, statusLine, text } = await fetchText(url, { certificateAuthority })
+      if (status !== 200) throw new Error(`${statusLine}: ${text}`)
+      this.#keySetUrl = keySetUrlIn(text, issuer)
     } catch (error) {
       if (this.#isClosed) return
+      this.#fault = error
       onDiscoveryError(error)
       this.#cancelRetry = clock.after(retryMs, () => void this.#discover())
     }
@@ -80,21 +97,50 @@ export class IssuerKeys {
   }
 
   async #fetch(): Promise<void> {
-    const { certificateAuthority, fetchJson, clock } = this.#options
-    if (this.#keySetUrl === undefined) throw new Error('oidc: authenticator not initialized')
+    const { clock, onKeysFetched } = this.#options
     this.#fetchedAt = clock.monotonic()
-    this.#keys = readKeySet(await fetchJson(this.#keySetUrl, certificateAuthority))
+    try {
+      const text = await this.#keySetText()
+      this.#keys = readKeySet(text)
+      if (!this.#isClosed) onKeysFetched?.(text)
+    } catch (error) {
+      if (!this.#isClosed) onKeysFetched?.(undefined)
+      throw new Error(`failed to verify signature: fetching keys ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async #keySetText(): Promise<string> {
+    const { certificateAuthority, fetchText } = this.#options
+    if (this.#keySetUrl === undefined) throw new Error('oidc: authenticator not initialized')
+    const { status, statusLine, text } = await fetchText(this.#keySetUrl, { certificateAuthority }).catch(
+      (error: unknown) => {
+        throw new Error(`oidc: get keys failed ${messageOf(error)}`, { cause: error })
+      },
+    )
+    if (status !== 200) throw new Error(`oidc: get keys failed: ${statusLine} ${text}`)
+    return text
   }
 }
 
-function keySetUrlIn(document: unknown, issuer: string): string {
-  const { issuer: named, jwks_uri: url } = (document ?? {}) as Readonly<Record<string, unknown>>
+function keySetUrlIn(text: string, issuer: string): string {
+  const { issuer: named = '', jwks_uri: url = '' } = discoveryDocument(text)
   if (named !== issuer) {
     throw new Error(
-      `oidc: issuer did not match the issuer returned by provider, expected "${issuer}" got "${String(named)}"`,
+      `oidc: issuer did not match the issuer returned by provider, expected ${goQuote(issuer)} got ${goQuote(String(named))}`,
     )
   }
-  if (typeof url !== 'string' || !url.startsWith('https://'))
-    throw new Error('provider did not return JWKS URL')
+  if (typeof url !== 'string' || url === '') throw new Error('provider did not return JWKS URL')
   return url
+}
+
+function discoveryDocument(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return (JSON.parse(text) ?? {}) as Readonly<Record<string, unknown>>
+  } catch (error) {
+    throw new Error(`oidc: failed to decode provider discovery object: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

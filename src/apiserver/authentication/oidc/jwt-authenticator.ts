@@ -1,19 +1,22 @@
 import type { CelProgram } from '../../../machinery/cel/cel.ts'
-import type { Clock } from '../../../machinery/clock.ts'
-import { goQuote, goQuoteList } from '../../../machinery/go-format.ts'
-import { parseToken, type Claims, type ParsedToken } from '../../../machinery/pki/json-web-token.ts'
-import { formatTime } from '../../../machinery/time.ts'
-import type { User } from '../authenticator.ts'
+import { parseToken, type Claims } from '../../../machinery/pki/json-web-token.ts'
 import type { JwtConfiguration } from '../configuration/authentication-configuration.ts'
 import { userInfoOf } from '../reviews.ts'
 import type { TokenAuthenticator } from '../token-authenticator.ts'
 import { compileExpression, type ExpressionScope } from './claim-expressions.ts'
+import { textClaim } from './decode-claim.ts'
+import type { DistributedClaims } from './distributed-claims.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
-import { createUserMapping, evaluate } from './map-claims.ts'
-import { signingAlgorithms } from './verify-signature.ts'
+import { createUserMapping, during, evaluate } from './map-claims.ts'
+import { issuerOf } from './untrusted-issuer.ts'
+import { verifyIdToken, type IdTokenRules } from './verify-id-token.ts'
 
-/** Clocks differ; a token may begin to be valid this much later. */
-const notBeforeLeewayMs = 5 * 60_000
+export interface JwtAuthenticatorParts {
+  readonly keys: Pick<IssuerKeys, 'isReady' | 'verify'>
+  readonly rules: IdTokenRules
+  /** Where groups are a claim. */
+  readonly distributedClaims?: Pick<DistributedClaims, 'expand'>
+}
 
 interface Rule {
   readonly program: CelProgram
@@ -26,13 +29,9 @@ interface Rule {
  */
 export function createJwtAuthenticator(
   configuration: JwtConfiguration,
-  keys: Pick<IssuerKeys, 'isReady' | 'verify'>,
-  clock: Clock,
-  /** How tokens may be signed. */
-  algorithms: readonly string[] = signingAlgorithms,
+  { keys, rules, distributedClaims }: JwtAuthenticatorParts,
 ): TokenAuthenticator {
   const { issuer, claimValidationRules = [], userValidationRules = [] } = configuration
-  const { url = '', audiences: accepted = [] } = issuer
   const userOf = createUserMapping(configuration.claimMappings)
   const claimRules = rulesOf('claims', claimValidationRules)
   const userRules = rulesOf('user', userValidationRules)
@@ -40,17 +39,12 @@ export function createJwtAuthenticator(
     name: 'oidc',
     async authenticateToken(text, audiences) {
       const token = parseToken(text)
-      if (token?.claims['iss'] !== url) return undefined
+      if (!token || issuerOf(token) !== issuer.url) return undefined
       if (!keys.isReady) throw new Error('oidc: authenticator not initialized')
-      try {
-        checkClaims(token, accepted, { now: clock.now(), algorithms })
-        await keys.verify(token)
-      } catch (error) {
-        throw new Error(`oidc: verify token: ${error instanceof Error ? error.message : String(error)}`, {
-          cause: error,
-        })
-      }
-      const { claims } = token
+      await verifyIdToken(token, keys, rules).catch((error: unknown) => {
+        throw new Error(`oidc: verify token: ${messageOf(error)}`, { cause: error })
+      })
+      const claims = distributedClaims ? await expanded(token.claims, distributedClaims) : token.claims
       const user = userOf(claims)
       for (const { claim, requiredValue = '' } of claimValidationRules) {
         if (claim) requireClaim(claims, claim, requiredValue)
@@ -59,8 +53,16 @@ export function createJwtAuthenticator(
       const info = { uid: '', groups: [], extra: {}, ...userInfoOf(user) }
       checkRules(userRules, { user: info }, 'user info validation rule')
       // The token is for the issuer's clients; that it is for them makes it one for this API.
-      return { user, audiences } satisfies { user: User; audiences: readonly string[] }
+      return { user, audiences }
     },
+  }
+}
+
+async function expanded(claims: Claims, distributed: Pick<DistributedClaims, 'expand'>): Promise<Claims> {
+  try {
+    return await distributed.expand(claims)
+  } catch (error) {
+    throw new Error(`oidc: could not expand distributed claims: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -74,53 +76,30 @@ function rulesOf(
   })
 }
 
-/** What go-oidc checks before the signature. */
-function checkClaims(
-  { header, claims }: ParsedToken,
-  accepted: readonly string[],
-  { now, algorithms }: { readonly now: number; readonly algorithms: readonly string[] },
-): void {
-  const audiences = [claims['aud'] ?? []].flat().map(String)
-  if (!audiences.some((audience) => accepted.includes(audience))) {
-    throw new Error(`oidc: expected audience in ${goQuoteList(accepted)} got ${goQuoteList(audiences)}`)
-  }
-  const { exp, nbf } = claims
-  if (typeof exp !== 'number' || exp * 1000 < now) {
-    const expiry = typeof exp === 'number' ? formatTime(exp * 1000) : 'none'
-    throw new Error(`oidc: token is expired (Token Expiry: ${expiry})`)
-  }
-  if (typeof nbf === 'number' && nbf * 1000 > now + notBeforeLeewayMs) {
-    throw new Error(
-      `oidc: current time ${formatTime(now)} before the nbf (not before) time: ${formatTime(nbf * 1000)}`,
-    )
-  }
-  const algorithm = String(header['alg'])
-  if (!algorithms.includes(algorithm)) {
-    throw new Error(
-      `oidc: id token signed with unsupported algorithm, expected ${goQuoteList(algorithms)} got ${goQuote(algorithm)}`,
-    )
-  }
-}
-
 function requireClaim(claims: Claims, claim: string, wanted: string): void {
-  if (!Object.hasOwn(claims, claim)) throw new Error(`oidc: required claim ${claim} not present in ID token`)
-  const value = claims[claim]
-  if (typeof value !== 'string') throw new Error(`oidc: parse claim ${claim}: it is not a string`)
+  const given = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+  if (given === undefined) throw new Error(`oidc: required claim ${claim} not present in ID token`)
+  const value = during(`parse claim ${claim}`, () => textClaim(given))
   if (value !== wanted) {
     throw new Error(`oidc: required claim ${claim} value does not match. Got = ${value}, want = ${wanted}`)
   }
 }
 
+/** A rule that cannot be evaluated counts before one that is not met. */
 function checkRules(
   rules: readonly Rule[],
   variables: Readonly<Record<string, unknown>>,
   what: string,
 ): void {
-  for (const { program, message } of rules) {
-    if (evaluate(program, variables, what) !== true) {
-      throw new Error(
-        `oidc: error evaluating ${what}: validation expression '${program.expression}' failed: ${message}`,
-      )
+  during(`error evaluating ${what}`, () => {
+    const values = rules.map(({ program }) => evaluate(program, variables))
+    const broken = rules.find((_, index) => values[index] !== true)
+    if (broken) {
+      throw new Error(`validation expression '${broken.program.expression}' failed: ${broken.message}`)
     }
-  }
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,7 +1,8 @@
 import { CelBudget } from '../../../machinery/cel/budget.ts'
 import type { CelProgram } from '../../../machinery/cel/cel.ts'
-import { celToJson } from '../../../machinery/cel/values/to-json.ts'
-import type { JsonValue } from '../../../machinery/meta.ts'
+import { CelList } from '../../../machinery/cel/values/list.ts'
+import type { CelValue } from '../../../machinery/cel/values/value.ts'
+import { goQuote } from '../../../machinery/go-format.ts'
 import type { Claims } from '../../../machinery/pki/json-web-token.ts'
 import type { User } from '../authenticator.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
 } from '../configuration/authentication-configuration.ts'
 import { credentialIdKey } from '../known-users.ts'
 import { compileExpression } from './claim-expressions.ts'
+import { flagClaim, textClaim, textsClaim } from './decode-claim.ts'
 
 /** Makes users of claims, by valid mappings. What it answers throws an Error for claims that make none. */
 export function createUserMapping(mappings: ClaimMappings): (claims: Claims) => User {
@@ -18,51 +20,52 @@ export function createUserMapping(mappings: ClaimMappings): (claims: Claims) => 
   const nameOf = usernameMapping(username)
   const groupsOf = groupsMapping(groups)
   const uidOf = uidMapping(uid)
-  const extraOf = extra.map(({ key = '', valueExpression = '' }) => ({
-    key,
-    program: programOf(valueExpression),
-  }))
+  const extraOf = extraMapping(extra)
   return (claims) => {
     const name = nameOf(claims)
     const userGroups = groupsOf(claims)
     const userUid = uidOf(claims)
-    const entries = extraOf.map(({ key, program }): [string, readonly string[]] => {
-      const what = `extra claim expression: ${program.expression}`
-      return [key, textList(evaluate(program, { claims }, what), what)]
-    })
-    const credential = claims['jti']
-    if (typeof credential === 'string' && credential !== '') {
-      entries.unshift([credentialIdKey, [`JTI=${credential}`]])
-    }
-    const filled = entries.filter(([, values]) => values.length > 0)
+    const userExtra = extraOf(claims)
     return {
       name,
       groups: userGroups,
       ...(userUid !== '' && { uid: userUid }),
-      ...(filled.length > 0 && { extra: Object.fromEntries(filled) }),
+      ...(Object.keys(userExtra).length > 0 && { extra: userExtra }),
     }
   }
 }
 
-/** What a program yields for these variables, as JSON. */
-export function evaluate(
-  program: CelProgram,
-  variables: Readonly<Record<string, unknown>>,
-  what: string,
-): JsonValue {
+/** What a program yields for these variables. Throws an Error where it fails. */
+export function evaluate(program: CelProgram, variables: Readonly<Record<string, unknown>>): CelValue {
   const outcome = program.evaluate(variables, new CelBudget())
   if ('error' in outcome) {
-    throw new Error(
-      `oidc: error evaluating ${what}: expression '${program.expression}' resulted in error: ${outcome.error.message}`,
-    )
+    throw new Error(`expression '${program.expression}' resulted in error: ${outcome.error.message}`)
   }
-  return celToJson(outcome.value)
+  return outcome.value
+}
+
+/** Runs `act`, and says what was being done where it throws. */
+export function during<T>(what: string, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    throw new Error(`oidc: ${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
 }
 
 function programOf(expression: string): CelProgram {
   const program = compileExpression('claims', 'mapping', expression)
   if (typeof program === 'string') throw new TypeError(program)
   return program
+}
+
+/** A claim that must be there. */
+function presentText(claims: Claims, claim: string): string {
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+  if (value === undefined) throw new Error('claim not present')
+  return textClaim(value)
 }
 
 function usernameMapping({
@@ -73,27 +76,18 @@ function usernameMapping({
   if (expression) {
     const program = programOf(expression)
     return (claims) => {
-      const name = evaluate(program, { claims }, 'username claim expression')
-      if (typeof name !== 'string') {
-        throw new Error(
-          'oidc: error evaluating username claim expression: username claim expression must return a string',
-        )
-      }
+      const name = textOf(program, claims, 'username')
       if (name === '') throw new Error('oidc: empty username via CEL expression is not allowed')
       return name
     }
   }
   return (claims) => {
-    const name = claims[claim]
-    if (typeof name !== 'string') {
-      const detail = name === undefined ? 'claim not present' : 'it is not a string'
-      throw new Error(`oidc: parse username claims "${claim}": ${detail}`)
-    }
+    const name = during(`parse username claims ${goQuote(claim)}`, () => presentText(claims, claim))
     if (claim === 'email' && Object.hasOwn(claims, 'email_verified')) {
-      const verified = claims['email_verified']
-      if (typeof verified !== 'boolean')
-        throw new Error("oidc: parse 'email_verified' claim: it is not a bool")
-      if (!verified) throw new Error('oidc: email not verified')
+      const isVerified = during("parse 'email_verified' claim", () =>
+        flagClaim(claims['email_verified'] ?? null),
+      )
+      if (!isVerified) throw new Error('oidc: email not verified')
     }
     return `${prefix}${name}`
   }
@@ -106,57 +100,64 @@ function groupsMapping({
 }: PrefixedMapping): (claims: Claims) => readonly string[] {
   if (expression) {
     const program = programOf(expression)
-    const what = 'group claim expression'
-    return (claims) => textList(evaluate(program, { claims }, what), what)
+    return (claims) =>
+      during('error evaluating group claim expression', () => textList(evaluate(program, { claims })))
   }
   if (!claim) return () => []
   return (claims) => {
-    if (!Object.hasOwn(claims, claim)) {
-      refuseDistributed(claims, claim)
-      return []
-    }
-    const groups = [claims[claim] ?? []].flat()
-    if (!groups.every((group) => typeof group === 'string')) {
-      throw new Error(`oidc: parse groups claim "${claim}": it is neither a string nor a list of strings`)
-    }
+    const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
+    if (value === undefined) return []
+    const groups = during(`parse groups claim ${goQuote(claim)}`, () => textsClaim(value))
     return groups.map((group) => `${prefix}${group}`)
-  }
-}
-
-/** Claims that stand elsewhere are not fetched: a user without their groups could do what the groups may not. */
-function refuseDistributed(claims: Claims, claim: string): void {
-  const { _claim_names: names } = claims
-  if (typeof names === 'object' && names !== null && Object.hasOwn(names, claim)) {
-    throw new Error(`oidc: could not expand distributed claims: claim "${claim}" is not in the token itself`)
   }
 }
 
 function uidMapping({ claim, expression }: Mapping): (claims: Claims) => string {
   if (expression) {
     const program = programOf(expression)
-    return (claims) => {
-      const uid = evaluate(program, { claims }, 'uid claim expression')
-      if (typeof uid === 'string') return uid
-      throw new Error(
-        'oidc: error evaluating uid claim expression: uid claim expression must return a string',
-      )
-    }
+    return (claims) => textOf(program, claims, 'uid')
   }
   if (!claim) return () => ''
+  return (claims) => during(`parse uid claim ${goQuote(claim)}`, () => presentText(claims, claim))
+}
+
+/** Values that are empty make no key. All expressions are evaluated before one of the values is looked at. */
+function extraMapping(
+  extra: NonNullable<ClaimMappings['extra']>,
+): (claims: Claims) => NonNullable<User['extra']> {
+  const mapped = extra.map(({ key = '', valueExpression = '' }) => ({
+    key,
+    program: programOf(valueExpression),
+  }))
   return (claims) => {
-    const uid = claims[claim]
-    if (typeof uid === 'string') return uid
-    const detail = uid === undefined ? 'claim not present' : 'it is not a string'
-    throw new Error(`oidc: parse uid claim "${claim}": ${detail}`)
+    const credential = claims['jti']
+    const entries: [string, readonly string[]][] =
+      typeof credential === 'string' && credential !== '' ? [[credentialIdKey, [`JTI=${credential}`]]] : []
+    const values = mapped.map(({ program }) => evaluate(program, { claims }))
+    mapped.forEach(({ key, program }, index) => {
+      const texts = during(`error evaluating extra claim expression: ${program.expression}`, () =>
+        textList(values[index]!),
+      )
+      if (texts.length > 0) entries.push([key, texts])
+    })
+    return Object.fromEntries(entries)
   }
 }
 
+function textOf(program: CelProgram, claims: Claims, what: 'username' | 'uid'): string {
+  return during(`error evaluating ${what} claim expression`, () => {
+    const text = evaluate(program, { claims })
+    if (typeof text !== 'string') throw new TypeError(`${what} claim expression must return a string`)
+    return text
+  })
+}
+
 /** A text or a list of texts; null and empty ones count as absent. */
-function textList(value: JsonValue, what: string): readonly string[] {
+function textList(value: CelValue): readonly string[] {
   if (value === null) return []
-  const values = [value].flat()
-  if (!values.every((one) => typeof one === 'string')) {
-    throw new Error(`oidc: error evaluating ${what}: expression must return a string or a list of strings`)
+  const texts: readonly CelValue[] = value instanceof CelList ? value.toArray() : [value]
+  if (!texts.every((text) => typeof text === 'string')) {
+    throw new TypeError('expression must return a string or a list of strings')
   }
-  return values.map(String).filter((one) => one !== '')
+  return texts.filter((text) => text !== '')
 }

@@ -35,12 +35,12 @@ const algorithms: Readonly<Record<string, Algorithm>> = {
   ES512: { hash: 'sha512', keyType: 'ec', curve: 'secp521r1' },
 }
 
-export const signingAlgorithms: readonly string[] = Object.keys(algorithms)
+export const signingAlgorithms: readonly string[] = Object.keys(algorithms).sort()
 
 /** The keys of a key set that can verify tokens; others are left out, as they are for something else. */
-export function readKeySet(document: unknown): readonly PublishedKey[] {
-  const { keys } = (document ?? {}) as { readonly keys?: unknown }
-  if (!Array.isArray(keys)) throw new Error('oidc: failed to decode keys: the answer is no JSON Web Key Set')
+export function readKeySet(text: string): readonly PublishedKey[] {
+  const { keys } = keySetOf(text)
+  if (!Array.isArray(keys)) throw new Error(`oidc: failed to decode keys: it is no JSON Web Key Set ${text}`)
   return keys.flatMap((jwk: PublishedJwk) => {
     if (jwk.use !== undefined && jwk.use !== 'sig') return []
     const key = importKey(jwk)
@@ -48,6 +48,15 @@ export function readKeySet(document: unknown): readonly PublishedKey[] {
     const algorithm = typeof jwk.alg === 'string' ? { algorithm: jwk.alg } : {}
     return [{ keyId: typeof jwk.kid === 'string' ? jwk.kid : '', key, ...algorithm }]
   })
+}
+
+function keySetOf(text: string): { readonly keys?: unknown } {
+  try {
+    return (JSON.parse(text) ?? {}) as { readonly keys?: unknown }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`oidc: failed to decode keys: ${reason} ${text}`, { cause: error })
+  }
 }
 
 function importKey(jwk: PublishedJwk): KeyObject | undefined {

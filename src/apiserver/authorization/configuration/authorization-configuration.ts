@@ -74,7 +74,16 @@ export function readAuthorizationConfiguration(content: string): AuthorizationCo
   const configuration = { authorizers: (given.authorizers ?? []).map(withDefaults) }
   const errors = validateAuthorizationConfiguration(configuration)
   if (errors.length > 0) throw new Error(errors.map(fieldErrorText).join('\n'))
+  const misnamed = configuration.authorizers.filter(
+    ({ type, name }) => type !== 'Webhook' && name !== type.toLowerCase(),
+  )
+  if (misnamed.length > 0) throw new Error(misnamed.map(nameFault).join('\n'))
   return configuration
+}
+
+/** Only webhooks have names of their own. */
+function nameFault({ type, name = '' }: AuthorizerConfiguration): string {
+  return `expected name ${type.toLowerCase()} for authorizer ${type} instead of ${name}`
 }
 
 function withDefaults(authorizer: AuthorizerConfiguration): AuthorizerConfiguration {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../machinery/clock.ts'
 import { parseDuration } from '../../../machinery/duration.ts'
+import type { Metrics } from '../../../machinery/metrics.ts'
 import type { Random } from '../../../machinery/random.ts'
 import type { PostJson } from '../../webhook/post-json.ts'
 import type { ConfiguredAuthorizer } from '../create-authorization.ts'
@@ -11,6 +12,7 @@ export interface AuthorizerParts {
   readonly connect: (kubeConfigFile: string) => PostJson
   readonly clock: Clock
   readonly random: Random
+  readonly metrics: Metrics
 }
 
 /** The authorisers of a valid configuration, in its order. */
@@ -44,5 +46,6 @@ function webhookAuthorizer(name: string, webhook: WebhookConfiguration, parts: A
     matchConditions: (webhook.matchConditions ?? []).map(({ expression = '' }) => expression),
     clock: parts.clock,
     random: parts.random,
+    metrics: parts.metrics,
   })
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
-import { parseDuration } from '../../../machinery/duration.ts'
+import { formatDuration, parseDuration } from '../../../machinery/duration.ts'
 import {
   duplicate,
   invalid,
@@ -98,14 +98,14 @@ function timeoutErrors(timeout: string | undefined, at: FieldPath): FieldError[]
   const milliseconds = parseDuration(timeout ?? '0')
   if (milliseconds === 0) return [required(at)]
   return milliseconds < 0 || milliseconds > longestTimeoutMs
-    ? [invalid(at, timeout, 'must be > 0s and <= 30s')]
+    ? [invalid(at, formatDuration(milliseconds), 'must be > 0s and <= 30s')]
     : []
 }
 
 function lifetimeErrors(lifetime: string | undefined, at: FieldPath): FieldError[] {
   const milliseconds = parseDuration(lifetime ?? '0')
   if (milliseconds === 0) return [required(at)]
-  return milliseconds < 0 ? [invalid(at, lifetime, 'must be > 0s')] : []
+  return milliseconds < 0 ? [invalid(at, formatDuration(milliseconds), 'must be > 0s')] : []
 }
 
 function choiceErrors(value: string | undefined, choices: readonly string[], at: FieldPath): FieldError[] {

@@ -8,8 +8,8 @@ import {
   stringDeclaration,
 } from '../../../machinery/cel/declaration.ts'
 import { createCelEnvironment } from '../../../machinery/cel/environment.ts'
-import { runtimeCostBudgetMatchConditions } from '../../../machinery/cel/limits.ts'
 import { boolType } from '../../../machinery/cel/types.ts'
+import type { MatchOutcome, WebhookMetrics } from './webhook-metrics.ts'
 
 const text = stringDeclaration
 const texts = listDeclaration(text)
@@ -59,27 +59,35 @@ function environment() {
   return shared
 }
 
-/** Source: k8s.io/apiserver/pkg/authorization/cel. The expressions are valid ones. */
-export function createMatchConditions(expressions: readonly string[]): MatchConditions {
+/** Source: k8s.io/apiserver/pkg/authorization/cel. The expressions are valid ones; each may cost as much as any. */
+export function createMatchConditions(
+  expressions: readonly string[],
+  metrics: WebhookMetrics,
+): MatchConditions {
   const programs = expressions.map(compileMatchCondition).filter((program) => typeof program !== 'string')
   return {
     match(spec) {
       if (programs.length === 0) return true
-      const variables = { request: withEveryText(spec) }
-      const budget = new CelBudget(runtimeCostBudgetMatchConditions)
-      const faults: string[] = []
-      for (const program of programs) {
-        const outcome = program.evaluate(variables, budget)
-        if ('error' in outcome) {
-          faults.push(
-            `cel evaluation error: expression '${program.expression}' resulted in error: ${outcome.error.message}`,
-          )
-        } else if (outcome.value !== true) return false
-      }
-      if (faults.length > 0) throw new Error(faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`)
-      return true
+      const { matches, isDecided, faults } = metrics.match(() => evaluateAll(programs, spec))
+      if (!isDecided) throw new Error(faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`)
+      return matches
     },
   }
+}
+
+function evaluateAll(programs: readonly CelProgram[], spec: SubjectAccessReviewSpec): MatchOutcome {
+  const variables = { request: withEveryText(spec) }
+  const faults: string[] = []
+  for (const program of programs) {
+    const outcome = program.evaluate(variables, new CelBudget())
+    if ('error' in outcome) {
+      faults.push(
+        `cel evaluation error: expression '${program.expression}' resulted in error: ${outcome.error.message}`,
+      )
+    } else if (outcome.value !== true) return { matches: false, isDecided: true, faults }
+  }
+  const isDecided = faults.length === 0
+  return { matches: isDecided, isDecided, faults: [...new Set(faults)] }
 }
 
 /** Expressions may read every text, also those that are empty and so not in the review itself. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock } from '../../../machinery/clock.ts'
+import { createMetrics } from '../../../machinery/metrics.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
 import { seededRandom } from '../../../machinery/random.ts'
 import type { Attributes } from '../authorizer.ts'
@@ -35,6 +36,7 @@ function authorizerWith(
     failurePolicy: 'NoOpinion',
     matchConditions: [],
     clock: systemClock,
+    metrics: createMetrics(),
     random: seededRandom(1),
     ...options,
   })
@@ -77,6 +79,28 @@ describe('createWebhookAuthorizer', () => {
     })
     const decision = await unclear.authorize(attributes)
     assert.equal(decision.type, 'deny')
+  })
+
+  it('counts calls, and requests that conditions keep from it, under the names of upstream', async () => {
+    const metrics = createMetrics()
+    await authorizerWith(failing, { metrics }).authorize(attributes)
+    await authorizerWith(() => review({ allowed: true }), { metrics }).authorize(attributes)
+    const late = () => Promise.reject(new Error('Post "https://a": context deadline exceeded'))
+    await authorizerWith(late, { metrics, failurePolicy: 'Deny' }).authorize(attributes)
+    const excluding = { metrics, matchConditions: ["request.user == 'joe'"] }
+    await authorizerWith(failing, excluding).authorize(attributes)
+    const text = metrics.text()
+    const prefix = 'apiserver_authorization'
+    for (const line of [
+      `${prefix}_webhook_evaluations_total{name="guard",result="success"} 1`,
+      `${prefix}_webhook_evaluations_total{name="guard",result="timeout"} 1`,
+      `${prefix}_webhook_duration_seconds_count{name="guard",result="error"} 1`,
+      `${prefix}_webhook_evaluations_fail_open_total{name="guard",result="error"} 1`,
+      `${prefix}_match_condition_exclusions_total{type="Webhook",name="guard"} 1`,
+      `${prefix}_match_condition_evaluation_seconds_count{type="Webhook",name="guard"} 1`,
+    ]) {
+      assert.ok(text.includes(`${line}\n`), line)
+    }
   })
 
   it('takes an answer that both allows and denies for a refusal', async () => {

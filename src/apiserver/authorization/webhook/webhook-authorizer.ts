@@ -1,6 +1,7 @@
 import type { SubjectAccessReviewSpec } from '../../../api/generated/authorization.v1.ts'
 import type { Clock } from '../../../machinery/clock.ts'
 import type { JsonValue } from '../../../machinery/meta.ts'
+import type { Metrics } from '../../../machinery/metrics.ts'
 import type { Random } from '../../../machinery/random.ts'
 import { ExpiringCache } from '../../webhook/expiring-cache.ts'
 import type { PostJson } from '../../webhook/post-json.ts'
@@ -10,6 +11,7 @@ import { noOpinion } from '../decisions.ts'
 import type { ResolvedRules, RuleResolver } from '../rule-resolver.ts'
 import { createMatchConditions } from './match-conditions.ts'
 import { reviewSpecOf } from './review-spec.ts'
+import { WebhookMetrics } from './webhook-metrics.ts'
 
 export interface WebhookAuthorizerOptions {
   readonly name: string
@@ -25,6 +27,7 @@ export interface WebhookAuthorizerOptions {
   readonly matchConditions: readonly string[]
   readonly clock: Clock
   readonly random: Random
+  readonly metrics: Metrics
 }
 
 interface ReviewStatus {
@@ -43,7 +46,8 @@ const maxCachedLength = 10_000
  */
 export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): Authorizer & RuleResolver {
   const { clock, random, post, version, timeoutMs } = options
-  const conditions = createMatchConditions(options.matchConditions)
+  const metrics = new WebhookMetrics(options.name, options.metrics, clock)
+  const conditions = createMatchConditions(options.matchConditions, metrics)
   const answers = new ExpiringCache<ReviewStatus>(clock, cacheSize)
   const failed = (error: unknown): Decision => ({
     type: options.failurePolicy === 'Deny' ? 'deny' : 'noOpinion',
@@ -53,14 +57,21 @@ export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): Auth
 
   async function ask(attributes: Attributes, spec: SubjectAccessReviewSpec, key: string): Promise<Decision> {
     const apiVersion = `authorization.k8s.io/${version}`
-    const review = { kind: 'SubjectAccessReview', apiVersion, spec: versioned(spec, version) }
+    const review = {
+      kind: 'SubjectAccessReview',
+      apiVersion,
+      metadata: {},
+      spec: versioned(spec, version),
+      status: { allowed: false },
+    }
     try {
-      const answer = await withRetries(clock, random, () => post(review, { timeoutMs }))
+      const answer = await withRetries(clock, random, () => metrics.call(() => post(review, { timeoutMs })))
       const status = statusOf(answer)
       const lifetimeMs = status.allowed ? options.authorizedTtlMs : options.unauthorizedTtlMs
       if (isShort(attributes)) answers.set(key, status, lifetimeMs)
       return decisionOf(status)
     } catch (error) {
+      if (options.failurePolicy === 'NoOpinion') metrics.failedOpen(error)
       return failed(error)
     }
   }
@@ -87,8 +98,11 @@ export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): Auth
 }
 
 /** v1beta1 says `group` for `groups`. */
-function versioned({ groups, ...rest }: SubjectAccessReviewSpec, version: 'v1' | 'v1beta1'): object {
-  return { ...rest, ...(groups && { [version === 'v1' ? 'groups' : 'group']: groups }) }
+function versioned(spec: SubjectAccessReviewSpec, version: 'v1' | 'v1beta1'): object {
+  if (version === 'v1') return spec
+  return Object.fromEntries(
+    Object.entries(spec).map(([key, value]) => [key === 'groups' ? 'group' : key, value]),
+  )
 }
 
 function statusOf(answer: JsonValue): ReviewStatus {
