@@ -83,7 +83,7 @@ const rows: readonly Row[] = [
     ],
     pod: aPod('p', { cpu: '2', memory: '1Gi' }),
     result:
-      '0/5 nodes are available: 1 Insufficient memory, 1 Too many pods, 1 node(s) had untolerated taint {dedicated: db}, ' +
+      '0/5 nodes are available: 1 Insufficient memory, 1 Too many pods, 1 node(s) had untolerated taint(s), ' +
       '1 node(s) were unschedulable, 2 Insufficient cpu.',
   },
   {

@@ -15,6 +15,8 @@ export interface Diagnosis {
   readonly refusals: NodeRefusals
   /** Set when the pod itself was refused, before any node was looked at. */
   readonly podRefusal?: Refusal
+  /** Which plugin did that. */
+  readonly podRefusedBy?: string
   /** Plugins that refused some node, or the pod. */
   readonly plugins: ReadonlySet<string>
 }
@@ -54,7 +56,7 @@ export function decide(pod: PodInfo, input: DecisionInput): Decision {
 /** What post-filters are told of a pod that no node fits. `checker` is the search's own. */
 export function failureOf(
   pod: PodInfo,
-  { refusals, nodeCount }: Pick<Diagnosis, 'refusals' | 'nodeCount'>,
+  { refusals, nodeCount, podRefusedBy }: Pick<Diagnosis, 'refusals' | 'nodeCount' | 'podRefusedBy'>,
   checker: NodeChecker | undefined,
   input: CheckerInput,
 ): Failure {
@@ -62,7 +64,13 @@ export function failureOf(
     const current = checker ?? createChecker(pod, input)
     return 'refusal' in current ? current.refusal : current.recheck(node)?.refusal
   }
-  return { refusals, nodeCount, check, ...(checker?.findings && { findings: checker.findings }) }
+  return {
+    refusals,
+    nodeCount,
+    check,
+    ...(podRefusedBy && { podRefusedBy }),
+    ...(checker?.findings && { findings: checker.findings }),
+  }
 }
 
 /** Looks at nodes from the cursor on, until enough fit. */
@@ -73,7 +81,8 @@ export function findNodes(pod: PodInfo, input: DecisionInput): Search {
   if ('refusal' in checker) {
     const { plugin, refusal } = checker
     const refusals = { of: () => refusal, counts: () => [[refusal, nodeCount] as const] }
-    const diagnosis = { nodeCount, refusals, podRefusal: refusal, plugins: new Set([plugin]) }
+    const plugins = new Set([plugin])
+    const diagnosis = { nodeCount, refusals, podRefusal: refusal, podRefusedBy: plugin, plugins }
     return { type: 'refused', diagnosis, checker: undefined }
   }
   const nominatedNode = nominatedNodeOf(pod, input)

@@ -110,6 +110,8 @@ export interface NodeRefusals {
 export interface Failure {
   readonly refusals: NodeRefusals
   readonly nodeCount: number
+  /** The plugin that refused the pod before any node was looked at. */
+  readonly podRefusedBy?: string
   /** The first refusal of the node's filters with the table as it is now; undefined when the pod fits. */
   check(node: number): Refusal | undefined
   /**
@@ -129,6 +131,8 @@ export type Remedy =
   | { readonly type: 'nominated'; readonly nodeName: string; readonly done: Promise<void> }
   /** `keepsNomination`: room made earlier is still on its way. */
   | { readonly type: 'none'; readonly message: string; readonly keepsNomination?: boolean }
+  /** Nothing can be said of this pod: no other post-filter is asked, and only this message is told. */
+  | { readonly type: 'failed'; readonly message: string }
 
 export type Permit =
   | { readonly type: 'allowed' }

@@ -234,30 +234,29 @@ export function createSchedulingCycle(options: SchedulingCycleOptions) {
     else return remedies.then(finish)
   }
 
-  /** What post-filters do for a pod that fits nowhere, or say of it. */
-  function remedy(pod: PodInfo, failure: Failure, plugins: readonly Plugin[]): string | Promise<string> {
-    const messages: string[] = []
-    const isHelped = (result: Remedy) => {
-      if (result.type === 'nominated') {
-        nominate(pod, result.nodeName, result.done)
-        return true
+  /** What post-filters do for a pod that fits nowhere, or say of it; `messages` are of those that were asked before. */
+  function remedy(
+    pod: PodInfo,
+    failure: Failure,
+    plugins: readonly Plugin[],
+    messages: readonly string[] = [],
+  ): string | Promise<string> {
+    const [plugin, ...others] = plugins
+    if (!plugin) return messages.join(',')
+    const go = (result: Remedy) => {
+      switch (result.type) {
+        case 'nominated':
+          nominate(pod, result.nodeName, result.done)
+          return ''
+        case 'failed':
+          return ` ${result.message}`
+        case 'none':
+          if (!result.keepsNomination) nominated.delete(pod.key)
+          return remedy(pod, failure, others, result.message ? [...messages, ` ${result.message}`] : messages)
       }
-      if (result.message) messages.push(` ${result.message}`)
-      if (!result.keepsNomination) nominated.delete(pod.key)
-      return false
     }
-    for (const [index, plugin] of plugins.entries()) {
-      const result = plugin.postFilter!(pod, failure)
-      if (result instanceof Promise) {
-        return result.then(async (found) => {
-          if (isHelped(found)) return ''
-          const others = await remedy(pod, failure, plugins.slice(index + 1))
-          return [...messages, ...(others ? [others] : [])].join(',')
-        })
-      }
-      if (isHelped(result)) return ''
-    }
-    return messages.join(',')
+    const result = plugin.postFilter!(pod, failure)
+    return result instanceof Promise ? result.then(go) : go(result)
   }
 
   function nominate(pod: PodInfo, nodeName: string, done: Promise<void>): void {

@@ -56,10 +56,20 @@ test('startScheduler binds pods of its name, and says why others wait', async (t
   const large = await pod('large', waits)
   assert.equal(
     large.status!.conditions!.find(({ type }) => type === 'PodScheduled')!.message,
-    '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: ' +
-      '2 Preemption is not helpful for scheduling.',
+    '0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: ' +
+      '0/2 nodes are available: 2 Preemption is not helpful for scheduling.',
   )
   assert.equal(isBound(await podOf('foreign')), false)
+})
+
+test('startScheduler says of a pod that is refused before its claims are looked at what upstream does', async (t) => {
+  const { client, pod } = await aScheduler(t)
+  const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'none' } }]
+  await client.create(pods, aPod('p', { spec: { volumes } }))
+  assert.equal(
+    (await pod('p', waits)).status!.conditions!.find(({ type }) => type === 'PodScheduled')!.message,
+    '0/2 nodes are available: persistentvolumeclaim "none" not found. not found',
+  )
 })
 
 test('startScheduler tries a refused pod again when a change may help it', async (t) => {
@@ -222,7 +232,7 @@ test('startScheduler lets extenders choose among the nodes where room can be mad
   assert.deepEqual(Object.keys(asked[0]!).toSorted(), ['a', 'b'])
   assert.match(
     status!.conditions!.find(({ type }) => type === 'PodScheduled')!.message!,
-    /2 Insufficient cpu\. preemption: no candidate node for preemption$/,
+    /2 Insufficient cpu\. no new claims to deallocate, preemption: no candidate node for preemption$/,
   )
 
   leaves = 'b'

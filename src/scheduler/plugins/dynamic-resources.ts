@@ -60,6 +60,7 @@ interface Plan {
   readonly held: readonly string[]
 }
 
+const name = 'DynamicResources'
 const cannotAllocate: Refusal = { reasons: ['cannot allocate all claims'], unresolvable: true }
 const notAvailable: Refusal = { reasons: ['resourceclaim not available on the node'], unresolvable: true }
 
@@ -207,7 +208,7 @@ export function createDynamicResources(handle: PluginHandle, args: DynamicResour
   }
 
   return {
-    name: 'DynamicResources',
+    name,
     gate,
     filter(info) {
       const needs = needsOf(info, needsInput)
@@ -224,18 +225,19 @@ export function createDynamicResources(handle: PluginHandle, args: DynamicResour
       if (!needs || 'reason' in needs || !needs.claims.some(hasAlternatives)) return undefined
       return scoreBy(needs, before?.search ?? searcher(info, needs))
     },
-    postFilter(info): Remedy {
+    postFilter(info, { podRefusedBy = name }): Remedy {
+      // As upstream, which has not looked at claims when another plugin refuses the pod before.
+      if (podRefusedBy !== name) return { type: 'failed', message: 'not found' }
       const needs = needsOf(info, needsInput)
-      if (!needs) return { type: 'none', message: '' }
-      if ('reason' in needs) return { type: 'none', message: 'no new claims to deallocate' }
+      if (!needs || 'reason' in needs) return told('no new claims to deallocate')
       if (needs.stale) {
         inBackground(deleteClaim(needs.stale, client), info)
-        return { type: 'none', message: 'deletion of ResourceClaim completed' }
+        return told('deletion of ResourceClaim completed')
       }
       const idle = needs.claims.find((claim) => isIdle(claim, info) && isAway(claim, handle))
-      if (!idle) return { type: 'none', message: 'still not schedulable' }
+      if (!idle) return told('still not schedulable')
       inBackground(deallocateClaim(idle, client), info)
-      return { type: 'none', message: 'deallocation of ResourceClaim completed' }
+      return told('deallocation of ResourceClaim completed')
     },
     reserve(info, nodeName) {
       const needs = needsOf(info, needsInput)
@@ -389,4 +391,9 @@ function mayHelp(
   const { object, previous } = changed
   if (previous?.status?.allocation && !object.status?.allocation) return true
   return usesResourceClaim(pod, object) && !(previous && jsonEqual(previous.status, object.status))
+}
+
+/** Whether a nomination stays is for preemption to say. */
+function told(message: string): Remedy {
+  return { type: 'none', message, keepsNomination: true }
 }
