@@ -85,7 +85,7 @@ describe('what real containers see', { skip: whyNoContainers() ?? false, concurr
       'patient',
       (pod) => waitingReason(pod) === 'CreateContainerConfigError',
     )
-    assert.equal(app(waiting)?.state?.waiting?.message, 'configmaps "late" not found')
+    assert.equal(app(waiting)?.state?.waiting?.message, 'configmap "late" not found')
     await world.kubelet.client.create(configMaps, {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -195,7 +195,7 @@ describe('what real containers see', { skip: whyNoContainers() ?? false, concurr
     const [event] = (await world.kubelet.eventsOf('no-volume')).filter(
       ({ reason }) => reason === 'FailedMount',
     )
-    assert.equal(event?.message, 'MountVolume.SetUp failed for volume "v" : secrets "none" not found')
+    assert.equal(event?.message, 'MountVolume.SetUp failed for volume "v" : secret "none" not found')
     await world.remove('no-volume')
   })
 

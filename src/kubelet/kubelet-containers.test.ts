@@ -393,7 +393,9 @@ describe(
         'no-command',
         (pod) => waitingReason(pod) === 'RunContainerError',
       )
-      assert.match(app(pod)?.state?.waiting?.message ?? '', /no such file or directory/)
+      const { message = '' } = app(pod)?.state?.waiting ?? {}
+      assert.match(message, /no such file or directory/)
+      assert.doesNotMatch(message, /rpc error/)
       await world.kubelet.waitFor('no-command', (pod) => waitingReason(pod) === 'CrashLoopBackOff')
       await world.remove('no-command')
     })

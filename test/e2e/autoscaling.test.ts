@@ -72,6 +72,14 @@ describe('autoscaling', { skip: program === undefined && 'there is no kubectl' }
       await kubectl(['get', 'pods.metrics.k8s.io', '-l', 'app=web']),
       /NAME +CPU +MEMORY +WINDOW\nweb-/,
     )
+    await assert.rejects(
+      kubectl(['top', 'pod', 'none']),
+      /\(NotFound\): podmetrics\.metrics\.k8s\.io "default\/none" not found/,
+    )
+    await assert.rejects(
+      kubectl(['top', 'node', 'none']),
+      /\(NotFound\): nodemetrics\.metrics\.k8s\.io "none" not found/,
+    )
   })
 
   it('follows the CPU that pods use, up and down', async () => {

@@ -7,6 +7,7 @@ import { formatDuration } from '../../machinery/duration.ts'
 import type { KubernetesObject, ObjectMeta } from '../../machinery/meta.ts'
 import { addQuantity, formatQuantity } from '../../machinery/quantity.ts'
 import { keyOf } from '../../machinery/resource.ts'
+import { notFound } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import type { Reporter } from '../registry/reporter.ts'
 import type { NodeSamples, NodeSamplesOptions } from './node-samples.ts'
@@ -111,6 +112,7 @@ export function createMetricsReporters(options: NodeSamplesOptions): MetricsRepo
     reporters: [
       {
         definition: nodeDefinition,
+        missing: (_namespace, name) => notFound('nodemetrics.metrics.k8s.io', name),
         report: async ({ name }) => {
           const all = objects.list(nodes)
           samples?.keepOnly(new Set(all.map(({ metadata }) => metadata?.name ?? '')))
@@ -119,6 +121,7 @@ export function createMetricsReporters(options: NodeSamplesOptions): MetricsRepo
       },
       {
         definition: podDefinition,
+        missing: (namespace, name) => notFound('podmetrics.metrics.k8s.io', `${namespace}/${name}`),
         report: ({ namespace, name, matchesLabels }) =>
           measuredPods(
             objects

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from '../../api/definition.ts'
 import type { KubernetesObject, Writable } from '../../machinery/meta.ts'
 import { keyOf } from '../../machinery/resource.ts'
+import type { StatusError } from '../../machinery/status.ts'
 import { methodNotSupported, notFound } from '../../machinery/status-errors.ts'
 import { encodeArranged } from '../storage/object-encoding.ts'
 import { isSelected, type Selection } from '../storage/selection.ts'
@@ -13,12 +14,14 @@ export interface Reporter {
   readonly definition: ResourceDefinition
   /** In the order in which they are listed. May bring objects beyond those that are asked for. */
   report(selection: Selection): Promise<readonly KubernetesObject[]>
+  /** Of an object that is not there; what is said of every resource where absent. */
+  missing?(namespace: string, name: string): StatusError
 }
 
 /** GET of one object or of all. */
 export async function answerReport(
   registry: Registry,
-  { report }: Reporter,
+  { report, missing }: Reporter,
   scope: RequestScope,
   request: ResourceRequest,
 ): Promise<Answer> {
@@ -30,7 +33,7 @@ export async function answerReport(
       const object = objects.find(
         ({ metadata }) => metadata?.name === name && (metadata.namespace ?? '') === namespace,
       )
-      if (!object) throw notFound(registry.groupResource, request.name)
+      if (!object) throw missing?.(namespace, name) ?? notFound(registry.groupResource, name)
       return { type: 'object', code: 200, object: typed(scope, object), as }
     }
     case 'list': {

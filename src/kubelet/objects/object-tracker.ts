@@ -10,7 +10,7 @@ import { isNotFound, notFound } from '../../machinery/status-errors.ts'
  * is watched on its own while a pod needs it, as upstream's watch-based ConfigMap and Secret managers.
  */
 export interface ObjectTracker<T extends KubernetesObject> {
-  /** The object now. Rejects with the API's error, NotFound for one that is not there. */
+  /** The object now. Rejects with the API's error; with a NotFound of the kind for one that is not there, as upstream. */
   get(namespace: string, name: string): Promise<T>
   /** Says which objects (`namespace/name`) the pod refers to from now on; none releases them. */
   track(podUID: string, keys: Iterable<string>): void
@@ -93,6 +93,9 @@ export function createObjectTracker<T extends KubernetesObject & { readonly immu
     objects.delete(key)
   }
 
+  const missing = (name: string) =>
+    notFound({ group: resource.group, resource: resource.kind.toLowerCase() }, name)
+
   function acquire(key: string, podUID: string): void {
     let tracked = objects.get(key)
     if (tracked === undefined) {
@@ -117,12 +120,13 @@ export function createObjectTracker<T extends KubernetesObject & { readonly immu
           answer(found)
           return found
         } catch (error) {
-          if (isNotFound(error)) answer(null)
-          throw error
+          if (!isNotFound(error)) throw error
+          answer(null)
+          throw missing(name)
         }
       }
       answer(known)
-      if (known === null) throw notFound(resource, name)
+      if (known === null) throw missing(name)
       return known
     },
 

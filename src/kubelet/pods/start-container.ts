@@ -14,6 +14,7 @@ import { readFileKey } from '../containers/file-key.ts'
 import { hostsFile } from '../network/hosts-file.ts'
 import { isThere } from '../if-there.ts'
 import { ImageError, type ImageRequest } from '../images/image-puller.ts'
+import { isRuntimeError } from '../runtime/runtime-error.ts'
 import type { ContainerConfig, IDMapping, Image, SandboxConfig, SandboxStatus } from '../runtime/runtime.ts'
 import { podDirectory } from '../volumes/pod-directory.ts'
 import { mountSubPath } from '../volumes/sub-path.ts'
@@ -67,8 +68,9 @@ export async function startContainer(input: StartInput): Promise<string> {
     signal.throwIfAborted()
   }
   await runtime.startContainer(containerID).catch((error: unknown) => {
-    events.warning('Failed', `Error: ${wordsOf(error)}`, found)
-    throw new StartError('RunContainerError', wordsOf(error))
+    const words = ownWordsOf(error)
+    events.warning('Failed', `Error: ${words}`, found)
+    throw new StartError('RunContainerError', words)
   })
   events.normal('Started', 'Container started', found)
   await linkLog(services, pod, action, containerID)
@@ -93,7 +95,7 @@ async function createContainer(input: StartInput, found: NamedContainer): Promis
   const { runtimeHandler, security } = sandboxConfig
   const made = { ref, image, images, volumes, runtimeHandler, users: security.namespaces.users }
   const config = await makeConfig(input, found, made).catch((error: unknown) => {
-    const words = wordsOf(error)
+    const words = ownWordsOf(error)
     events.warning('Failed', `Error: ${words}`, found)
     throw new StartError(error instanceof ConfigError ? error.reason : 'CreateContainerConfigError', words)
   })
@@ -101,8 +103,9 @@ async function createContainer(input: StartInput, found: NamedContainer): Promis
   const containerID = await services.runtime
     .createContainer(sandbox.id, config, sandboxConfig)
     .catch((error: unknown) => {
-      events.warning('Failed', `Error: ${wordsOf(error)}`, found)
-      throw new StartError('CreateContainerError', wordsOf(error))
+      const words = ownWordsOf(error)
+      events.warning('Failed', `Error: ${words}`, found)
+      throw new StartError('CreateContainerError', words)
     })
   events.normal('Created', 'Container created', found)
   return containerID
@@ -331,4 +334,9 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T
 
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Without the code of the call that failed, as upstream tells of containers. */
+function ownWordsOf(error: unknown): string {
+  return isRuntimeError(error) ? error.description : wordsOf(error)
 }

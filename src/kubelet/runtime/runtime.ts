@@ -36,6 +36,7 @@ export interface ContainerRuntime {
   updateContainerResources(containerID: string, resources: LinuxResources): Promise<void>
   /** Opens the container's log file anew, after it was rotated. */
   reopenContainerLog(containerID: string): Promise<void>
+  /** Of the containers that run. */
   containerStats(filter?: RuntimeFilter): Promise<readonly ContainerStats[]>
   /** What the whole node uses, where that is not what this machine uses. Absent where it is. */
   nodeUsage?(): Promise<NodeUsage>

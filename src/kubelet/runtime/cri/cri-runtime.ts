@@ -126,7 +126,7 @@ export async function openCriRuntime(options: CriRuntimeOptions): Promise<Contai
 
     async containerStats(filter) {
       const { stats } = await connection.call(rpc.listContainerStats, { filter: filterToCri(filter) })
-      return stats.map(statsFromCri)
+      return stats.flatMap((one) => statsFromCri(one) ?? [])
     },
 
     async execSync(containerId, command, timeoutSeconds) {

@@ -27,9 +27,14 @@ describe('malformed answers of a runtime', () => {
     assert.deepEqual(sandboxStatusFromCri(create(PodSandboxStatusSchema)).ips, [])
     assert.equal(containerFromCri(create(ContainerSchema)).name, '')
     assert.equal(containerStatusFromCri(create(ContainerStatusSchema), 'test').startedAtMs, 0)
-    assert.equal(statsFromCri(create(ContainerStatsSchema)).cpuUsageNanoseconds, 0n)
+    assert.equal(statsFromCri(create(ContainerStatsSchema, { cpu: {} }))?.cpuUsageNanoseconds, 0n)
     assert.equal(imageFromCri(create(ImageSchema)).sizeBytes, 0)
     assert.deepEqual(statusFromCri(create(StatusResponseSchema)).conditions, [])
+  })
+
+  it('are no usage of containers that ended', () => {
+    const attributes = { id: 'c', metadata: { name: 'init' } }
+    assert.equal(statsFromCri(create(ContainerStatsSchema, { attributes, writableLayer: {} })), undefined)
   })
 
   const addresses: readonly (readonly [string, readonly string[], readonly string[]])[] = [

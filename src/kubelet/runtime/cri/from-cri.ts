@@ -97,8 +97,10 @@ export function containerStatusFromCri(status: CriContainerStatus, runtimeName: 
   }
 }
 
-export function statsFromCri(stats: CriContainerStats): ContainerStats {
+/** Undefined for a container that does not run: all that runtimes tell of it is what it left on the disk. */
+export function statsFromCri(stats: CriContainerStats): ContainerStats | undefined {
   const { attributes, cpu, memory, writableLayer } = stats
+  if (!cpu && !memory) return undefined
   const labels = attributes?.labels ?? {}
   return {
     containerID: attributes?.id ?? '',
