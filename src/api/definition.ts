@@ -38,8 +38,8 @@ export interface ResourceDefinition<T extends KubernetesObject = KubernetesObjec
   /** Field labels for field selectors beside metadata.name and metadata.namespace, each with its value. */
   selectableFields?(object: T): Readonly<Record<string, string>>
   /**
-   * A field, wherever it stands, whose objects make up most of an object as JSON, and that few readers want. Its content
-   * has no part in metadata.
+   * A field, wherever it stands, whose objects make up most of an object as JSON, and that few readers want. It stands
+   * nowhere in metadata, and the defaults of what stands beside it do not depend on its content.
    */
   readonly bulkyField?: string
   /** Seconds after which a stored object expires (events). */

@@ -167,9 +167,12 @@ export class StoredObject<T extends KubernetesObject = KubernetesObject> {
   }
 
   #readOutline(bulkyField: string): T {
-    const kept = this.#needsNormalizing ? undefined : outlineOf(this.bytes)
-    const outline = kept ? asBuffer(kept) : withoutBulk(this.value, bulkyField)
-    return withResourceVersion(parse(outline, this.type) as Writable<T>, this.resourceVersion)
+    const isOld = this.#needsNormalizing
+    const kept = outlineOf(this.bytes)
+    const outline = kept ? asBuffer(kept) : withoutBulk(isOld ? this.raw : this.value, bulkyField)
+    const found = parse(outline, this.type) as Writable<KubernetesObject>
+    const object = isOld ? this.type.normalize!(found) : found
+    return withResourceVersion(object as Writable<T>, this.resourceVersion)
   }
 
   #readMetadata(): ObjectMeta {
