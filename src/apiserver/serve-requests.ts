@@ -4,6 +4,8 @@ import { StatusError } from '../machinery/status.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import type { Auditor, AuditOptions } from './audit/auditor.ts'
 import type { User } from './authentication/authenticator.ts'
+import { Impersonation } from './authentication/impersonation/impersonate.ts'
+import { ImpersonationMetrics } from './authentication/impersonation/impersonation-metrics.ts'
 import { Connector } from './connect/connector.ts'
 import { aggregatedEndpoint } from './aggregation/proxy-endpoint.ts'
 import { discover, type ServedGroups } from './discovery/discovered.ts'
@@ -110,6 +112,10 @@ export async function serveRequests(options: ApiServerOptions, pipeline: Request
   const handler = new ApiHandler({
     authenticator,
     authorizer,
+    impersonation: new Impersonation({
+      authorizer,
+      metrics: new ImpersonationMetrics(pipeline.metrics, clock),
+    }),
     endpoints,
     clock,
     log,

@@ -5,7 +5,7 @@ import type { Logger } from '../../machinery/log.ts'
 import { from, internalError } from '../../machinery/status-errors.ts'
 import { StatusError } from '../../machinery/status.ts'
 import type { Credentials, User } from '../authentication/authenticator.ts'
-import { impersonate } from '../authentication/impersonation/impersonate.ts'
+import type { Impersonation } from '../authentication/impersonation/impersonate.ts'
 import { wantedUser } from '../authentication/impersonation/wanted-user.ts'
 import type { RequestAuthenticator } from '../authentication/union.ts'
 import { attributesOf } from '../authorization/attributes.ts'
@@ -42,6 +42,7 @@ export type Endpoint = (call: ApiCall) => Promise<HttpReply> | undefined
 export interface ApiHandlerOptions {
   readonly authenticator: RequestAuthenticator
   readonly authorizer: Authorizer
+  readonly impersonation: Impersonation
   /** Asked in order. */
   readonly endpoints: readonly Endpoint[]
   readonly clock: Clock
@@ -185,7 +186,7 @@ export class ApiHandler {
     progress: Progress,
     known: User | undefined,
   ): Promise<HttpReply> {
-    const { authorizer, clock, limit } = this.#options
+    const { authorizer, impersonation, clock, limit } = this.#options
     const startedAt = clock.monotonic()
     const requestor =
       known ?? (await this.#authenticator.authenticate(credentialsOf(request, progress), info.path))
@@ -206,7 +207,8 @@ export class ApiHandler {
         record?.took(part, clock.monotonic() - from)
       }
     }
-    const impersonated = wanted && (await timed('impersonation', impersonate(authorizer, attributes, wanted)))
+    const impersonated =
+      wanted && (await timed('impersonation', impersonation.impersonate(attributes, wanted)))
     if (impersonated) record?.impersonated(impersonated.user, impersonated.constraint)
     const user = impersonated?.user ?? requestor
     const call: ApiCall = {

@@ -1,3 +1,6 @@
+import { fieldErrorText, path } from '../../../machinery/field-error.ts'
+import { goQuote } from '../../../machinery/go-format.ts'
+import { validateDomainPrefixedPath } from '../../../machinery/validation/domain-names.ts'
 import { forbidden } from '../../authorization/forbidden.ts'
 import type { Attributes, Authorizer } from '../../authorization/authorizer.ts'
 import type { User } from '../authenticator.ts'
@@ -55,7 +58,9 @@ const authenticationGroup = 'authentication.k8s.io'
 /** Throws Forbidden, in the words that the client sees, unless the authoriser allows. */
 export async function checkAllowed(authorizer: Authorizer, attributes: Attributes): Promise<void> {
   const decision = await authorizer.authorize(attributes)
-  if (decision.type !== 'allow') throw forbidden(attributes, decision.reason)
+  if (decision.type === 'allow') return
+  const reasons = [decision.error?.message ?? '', decision.reason].filter((reason) => reason !== '')
+  throw forbidden(attributes, reasons.join(': '))
 }
 
 function partAttributes(requestor: User, { verb, constrained }: ImpersonationKind): Attributes {
@@ -135,21 +140,16 @@ async function checkExtra(
   }
 }
 
-/** A domain, perhaps followed by a path: `example.com/scopes`. */
-const domainPrefixedPath =
-  /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/
-
 function extraFault(entries: readonly (readonly [string, readonly string[]])[]): string | undefined {
   for (const [key, values] of entries) {
     if (key === '') return 'impersonating the empty string key in extra is not allowed'
-    if (!domainPrefixedPath.test(key)) {
-      return (
-        'impersonating an invalid key in extra is not allowed: ' +
-        `extra.key: Invalid value: ${JSON.stringify(key)}: must be a domain-prefixed path (such as "acme.io/foo")`
-      )
+    const faults = validateDomainPrefixedPath(path('extra', 'key'), key).map(fieldErrorText)
+    if (faults.length > 0) {
+      const listed = faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`
+      return `impersonating an invalid key in extra is not allowed: ${listed}`
     }
     if (key !== key.toLowerCase()) {
-      return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`
+      return `impersonating a non-lowercase key in extra is not allowed: ${goQuote(key)}`
     }
     if (values.length === 0) return 'impersonating empty values in extra is not allowed'
     if (values.includes('')) return 'impersonating the empty string value in extra is not allowed'

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createMetrics } from '../../../machinery/metrics.ts'
+import { fakeClock } from '../../../machinery/testing/fake-clock.ts'
 import type { Attributes, Authorizer } from '../../authorization/authorizer.ts'
 import type { User } from '../authenticator.ts'
-import { impersonate } from './impersonate.ts'
+import { Impersonation, type Impersonated } from './impersonate.ts'
+import { ImpersonationMetrics } from './impersonation-metrics.ts'
 import { wantedUser } from './wanted-user.ts'
 
 const requestor: User = { name: 'jane', groups: ['system:authenticated'] }
@@ -25,6 +28,16 @@ function allowing(...allowed: readonly string[]): Authorizer & { readonly asked:
       return allowed.includes(text) ? { type: 'allow', reason: '' } : { type: 'noOpinion', reason: 'no' }
     },
   }
+}
+
+function anImpersonation(authorizer: Authorizer) {
+  const metrics = createMetrics()
+  const options = { authorizer, metrics: new ImpersonationMetrics(metrics, fakeClock()) }
+  return { metrics, impersonation: new Impersonation(options) }
+}
+
+function impersonate(authorizer: Authorizer, attributes: Attributes, wanted: User): Promise<Impersonated> {
+  return anImpersonation(authorizer).impersonation.impersonate(attributes, wanted)
 }
 
 const listPods = (user: User): Attributes => ({
@@ -65,7 +78,7 @@ describe('wantedUser', () => {
   })
 })
 
-describe('impersonate', () => {
+describe('Impersonation', () => {
   const rows: readonly {
     readonly what: string
     readonly allowed: readonly string[]
@@ -175,6 +188,50 @@ describe('impersonate', () => {
     await assert.rejects(impersonate(allowing(), listPods(requestor), user('joe')), {
       message:
         'pods is forbidden: User "jane" cannot impersonate-on:user-info:list resource "pods" in API group "" in the namespace "n": no',
+    })
+  })
+
+  it('asks first what was open the last time, and counts what it asks', async () => {
+    const authorizer = allowing('impersonate /users joe')
+    const { impersonation, metrics } = anImpersonation(authorizer)
+    await impersonation.impersonate(listPods(requestor), user('joe'))
+    assert.equal(authorizer.asked.length, 2)
+    await impersonation.impersonate(listPods(requestor), user('joe'))
+    assert.deepEqual(authorizer.asked.slice(2), ['impersonate /users joe'])
+    await assert.rejects(impersonation.impersonate(listPods(requestor), user('ann')), {
+      message: /^users "ann" is forbidden: User "jane" cannot impersonate resource "users"/,
+    })
+    const text = metrics.text()
+    for (const line of [
+      'attempts_total{mode="legacy",decision="allowed"} 2',
+      'attempts_total{mode="",decision="denied"} 1',
+      'authorization_attempts_total{mode="user-info",decision="denied"} 2',
+      'authorization_attempts_total{mode="legacy",decision="allowed"} 2',
+      'attempts_duration_seconds_count{mode="legacy",decision="allowed"} 2',
+    ]) {
+      assert.ok(text.includes(`apiserver_impersonation_${line}\n`), line)
+    }
+  })
+
+  it('says what kept an authoriser from an answer', async () => {
+    const broken: Authorizer = {
+      name: 'broken',
+      authorize: () => ({ type: 'noOpinion', reason: 'no', error: new Error('it is down') }),
+    }
+    await assert.rejects(impersonate(broken, listPods(requestor), user('joe')), {
+      message: /in the namespace "n": it is down: no$/,
+    })
+  })
+
+  it('names every fault of a key of extra', async () => {
+    const authorizer = allowing(
+      'impersonate-on:user-info:list /pods n/',
+      'impersonate:user-info authentication.k8s.io/users joe',
+    )
+    const wanted = user('joe', { extra: { 'Example/a b': ['x'] } })
+    await assert.rejects(impersonate(authorizer, listPods(requestor), wanted), {
+      message:
+        /: impersonating an invalid key in extra is not allowed: \[extra\.key: Invalid value: "Example": a lowercase RFC 1123 subdomain .*, extra\.key: Invalid value: "a b": Invalid path /,
     })
   })
 })

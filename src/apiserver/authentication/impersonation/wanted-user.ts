@@ -1,3 +1,4 @@
+import { compareGoStrings, goQuote } from '../../../machinery/go-format.ts'
 import { badRequest } from '../../../machinery/status-errors.ts'
 import type { Credentials, User } from '../authenticator.ts'
 import { unescapeKey } from '../front-proxy.ts'
@@ -37,10 +38,11 @@ function describe(
   groups: readonly string[],
   extra: ReadonlyMap<string, readonly string[]>,
 ): string {
-  const list = (values: readonly string[]) =>
-    `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}`
+  const list = (values: readonly string[]) => `[]string{${values.map(goQuote).join(', ')}}`
   const groupText = groups.length > 0 ? list(groups) : '[]string(nil)'
-  const entries = [...extra].map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`)
+  const entries = [...extra]
+    .sort(([a], [b]) => compareGoStrings(a, b))
+    .map(([key, values]) => `${goQuote(key)}:${list(values)}`)
   const extraText = extra.size > 0 ? `map[string][]string{${entries.join(', ')}}` : 'map[string][]string(nil)'
-  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${groupText}, Extra:${extraText}}`
+  return `&user.DefaultInfo{Name:"", UID:${goQuote(uid)}, Groups:${groupText}, Extra:${extraText}}`
 }
