@@ -48,6 +48,7 @@ import { inspectMachine, primaryAddress } from './node/machine.ts'
 import { keepNodeLease } from './node/node-lease.ts'
 import { resourcesOf } from './node/node-object.ts'
 import { aboutNode, createNodeReporter } from './node/node-reporter.ts'
+import { tellOfMachine } from './node/tell-of-machine.ts'
 import { createObjectTracker } from './objects/object-tracker.ts'
 import type { KubeletOptions, KubeletServerOptions, ServingCertificate } from './options.ts'
 import { startPlugins } from './plugins/start-plugins.ts'
@@ -70,16 +71,13 @@ import { shutdownRefusal } from './shutdown/shutdown-refusal.ts'
 import { createMirrorPods } from './static/mirror-pods.ts'
 import { watchStaticPods, type StaticPodSource } from './static/static-pod-source.ts'
 import type { RunningCsi } from './volumes/csi/start-csi.ts'
-import { keepsTmpfsInMemory, systemMounter } from './volumes/mounts.ts'
+import { systemMounter } from './volumes/mounts.ts'
 import type { PayloadSources } from './volumes/payload.ts'
 import type { ClaimSource } from './volumes/persistent-volume.ts'
 import { makeRootDirectory } from './volumes/root-directory.ts'
 import { createTokenSource } from './volumes/token-source.ts'
 import { createTrustAnchors } from './volumes/trust-anchors.ts'
 import { createSimulatedVolumeManager, createVolumeManager } from './volumes/volume-manager.ts'
-
-const mayBeSwapped =
-  'The tmpfs noswap option is not supported. Memory-backed volumes (e.g. secrets, emptyDirs, etc.) might be swapped to disk and should no longer be considered secure.'
 
 export interface RunningKubelet extends RunningComponent {
   /** Has its API show another certificate to whoever connects from now on. */
@@ -472,9 +470,7 @@ export async function startKubelet(
     for (const pod of podInformer.list()) if (isStaticPod(pod)) mirrors.changed(keyOf(pod))
     const node = await reporter.registered
     mirrors.nodeRegistered()
-    if (runtime.usesHost && machine.swapBytes > 0 && !(await keepsTmpfsInMemory())) {
-      recorder.event(aboutNode(node), 'Warning', 'PossibleMemoryBackedVolumesOnDisk', mayBeSwapped)
-    }
+    if (runtime.usesHost) await tellOfMachine(recorder, node, machine, options.enforcement)
     if (stopping) return
     guard = guardNode({
       runtime,

@@ -193,6 +193,13 @@ const pressureConditions = [
   },
 ] as const
 
+/** The pressures as conditions tell them. */
+export function pressureVerdicts(pressures: NodeState['pressures']) {
+  return pressureConditions.map(({ type, calm, pressed }) =>
+    pressures.has(type) ? { type, status: 'True', ...pressed } : { type, status: 'False', ...calm },
+  )
+}
+
 function conditionsOf(
   { problems, pressures, now }: NodeState,
   previous: readonly NodeCondition[],
@@ -201,12 +208,7 @@ function conditionsOf(
     problems.length === 0
       ? { status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
       : { status: 'False', reason: 'KubeletNotReady', message: messageOf(problems) }
-  const verdicts = [
-    ...pressureConditions.map(({ type, calm, pressed }) =>
-      pressures.has(type) ? { type, status: 'True', ...pressed } : { type, status: 'False', ...calm },
-    ),
-    { type: 'Ready', ...ready },
-  ]
+  const verdicts = [...pressureVerdicts(pressures), { type: 'Ready', ...ready }]
   return verdicts.map((verdict) => {
     const before = previous.find(({ type }) => type === verdict.type)
     const same = before?.status === verdict.status

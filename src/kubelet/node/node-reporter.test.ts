@@ -6,6 +6,7 @@ import { createMemoryClient } from '../../client/testing/memory-client.ts'
 import { silentLogger } from '../../machinery/log.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts'
+import type { NodePressure } from '../eviction/threshold.ts'
 import type { Machine } from './machine.ts'
 import { createNodeReporter } from './node-reporter.ts'
 
@@ -24,8 +25,10 @@ const machine: Machine = {
   systemUUID: 'system',
 }
 
-test('createNodeReporter keeps the resources that others declare, lets pods have all of them, and writes them once', async () => {
+async function aReporter() {
   const clock = fakeClock()
+  const told: string[] = []
+  const pressures = new Set<NodePressure>()
   let cached: Node | undefined
   const client = createMemoryClient(clock)
   const runtime = createSimulatedRuntime({ clock })
@@ -33,7 +36,7 @@ test('createNodeReporter keeps the resources that others declare, lets pods have
     client,
     clock,
     log: silentLogger,
-    recorder: { event() {} },
+    recorder: { event: (_about, type, reason, message) => void told.push(`${type} ${reason}: ${message}`) },
     runtime,
     version: await runtime.version(),
     monitor: {
@@ -56,7 +59,7 @@ test('createNodeReporter keeps the resources that others declare, lets pods have
     },
     problems: () => [],
     volumesInUse: () => [],
-    pressures: () => new Set(),
+    pressures: () => pressures,
     devices: () => ({ 'example.com/widget': { capacity: 3, allocatable: 2 } }),
     cached: () => cached,
   })
@@ -66,6 +69,11 @@ test('createNodeReporter keeps the resources that others declare, lets pods have
     await clock.advance(10_000)
     return (await client.get(nodes, { name: 'node1' })).status!
   }
+  return { client, reporter, nextReport, told, pressures }
+}
+
+test('createNodeReporter keeps the resources that others declare, lets pods have all of them, and writes them once', async () => {
+  const { client, reporter, nextReport } = await aReporter()
   const declare = (capacity: Readonly<Record<string, string | null>>) =>
     client.patch(
       nodes,
@@ -91,5 +99,48 @@ test('createNodeReporter keeps the resources that others declare, lets pods have
 
   await declare({ 'example.com/foo': null })
   assert.equal((await nextReport()).allocatable!['example.com/foo'], undefined)
+  await reporter.stop()
+})
+
+test('createNodeReporter tells in events what changes about the node', async () => {
+  const { client, reporter, nextReport, told, pressures } = await aReporter()
+  const toldNext = async () => {
+    told.length = 0
+    await nextReport()
+    return told.map((text) => text.replace('Node node1 status is now: ', ''))
+  }
+  await nextReport()
+  assert.deepEqual(told, [
+    'Normal Starting: Starting kubelet.',
+    'Normal NodeHasSufficientMemory: Node node1 status is now: NodeHasSufficientMemory',
+    'Normal NodeHasNoDiskPressure: Node node1 status is now: NodeHasNoDiskPressure',
+    'Normal NodeHasSufficientPID: Node node1 status is now: NodeHasSufficientPID',
+    'Normal NodeReady: Node node1 status is now: NodeReady',
+  ])
+  assert.deepEqual(await toldNext(), [])
+
+  const cordon = (unschedulable: boolean) =>
+    client.patch(nodes, { name: 'node1' }, { type: 'merge', body: { spec: { unschedulable } } })
+  await cordon(true)
+  pressures.add('DiskPressure')
+  assert.deepEqual(await toldNext(), [
+    'Normal NodeHasDiskPressure: NodeHasDiskPressure',
+    'Normal NodeNotSchedulable: NodeNotSchedulable',
+  ])
+  await cordon(false)
+  pressures.clear()
+  assert.deepEqual(await toldNext(), [
+    'Normal NodeHasNoDiskPressure: NodeHasNoDiskPressure',
+    'Normal NodeSchedulable: NodeSchedulable',
+  ])
+
+  await client.patch(
+    nodes,
+    { name: 'node1' },
+    { type: 'merge', body: { status: { nodeInfo: { bootID: 'earlier' } } } },
+    { subresource: 'status' },
+  )
+  assert.deepEqual(await toldNext(), ['Warning Rebooted: Node node1 has been rebooted, boot id: boot'])
+  assert.deepEqual(await toldNext(), [])
   await reporter.stop()
 })

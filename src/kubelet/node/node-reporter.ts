@@ -10,7 +10,14 @@ import { isAlreadyExists } from '../../machinery/status-errors.ts'
 import type { NodePressure } from '../eviction/threshold.ts'
 import type { ContainerRuntime, RuntimeVersion } from '../runtime/runtime.ts'
 import type { RuntimeMonitor } from '../runtime/runtime-monitor.ts'
-import { newNode, nodeLabels, nodeStatus, type NodeDescription, type NodeState } from './node-object.ts'
+import {
+  newNode,
+  nodeLabels,
+  nodeStatus,
+  pressureVerdicts,
+  type NodeDescription,
+  type NodeState,
+} from './node-object.ts'
 
 /**
  * Registers the node once, and keeps its status: at once when it changes, every five minutes when it does not. A node
@@ -55,8 +62,10 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
   const abort = new AbortController()
   const registered = Promise.withResolvers<Node>()
   let written: Node | undefined
-  /** What was told last; a node is not ready before it says so. */
+  /** What was told last; a node is not ready before it says so, and may be given pods. */
   let isReady = false
+  let isUnschedulable = false
+  let pressureReasons: readonly string[] = []
   let cancel: Cancel = () => {}
   let running: Promise<void> | undefined
   let again = false
@@ -119,7 +128,7 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
       ...nodeStatus(description, state, found.status),
       ...(volumesInUse.length + (found.status?.volumesInUse?.length ?? 0) > 0 && { volumesInUse }),
     }
-    tellReadiness(found, state)
+    tellChanges(found, state)
     const body = changedFields(found, status, clock.now())
     if (body === undefined) return
     written = await client.patch(
@@ -130,12 +139,29 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
     )
   }
 
-  function tellReadiness(node: Node, { problems }: NodeState): void {
+  /** Events of what the status tells anew, and of what others did to the node. */
+  function tellChanges(node: Node, { problems, pressures }: NodeState): void {
+    const { name, machine } = description
+    const tell = (reason: string) =>
+      recorder.event(aboutNode(node), 'Normal', reason, `Node ${name} status is now: ${reason}`)
+
+    const { bootID = '' } = node.status?.nodeInfo ?? {}
+    if (bootID !== '' && bootID !== machine.bootID) {
+      const message = `Node ${name} has been rebooted, boot id: ${machine.bootID}`
+      recorder.event(aboutNode(node), 'Warning', 'Rebooted', message)
+    }
+
+    const reasons = pressureVerdicts(pressures).map(({ reason }) => reason.replace(/^Kubelet/, 'Node'))
+    for (const reason of reasons) if (!pressureReasons.includes(reason)) tell(reason)
+    pressureReasons = reasons
+
     const ready = problems.length === 0
-    if (isReady === ready) return
+    if (isReady !== ready) tell(ready ? 'NodeReady' : 'NodeNotReady')
     isReady = ready
-    const reason = ready ? 'NodeReady' : 'NodeNotReady'
-    recorder.event(aboutNode(node), 'Normal', reason, `Node ${description.name} status is now: ${reason}`)
+
+    const { unschedulable = false } = node.spec ?? {}
+    if (isUnschedulable !== unschedulable) tell(unschedulable ? 'NodeNotSchedulable' : 'NodeSchedulable')
+    isUnschedulable = unschedulable
   }
 
   function changed(): void {
