@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { customResourceDefinitions } from '../../src/api/generated/resources.ts'
+import { configMaps, customResourceDefinitions } from '../../src/api/generated/resources.ts'
 import type { CustomResourceDefinition } from '../../src/api/generated/apiextensions.v1.ts'
 import type { Client } from '../../src/client/client.ts'
 import { isConditionTrue } from '../../src/machinery/conditions.ts'
+import type { Resource } from '../../src/machinery/resource.ts'
 import { aCustomDefinition } from '../custom-definitions.ts'
 import type { Bench } from '../figure.ts'
 import { buildCommand, createCluster, type K8tsCluster } from '../k8ts-cluster.ts'
@@ -13,6 +14,8 @@ const count = 500
 const creators = 4
 /** Until what the start has left behind is collected. */
 const settleMs = 25_000
+/** What a start leaves for later is done by then. */
+const afterwardsMs = 10_000
 const runs = 3
 
 /** One start of a cluster that has what it has. */
@@ -20,6 +23,10 @@ interface Start {
   readonly readySeconds: number
   /** Processor time of the server until it was ready. */
   readonly cpuSeconds: number
+  /** The same until some seconds after. */
+  readonly cpuSecondsAfterwards: number
+  /** From the start of the process until a list of one kind was there. */
+  readonly listedSeconds: number
 }
 
 /** What a cluster pays for CustomResourceDefinitions that nobody uses: as the difference from one that has none. */
@@ -28,11 +35,15 @@ export async function measureDefinitions(bench: Bench): Promise<void> {
   const [none, many] = [await filledCluster(bench, 0), await filledCluster(bench, count)]
   const starts: { none: Start; many: Start }[] = []
   // In turns: what else the machine does meets both.
-  for (let run = 0; run < runs; run++) starts.push({ none: await start(none), many: await start(many) })
+  for (let run = 0; run < runs; run++) {
+    starts.push({ none: await start(none, configMaps), many: await start(many, aKind) })
+  }
   const label = `${count} definitions`
   for (const [name, key] of [
     ['API ready later by', 'readySeconds'],
     ['processor time until ready', 'cpuSeconds'],
+    [`processor time until ${afterwardsMs / 1000} s after`, 'cpuSecondsAfterwards'],
+    ['a first list of a custom kind later by', 'listedSeconds'],
   ] as const) {
     const differences = starts.map((pair) => pair.many[key] - pair.none[key])
     bench.add({
@@ -49,6 +60,9 @@ export async function measureDefinitions(bench: Bench): Promise<void> {
   }
   await measureAtRest(bench, label, none, many)
 }
+
+const { group, names } = aCustomDefinition(1).spec
+const aKind: Resource = { group, version: 'v1', resource: names.plural, kind: names.kind, namespaced: true }
 
 async function filledCluster(bench: Bench, definitions: number): Promise<K8tsCluster> {
   const cluster = await createCluster(bench, { simulatedNodes: 1 })
@@ -72,13 +86,18 @@ async function areEstablished(client: Client): Promise<boolean> {
   )
 }
 
-async function start(cluster: K8tsCluster): Promise<Start> {
+async function start(cluster: K8tsCluster, listed: Resource): Promise<Start> {
   const up = await cluster.up()
   const readySeconds = ((await up.apiReady) - up.startedAt) / 1000
   const cpuSeconds = cpuMs(up.pid) / 1000
+  const client = await up.client()
+  await client.list(listed)
+  const listedSeconds = (performance.now() - up.startedAt) / 1000
   await up.saidReady
+  await delay(afterwardsMs)
+  const cpuSecondsAfterwards = cpuMs(up.pid) / 1000
   await up.stop()
-  return { readySeconds, cpuSeconds }
+  return { readySeconds, cpuSeconds, cpuSecondsAfterwards, listedSeconds }
 }
 
 async function measureAtRest(
