@@ -117,6 +117,8 @@ test('an autoscaler that names no metric goes by CPU', () => {
   assert.deepEqual(validateAutoscalerSpec((defaulted as HorizontalPodAutoscaler).spec, path('spec')), [])
 })
 
+type Target = HorizontalPodAutoscaler['spec']['scaleTargetRef']
+
 const rows: readonly (readonly [string, Partial<HorizontalPodAutoscaler['spec']>, ...string[]])[] = [
   ['all that is there', {}],
   [
@@ -128,6 +130,19 @@ const rows: readonly (readonly [string, Partial<HorizontalPodAutoscaler['spec']>
     'a target without a group',
     { scaleTargetRef: { kind: 'Deployment', name: 'web' } },
     'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
+  ],
+  [
+    'a target of the core group',
+    { scaleTargetRef: { kind: 'Service', name: 'web', apiVersion: 'v1' } },
+    'spec.scaleTargetRef.apiVersion: Invalid value: "v1": apiVersion must specify API group',
+  ],
+  [
+    'a replication controller',
+    { scaleTargetRef: { kind: 'ReplicationController', name: 'web', apiVersion: 'v1' } },
+  ],
+  [
+    'a replication controller without a version',
+    { scaleTargetRef: { kind: 'ReplicationController', name: 'web' } },
   ],
   [
     'a source that is not there',
@@ -144,6 +159,33 @@ const rows: readonly (readonly [string, Partial<HorizontalPodAutoscaler['spec']>
 for (const [name, change, ...errors] of rows) {
   test(`validateAutoscalerSpec judges ${name}`, () => {
     const found = validateAutoscalerSpec({ ...full.spec, ...change }, path('spec'))
+    assert.deepEqual(found.map(fieldErrorText), errors)
+  })
+}
+
+const targets: readonly (readonly [string, Target, Target, ...string[]])[] = [
+  [
+    'a target that stays without a group',
+    { kind: 'Deployment', name: 'web' },
+    { kind: 'Deployment', name: 'other' },
+  ],
+  [
+    'a target that loses its group',
+    { kind: 'Deployment', name: 'web', apiVersion: 'apps/v1' },
+    { kind: 'Deployment', name: 'web' },
+    'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
+  ],
+  [
+    'another target without a group',
+    { kind: 'Deployment', name: 'web' },
+    { kind: 'StatefulSet', name: 'web', apiVersion: 'v1' },
+    'spec.scaleTargetRef.apiVersion: Invalid value: "v1": apiVersion must specify API group',
+  ],
+]
+for (const [name, before, after, ...errors] of targets) {
+  test(`validateAutoscalerSpec judges ${name}`, () => {
+    const of = (scaleTargetRef: Target) => ({ ...full.spec, scaleTargetRef })
+    const found = validateAutoscalerSpec(of(after), path('spec'), of(before))
     assert.deepEqual(found.map(fieldErrorText), errors)
   })
 }

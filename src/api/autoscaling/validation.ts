@@ -57,22 +57,19 @@ export function validateAutoscalerSpec(
   return errors
 }
 
-/** A version that was wrong before stays as it is. */
+/** The kind and version of old may stay, whatever they are. */
 function validateTargetVersion(
   target: CrossVersionObjectReference | undefined,
   previous: CrossVersionObjectReference | undefined,
   at: FieldPath,
 ): FieldError[] {
-  const fault = versionFault(target)
-  if (fault === undefined || (previous && versionFault(previous) !== undefined)) return []
-  return [invalid(at, target?.apiVersion ?? '', fault)]
-}
-
-function versionFault({ apiVersion = '', kind = '' }: Partial<CrossVersionObjectReference> = {}) {
+  const { apiVersion = '', kind = '' } = target ?? {}
+  if (previous && (previous.apiVersion ?? '') === apiVersion && previous.kind === kind) return []
   const parsed = parseApiVersion(apiVersion)
-  if (!parsed) return `unexpected GroupVersion string: ${apiVersion}`
-  const isCore = kind === 'ReplicationController' && parsed.version !== ''
-  return parsed.group === '' && !isCore ? 'apiVersion must specify API group' : undefined
+  if (!parsed) return [invalid(at, apiVersion, `unexpected GroupVersion string: ${apiVersion}`)]
+  // The one kind of the core group that scales; it may be named without a version, too.
+  if (parsed.group !== '' || kind === 'ReplicationController') return []
+  return [invalid(at, apiVersion, 'apiVersion must specify API group')]
 }
 
 function validateScalingRules(rules: HPAScalingRules | undefined, at: FieldPath): FieldError[] {
