@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign, verify, X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { Secret } from '../../api/generated/core.v1.ts'
 import { secrets } from '../../api/generated/resources.ts'
+import { createMetrics } from '../../machinery/metrics.ts'
 import { createCertificateAuthority, issueCertificate } from '../../machinery/pki/certificate.ts'
 import { fakeClock } from '../../machinery/testing/fake-clock.ts'
 import { memoryObjects } from '../admission/testing/memory-objects.ts'
@@ -63,10 +64,26 @@ describe('createClientCertificateAuthenticator', () => {
     )
   })
 
+  it('tells how long certificates last, also of those that it refuses', async () => {
+    const metrics = createMetrics()
+    const trusted = [authority.certificate]
+    const counting = createClientCertificateAuthenticator({ authorities: () => trusted, clock, metrics })
+    await counting.authenticate(withCertificate(clientCertificate()))
+    const ended = clientCertificate({ now: now - 500 * 86_400_000 })
+    await assert.rejects(counting.authenticate(withCertificate(ended)))
+    const name = 'apiserver_client_certificate_expiration_seconds'
+    assert.ok(metrics.text().includes(`${name}_bucket{le="0"} 1\n`))
+    assert.ok(metrics.text().includes(`${name}_count 2\n`))
+  })
+
   for (const [what, certificate, reason] of [
     ['of a stranger', clientCertificate({}, other), /signed by unknown authority/],
     ['of a server', clientCertificate({ usages: ['server auth'] }), /incompatible key usage/],
-    ['that has ended', clientCertificate({ now: now - 500 * 86_400_000 }), /has expired/],
+    [
+      'that has ended',
+      clientCertificate({ now: now - 500 * 86_400_000 }),
+      /^StatusError: verifying certificate SN=\d+, SKID=[0-9A-F:]*, AKID=[0-9A-F]{2}(?::[0-9A-F]{2})+ failed: x509: certificate has expired or is not yet valid: current time \d{4}-\d\d-\d\dT[0-9:]{8}Z is after \d{4}-\d\d-\d\dT[0-9:]{8}Z$/,
+    ],
     ['that has not begun', clientCertificate({ now: now + 86_400_000 }), /not yet valid/],
   ] as const) {
     it(`refuses a certificate ${what}`, async () => {
@@ -87,6 +104,12 @@ describe('createRequestAuthenticator', () => {
     conditions: [{ path: '/livez' }],
   }))
   const anonymous = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
+
+  it('adds no group to nobody, whoever says that it is nobody', async () => {
+    const nobody = { name: 'nobody', authenticate: async () => ({ name: 'system:anonymous', groups: ['x'] }) }
+    const { authenticate } = createRequestAuthenticator([nobody], () => ({ enabled: false }))
+    assert.deepEqual((await authenticate({ headers: {} }, '/')).groups, ['x'])
+  })
 
   it('adds the group of everybody who is known', async () => {
     assert.deepEqual(await everywhere.authenticate(withToken('secret'), '/'), {

@@ -16,7 +16,8 @@ export interface Credentials {
   readonly certificate?: X509Certificate
   /** Adds an annotation to the audit event of the request. */
   readonly annotate?: (key: string, value: string) => void
-  /** Bearer tokens in WebSocket subprotocols end up in the header too. */
+  /** Takes what the client is to be told besides the answer. */
+  readonly warnings?: { add(message: string): void }
   readonly remoteAddress?: string
 }
 

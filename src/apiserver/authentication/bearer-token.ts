@@ -1,9 +1,10 @@
 import { unauthorized } from '../../machinery/status-errors.ts'
 import type { Authenticator, Credentials } from './authenticator.ts'
 import { authenticateTokenInOrder, type TokenAuthenticator } from './token-authenticator.ts'
+import { webSocketToken } from './websocket-token.ts'
 
 /**
- * Knows users by `Authorization: Bearer token`. A token that nobody knows is an error, not an anonymous request.
+ * Knows users by `Authorization: Bearer token`, or by a subprotocol of a WebSocket. A token that nobody knows is an error, not an anonymous request.
  * Source: k8s.io/apiserver/pkg/authentication/request/bearertoken.
  */
 export function createBearerTokenAuthenticator(
@@ -13,7 +14,7 @@ export function createBearerTokenAuthenticator(
   return {
     name: 'bearer-token',
     async authenticate(credentials) {
-      const token = bearerToken(credentials)
+      const token = bearerToken(credentials) ?? webSocketToken(credentials)
       if (token === undefined) return undefined
       const identity = await authenticateTokenInOrder(tokens(), token, audiences, credentials.annotate)
       if (!identity) throw unauthorized('invalid bearer token')
@@ -26,10 +27,18 @@ export function createBearerTokenAuthenticator(
 }
 
 /** The token in the header, or undefined when there is none. */
-function bearerToken({ headers }: Credentials): string | undefined {
+function bearerToken({ headers, warnings }: Credentials): string | undefined {
   const header = headers['authorization']
   const value = (typeof header === 'string' ? header : header?.[0])?.trim()
   if (!value) return undefined
   const [scheme = '', token = ''] = value.split(' ')
-  return scheme.toLowerCase() === 'bearer' && token !== '' ? token : undefined
+  if (scheme.toLowerCase() !== 'bearer') return undefined
+  if (token !== '') return token
+  // What is trimmed has something behind two spaces.
+  if (value.includes(' ')) {
+    warnings?.add(
+      'the provided Authorization header contains extra space before the bearer token, and is ignored',
+    )
+  }
+  return undefined
 }

@@ -1,24 +1,35 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import type { Clock } from '../../machinery/clock.ts'
+import type { Metrics } from '../../machinery/metrics.ts'
+import { keyIdentifiers } from '../../machinery/pki/certificate-extensions.ts'
 import { uidId } from '../../machinery/pki/distinguished-name.ts'
 import { anyUsageId, clientAuthenticationId } from '../../machinery/pki/key-usage.ts'
 import { unauthorized } from '../../machinery/status-errors.ts'
+import { formatTime } from '../../machinery/time.ts'
 import type { Authenticator, User } from './authenticator.ts'
 import { credentialIdKey } from './known-users.ts'
 
 /** Chains longer than this are refused. */
 const maxChainLength = 8
+/** Seconds: from half an hour to a year. */
+const remainingBuckets = [
+  0, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 2_592_000, 7_776_000, 15_552_000,
+  31_104_000,
+]
 /** Certificates remembered; beyond it the oldest is forgotten. */
 const cacheSize = 4096
 
-type Verdict =
+/** `notAfter` is the certificate's own end, `chainNotAfter` the first in its chain. Milliseconds since the epoch. */
+type Verdict = { readonly notAfter: number } & (
   | {
       readonly type: 'known'
       readonly user: User | undefined
       readonly notBefore: number
-      readonly notAfter: number
+      readonly chainNotAfter: number
     }
   | { readonly type: 'refused'; readonly reason: string }
+  | { readonly type: 'nobody'; readonly reason: string }
+)
 
 interface TrustedAuthority {
   readonly certificate: X509Certificate
@@ -34,7 +45,15 @@ interface TrustedAuthority {
 export function createClientCertificateAuthenticator(options: {
   readonly authorities: () => readonly X509Certificate[]
   readonly clock: Clock
+  /** Where it is told how long the certificates of requests last. */
+  readonly metrics?: Metrics
 }): Authenticator {
+  const remaining = options.metrics?.histogram({
+    name: 'apiserver_client_certificate_expiration_seconds',
+    help: 'How long the certificates that requests came with still last.',
+    buckets: remainingBuckets,
+  })
+  const remainingSeconds = remaining?.with({})
   const verdicts = new Map<string, Verdict>()
   let trustedCertificates: readonly X509Certificate[] = []
   let trusted: readonly TrustedAuthority[] = []
@@ -62,39 +81,55 @@ export function createClientCertificateAuthenticator(options: {
       if (!certificate) return undefined
       const verdict = verdictOn(certificate)
       const now = options.clock.now()
+      remainingSeconds?.observe((verdict.notAfter - now) / 1000)
+      if (verdict.type === 'nobody') throw unauthorized(verdict.reason)
       const reason =
-        verdict.type === 'refused' ? verdict.reason : periodFault(verdict.notBefore, verdict.notAfter, now)
-      if (reason !== undefined) {
-        throw unauthorized(`verifying certificate SN=${certificate.serialNumber} failed: x509: ${reason}`)
-      }
-      return verdict.type === 'known' ? verdict.user : undefined
+        verdict.type === 'refused'
+          ? verdict.reason
+          : periodFault(verdict.notBefore, verdict.chainNotAfter, now)
+      if (reason === undefined) return verdict.type === 'known' ? verdict.user : undefined
+      throw unauthorized(`verifying certificate ${identifierOf(certificate)} failed: x509: ${reason}`)
     },
   }
 }
 
 function periodFault(notBefore: number, notAfter: number, now: number): string | undefined {
-  if (now < notBefore) return 'certificate has expired or is not yet valid: current time is before its start'
-  if (now > notAfter) return 'certificate has expired or is not yet valid: current time is after its end'
-  return undefined
+  const [relation, limit] = now < notBefore ? ['before', notBefore] : ['after', notAfter]
+  if (relation === 'after' && now <= limit) return undefined
+  const times = `current time ${formatTime(now)} is ${relation} ${formatTime(limit)}`
+  return `certificate has expired or is not yet valid: ${times}`
 }
 
 function judge(certificate: X509Certificate, trusted: readonly TrustedAuthority[]): Verdict {
+  const notAfter = certificate.validToDate.getTime()
+  const chain = chainOf(certificate, trusted)
+  if (!chain) return { type: 'refused', notAfter, reason: 'certificate signed by unknown authority' }
   const usages = certificate.keyUsage as readonly string[] | undefined
   if (usages && !usages.includes(clientAuthenticationId) && !usages.includes(anyUsageId)) {
-    return { type: 'refused', reason: 'certificate specifies an incompatible key usage' }
+    return { type: 'refused', notAfter, reason: 'certificate specifies an incompatible key usage' }
   }
-  const chain = chainOf(certificate, trusted)
-  if (!chain) return { type: 'refused', reason: 'certificate signed by unknown authority' }
   try {
     return {
       type: 'known',
       user: userOf(certificate),
       notBefore: Math.max(...chain.map((one) => one.validFromDate.getTime())),
-      notAfter: Math.min(...chain.map((one) => one.validToDate.getTime())),
+      notAfter,
+      chainNotAfter: Math.min(...chain.map((one) => one.validToDate.getTime())),
     }
   } catch (error) {
-    return { type: 'refused', reason: error instanceof Error ? error.message : String(error) }
+    return { type: 'nobody', notAfter, reason: error instanceof Error ? error.message : String(error) }
   }
+}
+
+/** How upstream's messages name a certificate: `SN=7, SKID=01:AB, AKID=02:CD`. */
+function identifierOf(certificate: X509Certificate): string {
+  const { subject, authority } = keyIdentifiers(certificate)
+  const shown = (id: Uint8Array) =>
+    Buffer.from(id)
+      .toString('hex')
+      .toUpperCase()
+      .replaceAll(/..(?=.)/g, '$&:')
+  return `SN=${BigInt(`0x${certificate.serialNumber}`)}, SKID=${shown(subject)}, AKID=${shown(authority)}`
 }
 
 /** From the certificate to a trusted authority, by way of the intermediates that the client sent. */

@@ -93,7 +93,7 @@ export function createAuthentication(configuration: AuthenticationConfiguration)
   const { authenticate } = createRequestAuthenticator(
     [
       ...(configuration.frontProxy ? [createFrontProxyAuthenticator(configuration.frontProxy, clock)] : []),
-      createClientCertificateAuthenticator({ authorities: configuration.clientAuthorities, clock }),
+      createClientCertificateAuthenticator({ authorities: configuration.clientAuthorities, clock, metrics }),
       createBearerTokenAuthenticator(tokens, apiAudiences),
     ],
     () => added.current.anonymous ?? anonymous,

@@ -39,7 +39,9 @@ export function createFrontProxyAuthenticator(
       return {
         name,
         ...(uid && { uid }),
-        groups: configuration.groupHeaders.flatMap((header) => headerValues(credentials, header)),
+        groups: configuration.groupHeaders
+          .flatMap((header) => headerValues(credentials, header))
+          .filter((group) => group !== ''),
         extra: extraOf(credentials, configuration.extraHeaderPrefixes),
       }
     },
@@ -63,11 +65,12 @@ function extraOf(
   prefixes: readonly string[],
 ): Readonly<Record<string, readonly string[]>> {
   const extra = new Map<string, readonly string[]>()
-  for (const header of Object.keys(credentials.headers)) {
-    const prefix = prefixes.find((one) => header.startsWith(one))
-    if (prefix === undefined) continue
-    const key = unescapeKey(header.slice(prefix.length).toLowerCase())
-    extra.set(key, [...(extra.get(key) ?? []), ...headerValues(credentials, header)])
+  for (const prefix of prefixes) {
+    for (const header of Object.keys(credentials.headers)) {
+      if (!header.startsWith(prefix)) continue
+      const key = unescapeKey(header.slice(prefix.length).toLowerCase())
+      extra.set(key, [...(extra.get(key) ?? []), ...headerValues(credentials, header)])
+    }
   }
   return Object.fromEntries(extra)
 }

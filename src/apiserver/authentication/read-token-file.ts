@@ -5,25 +5,33 @@ import type { User } from './authenticator.ts'
  * line, and nothing of what stands in it.
  */
 export function readTokenFile(content: string): readonly { readonly token: string; readonly user: User }[] {
-  return content.split('\n').flatMap((line, index) => {
-    if (line.trim() === '') return []
-    const fields = splitFields(line.trim())
+  return content.split(/\r?\n/).flatMap((line, index) => {
+    if (line === '') return []
+    const fields = splitFields(line)
     const [token = '', name = '', uid = '', groups = ''] = fields
     if (fields.length < 3) {
       throw new Error(
         `token file must have at least 3 columns (token, user name, user uid), line ${index + 1} has ${fields.length}`,
       )
     }
-    if (token === '' || name === '')
-      throw new Error(`line ${index + 1} of the token file has an empty token or user name`)
-    const groupNames = groups.split(',').filter((group) => group !== '')
+    // Upstream passes over it, too, and nobody can come with it.
+    if (token === '') return []
+    const groupNames = fields.length > 3 ? groups.split(',') : []
     return [{ token, user: { name, ...(uid && { uid }), groups: groupNames } }]
   })
 }
 
-/** Fields of one line of CSV; quotes within quotes are doubled. */
+/** Fields of one line of CSV, with the blanks around them; quotes within quotes are doubled. */
 function splitFields(line: string): readonly string[] {
-  return [...line.matchAll(/(?:^|,)\s*(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
-    ([, quoted, plain = '']) => quoted?.replaceAll('""', '"') ?? plain.trim(),
-  )
+  const field = /("(?:[^"]|"")*"|[^,]*)(,|$)/y
+  const fields: string[] = []
+  for (let isLast = false; !isLast;) {
+    const [, text = '', separator = ''] = field.exec(line) ?? []
+    const isQuoted = /^".*"$/.test(text)
+    const value = isQuoted ? text.slice(1, -1).replaceAll('""', '"') : text
+    if (!isQuoted && value.includes('"')) throw new Error('a token file has a quotation mark out of place')
+    fields.push(value)
+    isLast = separator === ''
+  }
+  return fields
 }

@@ -1,7 +1,7 @@
 import { unauthorized } from '../../machinery/status-errors.ts'
 import { anonymous, mayBeAnonymous, type AnonymousConfiguration } from './anonymous.ts'
 import type { Authenticator, Credentials, User } from './authenticator.ts'
-import { authenticatedGroup, unauthenticatedGroup, withGroup } from './known-users.ts'
+import { anonymousUser, authenticatedGroup, unauthenticatedGroup, withGroup } from './known-users.ts'
 
 /** Says who makes a request. */
 export interface RequestAuthenticator {
@@ -40,7 +40,8 @@ export function createRequestAuthenticator(
   }
 }
 
-/** Everyone known is in system:authenticated, except who is in system:unauthenticated already. */
+/** Everyone known is in system:authenticated, except who is in system:unauthenticated already, and nobody. */
 function withAuthenticatedGroup(user: User): User {
+  if (user.name === anonymousUser) return user
   return user.groups.includes(unauthenticatedGroup) ? user : withGroup(user, authenticatedGroup)
 }

@@ -380,10 +380,10 @@ function lengthOf({ headers }: HttpReply): number | undefined {
 
 function credentialsOf(
   { headers, certificate, remoteAddress }: HttpRequest,
-  { notes }: Progress,
+  { notes, warnings }: Progress,
 ): Credentials {
   const annotate = (key: string, value: string) => void notes.push([key, value])
-  return { headers, ...(certificate && { certificate }), remoteAddress, annotate }
+  return { headers, ...(certificate && { certificate }), remoteAddress, annotate, warnings }
 }
 
 /**

@@ -36,6 +36,12 @@ export async function withRetries<T>(
 }
 
 function isPassing(error: unknown): boolean {
-  if (error instanceof StatusError) return passing.includes(error.status.reason ?? '')
+  if (error instanceof StatusError) {
+    return passing.includes(error.status.reason ?? '') || (error.status.details?.retryAfterSeconds ?? 0) > 0
+  }
+  return isReset(error) || (error instanceof Error && isReset(error.cause))
+}
+
+function isReset(error: unknown): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ECONNRESET'
 }

@@ -10,6 +10,13 @@ import type { JsonValue } from '../../machinery/meta.ts'
 
 const maxBytes = 4 * 1024 * 1024
 
+interface Answer {
+  readonly status: number
+  readonly text: string
+  /** 0 where it does not say that it is worth another try. */
+  readonly retryAfterSeconds: number
+}
+
 /**
  * Posts to exactly the URL that a kubeconfig names as its cluster's server, as its user, and gives the JSON that it answers.
  * Throws when the kubeconfig cannot be used. Source: k8s.io/apiserver/pkg/util/webhook, LoadKubeconfig.
@@ -29,7 +36,7 @@ export function kubeconfigSender(
   if (url.protocol !== 'https:') throw new Error(`${path}: the server of a webhook must be reached by https`)
   const agent = new Agent({ keepAlive: true, ...identityOf(connection) })
   return async (body, { timeoutMs }) => {
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     const token = await tokenOf(connection)
     const sent = request(url, {
       method: 'POST',
@@ -53,15 +60,25 @@ export function kubeconfigSender(
         chunks.push(chunk)
       })
       response.on('error', fail)
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
-      )
+      response.on('end', () => {
+        const retryAfterSeconds = Number.parseInt(response.headers['retry-after'] ?? '', 10) || 0
+        resolve({
+          status: response.statusCode ?? 0,
+          text: Buffer.concat(chunks).toString(),
+          retryAfterSeconds,
+        })
+      })
     })
     sent.end(goJsonLine(body))
     try {
-      const { status, text } = await promise
+      const { status, text, retryAfterSeconds } = await promise
       if (status < 200 || status > 299) {
-        throw genericServerResponse({ code: status, verb: 'POST', message: text.slice(0, 2048).trim() })
+        throw genericServerResponse({
+          code: status,
+          verb: 'POST',
+          message: text.slice(0, 2048).trim(),
+          retryAfterSeconds,
+        })
       }
       return text
     } finally {

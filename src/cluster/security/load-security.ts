@@ -74,6 +74,7 @@ export function loadSecurity(files: SecurityFiles, context: LoadContext): Loaded
           apiAudiences,
           clock,
           random,
+          metrics,
         }),
       )
     const authentication =
