@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { deployments, namespaces, pods } from '../api/generated/resources.ts'
+import { deployments, endpointSlices, namespaces, pods, services } from '../api/generated/resources.ts'
 import type { Deployment } from '../api/generated/apps.v1.ts'
 import { isForbidden } from '../machinery/status-errors.ts'
+import { machineAddress } from './components/machine-address.ts'
 import { startCluster, type TestCluster } from './testing.ts'
 
 function aDeployment(replicas: number): Deployment {
@@ -38,11 +39,36 @@ async function untilRunning(cluster: TestCluster, count: number): Promise<void> 
   }
 }
 
+/** Resolves when the Service web has so many endpoints. */
+async function untilEndpoints(cluster: TestCluster, count: number): Promise<void> {
+  const watch = new AbortController()
+  const options = { namespace: 'default', labelSelector: 'kubernetes.io/service-name=web' }
+  for await (const { object } of cluster.client.watch(endpointSlices, { ...options, signal: watch.signal })) {
+    if (object.endpoints?.length === count) return watch.abort()
+  }
+}
+
 describe('startCluster', () => {
   it('runs every part of a cluster', async () => {
     await using cluster = await startCluster({ nodes: 2 })
     await cluster.client.create(deployments, aDeployment(3))
     await untilRunning(cluster, 3)
+  })
+
+  const isAlone = machineAddress().startsWith('127.')
+  it('gives services the pods in the network of nodes', { skip: isAlone }, async () => {
+    await using cluster = await startCluster({ nodes: 2 })
+    const { spec, ...rest } = aDeployment(2)
+    const { template } = spec!
+    const inNodes = { ...template, spec: { ...template.spec!, hostNetwork: true } }
+    await cluster.client.create(deployments, { ...rest, spec: { ...spec!, template: inNodes } })
+    await cluster.client.create(services, {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+    })
+    await untilEndpoints(cluster, 2)
   })
 
   it('lets clusters run side by side', async () => {

@@ -7,6 +7,7 @@ import type { Clock } from '../../machinery/clock.ts'
 import type { Logger } from '../../machinery/log.ts'
 import { createMetrics } from '../../machinery/metrics.ts'
 import type { Random } from '../../machinery/random.ts'
+import { machineAddress } from '../components/machine-address.ts'
 import { nodeIdentity, type ClientIdentity, type ClusterPki } from '../pki/cluster-pki.ts'
 import type { ClusterNode } from './cluster-node.ts'
 
@@ -24,15 +25,14 @@ export interface SimulatedNodeOptions {
   readonly log: Logger
 }
 
-/** All simulated nodes are where the API server is. */
-const address = '127.0.0.1'
-
 /**
  * A node inside this process: a whole kubelet over a runtime that runs no programs. The kubelet is loaded when such a node
- * starts: clusters of real nodes do without it.
+ * starts: clusters of real nodes do without it. All such nodes have the address of the machine.
  */
 export function createSimulatedNode(options: SimulatedNodeOptions): ClusterNode {
   const { name, clock, random, log, pki } = options
+  // Not loopback: pods in the node's network have its address, and endpoints may not be there.
+  const address = machineAddress()
   let running: { readonly kubelet: RunningComponent; stop(): Promise<void> } | undefined
   let ready = false
   let certificate: IssuedCertificate | undefined
