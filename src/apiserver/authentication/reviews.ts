@@ -1,4 +1,5 @@
 import type { SelfSubjectReview, TokenReview, UserInfo } from '../../api/generated/authentication.v1.ts'
+import { goQuoteList } from '../../machinery/go-format.ts'
 import { badRequest } from '../../machinery/status-errors.ts'
 import { formatTime } from '../../machinery/time.ts'
 import type { User } from './authenticator.ts'
@@ -53,7 +54,7 @@ async function statusOf(
     if (identity.audiences.length > 0 && common.length === 0) {
       return {
         user: {},
-        error: `token audiences ${JSON.stringify(identity.audiences)} is invalid for the target audiences ${JSON.stringify(audiences)}`,
+        error: `token audiences ${goQuoteList(identity.audiences)} is invalid for the target audiences ${goQuoteList(audiences)}`,
       }
     }
     return { authenticated: true, user: withAuthenticated(identity.user), audiences: common }

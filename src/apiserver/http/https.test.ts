@@ -382,6 +382,23 @@ test('a watch speaks protobuf, tables and WebSocket', async () => {
   )
 })
 
+test('a WebSocket may bring its token as a subprotocol, which is not the one that is chosen', async () => {
+  const url = `${testServer.url.replace('https', 'wss')}${configMapsPath}?watch=1&timeoutSeconds=1`
+  const token = `base64url.bearer.authorization.k8s.io.${Buffer.from(testToken).toString('base64url')}`
+  const socket = new WebSocket(url, [token, 'base64.binary.k8s.io'], {
+    ca: testServer.certificateAuthority,
+  })
+  await once(socket, 'open')
+  assert.equal(socket.protocol, 'base64.binary.k8s.io')
+  socket.close()
+  await once(socket, 'close')
+  const unknown = new WebSocket(url, [`${token}x`, 'base64.binary.k8s.io'], {
+    ca: testServer.certificateAuthority,
+  })
+  const [error] = (await once(unknown, 'error')) as [Error]
+  assert.match(error.message, /401/)
+})
+
 test('DELETE takes options from its body or its query', async () => {
   for (const name of ['by-body', 'by-query']) await createConfigMap(name)
   const wrong = await client.send(`${configMapsPath}/by-body`, {

@@ -1,6 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Secret, ServiceAccount } from '../../../api/generated/core.v1.ts'
 import { secrets, serviceAccounts } from '../../../api/generated/resources.ts'
+import { goQuoteList } from '../../../machinery/go-format.ts'
 import type { Clock } from '../../../machinery/clock.ts'
 import { createMetrics, type Metrics } from '../../../machinery/metrics.ts'
 import { parseToken, verifyToken, type Claims } from '../../../machinery/pki/json-web-token.ts'
@@ -78,7 +79,7 @@ export function createLegacyTokenAuthenticator(options: {
       const common = apiAudiences.filter((audience) => audiences.includes(audience))
       if (common.length === 0) {
         throw unauthorized(
-          `token audiences ${JSON.stringify(apiAudiences)} is invalid for the target audiences ${JSON.stringify(audiences)}`,
+          `token audiences ${goQuoteList(apiAudiences)} is invalid for the target audiences ${goQuoteList(audiences)}`,
         )
       }
       const claims = legacyClaims(parsed.claims)

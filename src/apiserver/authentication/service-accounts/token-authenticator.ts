@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { goQuoteList } from '../../../machinery/go-format.ts'
 import type { Clock } from '../../../machinery/clock.ts'
 import { createMetrics, type Metrics } from '../../../machinery/metrics.ts'
 import { parseToken, verifyToken, type ParsedToken } from '../../../machinery/pki/json-web-token.ts'
@@ -78,7 +79,7 @@ export function createServiceAccountTokenAuthenticator(options: {
       const common = claims.audiences.filter((audience) => audiences.includes(audience))
       if (common.length === 0) {
         throw unauthorized(
-          `token audiences ${JSON.stringify(claims.audiences)} is invalid for the target audiences ${JSON.stringify(audiences)}`,
+          `token audiences ${goQuoteList(claims.audiences)} is invalid for the target audiences ${goQuoteList(audiences)}`,
         )
       }
       const fault = periodFault(claims, clock.now()) ?? (await findBoundFault(claims))

@@ -40,10 +40,20 @@ export async function latestBoundObjects(
   return { serviceAccount: account, secret: boundSecret, pod: boundPod, node: boundNode }
 }
 
+/** Servers' clocks differ: a token counts this much earlier and later than it says. */
+const clockLeewayMs = 60_000
+
 /** Whether the token's time has come and not passed. */
-export function periodFault(claims: ServiceAccountClaims, nowMs: number): string | undefined {
-  if (nowMs / 1000 > claims.expiresAt) return 'service account token has expired'
-  return nowMs / 1000 < claims.notBefore ? 'service account token is not valid yet' : undefined
+export function periodFault(
+  { issuedAt, notBefore, expiresAt }: ServiceAccountClaims,
+  nowMs: number,
+): string | undefined {
+  const latest = (nowMs + clockLeewayMs) / 1000
+  if (latest < notBefore) return 'service account token is not valid yet'
+  if ((nowMs - clockLeewayMs) / 1000 > expiresAt) return 'service account token has expired'
+  return latest < issuedAt
+    ? 'service account token claims could not be validated due to unexpected validation error'
+    : undefined
 }
 
 /**
