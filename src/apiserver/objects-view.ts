@@ -117,7 +117,7 @@ export class ObjectsView implements Objects {
       subresource,
       namespace,
       userAgent: 'kube-apiserver',
-      signal: neverAborts,
+      signal: () => neverAborts,
       warn: () => {},
       authorizeCreate: () => Promise.resolve(),
       whyRefused: () => Promise.resolve(undefined),

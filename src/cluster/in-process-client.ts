@@ -52,7 +52,7 @@ export function inProcessClient(server: ApiServer, user: User, options: InProces
       namespace: resource.namespaced ? namespace : '',
       name,
       userAgent,
-      signal: more.signal ?? neverAborts,
+      signal: () => more.signal ?? neverAborts,
       warn: () => {},
       ...action,
     })

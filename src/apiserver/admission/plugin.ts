@@ -32,7 +32,7 @@ export interface AdmissionRequest {
   /** When the request must be answered, in milliseconds of the monotonic clock. */
   readonly deadlineMs?: number
   /** Aborts when the client has gone. Made on first use. */
-  readonly signal?: AbortSignal
+  signal?(): AbortSignal
   /** Adds a Warning header to the answer. */
   warn(message: string): void
   /** Adds an annotation to the audit event, where events are kept. */

@@ -55,7 +55,7 @@ function send(
         ...userHeaders(request.user),
       },
       agent,
-      signal: request.signal,
+      signal: request.signal(),
       ...tlsOptions(backend),
     })
     outgoing.once('response', resolve)

@@ -1,4 +1,5 @@
 import type { Clock } from '../../machinery/clock.ts'
+import { Slots } from '../../machinery/slots.ts'
 import type { WorkEstimate } from './work-estimate.ts'
 
 /** How a level's requests wait: not at all (exempt), turned away at once, or in queues. */
@@ -46,6 +47,8 @@ interface OwnTurn<Request> extends Turn<Request> {
   readonly arrivalR: number
   readonly seats: number
   finalMs: number
+  /** Among those that execute. */
+  slot: number
 }
 
 interface Queue<Request> {
@@ -73,7 +76,7 @@ export class QueueSet<Request> {
   readonly #queues: (Queue<Request> | undefined)[] = []
   /** Those with requests that wait. */
   readonly #waitingQueues = new Set<Queue<Request>>()
-  readonly #executing = new Set<OwnTurn<Request>>()
+  readonly #executing = new Slots<OwnTurn<Request>>()
   #queuing: Queuing
   #limit: number
   /** Virtual time. */
@@ -176,7 +179,7 @@ export class QueueSet<Request> {
     const turn = given as OwnTurn<Request>
     if (turn.state !== 'executing') throw new Error(`a turn that is ${turn.state} cannot end`)
     const nowMs = this.#advance()
-    this.#executing.delete(turn)
+    this.#executing.remove(turn.slot)
     const { queue } = turn
     if (queue) {
       queue.executing--
@@ -260,6 +263,7 @@ export class QueueSet<Request> {
       seats: seatsOf(work),
       totalWork: work.initialSeats * estimatedServiceMs + work.finalSeats * work.additionalLatencyMs,
       finalMs: work.additionalLatencyMs,
+      slot: -1,
     }
   }
 
@@ -337,7 +341,7 @@ export class QueueSet<Request> {
   #begin(turn: OwnTurn<Request>, nowMs: number): void {
     turn.state = 'executing'
     turn.startedMs = nowMs
-    this.#executing.add(turn)
+    turn.slot = this.#executing.add(turn)
     this.#seatsInUse += turn.seats
     this.#tellDemand(nowMs)
   }

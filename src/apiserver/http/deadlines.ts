@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../machinery/clock.ts'
 import { badRequest, timeoutError } from '../../machinery/status-errors.ts'
 import { DurationError, parseDuration } from '../../machinery/duration.ts'
+import { Slots } from '../../machinery/slots.ts'
 import type { HttpRequest } from './http-exchange.ts'
 
 /** Source: k8s.io/apiserver, --request-timeout. */
@@ -15,7 +16,7 @@ interface Pending {
 /** Ends requests that take too long. One timer for all of them: a deadline costs nothing while it is kept. */
 export class Deadlines {
   readonly #clock: Clock
-  readonly #pending = new Set<Pending>()
+  readonly #pending = new Slots<Pending>()
   #cancel: Cancel | undefined
 
   constructor(clock: Clock) {
@@ -25,24 +26,28 @@ export class Deadlines {
   /** The outcome of `work`, or 504 when `timeoutMs` are over; then `work` goes on unheard. */
   within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    const entry = {
+    let isPending = true
+    const leave = () => {
+      if (isPending) this.#pending.remove(slot)
+      isPending = false
+    }
+    const slot = this.#pending.add({
       expiresAt: this.#clock.monotonic() + timeoutMs,
       expire: () => {
-        this.#pending.delete(entry)
+        leave()
         reject(
           timeoutError('request did not complete within requested timeout - context deadline exceeded', 0),
         )
       },
-    }
-    this.#pending.add(entry)
+    })
     this.#cancel ??= this.#clock.after(sweepMs, () => this.#sweep())
     work.then(
       (outcome) => {
-        this.#pending.delete(entry)
+        leave()
         resolve(outcome)
       },
       (error: unknown) => {
-        this.#pending.delete(entry)
+        leave()
         reject(error)
       },
     )

@@ -3,7 +3,7 @@ import { constants, type Http2Session, type ServerHttp2Session, type ServerHttp2
 import type { IncomingHttpHeaders } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { badRequest } from '../../machinery/status-errors.ts'
-import type { ByteSink, HttpReply, HttpRequest, RequestHeaders } from './http-exchange.ts'
+import type { ByteSink, HttpReply, HttpRequest, ReplyHeaders, RequestHeaders } from './http-exchange.ts'
 import { readBody } from './read-body.ts'
 import { clientCertificateOf } from './client-certificate.ts'
 import { decodePath, queryOf } from './request-url.ts'
@@ -88,7 +88,7 @@ function socketOf(session: Http2Session | ServerHttp2Session | undefined): TLSSo
 }
 
 /** They do not exist in HTTP/2. */
-const connectionHeaders = ['connection', 'transfer-encoding', 'keep-alive']
+const connectionHeaders: ReadonlySet<string> = new Set(['connection', 'transfer-encoding', 'keep-alive'])
 
 async function writeReply(
   stream: ServerHttp2Stream,
@@ -97,8 +97,7 @@ async function writeReply(
 ): Promise<void> {
   if (stream.destroyed || stream.closed) return
   const isHead = headers[':method'] === 'HEAD'
-  const outgoing = { ':status': status, ...replyHeaders } as Record<string, string | number>
-  for (const name of connectionHeaders) if (name in outgoing) delete outgoing[name]
+  const outgoing = headerList(status, replyHeaders)
   if (body === undefined || isHead || body.length === 0) {
     stream.respond(outgoing, { endStream: typeof body !== 'function' || isHead })
     if (typeof body !== 'function' || isHead) return
@@ -109,33 +108,51 @@ async function writeReply(
     stream.end(body)
     return
   }
-  await body(sinkOf(stream))
+  await body(new Http2Sink(stream))
   if (!stream.destroyed) stream.end()
 }
 
-function sinkOf(stream: ServerHttp2Stream): ByteSink {
-  return {
-    get closed() {
-      return stream.destroyed || stream.closed
-    },
-    close() {
-      stream.close(constants.NGHTTP2_CANCEL)
-      // Else it would stay until its connection takes the reset, which waits behind what the client does not read.
-      stream.destroy()
-    },
-    onClose(handler) {
-      if (stream.destroyed || stream.closed) handler()
-      else stream.once('close', handler)
-    },
-    write(chunk) {
-      if (stream.destroyed || stream.closed || stream.write(chunk)) return undefined
-      return new Promise((resolve) => {
-        const done = () => {
-          stream.off('drain', done).off('close', done)
-          resolve()
-        }
-        stream.on('drain', done).on('close', done)
-      })
-    },
+/** Names and values in turn, as Node.js sends them with the least ado. */
+function headerList(status: number, headers: ReplyHeaders): string[] {
+  const list = [':status', String(status)]
+  for (const [name, value] of Object.entries(headers)) {
+    if (connectionHeaders.has(name)) continue
+    for (const one of Array.isArray(value) ? value : [value]) list.push(name, String(one))
+  }
+  return list
+}
+
+class Http2Sink implements ByteSink {
+  readonly #stream: ServerHttp2Stream
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream
+  }
+
+  get closed(): boolean {
+    return this.#stream.destroyed || this.#stream.closed
+  }
+
+  close(): void {
+    this.#stream.close(constants.NGHTTP2_CANCEL)
+    // Else it would stay until its connection takes the reset, which waits behind what the client does not read.
+    this.#stream.destroy()
+  }
+
+  onClose(handler: () => void): void {
+    if (this.closed) handler()
+    else this.#stream.once('close', handler)
+  }
+
+  write(chunk: Buffer): Promise<void> | undefined {
+    const stream = this.#stream
+    if (this.closed || stream.write(chunk)) return undefined
+    return new Promise((resolve) => {
+      const done = () => {
+        stream.off('drain', done).off('close', done)
+        resolve()
+      }
+      stream.on('drain', done).on('close', done)
+    })
   }
 }

@@ -51,9 +51,7 @@ async function serveResource(options: ResourceEndpointOptions, call: ApiCall): P
     namespace,
     name: info.verb === 'list' || info.verb === 'watch' ? '' : info.name,
     userAgent: headerOf(request.headers, 'user-agent') ?? '',
-    get signal() {
-      return request.signal
-    },
+    signal: () => request.signal,
     ...(call.deadlineMs !== undefined && { deadlineMs: call.deadlineMs }),
     warn: (message) => call.warn(message),
     ...(call.annotate && { annotate: call.annotate }),

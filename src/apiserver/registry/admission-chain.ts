@@ -137,9 +137,7 @@ export function admissionRequest(
     namespace: scope.namespace,
     user: scope.user,
     ...(scope.deadlineMs !== undefined && { deadlineMs: scope.deadlineMs }),
-    get signal() {
-      return scope.signal
-    },
+    signal: () => scope.signal(),
     warn: (message) => scope.warn(message),
     ...(scope.annotate && { annotate: scope.annotate }),
   }

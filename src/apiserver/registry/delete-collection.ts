@@ -20,7 +20,7 @@ export async function deleteCollection(
   const waiting = page.items.values()
   async function deleteSome(): Promise<void> {
     for (const { object } of waiting) {
-      scope.signal.throwIfAborted()
+      scope.signal().throwIfAborted()
       const { name = '', namespace = '' } = object.metadata ?? {}
       await deleteObject(registry, { ...scope, namespace }, name, options).catch((error: unknown) => {
         if (!isNotFound(error)) throw error

@@ -44,10 +44,7 @@ export async function dispatch(
     subresourceKind: subresourceKind(table, served, request.subresource),
     namespace: request.namespace,
     userAgent: request.userAgent,
-    // Made when somebody asks for it: few do.
-    get signal() {
-      return request.signal
-    },
+    signal: () => request.signal(),
     ...(request.deadlineMs !== undefined && { deadlineMs: request.deadlineMs }),
     warn: (message) => request.warn(message),
     ...(request.annotate && { annotate: request.annotate }),

@@ -43,8 +43,11 @@ export interface RequestBase {
   readonly name: string
   /** The first part of it names the field manager where the request names none. */
   readonly userAgent: string
-  /** Aborts when the client has gone; ends watches. */
-  readonly signal: AbortSignal
+  /**
+   * Aborts when the client has gone; ends watches. Made when it is asked for, which few do. No getter: V8 would keep each
+   * object that is written with one until all memory is looked through.
+   */
+  signal(): AbortSignal
   /** When it must be answered, in milliseconds of the monotonic clock; absent where it may take its time. */
   readonly deadlineMs?: number
   /** Adds a Warning header to the answer. */
@@ -136,7 +139,7 @@ export interface RequestScope {
   readonly subresourceKind?: GroupVersionKind | undefined
   readonly namespace: string
   readonly userAgent: string
-  readonly signal: AbortSignal
+  signal(): AbortSignal
   readonly deadlineMs?: number
   warn(message: string): void
   readonly annotate?: Annotate

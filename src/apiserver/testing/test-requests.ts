@@ -42,7 +42,7 @@ export class TestRequests {
       namespace: name.namespace ?? '',
       name: name.name ?? '',
       userAgent: 'test/1.0',
-      signal: new AbortController().signal,
+      signal: () => new AbortController().signal,
       warn: (message) => this.warnings.push(message),
       annotate: (key, value) => void this.notes.set(key, value),
       ...action,

@@ -57,7 +57,7 @@ export async function askWebhook(
   const from = clock.monotonic()
   const answer = await post(client, webhook, review, {
     timeoutMs,
-    ...(request.signal && { signal: request.signal }),
+    ...(request.signal && { signal: request.signal() }),
     ...(identityFor && { identityFor }),
   }).finally(() => {
     const part = isMutating ? 'mutating-webhook' : 'validating-webhook'

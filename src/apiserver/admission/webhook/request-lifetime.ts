@@ -16,5 +16,5 @@ export function lifetimeFault(
   if (deadlineMs !== undefined && deadlineMs <= clock.monotonic()) {
     return timeoutError('request did not complete within requested timeout - context deadline exceeded', 0)
   }
-  return signal?.aborted ? timeoutError('request did not complete within requested timeout', 0) : undefined
+  return signal?.().aborted ? timeoutError('request did not complete within requested timeout', 0) : undefined
 }
