@@ -370,7 +370,7 @@ describe(
 
     const imageFaults = [
       { name: 'never', image: 'k8ts.test/none:1', policy: 'Never', reason: 'ErrImageNeverPull' },
-      { name: 'invalid', image: 'UPPER/case', policy: 'IfNotPresent', reason: 'InvalidImageName' },
+      { name: 'invalid', image: 'example/UPPER', policy: 'IfNotPresent', reason: 'InvalidImageName' },
       {
         name: 'unreachable',
         image: '127.0.0.1:1/none:1',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isLatestImage, parseImageReference } from './image-reference.ts'
+import { imageNameProblem, isLatestImage, parseImageReference } from './image-reference.ts'
 
 const digest = `sha256:${'0'.repeat(64)}`
 
@@ -23,3 +23,21 @@ for (const [image, isLatest] of rows)
 test('parseImageReference gives up on what is too long to be a name', () => {
   assert.equal(parseImageReference(`${'a/'.repeat(1_000_000)}!`), undefined)
 })
+
+const problems: readonly (readonly [image: string, problem: string])[] = [
+  ['', 'invalid reference format'],
+  ['i:', 'invalid reference format'],
+  ['${REGISTRY}/i:1', 'invalid reference format'],
+  ['Alpine:3', 'invalid reference format: repository name (library/Alpine) must be lowercase'],
+  ['team/App:1', 'invalid reference format: repository name (team/App) must be lowercase'],
+  ['r:5000/App:1', 'invalid reference format: repository name (App) must be lowercase'],
+  ['Team/App', 'invalid reference format: repository name (App) must be lowercase'],
+  ['r/i:V 1', 'invalid reference format'],
+  ['a'.repeat(64), `invalid repository name (${'a'.repeat(64)}), cannot specify 64-byte hexadecimal strings`],
+]
+
+for (const [image, problem] of problems)
+  test(`imageNameProblem of ${image || 'nothing'}`, () => {
+    assert.equal(parseImageReference(image), undefined)
+    assert.equal(imageNameProblem(image), problem)
+  })

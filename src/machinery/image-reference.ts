@@ -25,8 +25,7 @@ export function parseImageReference(image: string): ImageReference | undefined {
   if (!match) return undefined
   let [, registry, repository, tag, digest] = match as unknown as [string, string?, string?, string?, string?]
   if (repository === undefined) return undefined
-  if (registry !== undefined && !/[.:]/.test(registry) && registry !== 'localhost') {
-    if (registry !== registry.toLowerCase()) return undefined
+  if (registry !== undefined && !looksLikeHost(registry)) {
     repository = `${registry}/${repository}`
     registry = undefined
   }
@@ -35,6 +34,24 @@ export function parseImageReference(image: string): ImageReference | undefined {
     if (!repository.includes('/')) repository = `library/${repository}`
   }
   return { registry, repository, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) }
+}
+
+/** Capitals are for hosts alone. */
+function looksLikeHost(part: string): boolean {
+  return /[.:]/.test(part) || part === 'localhost' || part !== part.toLowerCase()
+}
+
+/** Why the text is no image name, in the words of docker's reference package. */
+export function imageNameProblem(image: string): string {
+  if (identifier.test(image)) {
+    return `invalid repository name (${image}), cannot specify 64-byte hexadecimal strings`
+  }
+  const slash = image.indexOf('/')
+  const rest = slash > 0 && looksLikeHost(image.slice(0, slash)) ? image.slice(slash + 1) : image
+  const [name = ''] = rest.split(':')
+  if (name === name.toLowerCase()) return 'invalid reference format'
+  const repository = slash < 0 ? `library/${name}` : name
+  return `invalid reference format: repository name (${repository}) must be lowercase`
 }
 
 /** Names that a runtime may list the image under: as given, and with registry and tag in full. */

@@ -8,7 +8,7 @@ import type { ContainerRuntime, Image, SandboxConfig } from '../runtime/runtime.
 import { credentialsFor } from './credentials.ts'
 import { createPullQueue } from './pull-queue.ts'
 import { noPullRecords, type PullRecords } from './pull-records.ts'
-import { withDefaultTag } from '../../machinery/image-reference.ts'
+import { imageNameProblem, withDefaultTag } from '../../machinery/image-reference.ts'
 
 /** No image to start a container from. `reason` is the waiting reason of the container's status. */
 export class ImageError extends Error {
@@ -158,7 +158,7 @@ export function createImagePuller(options: ImagePullerOptions): ImagePuller {
       const asked = request.image
       const image = withDefaultTag(asked)
       if (image === undefined) {
-        const message = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": invalid reference format`
+        const message = `Failed to apply default image tag "${asked}": couldn't parse image name "${asked}": ${imageNameProblem(asked)}`
         events.warning('InspectFailed', message, named)
         events.warning('Failed', 'Error: InvalidImageName', named)
         throw new ImageError('InvalidImageName', message)

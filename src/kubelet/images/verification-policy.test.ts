@@ -37,7 +37,7 @@ test('allowlistProblem takes names and prefixes only', () => {
     ['a*', /not a valid wildcard pattern/],
     ['a/*/b', /not a valid wildcard pattern/],
     ['/*', /at least registry hostname is required/],
-    ['UPPER/case', /failed to parse as an image name/],
+    ['example/UPPER', /failed to parse as an image name/],
     ['registry.example/a:1', /neither tag nor digest is accepted/],
     ['busybox', /neither tag nor digest is accepted/],
   ]
