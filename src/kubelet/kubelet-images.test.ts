@@ -76,7 +76,7 @@ describe('pods and the images they need', { skip: whyNoContainers() ?? false, co
     await world.create('friend', pulling(`${registry.host}/team/app:1`, 'none', 'wrong', 'good'))
     const pod = await world.kubelet.waitFor('friend', hasEnded)
     assert.equal(pod.status?.phase, 'Succeeded')
-    assert.equal(await world.logOf(pod, 'app'), '1000\n')
+    await eventually(async () => (await world.logOf(pod, 'app')) === '1000\n')
     const reasons = (await world.kubelet.eventsOf('friend')).map(({ reason }) => reason)
     assert.ok(reasons.includes('FailedToRetrieveImagePullSecret'))
     await world.remove('friend')

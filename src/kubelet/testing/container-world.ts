@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ContainerStatus, Pod, PodSpec } from '../../api/generated/core.v1.ts'
 import { pods } from '../../api/generated/resources.ts'
+import { ifThere } from '../if-there.ts'
 import type { KubeletOptions } from '../options.ts'
 import { startTestContainerd, type TestContainerd } from './containerd.ts'
 import { kubeletHarness, type KubeletHarness } from './kubelet-harness.ts'
@@ -18,7 +19,7 @@ export interface ContainerWorld {
   create(name: string, spec: Partial<PodSpec>, metadata?: Pod['metadata']): Promise<Pod>
   /** Deletes a pod and waits until it is gone. */
   remove(name: string): Promise<void>
-  /** What a container wrote, without CRI's prefixes. */
+  /** What a container has written by now, without CRI's prefixes. */
   logOf(pod: Pod, container: string, attempt?: number): Promise<string>
   /** Runs a script to its end and answers with its output. */
   output(name: string, script: string, spec?: Partial<PodSpec>, container?: object): Promise<string>
@@ -65,7 +66,8 @@ export async function prepareContainerWorld(
     },
     async logOf({ metadata = {} }, container, attempt = 0) {
       const path = join(logs, `default_${metadata.name}_${metadata.uid}`, container, `${attempt}.log`)
-      return (await readFile(path, 'utf8')).replaceAll(/^\S+ \S+ \S /gm, '')
+      const text = (await ifThere(readFile(path, 'utf8'))) ?? ''
+      return text.replaceAll(/^\S+ \S+ \S /gm, '')
     },
     async output(name, script, spec = {}, container = {}) {
       // Two streams reach the log in any order; one keeps its own.

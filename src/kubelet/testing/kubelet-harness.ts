@@ -65,7 +65,7 @@ export function kubeletHarness(options: KubeletOptions): KubeletHarness {
       await running?.stop()
       running = undefined
     },
-    async waitFor(name, condition, timeoutMs = 20_000) {
+    async waitFor(name, condition, timeoutMs = 60_000) {
       let last: Pod | undefined
       try {
         await poll('', timeoutMs, async () => {
@@ -80,7 +80,7 @@ export function kubeletHarness(options: KubeletOptions): KubeletHarness {
       }
       return last!
     },
-    waitGone: (name, timeoutMs = 20_000) =>
+    waitGone: (name, timeoutMs = 60_000) =>
       poll(`pod ${name} does not go`, timeoutMs, async () => (await find(name)) === undefined),
     eventsOf,
   }
