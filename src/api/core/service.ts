@@ -90,16 +90,14 @@ function defaultService(spec: Writable<ServiceSpec>): void {
 /** What a client that only knows some fields leaves out stays as it was allocated, as long as the type has use for it. */
 function keepAllocated(spec: Writable<ServiceSpec>, previous: ServiceSpec): void {
   if (previous.type !== 'ExternalName' && spec.type !== 'ExternalName') {
-    if (!spec.clusterIP && previous.clusterIP) {
-      spec.clusterIP = previous.clusterIP
-      spec.clusterIPs ??= [...(previous.clusterIPs ?? [previous.clusterIP])]
-    }
+    if (!spec.clusterIP && previous.clusterIP) spec.clusterIP = previous.clusterIP
+    if (!spec.clusterIPs?.length && previous.clusterIPs) spec.clusterIPs = [...previous.clusterIPs]
     if (previous.ipFamilies) spec.ipFamilies ??= [...previous.ipFamilies]
     if (previous.ipFamilyPolicy) spec.ipFamilyPolicy ??= previous.ipFamilyPolicy
   }
   if (hasNodePorts(spec) && hasNodePorts(previous)) {
     for (const port of spec.ports ?? []) {
-      const same = previous.ports?.find((old) => old.port === port.port && old.protocol === port.protocol)
+      const same = previous.ports?.find(({ name = '' }) => name === (port.name ?? ''))
       if (!port.nodePort && same?.nodePort && !spec.ports!.some(({ nodePort }) => nodePort === same.nodePort))
         port.nodePort = same.nodePort
     }

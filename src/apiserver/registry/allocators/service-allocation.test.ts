@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import type { Service, ServiceSpec } from '../../../api/generated/core.v1.ts'
+import type { Service, ServicePort, ServiceSpec } from '../../../api/generated/core.v1.ts'
 import { ipAddresses, serviceCIDRs, services } from '../../../api/generated/resources.ts'
 import { refusal, TestRequests } from '../../testing/test-requests.ts'
 import { startTestServer, type TestServer } from '../../testing/test-server.ts'
@@ -141,6 +141,34 @@ describe('service allocation', () => {
       metadata: { ...named('s'), resourceVersion: resourceVersion! },
     })
     assert.equal(updated.spec?.clusterIP, created.spec?.clusterIP)
+  })
+
+  test('an update that names the address alone keeps the list of addresses', async () => {
+    for (const spec of [
+      { clusterIP: '10.96.0.78' },
+      { clusterIP: 'None', selector: { a: 'b' }, ports: [] },
+    ]) {
+      const name = spec.clusterIP.toLowerCase().replaceAll('.', '-')
+      await requests.create(services, service(`s-${name}`, spec))
+      const updated = await requests.update(services, service(`s-${name}`, spec))
+      assert.deepEqual(
+        [updated.spec?.clusterIP, updated.spec?.clusterIPs],
+        [spec.clusterIP, [spec.clusterIP]],
+      )
+    }
+    const other = requests.update(services, service('s-none', { clusterIP: '10.96.0.79' }))
+    assert.match(await refusal(other), /spec.clusterIPs\[0\]: Invalid value: .*: may not change once set/)
+  })
+
+  test('an update that leaves node ports out keeps those of the ports with the same names', async () => {
+    const ports = (http: number): ServicePort[] => [
+      { name: 'http', port: http },
+      { name: 'dns', port: 53, protocol: 'UDP' },
+    ]
+    const created = await requests.create(services, service('s', { type: 'NodePort', ports: ports(80) }))
+    const updated = await requests.update(services, service('s', { type: 'NodePort', ports: ports(81) }))
+    const nodePorts = ({ spec }: Service) => spec?.ports?.map(({ nodePort }) => nodePort)
+    assert.deepEqual(nodePorts(updated), nodePorts(created))
   })
 
   test('a write of the status leaves addresses and ports as they are', async () => {

@@ -62,10 +62,7 @@ function matchAddressLists(spec: Writable<ServiceSpec>, previous: ServiceSpec | 
     return
   }
   const primaryChanged = (spec.clusterIP ?? '') !== (previous.clusterIP ?? '')
-  const listChanged = !jsonEqual(spec.clusterIPs ?? [], previous.clusterIPs ?? [])
-  if (primaryChanged && !listChanged) {
-    if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP]
-    else delete spec.clusterIPs
-  }
-  if (listChanged && !primaryChanged && !spec.clusterIPs?.length) delete spec.clusterIP
+  if (!primaryChanged || !jsonEqual(spec.clusterIPs ?? [], previous.clusterIPs ?? [])) return
+  if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP]
+  else delete spec.clusterIPs
 }
