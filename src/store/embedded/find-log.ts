@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { firstRevision } from '../mvcc/mvcc.ts'
 import { DataDirectoryError } from './data-directory-error.ts'
@@ -97,7 +97,7 @@ class LogReading {
     }
     this.#revision = after
     const path = join(this.#directory, name)
-    const { length, rest } = readLog(path, (records) => {
+    const { length, rest, restBytes } = readLog(path, (records) => {
       for (const record of records) {
         if (record.type === 'compacted') {
           if (record.revision > this.#compactedRevision) this.#compactedRevision = record.revision
@@ -109,7 +109,7 @@ class LogReading {
       }
     })
     if (rest === 'damage' || (rest === 'torn' && !isLast)) this.#throwDamaged(name)
-    if (rest === 'torn') this.#cutBytes = statSync(path).size - length
+    if (rest === 'torn') this.#cutBytes = restBytes
     this.#segments.push({ path, after, bytes: length })
   }
 

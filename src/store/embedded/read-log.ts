@@ -33,8 +33,13 @@ export function raiseFormat(path: string): void {
 export interface LogEnd {
   /** Bytes up to the end of the last whole batch; 0 where not even the header is whole. */
   readonly length: number
-  /** What follows: `nothing`, a batch that was `torn` as it was written, or `damage` with whole batches behind it. */
+  /**
+   * What follows: `nothing` (but zeros that were to be written over), a batch that was `torn` as it was written, or `damage`
+   * with whole batches behind it.
+   */
   readonly rest: 'nothing' | 'torn' | 'damage'
+  /** Of what follows, without zeros at its end, in bytes. */
+  readonly restBytes: number
 }
 
 /** Calls `visit` with the records of each batch. Throws a DataDirectoryError when the file is not one of a log. */
@@ -64,7 +69,9 @@ class FileReading {
   run(visit: (records: readonly LogRecord[]) => void): LogEnd {
     this.#readTo(Math.min(this.#size, fileHeader.length))
     this.#checkHeader()
-    if (this.#size < fileHeader.length) return { length: 0, rest: this.#size === 0 ? 'nothing' : 'torn' }
+    if (this.#size < fileHeader.length) {
+      return { length: 0, rest: this.#size === 0 ? 'nothing' : 'torn', restBytes: this.#size }
+    }
     let at = fileHeader.length
     while (at < this.#size) {
       const found = readBatch(this.#bytes, at - this.#start)
@@ -77,10 +84,12 @@ class FileReading {
       } else {
         this.#forgetBefore(at)
         this.#readTo(this.#size)
-        return { length: at, rest: hasBatchBehind(this.#bytes, 0) ? 'damage' : 'torn' }
+        const restBytes = lengthWithoutZeros(this.#bytes)
+        const isWhole = hasBatchBehind(this.#bytes, 0)
+        return { length: at, rest: restBytes === 0 ? 'nothing' : isWhole ? 'damage' : 'torn', restBytes }
       }
     }
-    return { length: at, rest: 'nothing' }
+    return { length: at, rest: 'nothing', restBytes: 0 }
   }
 
   #checkHeader(): void {
@@ -123,4 +132,11 @@ class FileReading {
     }
     this.#bytes = bytes
   }
+}
+
+/** Up to the last byte that is not zero. */
+function lengthWithoutZeros(bytes: Buffer): number {
+  let length = bytes.length
+  while (length > 0 && bytes[length - 1] === 0) length--
+  return length
 }

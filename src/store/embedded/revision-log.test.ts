@@ -40,6 +40,11 @@ async function contentOf(directory: string): Promise<Record<string, string | und
   return Object.fromEntries(entries.map(({ key, value }) => [key, text(value)?.slice(0, 20)]))
 }
 
+/** Of what counts in a file: the zeros behind it are there to be written over. */
+function lengthOf(path: string): number {
+  return readFileSync(path).findLastIndex((byte) => byte !== 0) + 1
+}
+
 /** Writes that each are a commit; gives the length of the file of changes after each. */
 async function commits(directory: string, count: number): Promise<readonly number[]> {
   const store = await open(directory)
@@ -47,9 +52,10 @@ async function commits(directory: string, count: number): Promise<readonly numbe
   const [path] = filesOf(directory, '.log')
   for (let index = 0; index < count; index++) {
     await store.create(`/a/${index}`, bytes(`${index} ${'x'.repeat(index * 7)}`))
-    ends.push(statSync(path!).size)
+    ends.push(lengthOf(path!))
   }
   await store.close()
+  assert.equal(statSync(path!).size, ends.at(-1), 'no zeros stay behind what counts')
   return ends
 }
 
@@ -74,18 +80,58 @@ test('RevisionLog cuts off a commit that is torn anywhere, keeps those before it
   for (const end of ends) for (const offset of [-1, 0, 1, 7, 8, 9, 20]) cuts.add(end + offset)
   for (let index = 0; index < 60; index++) cuts.add(Math.floor(random.next() * ends.at(-1)!))
   for (const cut of cuts) {
-    if (cut > ends.at(-1)!) continue
-    cpSync(whole, torn, { recursive: true })
-    truncateSync(filesOf(torn, '.log')[0]!, cut)
-    const kept = ends.filter((end) => end <= cut).length
-    const store = await open(torn)
-    assert.equal((await store.list('/a/')).entries.length, kept, `cut at ${cut}`)
-    assert.equal(await store.currentRevision(), BigInt(kept + 1))
-    assert.equal((await store.create('/b/1', bytes('more'))).revision, BigInt(kept + 2))
-    await store.close()
-    assert.equal(Object.keys(await contentOf(torn)).length, kept + 1)
-    rmSync(torn, { recursive: true })
+    for (const zeros of [0, 10_000]) {
+      // Zeros come behind a whole head.
+      if (cut > ends.at(-1)! || (zeros > 0 && cut < headLength)) continue
+      cpSync(whole, torn, { recursive: true })
+      const [path] = filesOf(torn, '.log')
+      truncateSync(path!, cut)
+      truncateSync(path!, cut + zeros)
+      const kept = ends.filter((end) => end <= cut).length
+      const store = await open(torn)
+      assert.equal((await store.list('/a/')).entries.length, kept, `cut at ${cut}, ${zeros} zeros`)
+      assert.equal(await store.currentRevision(), BigInt(kept + 1))
+      assert.equal((await store.create('/b/1', bytes('more'))).revision, BigInt(kept + 2))
+      await store.close()
+      assert.equal(Object.keys(await contentOf(torn)).length, kept + 1)
+      rmSync(torn, { recursive: true })
+    }
   }
+})
+
+/** Of the bytes with which each file begins. */
+const headLength = 16
+
+test('RevisionLog writes over zeros that are there, and reads what stands before them', async () => {
+  await using directory = await temporaryDirectory()
+  const [running, crashed] = [join(directory.path, 'running'), join(directory.path, 'crashed')]
+  const store = await open(running)
+  const sizes = new Set<number>()
+  const expected: Record<string, string> = {}
+  // Beyond the first room, and once more than a room at a time.
+  for (let index = 0; index < 8; index++) {
+    const value = `${index} ${noise(index === 5 ? 300_000 : 60_000, index)}`
+    await store.create(`/a/${index}`, bytes(value))
+    expected[`/a/${index}`] = value.slice(0, 20)
+    const [path] = filesOf(running, '.log')
+    sizes.add(statSync(path!).size)
+    cpSync(running, crashed, { recursive: true })
+    assert.deepEqual(await contentOf(crashed), expected)
+    assert.equal(statSync(filesOf(crashed, '.log')[0]!).size, lengthOf(path!))
+    rmSync(crashed, { recursive: true })
+  }
+  await store.close()
+  assert.ok(sizes.size < 5, `sizes of the file: ${[...sizes].join()}`)
+  assert.deepEqual(await contentOf(running), expected)
+})
+
+test('RevisionLog refuses a log of which a commit that others follow became zeros', async () => {
+  await using directory = await temporaryDirectory()
+  const ends = await commits(directory.path, 5)
+  const [path] = filesOf(directory.path, '.log')
+  change(path!, (file) => file.fill(0, ends[1], ends[2]))
+  truncateSync(path!, ends[4]! + 10_000)
+  await assert.rejects(open(directory.path), { reason: 'corrupt' })
 })
 
 const remains: readonly [string, (length: number) => Buffer][] = [
@@ -194,9 +240,9 @@ test('EmbeddedStore keeps large values compressed on disk, in changes and in sta
   const values = ['a', 'b', 'c'].map((name) => ({ key: `/a/${name}`, value: schemas(name) }))
   const store = await open(directory.path)
   for (const { key, value } of values) await store.create(key, bytes(value))
-  const file = () =>
-    readFileSync([...filesOf(directory.path, '.state'), ...filesOf(directory.path, '.log')][0]!)
-  assert.ok(file().length < schemas('a').length / 10, `${file().length} bytes`)
+  const length = () =>
+    lengthOf([...filesOf(directory.path, '.state'), ...filesOf(directory.path, '.log')][0]!)
+  assert.ok(length() < schemas('a').length / 10, `${length()} bytes`)
   const read = async (from: EmbeddedStore) =>
     (await from.list('/a/')).entries.map(({ key, value }) => ({ key, value: text(value) }))
   assert.deepEqual(await read(store), values)
@@ -211,7 +257,7 @@ test('EmbeddedStore keeps large values compressed on disk, in changes and in sta
   await again.compact(last.revision)
   await again.close()
   assert.equal(filesOf(directory.path, '.state').length, 1)
-  assert.ok(file().length < schemas('a').length / 10, `${file().length} bytes`)
+  assert.ok(length() < schemas('a').length / 10, `${length()} bytes`)
   const third = await open(directory.path)
   assert.deepEqual(await read(third), values)
   await third.close()
@@ -314,11 +360,12 @@ test('RevisionLog has the same content at every step of replacing changes by a s
 /** Fails the writes with these numbers, after `left` of their bytes have been written. */
 function failing(numbers: ReadonlySet<number>, left: (bytes: number) => number): DurableWrite {
   let number = 0
-  return async (file, pieces) => {
-    if (!numbers.has(number++)) return writeDurably(file, pieces)
+  return async (file, pieces, position) => {
     const all = Buffer.concat(pieces)
+    const isRoom = all.every((byte) => byte === 0)
+    if (isRoom || !numbers.has(number++)) return writeDurably(file, pieces, position)
     const part = all.subarray(0, left(all.length))
-    if (part.length > 0) await writeDurably(file, [part])
+    if (part.length > 0) await writeDurably(file, [part], position)
     throw Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
   }
 }

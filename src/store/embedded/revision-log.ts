@@ -29,7 +29,7 @@ const worthwhileBytes = 4 << 20
  *     lock, owner       whose the directory is
  *
  * A state takes the place of the files before it once it is there as a whole. What a crash leaves at the end of the
- * latest changes was never acknowledged, and is cut off.
+ * latest changes, beside the zeros that were to be written over, was never acknowledged, and is cut off.
  */
 export class RevisionLog {
   /** Bytes at the end of the latest changes that a crash had left incomplete. */
@@ -73,7 +73,7 @@ export class RevisionLog {
       const found = findLog(realDirectory)
       for (const path of found.obsolete) rmSync(path)
       const { path, bytes } = found.segments.at(-1)!
-      const file = await openLogFile(path, bytes, write)
+      const file = await openLogFile(path, bytes, write, true)
       const log = new RevisionLog(realDirectory, lock, write, found, file)
       return { log, loaded: found.loaded }
     } catch (error) {
@@ -129,7 +129,7 @@ export class RevisionLog {
     if (after === this.#segments.at(-1)!.after) return
     await this.#file.mend()
     const path = join(this.#directory, changesName(after))
-    const file = await openLogFile(path, 0, this.#write)
+    const file = await openLogFile(path, 0, this.#write, true)
     await this.#file.close()
     this.#file = file
     this.#segments.push({ path, after, bytes: file.length })

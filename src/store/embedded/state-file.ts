@@ -14,10 +14,18 @@ export interface LogState {
 
 const batchBytes = 256 << 10
 
-/** Opens a file of a log of which the first `length` bytes count, or makes one; of this program's format from then on. */
-export async function openLogFile(path: string, length: number, write: DurableWrite): Promise<LogFile> {
+/**
+ * Opens a file of a log of which the first `length` bytes count, or makes one; of this program's format from then on.
+ * `makesRoom`: as in LogFile.
+ */
+export async function openLogFile(
+  path: string,
+  length: number,
+  write: DurableWrite,
+  makesRoom: boolean,
+): Promise<LogFile> {
   if (length > 0) raiseFormat(path)
-  const file = await LogFile.open(path, length, write)
+  const file = await LogFile.open(path, length, write, makesRoom)
   if (length > 0) return file
   try {
     await file.append([fileHeader])
@@ -31,7 +39,7 @@ export async function openLogFile(path: string, length: number, write: DurableWr
 /** Writes a state and the mark that it is complete. Returns the length of the file. */
 export async function writeState(path: string, state: LogState, write: DurableWrite): Promise<number> {
   const { revision, entries } = state
-  const file = await openLogFile(path, 0, write)
+  const file = await openLogFile(path, 0, write, false)
   try {
     let batch: Buffer[] = []
     let bytes = 0
