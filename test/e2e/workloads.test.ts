@@ -121,7 +121,9 @@ describe('deployments and services', { skip: withoutContainers }, () => {
     await Promise.all(load)
     assert.deepEqual(failures, [])
     assert.ok(requests > 50, `${requests} requests`)
-    assert.equal(await fetchText(`http://${ip}/version`), '2\n')
+    // Proxies follow the endpoints a moment later.
+    const url = `http://${ip}/version`
+    await until('the new version answers', async () => (await fetchText(url)) === '2\n')
   })
 
   it('keep a history, and go back in it', async () => {
@@ -133,7 +135,6 @@ describe('deployments and services', { skip: withoutContainers }, () => {
     }
     await cluster.kubectl(['rollout', 'undo', 'deployment/rolling'])
     await rolledOut('rolling')
-    // Proxies follow the endpoints a moment later.
     const url = `http://${await clusterIp('rolling')}/version`
     await until('the first version answers', async () => (await fetchText(url)) === '1\n')
   })
