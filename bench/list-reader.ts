@@ -4,7 +4,7 @@ import { queryString, resourcePath } from '../src/client/http/resource-path.ts'
 import type { ReadList } from './load.ts'
 import type { Connection } from './processes/api-server-message.ts'
 
-/** As our client's, and four times Go's: no list waits for the reader to say that it has read. Bytes. */
+/** More than the longest list has, so that none waits for the reader to say that it has read. Bytes. */
 const windowBytes = 16 << 20
 
 /**
